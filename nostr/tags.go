@@ -1,0 +1,108 @@
+package nostr
+
+import (
+	"iter"
+	"slices"
+)
+
+// A Tag is a list of strings. The first one is its key, the second its value.
+type Tag []string
+
+// Key is the tag's first string, "" if there is none.
+func (t Tag) Key() string { return t.at(0) }
+
+// Value is the tag's second string, "" if there is none.
+func (t Tag) Value() string { return t.at(1) }
+
+func (t Tag) at(i int) string {
+	if i < len(t) {
+		return t[i]
+	}
+	return ""
+}
+
+// Tags are the tags of an event, in their order.
+type Tags []Tag
+
+// Find returns the first tag with that key, nil if there is none. Tags that have
+// a key and no value are found too.
+func (tags Tags) Find(key string) Tag {
+	for _, t := range tags {
+		if len(t) > 0 && t[0] == key {
+			return t
+		}
+	}
+	return nil
+}
+
+// FindAll yields the tags with that key, in their order.
+func (tags Tags) FindAll(key string) iter.Seq[Tag] {
+	return func(yield func(Tag) bool) {
+		for _, t := range tags {
+			if len(t) > 0 && t[0] == key && !yield(t) {
+				return
+			}
+		}
+	}
+}
+
+// FindWithValue returns the first tag with that key and that value, nil if there is none.
+func (tags Tags) FindWithValue(key, value string) Tag {
+	for _, t := range tags {
+		if len(t) > 1 && t[0] == key && t[1] == value {
+			return t
+		}
+	}
+	return nil
+}
+
+// Has reports whether there is a tag with that key.
+func (tags Tags) Has(key string) bool { return tags.Find(key) != nil }
+
+// GetD returns the value of the first "d" tag, "" if there is none: the identifier
+// of an addressable event (NIP-01).
+func (tags Tags) GetD() string { return tags.Find("d").Value() }
+
+// ContainsAny reports whether a tag with that key has one of the values. As in filters
+// (NIP-01) a tag without a value has none of them, not even "".
+func (tags Tags) ContainsAny(key string, values []string) bool {
+	// A follow list with thousands of tags against a filter with thousands of values
+	// would take tens of millions of comparisons; beyond this many, a set is cheaper.
+	const setPays = 4096
+	if len(values) > 16 && len(tags) > setPays/len(values) {
+		return tags.meet(key, values)
+	}
+	for _, t := range tags {
+		if len(t) > 1 && t[0] == key && slices.Contains(values, t[1]) {
+			return true
+		}
+	}
+	return false
+}
+
+func (tags Tags) meet(key string, values []string) bool {
+	set := make(map[string]struct{}, len(values))
+	for _, v := range values {
+		set[v] = struct{}{}
+	}
+	for _, t := range tags {
+		if len(t) > 1 && t[0] == key {
+			if _, ok := set[t[1]]; ok {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Clone copies the tags and the lists in them, so that changes to one do not show in the other.
+func (tags Tags) Clone() Tags {
+	if tags == nil {
+		return nil
+	}
+	out := make(Tags, len(tags))
+	for i, t := range tags {
+		out[i] = slices.Clone(t)
+	}
+	return out
+}
