@@ -1,0 +1,308 @@
+package wire
+
+import (
+	"errors"
+	"math"
+	"strconv"
+
+	"github.com/gennostr/gennostr/internal/strictjson"
+)
+
+// Decoder parses the frames of one relay. It remembers the last few subscription
+// ids, so that a stream of events does not allocate them again and again. The zero
+// value is ready; a Decoder is for one goroutine at a time.
+type Decoder struct {
+	ids  [8]string
+	next int // the slot that the next new id takes
+}
+
+// intern returns b as a string, one of those remembered if it can.
+func (d *Decoder) intern(b []byte) string {
+	for _, id := range &d.ids {
+		if id == string(b) {
+			return id
+		}
+	}
+	id := string(b)
+	if len(id) <= MaxSubscriptionID {
+		d.ids[d.next] = id
+		d.next = (d.next + 1) % len(d.ids)
+	}
+	return id
+}
+
+// ParseServer is the function of that name.
+func (d *Decoder) ParseServer(frame []byte) (ServerMessage, error) {
+	p := parser{s: strictjson.New(frame), ids: d}
+	m, err := p.server(frame)
+	if err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+func (p *parser) server(frame []byte) (ServerMessage, error) {
+	verb, err := p.open()
+	if err != nil {
+		return nil, err
+	}
+	switch string(verb) {
+	case verbEvent:
+		p.verb = verbEvent
+		return p.serverEvent()
+	case verbOK:
+		p.verb = verbOK
+		return p.ok()
+	case verbEOSE:
+		p.verb = verbEOSE
+		return p.eose()
+	case verbClosed:
+		p.verb = verbClosed
+		return p.closed()
+	case verbNotice:
+		p.verb = verbNotice
+		return p.notice()
+	case verbAuth:
+		p.verb = verbAuth
+		return p.challenge()
+	case verbCount:
+		p.verb = verbCount
+		return p.count()
+	case verbNegMsg:
+		p.verb = verbNegMsg
+		return p.negMsg()
+	case verbNegErr, verbNegError:
+		p.verb = verbNegErr
+		return p.negErr()
+	}
+	p.verb = string(verb)
+	return p.unknown(frame)
+}
+
+func (p *parser) serverEvent() (m Event, err error) {
+	if m.SubscriptionID, err = p.subscriptionID(); err != nil {
+		return m, err
+	}
+	if m.Event, err = p.event(); err != nil {
+		return m, err
+	}
+	return m, p.rest()
+}
+
+// ok takes an OK without its message too (P27).
+func (p *parser) ok() (m OK, err error) {
+	if err := p.element("event id"); err != nil {
+		return m, err
+	}
+	if err := p.s.Hex(m.EventID[:]); err != nil {
+		return m, p.syntax("event id", err)
+	}
+	if err := p.element("accepted"); err != nil {
+		return m, err
+	}
+	if m.Accepted, err = p.s.Bool(); err != nil {
+		return m, p.syntax("accepted", err)
+	}
+	m.Message, err = p.lastText("message")
+	return m, err
+}
+
+// lastText reads a text that may be missing and then the rest of the frame. CLOSED and
+// NEG-ERR end something, and what they end must not stay open for want of a reason (L06).
+func (p *parser) lastText(field string) (string, error) {
+	text, closed, err := p.optional(field)
+	switch {
+	case err != nil:
+		return "", err
+	case closed:
+		return "", p.end()
+	}
+	return text, p.rest()
+}
+
+// eose takes as hints what NIP-67 may mean by them (P36); anything else in their
+// place is a trailing element like any other.
+func (p *parser) eose() (m EOSE, err error) {
+	if m.SubscriptionID, err = p.subscriptionID(); err != nil {
+		return m, err
+	}
+	more, err := p.more()
+	if err != nil {
+		return m, err
+	}
+	if !more {
+		return m, p.end()
+	}
+	if p.s.Peek() != '[' {
+		if err := p.s.Skip(); err != nil {
+			return m, p.syntax("hints", err)
+		}
+	} else if m.Hints, err = p.hints(); err != nil {
+		return m, err
+	}
+	return m, p.rest()
+}
+
+func (p *parser) hints() ([]string, error) {
+	if err := p.s.Array(); err != nil {
+		return nil, p.syntax("hints", err)
+	}
+	hints := []string{}
+	for n := 0; ; n++ {
+		more, err := p.s.NextElement(n)
+		if err != nil {
+			return nil, p.syntax("hints", err)
+		}
+		if !more {
+			return hints, nil
+		}
+		if p.s.Peek() != '"' || len(hints) == MaxHints {
+			if err := p.s.Skip(); err != nil {
+				return nil, p.syntax("hints["+strconv.Itoa(n)+"]", err)
+			}
+			continue
+		}
+		hint, err := p.s.String(nil)
+		if err != nil {
+			return nil, p.syntax("hints["+strconv.Itoa(n)+"]", err)
+		}
+		if len(hint) <= MaxHint {
+			hints = append(hints, string(hint))
+		}
+	}
+}
+
+func (p *parser) closed() (m Closed, err error) {
+	if m.SubscriptionID, err = p.subscriptionID(); err != nil {
+		return m, err
+	}
+	m.Message, err = p.lastText("message")
+	return m, err
+}
+
+func (p *parser) notice() (m Notice, err error) {
+	if m.Message, err = p.text("message"); err != nil {
+		return m, err
+	}
+	return m, p.rest()
+}
+
+func (p *parser) challenge() (m AuthChallenge, err error) {
+	if err := p.element("challenge"); err != nil {
+		return m, err
+	}
+	start := p.s.Pos()
+	b, err := p.s.String(nil)
+	if err != nil {
+		return m, p.syntax("challenge", err)
+	}
+	if len(b) > MaxChallenge {
+		return m, p.fail("challenge", start, errChallenge)
+	}
+	m.Challenge = string(b)
+	return m, p.rest()
+}
+
+func (p *parser) count() (m Count, err error) {
+	if m.SubscriptionID, err = p.subscriptionID(); err != nil {
+		return m, err
+	}
+	if err := p.element("result"); err != nil {
+		return m, err
+	}
+	if err := p.countResult(&m); err != nil {
+		return m, err
+	}
+	return m, p.rest()
+}
+
+// countResult reads {"count":n,"approximate":bool,"hll":hex}; keys beside them are ignored.
+func (p *parser) countResult(m *Count) error {
+	start := p.s.Pos()
+	if err := p.s.Object(); err != nil {
+		return p.syntax("result", err)
+	}
+	var counted, approximated bool
+	var buf [16]byte
+	for n := 0; ; n++ {
+		key, more, err := p.s.NextKey(n, buf[:])
+		if err != nil {
+			return p.syntax("result", err)
+		}
+		if !more {
+			break
+		}
+		p.s.SkipSpace()
+		at := p.s.Pos()
+		switch string(key) {
+		case "count":
+			if counted {
+				return p.fail("result.count", at, errRepeated)
+			}
+			counted = true
+			number, err := p.s.Uint64(math.MaxInt64)
+			if err != nil {
+				return p.syntax("result.count", err)
+			}
+			m.Count = int64(number)
+		case "approximate":
+			if approximated {
+				return p.fail("result.approximate", at, errRepeated)
+			}
+			approximated = true
+			if m.Approximate, err = p.s.Bool(); err != nil {
+				return p.syntax("result.approximate", err)
+			}
+		case "hll":
+			if m.HLL != nil {
+				return p.fail("result.hll", at, errRepeated)
+			}
+			if m.HLL, err = p.hexString("result.hll"); err != nil {
+				return err
+			}
+			if len(m.HLL) != hllRegisters {
+				return p.fail("result.hll", at, errHLL)
+			}
+		default:
+			if err := p.s.Skip(); err != nil {
+				return p.syntax("result", err)
+			}
+		}
+	}
+	if !counted {
+		return p.fail("result.count", start, errMissing)
+	}
+	return nil
+}
+
+const hllRegisters = 256
+
+var errHLL = errors.New("want 512 hexadecimal digits")
+
+// negErr takes a fourth element as the cap if it is one, and ignores it if it is not (P68).
+func (p *parser) negErr() (m NegErr, err error) {
+	if m.SubscriptionID, err = p.subscriptionID(); err != nil {
+		return m, err
+	}
+	var closed bool
+	if m.Reason, closed, err = p.optional("reason"); err != nil {
+		return m, err
+	}
+	if closed {
+		return m, p.end()
+	}
+	more, err := p.more()
+	if err != nil {
+		return m, err
+	}
+	if !more {
+		return m, p.end()
+	}
+	ahead := p.s
+	if limit, err := ahead.Uint64(math.MaxInt64); err == nil {
+		p.s, m.Max = ahead, int64(limit)
+	} else if err := p.s.Skip(); err != nil {
+		return m, p.syntax("max", err)
+	}
+	return m, p.rest()
+}
