@@ -1,0 +1,143 @@
+// Package backoff says how long to wait before a relay is dialled again
+// (R54, L07, L08), and when a part that panics has done so too often (R46).
+//
+// It owns no clock and no timer: times are handed in and delays come out.
+// Nothing in it is safe for concurrent use: its owner serialises.
+package backoff
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"time"
+)
+
+// MaxRetryAfter bounds what a relay can ask for with Retry-After, so that one
+// header cannot mute it for a year.
+const MaxRetryAfter = 10 * time.Minute
+
+// A Schedule describes how a lost link is dialled again.
+type Schedule struct {
+	// Delays before the first, second, … dial after a setback. The last is
+	// repeated for ever: a relay is never given up here (L08). Negative delays
+	// count as 0. An empty list is DefaultDelays, never a dial in a tight loop.
+	Delays []time.Duration
+	// Jitter spreads each delay evenly over ± this share of it: 0.2 is ±20 %.
+	// It is held between 0 and 1.
+	Jitter float64
+	// Stable is how long a link must have been up for its loss to start the
+	// schedule anew. With 0 every link does, however short.
+	Stable time.Duration
+	// Random returns a number in [0,1) for the jitter. nil is math/rand/v2.
+	Random func() float64
+}
+
+// DefaultDelays returns the original's schedule: 500 ms, 1 s, 5 s, 10 s, 30 s.
+func DefaultDelays() []time.Duration {
+	return []time.Duration{
+		500 * time.Millisecond, time.Second, 5 * time.Second, 10 * time.Second, 30 * time.Second,
+	}
+}
+
+// A Backoff walks through the Schedule of one relay. Made by New.
+type Backoff struct {
+	schedule Schedule      // immutable after New
+	step     int           // index of the next delay; at most len(schedule.Delays)-1
+	attempts int           // dials since the last stable link
+	floor    time.Duration // the next delay is at least this long
+	up       bool          // a link is up,
+	since    time.Time     // since then
+}
+
+// New returns a Backoff at the start of the schedule, of which it keeps a copy.
+func New(s Schedule) *Backoff {
+	s.Delays = slices.Clone(s.Delays)
+	if len(s.Delays) == 0 {
+		s.Delays = DefaultDelays()
+	}
+	for i := range s.Delays {
+		s.Delays[i] = max(0, s.Delays[i])
+	}
+	if !(s.Jitter > 0) { // NaN too
+		s.Jitter = 0
+	}
+	s.Jitter = min(s.Jitter, 1)
+	if s.Random == nil {
+		s.Random = rand.Float64
+	}
+	return &Backoff{schedule: s}
+}
+
+// Connected says that a dial has succeeded and the link is up. The schedule
+// goes on from where it was until the link has proven stable: a relay that
+// takes every call and hangs up at once is not dialled at full speed (L07).
+func (b *Backoff) Connected(now time.Time) {
+	b.attempts++
+	b.up, b.since = true, now
+	b.floor = 0 // a relay that took us in no longer asks us to stay away
+}
+
+// Lost says that the link is gone, and returns the delay before the next dial.
+// The schedule starts anew first if the link had been up for at least Stable.
+func (b *Backoff) Lost(now time.Time) time.Duration {
+	if b.up && now.Sub(b.since) >= b.schedule.Stable {
+		b.step, b.attempts = 0, 0
+	}
+	b.up = false
+	return b.next()
+}
+
+// Failed says that a dial has failed, and returns the delay before the next.
+func (b *Backoff) Failed() time.Duration {
+	b.attempts++
+	b.up = false
+	return b.next()
+}
+
+// AtLeast makes the next delay, the one that the next Failed or Lost returns,
+// at least d long. It is for the Retry-After of a relay that answered 429 or
+// 503; d is bounded by MaxRetryAfter. Of several the longest counts. A link
+// that comes up, Reset, and the delay itself use it up.
+func (b *Backoff) AtLeast(d time.Duration) {
+	b.floor = max(b.floor, min(d, MaxRetryAfter))
+}
+
+// Attempts returns the number of dials since the last stable link, failed and
+// succeeded ones. The loss of a stable link sets it to 0, so while that link
+// is up it still counts the dials that led to it: 1 if the first one did.
+func (b *Backoff) Attempts() int { return b.attempts }
+
+// Reset starts the schedule anew, as if nothing had been dialled yet.
+func (b *Backoff) Reset() {
+	b.step, b.attempts, b.floor = 0, 0, 0
+	b.up, b.since = false, time.Time{}
+}
+
+// next returns the delay at the current step and moves on.
+func (b *Backoff) next() time.Duration {
+	delay := b.jitter(b.schedule.Delays[b.step], -1, 1)
+	b.step = min(b.step+1, len(b.schedule.Delays)-1)
+	if b.floor > 0 {
+		// Spread too, but only upwards: "not before" was the relay's word, and
+		// all its clients have heard it at the same time.
+		delay = max(delay, min(b.jitter(b.floor, 0, 1), MaxRetryAfter))
+		b.floor = 0
+	}
+	return delay
+}
+
+// jitter moves d by a share of it, between low and high times Jitter.
+func (b *Backoff) jitter(d time.Duration, low, high float64) time.Duration {
+	if b.schedule.Jitter == 0 || d == 0 {
+		return d // exact, and nothing drawn
+	}
+	r := b.schedule.Random()
+	if !(r >= 0 && r < 1) { // NaN too: a delay must not come out negative
+		r = 0.5
+	}
+	moved := float64(d) * (1 + b.schedule.Jitter*(low+(high-low)*r))
+	if moved >= math.MaxInt64 {
+		return math.MaxInt64
+	}
+	return time.Duration(moved)
+}

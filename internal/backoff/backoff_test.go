@@ -1,0 +1,263 @@
+package backoff_test
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gennostr/gennostr/internal/backoff"
+)
+
+const ms = time.Millisecond
+
+var start = time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
+
+// exact is the default schedule without jitter.
+func exact() *backoff.Backoff {
+	return backoff.New(backoff.Schedule{Delays: backoff.DefaultDelays(), Stable: 30 * time.Second})
+}
+
+// failedAfter is a dial answered with that Retry-After.
+func failedAfter(b *backoff.Backoff, least time.Duration) time.Duration {
+	b.AtLeast(least)
+	return b.Failed()
+}
+
+func TestR54FailedDialsWalkTheScheduleAndRepeatItsLastDelayForEver(t *testing.T) {
+	b := exact()
+	got := []time.Duration{}
+	for range 8 {
+		got = append(got, b.Failed())
+	}
+	assert.Equal(t, []time.Duration{500 * ms, 1000 * ms, 5000 * ms, 10000 * ms, 30000 * ms, 30000 * ms, 30000 * ms, 30000 * ms}, got)
+	for range 100_000 { // L08: no dial is the last one
+		require.Equal(t, 30*time.Second, b.Failed())
+	}
+	assert.Equal(t, 100_008, b.Attempts())
+}
+
+func TestR54AStableLinkStartsTheScheduleAnew(t *testing.T) {
+	b := exact()
+	for range 4 {
+		b.Failed()
+	}
+	b.Connected(start)
+	assert.Equal(t, 5, b.Attempts(), "four failed dials and the one that came through")
+	assert.Equal(t, 500*ms, b.Lost(start.Add(30*time.Second)))
+	assert.Zero(t, b.Attempts())
+	assert.Equal(t, 1000*ms, b.Failed())
+	assert.Equal(t, 1, b.Attempts())
+}
+
+func TestL07AMomentarySuccessDoesNotStartTheScheduleAnew(t *testing.T) {
+	b := exact()
+	now := start
+	got := []time.Duration{}
+	for range 6 { // a relay that takes every call and hangs up just before the link counts as stable
+		b.Connected(now)
+		now = now.Add(30*time.Second - 1)
+		got = append(got, b.Lost(now))
+	}
+	assert.Equal(t, []time.Duration{500 * ms, 1000 * ms, 5000 * ms, 10000 * ms, 30000 * ms, 30000 * ms}, got)
+	assert.Equal(t, 6, b.Attempts())
+}
+
+func TestFailuresAndMomentaryLinksShareOneCounter(t *testing.T) {
+	b := exact()
+	assert.Equal(t, 500*ms, b.Failed())
+	b.Connected(start)
+	assert.Equal(t, 1000*ms, b.Lost(start.Add(time.Second)))
+	assert.Equal(t, 5000*ms, b.Failed())
+	assert.Equal(t, 3, b.Attempts())
+}
+
+func TestOneLinkIsCountedStableOnce(t *testing.T) {
+	b := exact()
+	b.Connected(start)
+	later := start.Add(time.Hour)
+	assert.Equal(t, 500*ms, b.Lost(later))
+	assert.Equal(t, 1000*ms, b.Lost(later.Add(time.Hour)), "there was no link that could have been stable")
+}
+
+func TestWithoutAStabilityWindowEveryLinkIsStable(t *testing.T) {
+	b := backoff.New(backoff.Schedule{Delays: []time.Duration{ms, 2 * ms}})
+	for range 3 {
+		b.Connected(start)
+		assert.Equal(t, ms, b.Lost(start))
+	}
+}
+
+func TestResetGoesBackToTheStart(t *testing.T) {
+	b := exact()
+	b.Failed()
+	b.Connected(start)
+	b.AtLeast(time.Minute)
+	b.Reset()
+	assert.Zero(t, b.Attempts())
+	assert.Equal(t, 500*ms, b.Lost(start.Add(time.Hour)))
+	assert.Equal(t, 1000*ms, b.Failed(), "the hour before Reset is no stable link")
+}
+
+func TestTheScheduleIsCopied(t *testing.T) {
+	delays := []time.Duration{ms, 2 * ms}
+	b := backoff.New(backoff.Schedule{Delays: delays})
+	delays[0] = time.Hour
+	assert.Equal(t, ms, b.Failed())
+}
+
+func TestAnEmptyScheduleIsTheDefaultAndNeverATightLoop(t *testing.T) {
+	b := backoff.New(backoff.Schedule{})
+	for _, want := range backoff.DefaultDelays() {
+		assert.Equal(t, want, b.Failed())
+	}
+}
+
+func TestNegativeDelaysCountAsNone(t *testing.T) {
+	b := backoff.New(backoff.Schedule{Delays: []time.Duration{-time.Hour, ms}})
+	assert.Zero(t, b.Failed())
+	assert.Equal(t, ms, b.Failed())
+}
+
+func TestJitterSpreadsEachDelayAroundItself(t *testing.T) {
+	for name, c := range map[string]struct {
+		jitter, random float64
+		want           time.Duration
+	}{
+		"lowest":               {0.2, 0, 800 * ms},
+		"middle":               {0.2, 0.5, 1000 * ms},
+		"off":                  {0, 0.99, 1000 * ms},
+		"negative is off":      {-1, 0.99, 1000 * ms},
+		"NaN is off":           {math.NaN(), 0.99, 1000 * ms},
+		"more than all is all": {7, 0, 0},
+		"random out of range":  {0.2, 1e9, 1000 * ms},
+		"random below range":   {0.2, -3, 1000 * ms},
+		"random NaN":           {0.2, math.NaN(), 1000 * ms},
+		"random infinite":      {0.2, math.Inf(-1), 1000 * ms},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := backoff.New(backoff.Schedule{
+				Delays: []time.Duration{time.Second}, Jitter: c.jitter,
+				Random: func() float64 { return c.random },
+			})
+			assert.Equal(t, c.want, b.Failed())
+		})
+	}
+}
+
+// Over many draws the delays fill the whole band, stay in it and centre on the
+// schedule: a crowd of clients that lost one relay together comes back spread.
+func TestJitterFillsItsBandEvenly(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	b := backoff.New(backoff.Schedule{Delays: []time.Duration{time.Second}, Jitter: 0.2, Random: random.Float64})
+	const draws = 20_000
+	low, high, sum := time.Hour, time.Duration(0), time.Duration(0)
+	for range draws {
+		d := b.Failed()
+		low, high, sum = min(low, d), max(high, d), sum+d
+	}
+	assert.InDelta(t, 800*ms, low, float64(2*ms))
+	assert.InDelta(t, 1200*ms, high, float64(2*ms))
+	assert.LessOrEqual(t, high, 1200*ms)
+	assert.GreaterOrEqual(t, low, 800*ms)
+	assert.InDelta(t, 1000*ms, sum/draws, float64(5*ms))
+}
+
+func TestTheDefaultRandomStaysInTheBand(t *testing.T) {
+	b := backoff.New(backoff.Schedule{Delays: []time.Duration{time.Second}, Jitter: 0.2})
+	for range 1000 {
+		assert.InDelta(t, time.Second, b.Failed(), float64(200*ms))
+	}
+}
+
+func TestTheLongestDelayDoesNotOverflow(t *testing.T) {
+	b := backoff.New(backoff.Schedule{
+		Delays: []time.Duration{math.MaxInt64}, Jitter: 1, Random: func() float64 { return 0.999 },
+	})
+	assert.Equal(t, time.Duration(math.MaxInt64), b.Failed())
+}
+
+func TestRetryAfterIsHonouredOnce(t *testing.T) {
+	b := exact()
+	assert.Equal(t, time.Minute, failedAfter(b, time.Minute))
+	assert.Equal(t, 1000*ms, b.Failed(), "only once, and the schedule has moved on beneath it")
+
+	b.AtLeast(2 * time.Minute)
+	assert.Equal(t, 2*time.Minute, b.Lost(start))
+
+	b.AtLeast(90 * time.Second)
+	b.AtLeast(60 * time.Second)
+	assert.Equal(t, 90*time.Second, b.Failed(), "the longer wish counts")
+}
+
+func TestRetryAfterNeverShortensADelay(t *testing.T) {
+	b := exact()
+	assert.Equal(t, 500*ms, failedAfter(b, ms))
+	assert.Equal(t, 1000*ms, failedAfter(b, 0))
+	assert.Equal(t, 5000*ms, failedAfter(b, -time.Hour))
+}
+
+func TestRetryAfterCannotMuteARelayForLong(t *testing.T) {
+	b := exact()
+	assert.Equal(t, backoff.MaxRetryAfter, failedAfter(b, math.MaxInt64))
+	assert.Equal(t, 10*time.Minute, backoff.MaxRetryAfter)
+
+	// The bound is on the relay's wish, not on the user's own schedule.
+	b = backoff.New(backoff.Schedule{Delays: []time.Duration{time.Hour}})
+	assert.Equal(t, time.Hour, failedAfter(b, 24*time.Hour))
+}
+
+func TestRetryAfterIsSpreadUpwardsOnly(t *testing.T) {
+	r := 0.0
+	b := backoff.New(backoff.Schedule{Delays: []time.Duration{time.Second}, Jitter: 0.2, Random: func() float64 { return r }})
+	assert.Equal(t, 60*time.Second, failedAfter(b, time.Minute))
+	r = 0.5
+	assert.Equal(t, 66*time.Second, failedAfter(b, time.Minute))
+	assert.Equal(t, backoff.MaxRetryAfter, failedAfter(b, time.Hour))
+}
+
+func TestALinkThatComesUpEndsRetryAfter(t *testing.T) {
+	b := exact()
+	b.AtLeast(time.Minute)
+	b.Connected(start)
+	assert.Equal(t, 500*ms, b.Lost(start))
+}
+
+// Whatever an adversarial relay does, by failing, hanging up and asking to stay
+// away, the delay stays between the schedule's and the bound, and between two
+// stable links the delays never get shorter.
+func TestNoRelayCanBringTheDelayOutOfItsBounds(t *testing.T) {
+	delays := backoff.DefaultDelays()
+	for seed := range uint64(100) {
+		random := rand.New(rand.NewPCG(seed, 3))
+		b, now, step, dials := exact(), start, 0, 0
+		for range 300 {
+			now = now.Add(time.Duration(random.Int64N(int64(time.Minute))))
+			want, got := time.Duration(0), time.Duration(0)
+			asked := time.Duration(0)
+			if random.IntN(4) == 0 {
+				asked = time.Duration(random.Int64N(int64(time.Hour)))
+			}
+			dials++
+			if random.IntN(2) == 0 {
+				got = failedAfter(b, asked)
+			} else {
+				b.Connected(now)
+				up := time.Duration(random.Int64N(int64(45 * time.Second)))
+				now = now.Add(up)
+				if up >= 30*time.Second {
+					step, dials = 0, 0
+				}
+				b.AtLeast(asked)
+				got = b.Lost(now)
+			}
+			want = max(delays[min(step, len(delays)-1)], min(asked, backoff.MaxRetryAfter))
+			step++
+			require.Equal(t, want, got)
+			require.Equal(t, dials, b.Attempts())
+		}
+	}
+}

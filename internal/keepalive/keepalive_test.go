@@ -1,0 +1,292 @@
+package keepalive_test
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gennostr/gennostr/internal/keepalive"
+)
+
+var (
+	start = time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
+	never time.Time
+	cfg   = keepalive.Config{Interval: 30 * time.Second, Timeout: 10 * time.Second}
+)
+
+const (
+	wait = keepalive.Wait
+	ping = keepalive.Ping
+	dead = keepalive.Dead
+	held = true
+)
+
+// at returns a time that many seconds after start.
+func at(seconds float64) time.Time {
+	return start.Add(time.Duration(seconds * float64(time.Second)))
+}
+
+// check is one call and what it must answer.
+type check struct {
+	now     float64
+	inbound time.Time
+	held    bool
+	want    keepalive.Action
+	next    float64
+}
+
+func run(t *testing.T, cfg keepalive.Config, checks ...check) {
+	t.Helper()
+	k := keepalive.New(cfg, start)
+	for i, c := range checks {
+		action, next := k.Check(at(c.now), c.inbound, c.held)
+		require.Equal(t, c.want, action, "check %d, at %v s: %v", i, c.now, action)
+		require.Equal(t, at(c.next), next, "check %d, at %v s: next", i, c.now)
+	}
+}
+
+func TestASilentPeerIsPingedOnceAndThenDead(t *testing.T) {
+	run(t, cfg,
+		check{0, never, false, wait, 30},
+		check{29.9, never, false, wait, 30},
+		check{30, never, false, ping, 40},
+		check{30, never, false, wait, 40},
+		check{35, never, false, wait, 40},
+		check{39.9, never, false, wait, 40},
+		check{40, never, false, dead, 50},
+		check{41, never, false, dead, 51},
+	)
+}
+
+func TestL11AnyByteCountsAsLife(t *testing.T) {
+	run(t, cfg,
+		check{30, at(20), false, wait, 50},
+		check{50, at(49), false, wait, 79},
+		check{79, at(49), false, ping, 89},
+		check{88, at(87), false, wait, 117}, // not the pong, but alive
+		check{117, at(87), false, ping, 127},
+		check{127, at(87), false, dead, 137},
+	)
+}
+
+func TestL22ARelayThatNeverPongsIsJudgedByItsTraffic(t *testing.T) {
+	k := keepalive.New(cfg, start)
+	now, pings := start, 0
+	for i := range 1000 { // an event every 35 s, never a pong
+		event := now
+		for now.Before(start.Add(time.Duration(i+1) * 35 * time.Second)) {
+			action, next := k.Check(now, event, false)
+			require.NotEqual(t, dead, action)
+			if action == ping {
+				pings++
+			}
+			now = next
+		}
+		now = start.Add(time.Duration(i+1) * 35 * time.Second)
+	}
+	assert.Equal(t, 1000, pings)
+}
+
+// In virtual time the pong can arrive in the instant in which the ping left.
+func TestAPongInTheSameInstantCounts(t *testing.T) {
+	run(t, cfg,
+		check{30, never, false, ping, 40},
+		check{40, at(30), false, wait, 60},
+	)
+}
+
+// The reader dated a byte, was preempted, the owner saw the old time and
+// pinged, then the reader stored its byte: it is older than the ping, and news.
+func TestAByteDatedJustBeforeThePingAndSeenAfterItCounts(t *testing.T) {
+	run(t, cfg,
+		check{30, never, false, ping, 40},
+		check{40, at(29.999), false, wait, 59.999},
+	)
+}
+
+func TestAByteDatedAfterNowIsLife(t *testing.T) {
+	run(t, cfg,
+		check{30, at(30.5), false, wait, 60.5},
+		check{60.4, at(30.5), false, wait, 60.5},
+		check{60.5, at(30.5), false, ping, 70.5},
+	)
+}
+
+func TestAByteKnownBeforeThePingDoesNotAnswerIt(t *testing.T) {
+	run(t, cfg,
+		check{10, at(9), false, wait, 39},
+		check{39, at(9), false, ping, 49},
+		check{49, at(9), false, dead, 59},
+	)
+}
+
+func TestALateCheckStillPingsBeforeItJudges(t *testing.T) {
+	run(t, cfg,
+		check{3600, never, false, ping, 3610},
+		check{3610, never, false, dead, 3620},
+	)
+}
+
+func TestIntervalZeroIsOff(t *testing.T) {
+	for _, interval := range []time.Duration{0, -time.Second} {
+		k := keepalive.New(keepalive.Config{Interval: interval, Timeout: time.Second}, start)
+		action, next := k.Check(at(1e6), never, false)
+		assert.Equal(t, wait, action)
+		assert.True(t, next.After(at(1e6+3600)), "a timer set to next must not spin")
+	}
+}
+
+func TestTimeoutZeroPingsButNeverJudges(t *testing.T) {
+	run(t, keepalive.Config{Interval: 30 * time.Second},
+		check{30, never, false, ping, 60},
+		check{45, never, false, wait, 60},
+		check{60, never, false, ping, 90},
+		check{9000, never, false, ping, 9030},
+		check{9001, at(9000), false, wait, 9030},
+		check{9030, at(9000), false, ping, 9060},
+	)
+}
+
+func TestHeldUpByOurOwnWindowIsNeverDead(t *testing.T) {
+	run(t, cfg,
+		check{30, never, false, ping, 40},
+		check{35, never, held, wait, 45},
+		check{40, never, held, wait, 50},
+		check{4000, never, held, wait, 4010},
+		check{4001, never, false, wait, 4011}, // released: the full timeout anew
+		check{4010.9, never, false, wait, 4011},
+		check{4011, never, false, dead, 4021},
+	)
+}
+
+func TestHeldUpByOurOwnWindowIsNotPinged(t *testing.T) {
+	run(t, cfg,
+		check{30, never, held, wait, 40},
+		check{300, never, held, wait, 310},
+		check{301, never, false, ping, 311}, // the silence has lasted: ask now, and give the full timeout
+		check{311, never, false, dead, 321},
+	)
+}
+
+func TestAReleaseWithoutSilenceIsNotPinged(t *testing.T) {
+	run(t, cfg,
+		check{10, at(9), held, wait, 20},
+		check{12, at(9), false, wait, 39},
+	)
+}
+
+// The owner remembers a hold that came and went between two calls.
+func TestAHoldThatIsOverGivesTheFullTimeoutAnew(t *testing.T) {
+	run(t, cfg,
+		check{30, never, false, ping, 40},
+		check{40, never, held, wait, 50},
+		check{50, never, false, wait, 60},
+		check{60, never, false, dead, 70},
+	)
+}
+
+func TestDuringAHoldWithoutTimeoutTheNextLookIsAnIntervalAway(t *testing.T) {
+	run(t, keepalive.Config{Interval: 30 * time.Second},
+		check{100, never, held, wait, 130},
+	)
+}
+
+func TestABufferedPongReadAfterTheHoldCounts(t *testing.T) {
+	run(t, cfg,
+		check{30, never, false, ping, 40},
+		check{31, never, held, wait, 41},
+		check{500, never, false, wait, 510},
+		check{510, at(500), false, wait, 530},
+	)
+}
+
+// A handler that takes one message at a time makes the window full and free
+// again many times a second. Neither a live nor a dead peer hides behind that.
+func TestAFlappingWindowHidesNeitherALivePeerNorADeadOne(t *testing.T) {
+	k := keepalive.New(cfg, start)
+	for i := range 5000 {
+		now := at(float64(i) / 10)
+		action, _ := k.Check(now, now, i%2 == 0)
+		require.Equal(t, wait, action)
+	}
+	last := at(499.9)
+	action, next := k.Check(last, last, false)
+	require.Equal(t, wait, action)
+	action, next = k.Check(next, last, false)
+	require.Equal(t, ping, action)
+	action, _ = k.Check(next, last, false)
+	require.Equal(t, dead, action)
+}
+
+func TestActionsHaveNames(t *testing.T) {
+	assert.Equal(t, "wait ping dead unknown action",
+		wait.String()+" "+ping.String()+" "+dead.String()+" "+keepalive.Action(9).String())
+}
+
+// Random peers, random holds, an owner that comes when it is told to or earlier:
+// the promises of the package, checked against the plain history.
+func TestPromisesHoldForEveryHistory(t *testing.T) {
+	for seed := range uint64(300) {
+		random := rand.New(rand.NewPCG(seed, 5))
+		k := keepalive.New(cfg, start)
+		var (
+			now      = start
+			inbound  = start // the last byte, as dated
+			isHeld   = false
+			pinged   time.Time // of the ping that nothing has answered
+			judge    time.Time // nothing may be called dead before
+			silentAt = start.Add(time.Duration(random.IntN(600)) * time.Second)
+		)
+		for {
+			if now.Before(silentAt) {
+				if random.IntN(3) == 0 && !isHeld {
+					inbound, pinged = now, never
+				}
+				if random.IntN(5) == 0 {
+					isHeld = !isHeld
+					judge = now.Add(cfg.Timeout)
+				}
+			} else if isHeld {
+				isHeld, judge = false, now.Add(cfg.Timeout)
+			}
+			action, next := k.Check(now, inbound, isHeld)
+			require.True(t, next.After(now), "next lies ahead")
+			require.LessOrEqual(t, next.Sub(now), cfg.Interval)
+			switch action {
+			case ping:
+				require.False(t, isHeld)
+				require.True(t, pinged.IsZero(), "one ping per silence")
+				require.GreaterOrEqual(t, now.Sub(inbound), cfg.Interval)
+				pinged = now
+			case dead:
+				require.False(t, isHeld)
+				require.False(t, pinged.IsZero(), "never without a ping")
+				require.GreaterOrEqual(t, now.Sub(pinged), cfg.Timeout)
+				require.False(t, now.Before(judge), "a full timeout after a hold")
+			case wait:
+				if isHeld {
+					break
+				}
+				limit := inbound.Add(cfg.Interval)
+				if !pinged.IsZero() {
+					limit = pinged.Add(cfg.Timeout)
+					if judge.After(limit) {
+						limit = judge
+					}
+				}
+				require.True(t, now.Before(limit), "a silent peer is found out in time")
+			}
+			if action == dead {
+				break
+			}
+			if random.IntN(2) == 0 {
+				now = now.Add(time.Duration(1 + random.Int64N(int64(next.Sub(now)))))
+			} else {
+				now = next
+			}
+		}
+	}
+}
