@@ -1,0 +1,234 @@
+package socket
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/coder/websocket"
+)
+
+// Dial opens a websocket. It ends with ctx at once, wherever it stands, and
+// after HandshakeTimeout. Errors are *HandshakeError and wrap
+// ErrHandshakeTimeout, the cause of ctx or what the policy said.
+func (d *Dialer) Dial(ctx context.Context, url string) (*Conn, error) {
+	a, release := d.begin(ctx)
+	defer release()
+	client := d.client
+	client.Transport = tripper{a, client.Transport}
+	opts := &websocket.DialOptions{HTTPClient: &client, HTTPHeader: d.cfg.Header}
+	if d.cfg.Compression {
+		opts.CompressionMode = websocket.CompressionNoContextTakeover
+	}
+	ws, resp, err := websocket.Dial(a.ctx, url, opts)
+	if err == nil {
+		a.closeConns(1) // of hops before the last
+		if err = context.Cause(a.ctx); err != nil {
+			_ = ws.CloseNow()
+		}
+	}
+	if err != nil {
+		cause := context.Cause(a.ctx)
+		a.fail(err)
+		return nil, handshakeError(resp, err, cause)
+	}
+	ws.SetReadLimit(-1) // Read has a limit of its own, with a typed error
+	return &Conn{ws: ws, body: a.body, limit: d.cfg.ReadLimit, writeTimeout: d.cfg.WriteTimeout}, nil
+}
+
+func handshakeError(resp *http.Response, err, cause error) error {
+	e := &HandshakeError{Err: err}
+	if resp != nil {
+		e.Status = resp.StatusCode
+		e.RetryAfter = retryAfter(resp.Header)
+		if resp.Body != nil {
+			snippet, _ := io.ReadAll(io.LimitReader(resp.Body, 1024)) // in memory already
+			if text := printable(string(snippet)); text != "" && e.Status != http.StatusSwitchingProtocols {
+				e.Err = fmt.Errorf("the relay says %q: %w", text, err)
+			}
+		}
+	}
+	if cause != nil && !errors.Is(err, cause) {
+		e.Err = fmt.Errorf("%w: %w", cause, err)
+	}
+	return e
+}
+
+// Get fetches a document over the same transport, at most maxBytes of it,
+// within HandshakeTimeout (NIP-11).
+func (d *Dialer) Get(ctx context.Context, url, accept string, maxBytes int64) ([]byte, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, d.cfg.HandshakeTimeout, ErrHandshakeTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	for name, values := range d.cfg.Header {
+		req.Header[name] = values
+	}
+	req.Header.Set("Accept", accept)
+	client := d.client
+	resp, err := client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return nil, &HandshakeError{Status: resp.StatusCode, RetryAfter: retryAfter(resp.Header),
+			Err: fmt.Errorf("status %s", printable(resp.Status))}
+	}
+	data, err := io.ReadAll(io.LimitReader(resp.Body, maxBytes+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(data)) > maxBytes {
+		return nil, fmt.Errorf("%w: document over %d bytes", ErrTooLarge, maxBytes)
+	}
+	return data, nil
+}
+
+// Conn is an open websocket. Read belongs to one goroutine; the other methods
+// may be called from any.
+type Conn struct {
+	ws           *websocket.Conn
+	body         *body
+	limit        int64
+	writeTimeout time.Duration
+
+	helpers sync.WaitGroup // closers and fired timers
+
+	mu    sync.Mutex
+	cause error // guarded by mu: of the cut, nil before
+}
+
+// Read reads one message into buf's storage, which grows as bytes arrive and
+// never by what a header announces. Errors: ErrTooLarge, *CloseError, the
+// cause of a Cut, or what the network said.
+func (c *Conn) Read(buf []byte) (text bool, msg []byte, err error) {
+	kind, r, err := c.ws.Reader(context.Background())
+	if err != nil {
+		return false, nil, c.ended(err)
+	}
+	msg = buf[:0]
+	for {
+		if len(msg) == cap(msg) {
+			msg = append(msg, make([]byte, max(minRead, len(msg)))...)[:len(msg)]
+		}
+		room := msg[len(msg):cap(msg)]
+		if left := c.limit + 1 - int64(len(msg)); int64(len(room)) > left {
+			room = room[:left]
+		}
+		n, err := r.Read(room)
+		msg = msg[:len(msg)+n]
+		if int64(len(msg)) > c.limit {
+			c.Close(int(websocket.StatusMessageTooBig), "", tooBigTimeout)
+			return false, nil, fmt.Errorf("%w of %d bytes", ErrTooLarge, c.limit)
+		}
+		if err == io.EOF {
+			return kind == websocket.MessageText, msg, nil
+		}
+		if err != nil {
+			return false, nil, c.ended(err)
+		}
+	}
+}
+
+const (
+	minRead       = 2048        // bytes of a fresh read buffer
+	tooBigTimeout = time.Second // for telling the peer why
+)
+
+// ended says why reading or writing has ended.
+func (c *Conn) ended(err error) error {
+	c.mu.Lock()
+	cause := c.cause
+	c.mu.Unlock()
+	var frame websocket.CloseError
+	switch {
+	case cause != nil:
+		return cause
+	case errors.As(err, &frame):
+		return &CloseError{Code: int(frame.Code), Reason: strings.ToValidUTF8(frame.Reason, "\uFFFD")}
+	case errors.Is(err, io.EOF):
+		return fmt.Errorf("socket: no close frame: %w", io.ErrUnexpectedEOF)
+	}
+	return fmt.Errorf("socket: %w", err)
+}
+
+// Write writes one text message. If the peer does not take it within
+// WriteTimeout, the connection is cut with ErrWriteTimeout.
+func (c *Conn) Write(p []byte) error {
+	stop := c.after(c.writeTimeout, ErrWriteTimeout)
+	err := c.ws.Write(context.Background(), websocket.MessageText, p)
+	stop()
+	if err != nil {
+		return c.ended(err)
+	}
+	return nil
+}
+
+// after cuts the connection after d, unless it is stopped before.
+func (c *Conn) after(d time.Duration, cause error) (stop func()) {
+	c.helpers.Add(1)
+	timer := time.AfterFunc(d, func() {
+		defer c.helpers.Done()
+		c.Cut(cause)
+	})
+	return func() {
+		if timer.Stop() {
+			c.helpers.Done()
+		}
+	}
+}
+
+// Ping sends a ping and waits for the pong, at most for the write timeout. Its
+// error is of no use but for tests: liveness is judged by LastInbound. Somebody
+// has to be in Read.
+func (c *Conn) Ping() error {
+	ctx, cancel := context.WithTimeout(context.Background(), c.writeTimeout)
+	defer cancel()
+	return c.ws.Ping(ctx)
+}
+
+// LastInbound is when the last byte arrived, or the connection was opened.
+func (c *Conn) LastInbound() time.Time { return c.body.began.Add(time.Duration(c.body.last.Load())) }
+
+// BytesIn counts what has arrived since the handshake, frame headers included.
+func (c *Conn) BytesIn() uint64 { return c.body.in.Load() }
+
+// BytesOut counts what was sent since the handshake.
+func (c *Conn) BytesOut() uint64 { return c.body.out.Load() }
+
+// Close does the closing handshake, with or without somebody in Read, and
+// returns when the socket is closed, after within at the latest.
+func (c *Conn) Close(code int, reason string, within time.Duration) {
+	stop := c.after(max(within, 0), ErrClosed)
+	_ = c.ws.Close(websocket.StatusCode(code), reason)
+	stop()
+	c.Cut(ErrClosed)
+}
+
+// Cut ends the connection at once and does not wait. The first cause counts.
+func (c *Conn) Cut(cause error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.cause != nil {
+		return
+	}
+	c.cause = cause
+	if c.body.raw != nil {
+		_ = c.body.raw.Close()
+	}
+	c.helpers.Go(func() { // ends when the reader and the writer have let go; joined by Wait
+		_ = c.body.Close()
+		_ = c.ws.CloseNow()
+	})
+}
+
+// Wait returns, after a Cut or a Close, when every goroutine of the connection has ended.
+func (c *Conn) Wait() { c.helpers.Wait() }

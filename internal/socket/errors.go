@@ -1,0 +1,74 @@
+package socket
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+var (
+	// ErrTooLarge is returned by Read for a message over the read limit.
+	ErrTooLarge = errors.New("socket: message over the read limit")
+	// ErrWriteTimeout ends a connection whose peer did not take a message in time.
+	ErrWriteTimeout = errors.New("socket: write timeout")
+	// ErrHandshakeTimeout ends a dial that took too long.
+	ErrHandshakeTimeout = errors.New("socket: handshake timeout")
+	// ErrClosed ends a connection after Close.
+	ErrClosed = errors.New("socket: closed")
+	// ErrDenied is what DenyPrivate's refusals are.
+	ErrDenied = errors.New("socket: address is not on the public internet")
+)
+
+// HandshakeError is a dial that failed.
+type HandshakeError struct {
+	Status     int           // of the HTTP answer, 0 if there was none
+	RetryAfter time.Duration // of the answer, 0 if it had none
+	Err        error
+}
+
+func (e *HandshakeError) Error() string { return "socket: handshake: " + e.Err.Error() }
+func (e *HandshakeError) Unwrap() error { return e.Err }
+
+// CloseError is the peer's close frame.
+type CloseError struct {
+	Code   int
+	Reason string // valid UTF-8
+}
+
+func (e *CloseError) Error() string {
+	return fmt.Sprintf("socket: peer closed: %d %q", e.Code, e.Reason)
+}
+
+// retryAfter reads the header of that name: seconds, or a date (RFC 9110, 10.2.3).
+func retryAfter(h http.Header) time.Duration {
+	v := h.Get("Retry-After")
+	if seconds, err := strconv.ParseUint(v, 10, 31); err == nil {
+		return time.Duration(seconds) * time.Second
+	}
+	if at, err := http.ParseTime(v); err == nil {
+		return max(0, time.Until(at))
+	}
+	return 0
+}
+
+// printable makes hostile text fit for an error: one short line.
+func printable(text string) string {
+	const most = 200
+	var b strings.Builder
+	for _, r := range strings.TrimSpace(text) {
+		if b.Len() >= most {
+			b.WriteString("…")
+			break
+		}
+		if r == utf8.RuneError || !unicode.IsPrint(r) {
+			r = ' '
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}

@@ -1,0 +1,27 @@
+package verify
+
+// Workers returns how many goroutines the pool has.
+func (p *Pool) Workers() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.running
+}
+
+// Idle returns how many of them wait for work.
+func (p *Pool) Idle() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.idle
+}
+
+// Slots returns how many items the lane holds memory for.
+func (l *Lane[T]) Slots() int {
+	l.pool.mu.Lock()
+	defer l.pool.mu.Unlock()
+	return len(l.ring)
+}
+
+const (
+	BatchSize = batchSize
+	MaxIdle   = maxIdle
+)

@@ -1,0 +1,220 @@
+package verify
+
+import (
+	"fmt"
+	"sync/atomic"
+
+	"github.com/gennostr/gennostr/nostr"
+)
+
+const (
+	// MaxInFlight bounds what a lane holds, undelivered. The caller reserves
+	// room before it submits, so it stays far below; more is a bug and panics.
+	MaxInFlight = 1 << 22
+
+	minRing = 8  // slots; a power of two
+	maxIdle = 16 // slots an empty lane keeps
+
+	// batchSize is how many items a worker delivers before other lanes have
+	// their turn, and how many it takes from the lane at a time.
+	batchSize = 16
+)
+
+// Lane keeps one connection's messages in order while their events are
+// checked in parallel. Make it with NewLane; it needs no closing.
+type Lane[T any] struct {
+	pool    *Pool          // immutable
+	deliver func(T, error) // immutable
+	station station        // its place in the pool's queue; in it whenever there is a step to do and pool.mu is free
+	pending atomic.Int64   // items submitted and not delivered; set under pool.mu, but see Submit
+
+	// All below is guarded by pool.mu. Items are numbered in the order in
+	// which they were submitted; number n stands in ring[n mod len(ring)].
+	ring       []slot[T]     // its length is a power of two, or 0; slots outside head…tail are zero
+	head       uint64        // the oldest item that nobody has begun to deliver
+	claim      uint64        // no item before this one waits for a worker; may lag behind head
+	tail       uint64        // the next item to be submitted
+	unchecked  int           // items that wait for a worker
+	delivering bool          // a worker is calling deliver
+	drained    chan struct{} // closed and forgotten when pending falls to 0; nil when nobody drains
+}
+
+// slot is one item of a lane; the zero value when empty.
+type slot[T any] struct {
+	v    T
+	ev   *nostr.Event // what a worker has to check; nil when claimed or when there was nothing to check
+	err  error        // the verdict, once done
+	done bool         // may be delivered when it is the oldest
+}
+
+// NewLane returns a lane through p. For each Submit, deliver is called exactly
+// once, in the order of submission and never concurrently, with the submitted
+// value and the verdict: on a worker, or on the submitter's goroutine. It must
+// not block, nor submit to the same lane. If it panics, the program ends.
+func NewLane[T any](p *Pool, deliver func(v T, err error)) *Lane[T] {
+	l := &Lane[T]{pool: p, deliver: deliver}
+	l.station.step = l.step
+	return l
+}
+
+// Submit hands in v; its event ev is checked before v is delivered. If ev is
+// nil there is nothing to check, v only keeps its place; when nothing stands
+// before it, it is delivered here and now. One goroutine at a time submits.
+func (l *Lane[T]) Submit(v T, ev *nostr.Event) {
+	// Only the submitter adds items: what it finds empty stays empty, and the
+	// last deliver has returned.
+	if ev == nil && l.pending.Load() == 0 {
+		l.deliver(v, nil)
+		return
+	}
+	p := l.pool
+	p.mu.Lock()
+	s := slot[T]{v: v, ev: ev, done: ev == nil}
+	if p.stopped && ev != nil {
+		s.ev, s.err, s.done = nil, ErrStopped, true
+	}
+	if s.done && l.pending.Load() == 0 {
+		p.mu.Unlock()
+		l.deliver(v, s.err)
+		return
+	}
+	l.push(s)
+	if s.ev != nil {
+		l.unchecked++
+		p.enqueue(&l.station)
+		p.rouse()
+	}
+	// Else nobody need be called: an item stands before this one, and who
+	// settles that looks at what follows.
+	p.mu.Unlock()
+}
+
+// Drain returns when all that was submitted has been delivered. It is called
+// by the submitter, or after its last Submit (while others submit, it returns
+// at some moment at which the lane is empty); not from a deliver function.
+func (l *Lane[T]) Drain() {
+	l.pool.mu.Lock()
+	if l.pending.Load() == 0 {
+		l.pool.mu.Unlock()
+		return
+	}
+	if l.drained == nil {
+		l.drained = make(chan struct{})
+	}
+	drained := l.drained
+	l.pool.mu.Unlock()
+	<-drained
+}
+
+// step delivers what is ready, else checks one event and then delivers what
+// that made ready: see station.step.
+func (l *Lane[T]) step() {
+	// It may have nothing to do at all: a lane that waits with a batch can be
+	// relieved of it by a worker that comes back from a check.
+	if !l.deliverable() && l.unchecked > 0 {
+		l.checkOne()
+	}
+	if l.deliverable() {
+		l.deliverBatch()
+	}
+	l.requeue()
+}
+
+// checkOne claims the oldest unclaimed event, of which there is one, and
+// checks it. Needs pool.mu, and gives it up for the check.
+func (l *Lane[T]) checkOne() {
+	l.claim = max(l.claim, l.head)
+	for l.at(l.claim).ev == nil {
+		l.claim++
+	}
+	n := l.claim
+	ev := l.at(n).ev
+	l.at(n).ev = nil
+	l.claim++
+	l.unchecked--
+	l.requeue() // the other workers may take the next ones meanwhile
+
+	l.pool.mu.Unlock()
+	err := l.pool.verdict(ev)
+	l.pool.mu.Lock()
+
+	// The item is still there, as it was not done; its slot may have moved.
+	s := l.at(n)
+	s.err, s.done = err, true
+}
+
+// deliverBatch delivers the oldest items as far as they are done, but one
+// batch at most. Needs pool.mu, and gives it up for the deliver calls; until
+// it is back, delivering keeps every other worker from delivering.
+func (l *Lane[T]) deliverBatch() {
+	type outcome struct {
+		v   T
+		err error
+	}
+	var batch [batchSize]outcome
+	n := 0
+	for n < len(batch) && l.head != l.tail && l.at(l.head).done {
+		s := l.at(l.head)
+		batch[n] = outcome{s.v, s.err}
+		*s = slot[T]{}
+		l.head++
+		n++
+	}
+	l.delivering = true
+	l.requeue()
+
+	l.pool.mu.Unlock()
+	for i := range batch[:n] {
+		l.deliver(batch[i].v, batch[i].err)
+	}
+	l.pool.mu.Lock()
+
+	l.delivering = false
+	if l.pending.Add(-int64(n)) > 0 {
+		return
+	}
+	if len(l.ring) > maxIdle {
+		l.ring = nil
+	}
+	if l.drained != nil {
+		close(l.drained)
+		l.drained = nil
+	}
+}
+
+// deliverable reports whether the oldest item may be delivered now.
+// Needs pool.mu.
+func (l *Lane[T]) deliverable() bool {
+	return !l.delivering && l.head != l.tail && l.at(l.head).done
+}
+
+// requeue puts the lane into the pool's queue if there is a step to do: after
+// every change that may have made one. Needs pool.mu.
+func (l *Lane[T]) requeue() {
+	if l.unchecked > 0 || l.deliverable() {
+		l.pool.enqueue(&l.station)
+	}
+}
+
+// at returns the slot of item n, for head ≤ n < tail. Needs pool.mu; good until
+// mu is given up or an item pushed.
+func (l *Lane[T]) at(n uint64) *slot[T] { return &l.ring[n&uint64(len(l.ring)-1)] }
+
+// push appends an item. Needs pool.mu.
+func (l *Lane[T]) push(s slot[T]) {
+	held := l.tail - l.head
+	if held == uint64(len(l.ring)) {
+		if held >= MaxInFlight {
+			l.pool.mu.Unlock()
+			panic(fmt.Sprintf("verify: %d items in flight on one lane", held))
+		}
+		ring := make([]slot[T], max(minRing, 2*held))
+		for n := l.head; n != l.tail; n++ {
+			ring[n&uint64(len(ring)-1)] = *l.at(n)
+		}
+		l.ring = ring
+	}
+	l.tail++
+	*l.at(l.tail - 1) = s
+	l.pending.Add(1)
+}

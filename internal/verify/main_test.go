@@ -1,0 +1,77 @@
+package verify_test
+
+import (
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/gennostr/gennostr/internal/verify"
+	"github.com/gennostr/gennostr/nostr"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// patience is how long a test waits for what should come at once.
+const patience = 30 * time.Second
+
+// receive takes from c, and fails the test if nothing comes.
+func receive[T any](t *testing.T, c <-chan T) T {
+	t.Helper()
+	select {
+	case v := <-c:
+		return v
+	case <-time.After(patience):
+		t.Fatal("nothing came")
+		panic("unreachable")
+	}
+}
+
+// numbered returns an event that carries n.
+func numbered(n int) *nostr.Event { return &nostr.Event{CreatedAt: nostr.Timestamp(n)} }
+
+func number(ev *nostr.Event) int { return int(ev.CreatedAt) }
+
+// newPool returns a pool that the test stops at its end.
+func newPool(t testing.TB, workers int, check verify.Check) *verify.Pool {
+	t.Helper()
+	p := verify.NewPool(workers, check)
+	t.Cleanup(p.Stop)
+	return p
+}
+
+// gate is a check whose every call announces itself and then waits to be let
+// through.
+type gate struct {
+	entered chan int      // the number of an event whose check has begun
+	let     chan struct{} // a send lets one call through
+	open    func()        // lets everything through from now on; may be repeated
+	inside  atomic.Int32
+	peak    atomic.Int32
+}
+
+func newGate() *gate {
+	let := make(chan struct{})
+	return &gate{entered: make(chan int, 1<<14), let: let, open: sync.OnceFunc(func() { close(let) })}
+}
+
+// newGatedPool returns a pool with a gate for its check; at the end of the
+// test, also one that failed, the gate is opened and the pool is stopped.
+func newGatedPool(t testing.TB, workers int) (*gate, *verify.Pool) {
+	g := newGate()
+	p := newPool(t, workers, g.check)
+	t.Cleanup(g.open)
+	return g, p
+}
+
+func (g *gate) check(ev *nostr.Event) error {
+	inside := g.inside.Add(1)
+	defer g.inside.Add(-1)
+	for peak := g.peak.Load(); inside > peak && !g.peak.CompareAndSwap(peak, inside); peak = g.peak.Load() {
+	}
+	g.entered <- number(ev)
+	<-g.let
+	return nil
+}
