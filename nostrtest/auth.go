@@ -1,0 +1,115 @@
+package nostrtest
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gennostr/gennostr/internal/wire"
+	"github.com/gennostr/gennostr/nostr"
+)
+
+// authWindow is how far from now an AUTH event's created_at may lie (NIP-42).
+const authWindow = 10 * time.Minute
+
+// sendChallenge sends a new challenge, which is the only one that counts from
+// then on (P38). Challenges are made from the connection's URL, its number and
+// a counter: no two are alike, and a test on a Network sees the same ones every
+// time. Caller holds relay.mu.
+func (s *session) sendChallenge() {
+	s.challenges++
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s %d %d", s.url, s.number, s.challenges))
+	s.challenge = hex.EncodeToString(sum[:16])
+	s.reply(wire.AuthChallenge{Challenge: s.challenge})
+}
+
+// challengeIfAsked sends the first challenge before a refusal that demands one (P41, P42).
+func (s *session) challengeIfAsked(refusal string) {
+	s.relay.mu.Lock()
+	defer s.relay.mu.Unlock()
+	s.challengeIfAskedLocked(refusal)
+}
+
+// challengeIfAskedLocked is challengeIfAsked for a caller that holds relay.mu.
+func (s *session) challengeIfAskedLocked(refusal string) {
+	if s.challenge == "" && strings.HasPrefix(refusal, wire.PrefixAuthRequired+":") {
+		s.sendChallenge()
+	}
+}
+
+// handleAuth answers AUTH with OK (P40). Several keys may authenticate on one
+// connection (P44), with the same challenge.
+func (s *session) handleAuth(event *nostr.Event) {
+	r := s.relay
+	r.mu.Lock()
+	challenge := s.challenge
+	r.mu.Unlock()
+	if err := s.checkAuth(event, challenge, time.Now()); err != nil {
+		s.reply(wire.OK{EventID: event.ID, Message: "invalid: " + err.Error()})
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !slices.Contains(s.record.Authenticated, event.PubKey) {
+		s.record.Authenticated = append(s.record.Authenticated, event.PubKey)
+	}
+	s.reply(wire.OK{EventID: event.ID, Accepted: true})
+	r.changed.ring()
+}
+
+// checkAuth holds an AUTH event to NIP-42 (P39).
+func (s *session) checkAuth(event *nostr.Event, challenge string, now time.Time) error {
+	if event.Kind != nostr.KindClientAuthentication {
+		return fmt.Errorf("kind %d, want 22242", event.Kind)
+	}
+	if challenge == "" {
+		return fmt.Errorf("no challenge was sent on this connection")
+	}
+	if given := event.Tags.Find("challenge").Value(); given != challenge {
+		return fmt.Errorf("challenge %.64q is not the one that was sent last on this connection", given)
+	}
+	given, err := nostr.NormalizeURL(event.Tags.Find("relay").Value())
+	if err != nil || given != s.url {
+		return fmt.Errorf("relay tag %.128q, want %q", event.Tags.Find("relay").Value(), s.url)
+	}
+	earliest, latest := nostr.TimestampOf(now.Add(-authWindow)), nostr.TimestampOf(now.Add(authWindow))
+	if event.CreatedAt < earliest || event.CreatedAt > latest {
+		return fmt.Errorf("created_at is more than %v from now", authWindow)
+	}
+	return event.Verify()
+}
+
+func (s *session) hasAuthenticated() bool {
+	s.relay.mu.Lock()
+	defer s.relay.mu.Unlock()
+	return len(s.record.Authenticated) > 0
+}
+
+func (s *session) isAuthenticated(key nostr.PubKey) bool {
+	s.relay.mu.Lock()
+	defer s.relay.mu.Unlock()
+	return slices.Contains(s.record.Authenticated, key)
+}
+
+// sessionURL is the relay's URL as the client reached it, which is what its
+// AUTH has to name (P15): the relay's scheme and host, the request's path and query.
+func sessionURL(relayURL string, req *http.Request) string {
+	base, err := nostr.NormalizeURL(relayURL) // first, for a host in punycode
+	if err != nil {
+		return relayURL
+	}
+	u, err := url.Parse(base)
+	if err != nil {
+		return base
+	}
+	u.Path, u.RawPath, u.RawQuery = req.URL.Path, req.URL.RawPath, req.URL.RawQuery
+	if full, err := nostr.NormalizeURL(u.String()); err == nil {
+		return full
+	}
+	return base
+}

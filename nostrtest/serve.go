@@ -1,0 +1,161 @@
+package nostrtest
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"mime"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/gennostr/gennostr/nostr/nip11"
+)
+
+// serveHTTP answers one request on any path: with the information document
+// where that is asked for, else with a websocket. It returns when the
+// websocket has ended.
+func (r *Relay) serveHTTP(p *peer, w http.ResponseWriter, req *http.Request) {
+	if r.cfg.hooks.handshake != nil && r.cfg.hooks.handshake(p, w, req) {
+		return
+	}
+	if !upgrades(req) && (wantsInfo(req) || req.Method == http.MethodOptions) {
+		r.serveInfo(w, req)
+		return
+	}
+	s := newSession(r, p, req)
+	options := &websocket.AcceptOptions{
+		InsecureSkipVerify: true, // browsers may come from anywhere, as on any relay
+		OnPingReceived:     s.pinged,
+	}
+	if r.cfg.compress {
+		options.CompressionMode = websocket.CompressionContextTakeover
+	}
+	ws, err := websocket.Accept(joiningWriter{w, s}, req, options)
+	if err != nil { // Accept has told the client
+		s.leave(err)
+		return
+	}
+	ws.SetReadLimit(r.cfg.limits.MessageLength)
+	s.ws = ws
+	s.serve()
+}
+
+// joiningWriter makes the relay know a session before its client hears that
+// the handshake has succeeded: what a test does once it is connected, such as
+// Publish or Disconnect, finds the connection there.
+type joiningWriter struct {
+	http.ResponseWriter
+	session *session
+}
+
+// Hijack is what sends the handshake's answer.
+func (w joiningWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	if !w.session.join() {
+		return nil, nil, errStopped
+	}
+	return http.NewResponseController(w.ResponseWriter).Hijack()
+}
+
+var errStopped = errors.New("the relay was stopped during the handshake")
+
+func upgrades(req *http.Request) bool {
+	return strings.EqualFold(req.Header.Get("Upgrade"), "websocket")
+}
+
+// wantsInfo reports whether the request accepts the information document (P47).
+func wantsInfo(req *http.Request) bool {
+	for _, accept := range req.Header.Values("Accept") {
+		for part := range strings.SplitSeq(accept, ",") {
+			if media, _, err := mime.ParseMediaType(part); err == nil && media == nip11.ContentType {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// serveInfo serves the information document with the CORS headers that NIP-11 asks for.
+func (r *Relay) serveInfo(w http.ResponseWriter, req *http.Request) {
+	header := w.Header()
+	header.Set("Access-Control-Allow-Origin", "*")
+	header.Set("Access-Control-Allow-Headers", "*")
+	header.Set("Access-Control-Allow-Methods", "GET, HEAD, OPTIONS")
+	switch req.Method {
+	case http.MethodOptions:
+		w.WriteHeader(http.StatusNoContent)
+		return
+	case http.MethodGet, http.MethodHead:
+	default:
+		http.Error(w, "the information document is read with GET", http.StatusMethodNotAllowed)
+		return
+	}
+	body, err := r.info().MarshalJSON()
+	if err != nil {
+		r.logf("information document: %v", err)
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	r.mu.Lock()
+	r.infoRequests++
+	r.changed.ring()
+	r.mu.Unlock()
+	header.Set("Content-Type", nip11.ContentType)
+	_, _ = w.Write(body)
+}
+
+// info returns the information document, after the edit of WithInfo.
+func (r *Relay) info() nip11.Document {
+	number := func(n int64) *int64 {
+		if n == 0 {
+			return nil
+		}
+		return &n
+	}
+	limits := r.cfg.limits
+	document := nip11.Document{
+		Name:          "nostrtest",
+		Description:   "A relay inside a test.",
+		SupportedNIPs: []int{1, 9, 11, 13, 40, 42, 45, 50, 70},
+		Software:      "https://github.com/gennostr/gennostr/nostrtest",
+		Limitation: nip11.Limitation{
+			MaxMessageLength:    number(limits.MessageLength),
+			MaxSubscriptions:    number(int64(limits.Subscriptions)),
+			MaxFilters:          number(int64(limits.Filters)),
+			MaxLimit:            number(int64(limits.Limit)),
+			DefaultLimit:        number(int64(limits.DefaultLimit)),
+			MaxSubidLength:      number(int64(limits.SubIDLength)),
+			MaxEventTags:        number(int64(limits.EventTags)),
+			MaxContentLength:    number(int64(limits.ContentLength)),
+			MinPowDifficulty:    number(int64(limits.Difficulty)),
+			CreatedAtLowerLimit: number(int64(limits.Past / time.Second)),
+			CreatedAtUpperLimit: number(int64(limits.Future / time.Second)),
+			AuthRequired:        r.cfg.auth,
+			RestrictedWrites:    r.cfg.policy != nil,
+		},
+	}
+	if r.cfg.hints {
+		document.SupportedNIPs = append(document.SupportedNIPs, 67)
+	}
+	slices.Sort(document.SupportedNIPs)
+	if r.cfg.info != nil {
+		r.cfg.info(&document)
+	}
+	return document
+}
+
+// pinged is called by the websocket library for every ping. It leaves the pong
+// to the writer: the library would send it from the reader, and give up on the
+// connection after five seconds when a slow client has the writer waiting.
+func (s *session) pinged(_ context.Context, payload []byte) bool {
+	s.relay.mu.Lock()
+	s.record.Pings++
+	s.relay.changed.ring()
+	s.relay.mu.Unlock()
+	s.out.putPong(payload)
+	return false
+}

@@ -1,0 +1,275 @@
+package nostrtest
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"runtime/debug"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/gennostr/gennostr/internal/wire"
+	"github.com/gennostr/gennostr/nostr"
+)
+
+// session is one websocket. Two goroutines have it: the reader, which is the
+// HTTP server's own and handles the client's messages one after the other, and
+// the writer, which empties the outbox. The reader starts the writer and waits
+// for it.
+type session struct {
+	relay *Relay
+	peer  *peer
+	ws    *websocket.Conn // set before serve, and after join
+	out   *outbox
+	url   string        // as the client reached it, path included; immutable
+	ended chan struct{} // closed when the session has left the relay
+
+	number int // set by join
+
+	// Guarded by relay.mu.
+	record        *Connection // what the views show, also after the session has ended
+	challenge     string      // the one that counts (P38); "" before the first
+	challenges    int
+	subscriptions []*subscription // in the order they were opened
+}
+
+// subscription is an open REQ.
+type subscription struct {
+	id      string
+	filters []nostr.Filter
+	over    atomic.Bool // closed or replaced by the client: what is queued for it is dropped
+}
+
+func newSession(r *Relay, p *peer, req *http.Request) *session {
+	return &session{
+		relay: r,
+		peer:  p,
+		out:   newOutbox(r.cfg.sendBuffer),
+		url:   sessionURL(r.URL(), req),
+		ended: make(chan struct{}),
+		record: &Connection{
+			RemoteAddr: p.RemoteAddr().String(),
+			Header:     req.Header.Clone(),
+		},
+	}
+}
+
+// serve runs a session that has joined to its end.
+func (s *session) serve() {
+	var writer sync.WaitGroup
+	writer.Go(s.write) // ended by out.close and peer.Close below
+	var failure error
+	defer func() {
+		if p := recover(); p != nil {
+			s.relay.logf("panic on connection %d, which ends: %v\n%s", s.number, p, debug.Stack())
+		}
+		s.leave(failure)
+		s.out.close()
+		if errors.Is(failure, websocket.ErrMessageTooBig) {
+			s.linger()
+		}
+		_ = s.peer.Close()
+		writer.Wait()
+		_ = s.ws.CloseNow()
+	}()
+	failure = s.read()
+}
+
+// join makes the session known to the relay. It fails when the relay has been
+// stopped during the handshake.
+func (s *session) join() bool {
+	r := s.relay
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.run != s.peer.run {
+		return false
+	}
+	r.lastNumber++
+	s.number = r.lastNumber
+	s.record.Number, s.record.URL, s.record.ConnectedAt = s.number, s.url, time.Now()
+	r.sessions = append(r.sessions, s)
+	r.connections.add(s.record)
+	if r.cfg.auth {
+		s.sendChallenge()
+	}
+	r.changed.ring()
+	return true
+}
+
+// leave takes the session out of the relay: nothing is pushed to it any more.
+// A session that never joined has nothing to leave.
+func (s *session) leave(failure error) {
+	r := s.relay
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if s.number == 0 {
+		return
+	}
+	var frame websocket.CloseError
+	if errors.As(failure, &frame) {
+		s.record.CloseCode, s.record.CloseReason = int(frame.Code), frame.Reason
+	}
+	s.record.EndedAt = time.Now()
+	s.subscriptions = nil
+	r.sessions = slices.DeleteFunc(r.sessions, func(other *session) bool { return other == s })
+	close(s.ended)
+	r.changed.ring()
+}
+
+// linger lets a client that is still sending its much too long message read
+// the close frame: on a socket, closing at once would throw it away.
+func (s *session) linger() {
+	_ = s.peer.CloseWrite()
+	_ = s.peer.SetReadDeadline(time.Now().Add(stopGrace))
+	_, _ = io.Copy(io.Discard, s.peer)
+}
+
+// read handles the client's messages until the connection ends, and returns
+// why it did. The background context keeps the library from closing the
+// connection on its own; it ends when the peer is closed.
+func (s *session) read() error {
+	for {
+		kind, frame, err := s.ws.Read(context.Background())
+		if err != nil {
+			return err
+		}
+		at := time.Now()
+		var message wire.ClientMessage
+		var bad error
+		if kind == websocket.MessageText {
+			message, bad = wire.ParseClient(frame)
+		} else {
+			bad = errBinary
+		}
+		if s.relay.cfg.hooks.receiving == nil || s.relay.cfg.hooks.receiving(s, frame) {
+			s.handle(message, bad)
+		}
+		s.relay.record(newMessage(s.number, at, frame, message, bad))
+	}
+}
+
+var errBinary = errors.New("binary frame, want text")
+
+// write sends what the outbox holds until it is closed or the connection fails.
+func (s *session) write() {
+	var frame []byte
+	for {
+		item, ok := s.out.take()
+		if !ok || !s.sendPong() {
+			return
+		}
+		if item.subscription != nil && item.subscription.over.Load() {
+			continue
+		}
+		switch {
+		case item.message != nil:
+			frame = item.message.AppendJSON(frame[:0])
+			ok = s.writeFrame(frame)
+		case item.raw != nil:
+			ok = s.writeFrame(item.raw)
+		case item.stored != nil:
+			frame, ok = s.writeStored(item.subscription, item.stored, frame)
+		case item.close != nil:
+			_ = s.ws.Close(websocket.StatusCode(item.close.code), item.close.reason)
+			return
+		}
+		if !ok {
+			_ = s.peer.Close() // the reader ends, and with it the session
+			return
+		}
+		const keep = 64 << 10
+		if cap(frame) > keep {
+			frame = nil
+		}
+	}
+}
+
+// writeStored sends stored events and EOSE (P29), unless the subscription ends meanwhile.
+func (s *session) writeStored(sub *subscription, stored *storedEvents, buf []byte) ([]byte, bool) {
+	for _, event := range stored.events {
+		if sub.over.Load() || s.out.isClosed() {
+			return buf, true
+		}
+		buf = wire.Event{SubscriptionID: sub.id, Event: event}.AppendJSON(buf[:0])
+		if !s.writeFrame(buf) || !s.sendPong() {
+			return buf, false
+		}
+	}
+	if sub.over.Load() {
+		return buf, true
+	}
+	buf = wire.EOSE{SubscriptionID: sub.id, Hints: stored.hints}.AppendJSON(buf[:0])
+	return buf, s.writeFrame(buf)
+}
+
+func (s *session) writeFrame(frame []byte) bool {
+	if s.relay.cfg.hooks.sending == nil {
+		return s.ws.Write(context.Background(), websocket.MessageText, frame) == nil
+	}
+	for _, other := range s.relay.cfg.hooks.sending(s, frame) {
+		if s.ws.Write(context.Background(), websocket.MessageText, other) != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// sendPong answers the newest ping, if there is one. The frame is written past
+// the library, which has no call for it. It cannot land inside another frame:
+// between its writes, and only there, the writer has everything flushed, and
+// what the library writes from the reader is a single write that ends the
+// connection.
+func (s *session) sendPong() bool {
+	var buf [2 + 125]byte
+	payload, due := s.out.takePong(buf[2:2])
+	if !due {
+		return true
+	}
+	const finalPong = 0x8A // RFC 6455, 5.2 and 5.5.3
+	buf[0], buf[1] = finalPong, byte(len(payload))
+	_, err := s.peer.Write(buf[:2+len(payload)])
+	return err == nil
+}
+
+// send queues a message. A client that has left too much unread is cut off.
+func (s *session) send(item outItem) {
+	if item.size == 0 {
+		const small = 200 // a bound for answers, which are short
+		item.size = small + len(item.raw)
+	}
+	if !s.out.put(item) {
+		s.relay.logf("connection %d reads too slowly: over %d bytes unsent, cut off", s.number, s.relay.cfg.sendBuffer)
+		s.out.close()
+		_ = s.peer.Close()
+	}
+}
+
+func (s *session) reply(message wire.ServerMessage) { s.send(outItem{message: message}) }
+
+// sendClose queues a close frame behind everything else.
+func (s *session) sendClose(frame closeFrame) { s.send(outItem{close: &frame}) }
+
+// hooks are the three places where a relay can be made to misbehave. An honest
+// relay has none. They run on the
+// connection's own goroutines, without a lock, so they may wait; session.ended
+// tells when waiting is pointless.
+type hooks struct {
+	// handshake may answer an HTTP request, websocket or not, in the relay's
+	// stead, and says whether it did.
+	handshake func(p *peer, w http.ResponseWriter, req *http.Request) bool
+
+	// receiving sees a client's message before it is parsed, and says whether
+	// the relay is to handle it. It is recorded for the views either way.
+	// Called on the session's reader.
+	receiving func(s *session, frame []byte) bool
+
+	// sending sees every message before it is written, and returns the
+	// messages to write in its stead. Called on the session's writer; the
+	// frame is only good until it returns.
+	sending func(s *session, frame []byte) [][]byte
+}

@@ -1,0 +1,240 @@
+package nostrtest
+
+import (
+	"cmp"
+	"math/bits"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/gennostr/gennostr/nostr"
+)
+
+// store holds events by the rules of NIP-01 and NIP-09. It checks nothing and
+// locks nothing: the Relay's mu guards it.
+type store struct {
+	byID map[nostr.ID]*nostr.Event
+
+	// ordered has the events of byID, the oldest first, and of one second the
+	// highest id first: backwards it is the order of a REQ (P24). In this
+	// direction the usual next event, a newer one, is an append.
+	ordered []*nostr.Event
+	sorted  bool // else an append was out of order, and the next query sorts
+
+	newest map[string]*nostr.Event // by address: the version that is kept (P08)
+
+	deletedIDs       map[deletedID]struct{}
+	deletedAddresses map[string]nostr.Timestamp // versions up to then are deleted
+}
+
+// deletedID is an event id and who has deleted it: it counts for that author's
+// event only (P64), also when the event comes after its deletion.
+type deletedID struct {
+	id     nostr.ID
+	author nostr.PubKey
+}
+
+// verdict is what became of an event.
+type verdict int
+
+const (
+	fresh     verdict = iota // new: to be pushed
+	duplicate                // known already
+	outdated                 // a newer version is there (P08)
+	gone                     // deleted by its author (NIP-09)
+)
+
+// message is the text of the OK (P28, P32).
+func (v verdict) message() string {
+	switch v {
+	case duplicate:
+		return "duplicate: already have this event"
+	case outdated:
+		return "duplicate: have a newer version of this event"
+	case gone:
+		return "blocked: its author has deleted this event"
+	}
+	return ""
+}
+
+func newStore() *store {
+	return &store{
+		byID:             make(map[nostr.ID]*nostr.Event),
+		sorted:           true,
+		newest:           make(map[string]*nostr.Event),
+		deletedIDs:       make(map[deletedID]struct{}),
+		deletedAddresses: make(map[string]nostr.Timestamp),
+	}
+}
+
+// add takes an event in. Ephemeral ones are fresh and not kept.
+func (s *store) add(event *nostr.Event) verdict {
+	if event.Kind.IsEphemeral() {
+		return fresh
+	}
+	if s.byID[event.ID] != nil {
+		return duplicate
+	}
+	address := event.Address()
+	if s.isDeleted(event, address) {
+		return gone
+	}
+	if address != "" {
+		if old := s.newest[address]; old != nil {
+			if !event.Supersedes(old) {
+				return outdated
+			}
+			s.remove(old)
+		}
+		s.newest[address] = event
+	}
+	s.byID[event.ID] = event
+	if n := len(s.ordered); n > 0 && compareEvents(s.ordered[n-1], event) > 0 {
+		s.sorted = false
+	}
+	s.ordered = append(s.ordered, event)
+	if event.Kind == nostr.KindDeletion {
+		s.deleteBy(event)
+	}
+	return fresh
+}
+
+// deleteBy carries out a deletion request: its author's events only, and no
+// other deletion requests (NIP-09, P64).
+func (s *store) deleteBy(request *nostr.Event) {
+	for tag := range request.Tags.FindAll("e") {
+		id, err := nostr.IDFromHex(tag.Value())
+		if err != nil {
+			continue
+		}
+		s.deletedIDs[deletedID{id, request.PubKey}] = struct{}{}
+		if event := s.byID[id]; event != nil && s.isDeleted(event, "") {
+			s.remove(event)
+		}
+	}
+	for tag := range request.Tags.FindAll("a") {
+		address := tag.Value()
+		if parts := strings.SplitN(address, ":", 3); len(parts) != 3 || parts[1] != request.PubKey.String() {
+			continue
+		}
+		if until, ok := s.deletedAddresses[address]; !ok || until < request.CreatedAt {
+			s.deletedAddresses[address] = request.CreatedAt
+		}
+		if event := s.newest[address]; event != nil && s.isDeleted(event, address) {
+			s.remove(event)
+		}
+	}
+}
+
+func (s *store) isDeleted(event *nostr.Event, address string) bool {
+	if event.Kind == nostr.KindDeletion {
+		return false
+	}
+	if _, ok := s.deletedIDs[deletedID{event.ID, event.PubKey}]; ok {
+		return true
+	}
+	until, ok := s.deletedAddresses[address]
+	return ok && address != "" && event.CreatedAt <= until
+}
+
+func (s *store) remove(event *nostr.Event) {
+	delete(s.byID, event.ID)
+	if address := event.Address(); address != "" && s.newest[address] == event {
+		delete(s.newest, address)
+	}
+	s.sort()
+	if i, ok := slices.BinarySearchFunc(s.ordered, event, compareEvents); ok {
+		s.ordered = slices.Delete(s.ordered, i, i+1)
+	}
+}
+
+func (s *store) sort() {
+	if !s.sorted {
+		slices.SortFunc(s.ordered, compareEvents)
+		s.sorted = true
+	}
+}
+
+// compareEvents orders the oldest first, and of one second the highest id first.
+func compareEvents(a, b *nostr.Event) int {
+	return cmp.Or(cmp.Compare(a.CreatedAt, b.CreatedAt), b.ID.Compare(a.ID))
+}
+
+// query returns the events that match a filter, each once, newest first, ties
+// by lowest id (P17, P24). page gives how many a filter may have at most, -1
+// for all (P23); more reports that a filter had to leave some out. Expired
+// events are passed over (NIP-40).
+func (s *store) query(filters []nostr.Filter, page func(nostr.Filter) int, now nostr.Timestamp) (events []*nostr.Event, more bool) {
+	s.sort()
+	taken := make(map[nostr.ID]struct{})
+	for _, f := range filters {
+		left := page(f)
+		for _, event := range slices.Backward(s.ordered) {
+			if f.Since != nil && event.CreatedAt < *f.Since {
+				break
+			}
+			if !matches(f, event) || expired(event, now) {
+				continue
+			}
+			if left == 0 {
+				more = true
+				break
+			}
+			left--
+			if _, known := taken[event.ID]; !known {
+				if len(filters) > 1 {
+					taken[event.ID] = struct{}{}
+				}
+				events = append(events, event)
+			}
+		}
+	}
+	if len(filters) > 1 {
+		slices.SortFunc(events, func(a, b *nostr.Event) int { return compareEvents(b, a) })
+	}
+	return events, more
+}
+
+// matches is the whole filter but for its limit: nostr's part of it, and search.
+func matches(f nostr.Filter, event *nostr.Event) bool {
+	return f.Matches(event) && (f.Search == "" || found(f.Search, event))
+}
+
+func matchesAny(filters []nostr.Filter, event *nostr.Event) bool {
+	return slices.ContainsFunc(filters, func(f nostr.Filter) bool { return matches(f, event) })
+}
+
+// found is a plain NIP-50: every word of the query is somewhere in the
+// content, in upper or lower case; extensions such as "language:en" are ignored.
+func found(query string, event *nostr.Event) bool {
+	content := strings.ToLower(event.Content)
+	for word := range strings.FieldsSeq(strings.ToLower(query)) {
+		if !strings.Contains(word, ":") && !strings.Contains(content, word) {
+			return false
+		}
+	}
+	return true
+}
+
+// expired reports whether the event's expiration has passed (NIP-40). A tag
+// that is no number expires nothing.
+func expired(event *nostr.Event, now nostr.Timestamp) bool {
+	tag := event.Tags.Find("expiration")
+	if tag == nil {
+		return false
+	}
+	at, err := strconv.ParseInt(tag.Value(), 10, 64)
+	return err == nil && nostr.Timestamp(at) <= now
+}
+
+// difficulty is the number of leading zero bits of an id (NIP-13, P63).
+func difficulty(id nostr.ID) int {
+	n := 0
+	for _, b := range id {
+		if b != 0 {
+			return n + bits.LeadingZeros8(b)
+		}
+		n += 8
+	}
+	return n
+}
