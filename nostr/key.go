@@ -75,6 +75,12 @@ func SecretKeyFromHex(s string) (SecretKey, error) {
 	return sk, nil
 }
 
+// UnmarshalText is [SecretKeyFromHex], for flags and configuration files: keys can be read
+// from them, and what is written is redacted. The key keeps its value when it fails.
+func (sk *SecretKey) UnmarshalText(text []byte) error {
+	return assign(sk)(SecretKeyFromHex(string(text)))
+}
+
 // MustSecretKeyFromHex is [SecretKeyFromHex] for tests and constants: it panics on a bad string.
 func MustSecretKeyFromHex(s string) SecretKey { return must(SecretKeyFromHex(s)) }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"encoding/xml"
+	"flag"
 	"fmt"
 	"log"
 	"log/slog"
@@ -120,9 +121,29 @@ func TestL20SecretKeyIsRedactedWhenMarshalled(t *testing.T) {
 	data, err := xml.Marshal(embedded{sk})
 	require.NoError(t, err)
 	assertNoSecret(t, string(data), "xml")
-	var back nostr.SecretKey
-	assert.Error(t, json.Unmarshal([]byte(marshal(t, sk)), &back))
-	assert.True(t, back.IsZero())
+}
+
+func TestSecretKeyCanBeReadFromConfigurations(t *testing.T) {
+	var conf struct{ Key nostr.SecretKey }
+	unmarshal(t, `{"Key":"`+secretHex+`"}`, &conf)
+	assert.Equal(t, secretHex, conf.Key.Hex())
+	redacted := marshal(t, conf)
+	assertNoSecret(t, redacted, "written back")
+	for _, bad := range []string{redacted, `{"Key":"` + secretHex[1:] + `"}`, `{"Key":["` + secretHex + `"]}`, `{"Key":7}`} {
+		err := json.Unmarshal([]byte(bad), &conf)
+		require.Error(t, err)
+		assertNoSecret(t, err.Error(), bad)
+		assert.Equal(t, secretHex, conf.Key.Hex(), "unchanged")
+	}
+
+	flags := flag.NewFlagSet("bot", flag.ContinueOnError)
+	var usage bytes.Buffer
+	flags.SetOutput(&usage)
+	flags.TextVar(&conf.Key, "key", conf.Key, "secret key")
+	flags.Usage()
+	assert.Contains(t, usage.String(), "SecretKey(redacted)")
+	require.NoError(t, flags.Parse([]string{"-key", strings.Repeat("0", 63) + "1"}))
+	assert.True(t, conf.Key.Equal(keyOne))
 }
 
 // Test reports print what differs by reflection, through pointers and unexported fields.

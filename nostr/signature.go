@@ -47,7 +47,7 @@ func verifySignature(sig *Sig, pub *PubKey, id *ID) error {
 	btcec.ScalarMultNonConst(&e, &p, &eP)
 	btcec.AddNonConst(&sG, &eP, &sum)
 	if sum.X.IsZero() && sum.Y.IsZero() || sum.Z.IsZero() {
-		return errors.New("R is the point at infinity")
+		return errors.New("the point R is at infinity")
 	}
 	sum.ToAffine()
 	if sum.Y.IsOdd() || !r.Equals(&sum.X) {

@@ -41,7 +41,10 @@ func NormalizeURL(raw string) (string, error) {
 	return out, nil
 }
 
-var errURLTooLong = errors.New("longer than " + strconv.Itoa(maxURL) + " bytes")
+var (
+	errURLTooLong  = errors.New("longer than " + strconv.Itoa(maxURL) + " bytes")
+	errHostTooLong = errors.New("the host is longer than 253 bytes")
+)
 
 func normalizeURL(s string) (string, error) {
 	if len(s) > maxURL {
@@ -186,7 +189,7 @@ func normalizeHost(s string) (string, error) {
 	}
 	host = strings.TrimSuffix(host, ".")
 	if len(host) > 253 {
-		return "", errors.New("the host is longer than 253 bytes")
+		return "", errHostTooLong
 	}
 	labels := strings.Split(host, ".")
 	for _, label := range labels {
@@ -206,6 +209,9 @@ func normalizeHost(s string) (string, error) {
 // hostToASCII does not show names to [idna] that have nothing to do with it: it would
 // refuse hyphens in places where they are in use.
 func hostToASCII(s string) (string, error) {
+	if len(s) > 253*utf8.UTFMax {
+		return "", errHostTooLong
+	}
 	lower := strings.ToLower(s)
 	if isASCII(s) && !strings.HasPrefix(lower, "xn--") && !strings.Contains(lower, ".xn--") {
 		return lower, nil

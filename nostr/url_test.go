@@ -174,6 +174,7 @@ func TestURLsThatAreNoneAreRefused(t *testing.T) {
 		{"wss://relay-.com", "hyphen"},
 		{"wss://" + strings.Repeat("a", 64) + ".com", "longer than 63"},
 		{"wss://" + strings.Repeat("a.", 127) + "com", "longer than 253"},
+		{"wss://" + strings.Repeat("\u4e00", 600), "longer than 253"},
 		{"wss://rel%61y.com", "character that domain names do not have"},
 		{"wss://relay!.com", "character that domain names do not have"},
 		{"wss://relay.com,wss", "character that domain names do not have"},

@@ -1,0 +1,138 @@
+package gennostr
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"time"
+)
+
+// From is who waits for the answer to a Call. It may be kept and answered
+// later, from any goroutine, once (R18).
+type From struct{ pending *pendingCall }
+
+type pendingCall struct {
+	answered atomic.Bool
+	answer   chan answer // capacity 1, so that a late answer blocks nobody (R13)
+}
+
+type answer struct {
+	value any
+	err   error
+}
+
+// Reply answers the call with a value; nil is a legal one (R17). The second
+// answer is dropped with ErrAlreadyReplied. A caller that has given up is not
+// an error: it is simply not there any more.
+func (f From) Reply(value any) error { return f.put(answer{value: value}) }
+
+// Fail answers the call with an error. Returned by HandleCall, an error does the same.
+func (f From) Fail(err error) error { return f.fail(err) }
+
+func (f From) fail(err error) error { return f.put(answer{err: err}) }
+
+func (f From) put(a answer) error {
+	if f.pending == nil || !f.pending.answered.CompareAndSwap(false, true) {
+		return ErrAlreadyReplied
+	}
+	f.pending.answer <- a
+	return nil
+}
+
+// Call sends a request to HandleCall and waits for the reply (GenServer.call).
+// Without a deadline in ctx it waits for WithCallTimeout (R11). Errors: what
+// HandleCall returned; *CallTimeoutError, after which the handler still
+// finishes the request (R12); ErrClientClosed with the reason, at once when the
+// client stops (R14, R15); ErrMailboxFull; ErrNotHandled; with the context of a
+// callback of this client ErrCallingSelf (R16).
+func (c *Client) Call(ctx context.Context, request any) (any, error) {
+	if c.onLoop(ctx) {
+		return nil, ErrCallingSelf
+	}
+	if err := context.Cause(ctx); err != nil {
+		return nil, err
+	}
+	if _, ok := ctx.Deadline(); !ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, c.cfg.callTimeout)
+		defer cancel()
+	}
+	p := &pendingCall{answer: make(chan answer, 1)}
+	if err := c.post(&callLetter{From{p}, request}); err != nil {
+		return nil, err
+	}
+	var err error
+	select {
+	case a := <-p.answer:
+		return a.value, a.err
+	case <-ctx.Done():
+		err = c.callTimeout(context.Cause(ctx))
+	case <-c.dead:
+		err = c.closedErr()
+	}
+	select { // a reply that arrived in the same instant is taken (R13)
+	case a := <-p.answer:
+		return a.value, a.err
+	default:
+		return nil, err
+	}
+}
+
+func (c *Client) callTimeout(cause error) error {
+	name, since := c.running.get()
+	return &CallTimeoutError{Mailbox: c.mail.Len(), Callback: name, Running: since, Err: cause}
+}
+
+// Call is Client.Call with a typed reply. A reply of another type is an error that names both.
+func Call[T any](ctx context.Context, c *Client, request any) (T, error) {
+	var zero T
+	value, err := c.Call(ctx, request)
+	if err != nil {
+		return zero, err
+	}
+	reply, ok := value.(T)
+	if !ok && value != nil {
+		return zero, fmt.Errorf("gennostr: call: reply is a %T, want a %T", value, zero)
+	}
+	return reply, nil
+}
+
+// Cast sends a request to HandleCast and waits for nothing (GenServer.cast). It
+// reports ErrClientClosed and ErrMailboxFull (R21).
+func (c *Client) Cast(request any) error { return c.post(&castLetter{request}) }
+
+// Notify sends a message to HandleInfo (R23). It reports ErrClientClosed and ErrMailboxFull.
+func (c *Client) Notify(msg any) error { return c.post(&infoLetter{msg: msg, posted: true}) }
+
+// post lets in what comes from outside, a bounded number of letters.
+func (c *Client) post(l letter) error {
+	if c.posted.Add(1) > int64(c.cfg.mailboxLimit) {
+		c.posted.Add(-1)
+		return ErrMailboxFull
+	}
+	if !c.mail.Put(l) {
+		c.posted.Add(-1)
+		return c.closedErr()
+	}
+	return nil
+}
+
+// Stats is a snapshot of a client.
+type Stats struct {
+	Mailbox      int           // messages that wait
+	MailboxBytes int64         // bytes of received messages that wait
+	Callback     string        // the callback that is running, "" if none is
+	Running      time.Duration // and for how long
+	Tasks        int           // running tasks of Go
+}
+
+// Stats never waits for the loop (R27).
+func (c *Client) Stats() Stats {
+	s := Stats{Mailbox: c.mail.Len(), MailboxBytes: c.budget.Used()}
+	s.Callback, s.Running = c.running.get()
+	if s.Callback == "" {
+		s.Running = 0
+	}
+	_, s.Tasks = c.tasks.oldest()
+	return s
+}

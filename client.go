@@ -1,0 +1,274 @@
+package gennostr
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gennostr/gennostr/internal/mailbox"
+	"github.com/gennostr/gennostr/internal/socket"
+	"github.com/gennostr/gennostr/internal/verify"
+	"github.com/gennostr/gennostr/nostr"
+)
+
+// Client is a running bot, seen from outside its callbacks. All its methods
+// may be called from any goroutine, at any time, also after it has stopped.
+//
+// One goroutine, the loop (loop.go), owns the handler and runs every callback.
+// It waits only for its mailbox and its timer. The supervisor's goroutine
+// (supervisor.go) owns the relays; each relay has a reader (connection.go).
+type Client struct {
+	// immutable after Start
+	handler Handler
+	cfg     config
+	log     *slog.Logger
+	self    *Self
+	mail    *mailbox.Queue[letter] // the one way into the loop
+	budget  *mailbox.Budget
+	pool    *verify.Pool
+	dialer  *socket.Dialer // of relays without transport options of their own
+	sup     *supervisor
+	ctx     context.Context // self.Context(): ends with the client
+	cancel  context.CancelCauseFunc
+	parent  context.Context // Start's
+
+	reg     registry
+	timers  timers
+	tasks   *taskGroup
+	running running
+	posted  atomic.Int64 // Calls, Casts and Notifys that wait, for WithMailboxLimit
+
+	stopOnce sync.Once
+	hardOnce sync.Once
+	hard     chan struct{}             // closed when the stop's deadline has passed: what is queued is dropped
+	dead     chan struct{}             // closed when Terminate has returned: callers get no more replies
+	done     chan struct{}             // closed when nothing is running
+	deadline atomic.Pointer[time.Time] // of the orderly stop, nil before one
+	reason   error                     // written by the loop before dead is closed, immutable after
+}
+
+// Start runs a handler as a client (GenServer.start_link). It returns when
+// Init has returned: with the client, or with an error and nothing left
+// running: *HandlerError, *NameTakenError, ErrIgnore, what Init returned, or
+// its *PanicError. A nil handler is a plain relay pool.
+//
+// Cancelling ctx ends the client promptly: the running callback is the last
+// one before Terminate, what is queued is dropped (R10). Stop is the orderly
+// way; Run does it for main.
+func Start(ctx context.Context, h Handler, opts ...Option) (*Client, error) {
+	if h == nil {
+		h = new(BaseHandler)
+	}
+	if err := checkHandler(h); err != nil {
+		return nil, err
+	}
+	cfg, err := newConfig(opts)
+	if err != nil {
+		return nil, err
+	}
+	if err := context.Cause(ctx); err != nil {
+		return nil, err
+	}
+	dialer, err := socket.NewDialer(cfg.relay.socket)
+	if err != nil {
+		return nil, err
+	}
+	c := &Client{
+		handler: h, cfg: cfg, log: cfg.logger, parent: ctx, dialer: dialer,
+		mail:   mailbox.NewQueue[letter](),
+		budget: mailbox.NewBudget(cfg.mailboxBudget),
+		tasks:  newTaskGroup(ctx),
+		hard:   make(chan struct{}), dead: make(chan struct{}), done: make(chan struct{}),
+	}
+	if cfg.name != "" {
+		c.log = c.log.With("client", cfg.name)
+	}
+	c.self = &Self{c: c}
+	c.ctx, c.cancel = context.WithCancelCause(context.WithValue(ctx, onLoop{}, c))
+	c.pool = verify.NewPool(cfg.workers, c.verify)
+	c.sup = newSupervisor(c)
+	if err := c.takeName(); err != nil {
+		c.cancel(err)
+		c.tasks.stop()
+		dialer.Close()
+		return nil, err
+	}
+	go c.sup.run() // ended and joined by the loop, in finish
+
+	started := make(chan error, 1)
+	go c.loop(started) // ends with the client; Done tells
+	if err := <-started; err != nil {
+		<-c.done
+		return nil, err
+	}
+	return c, nil
+}
+
+// Run is Start and Wait for main: it returns when the client has stopped by
+// itself, with the reason, or when ctx has been cancelled and the orderly stop
+// that this begins is over, within WithShutdownTimeout, with nil.
+func Run(ctx context.Context, h Handler, opts ...Option) error {
+	// Until Init has returned, ctx ends it as it would end Start's.
+	starting, abandon := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer abandon(nil)
+	started := context.AfterFunc(ctx, func() { abandon(context.Cause(ctx)) })
+	c, err := Start(starting, h, opts...)
+	if err != nil {
+		if errors.Is(err, ErrIgnore) {
+			return nil
+		}
+		return err
+	}
+	if !started() {
+		<-c.Done()
+		return nil
+	}
+	select {
+	case <-c.Done():
+		return c.Wait()
+	case <-ctx.Done():
+	}
+	return c.Stop(context.WithoutCancel(ctx))
+}
+
+// verify is the expensive half of DESIGN 4, on a goroutine of the pool: the
+// hash every time, then the signature.
+func (c *Client) verify(e *nostr.Event) error {
+	if err := e.CheckID(); err != nil {
+		return err
+	}
+	return c.cfg.verifier.VerifySignature(e.PubKey, e.ID, e.Sig)
+}
+
+// Stop stops the client in good order (R37, R38): what was queued before is
+// handled; tasks of Go are cancelled and joined; Terminate runs; what was
+// accepted for sending is written; all connections are closed at once. It
+// returns nil when Done is closed, however the client came to stop.
+//
+// All of that shares one deadline, WithShutdownTimeout after the first Stop or
+// the end of ctx, whichever is first. Then sockets are cut; if user code still
+// runs a *ShutdownError names it, and Done closes when it returns. With the
+// context of a callback of this client: ErrCallingSelf.
+func (c *Client) Stop(ctx context.Context) error {
+	if c.onLoop(ctx) {
+		return ErrCallingSelf
+	}
+	c.stopOnce.Do(func() {
+		c.setDeadline()
+		c.mail.Put(&stopLetter{})
+	})
+	deadline := c.deadline.Load()
+	timer := time.NewTimer(time.Until(*deadline))
+	defer timer.Stop()
+	cause := context.DeadlineExceeded
+	select {
+	case <-c.done:
+		return nil
+	case <-timer.C:
+	case <-ctx.Done():
+		cause = context.Cause(ctx)
+	}
+	c.sup.inbox.Put(stopBy{time.Now()}) // cut what is left
+	for {
+		// Cut sockets end at once. Only user code can take longer, and it is
+		// given a moment: a callback that happens to be ending is not to blame.
+		timer.Reset(stopGrace)
+		select {
+		case <-c.done:
+			return nil
+		case <-timer.C:
+		}
+		if err := c.stillRunning(cause); err != nil {
+			return err
+		}
+	}
+}
+
+// stopGrace is how long user code may take, after the deadline, to notice it.
+const stopGrace = 100 * time.Millisecond
+
+func (c *Client) stillRunning(cause error) error {
+	if name, since := c.running.get(); name != "" {
+		return &ShutdownError{Running: name, Since: since, Err: cause}
+	}
+	if since, n := c.tasks.oldest(); n > 0 {
+		return &ShutdownError{Running: "a task of Go", Since: since, Err: cause}
+	}
+	return nil
+}
+
+// setDeadline starts the clock of the one shared deadline. Idempotent.
+func (c *Client) setDeadline() time.Time {
+	at := time.Now().Add(c.cfg.shutdownTimeout)
+	if c.deadline.CompareAndSwap(nil, &at) {
+		c.sup.inbox.Put(stopBy{at})
+	}
+	return *c.deadline.Load()
+}
+
+// harden drops what is queued: the running callback is the last one before
+// Terminate. It also ends self.Context(), the hint to user code that waits.
+func (c *Client) harden() {
+	c.hardOnce.Do(func() {
+		close(c.hard)
+		c.cancel(context.DeadlineExceeded)
+	})
+}
+
+// Done is closed when nothing of the client is running: every goroutine has
+// exited, every socket is closed, the name is free (R43).
+func (c *Client) Done() <-chan struct{} { return c.done }
+
+// Wait blocks until Done and returns why the client stopped: nil for ErrStop,
+// ErrShutdown and Stop; the reason of gennostr.Stop(reason); a *PanicError;
+// context.Cause of Start's ctx; the error that OnError returned.
+func (c *Client) Wait() error {
+	<-c.done
+	if quiet(c.reason) {
+		return nil
+	}
+	return c.reason
+}
+
+// closedErr is ErrClientClosed with the reason, once it is known (R14).
+func (c *Client) closedErr() error {
+	select {
+	case <-c.dead:
+		return &clientClosedError{c.reason}
+	default:
+		return ErrClientClosed
+	}
+}
+
+// onLoop is the key of the context value by which a client recognises its own callbacks (R16).
+type onLoop struct{}
+
+func (c *Client) onLoop(ctx context.Context) bool { return ctx.Value(onLoop{}) == any(c) }
+
+// running is what the loop is running for the user right now, for errors that say so.
+type running struct {
+	mu    sync.Mutex
+	name  string    // guarded by mu; "" between callbacks
+	since time.Time // guarded by mu
+}
+
+func (r *running) set(name string) {
+	r.mu.Lock()
+	r.name, r.since = name, time.Now()
+	r.mu.Unlock()
+}
+
+func (r *running) clear() {
+	r.mu.Lock()
+	r.name = ""
+	r.mu.Unlock()
+}
+
+func (r *running) get() (string, time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.name, time.Since(r.since)
+}

@@ -1,0 +1,462 @@
+package gennostr
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gennostr/gennostr/internal/mailbox"
+	"github.com/gennostr/gennostr/internal/reqs"
+	"github.com/gennostr/gennostr/internal/socket"
+	"github.com/gennostr/gennostr/internal/verify"
+	"github.com/gennostr/gennostr/internal/wire"
+	"github.com/gennostr/gennostr/nostr"
+)
+
+// connection is one attempt to be connected to one relay: it dials, reads until
+// the end, and is never used again. Its goroutine is the reader; a writer
+// exists only while there is something to write, and a ping, a closing
+// handshake have short-lived goroutines of their own. All of them have ended
+// when run returns.
+type connection struct {
+	client *Client
+	sup    *supervisor
+	entry  *relayEntry // the supervisor's; only the pointer is used here
+	cfg    *relayConfig
+	url    string
+	relay  Relay // written by run before connectionUp and connectLetter, immutable after
+
+	ctx     context.Context // ends the dial
+	cancel  context.CancelFunc
+	ended   chan struct{}  // closed by cut, or by run: wakes whoever waits beside the socket
+	helpers sync.WaitGroup // writer, pings, closing handshake: see spawn
+
+	window  *mailbox.Window
+	lane    *verify.Lane[*dataLetter]
+	held    atomic.Bool // the reader waits for its own window: silence is our doing (DESIGN 3.6)
+	wasHeld atomic.Bool // it has waited since the supervisor last looked
+
+	greeted bool     // client goroutine only: between OnConnect and OnDisconnect
+	taskIDs []uint64 // client goroutine only: the timers of cfg.tasks, by index
+
+	mu        sync.Mutex
+	sock      *socket.Conn      // guarded by mu until open; nil while dialling
+	open      bool              // guarded by mu: sends are taken
+	over      bool              // guarded by mu: no more helpers may start
+	cause     error             // guarded by mu: why we ended it ourselves; the first one counts
+	reqs      *reqs.Table       // guarded by mu
+	out       []outgoing        // guarded by mu: accepted and not yet written
+	writing   bool              // guarded by mu: a writer is running
+	drained   chan struct{}     // guarded by mu: made by finish, closed when out is empty
+	reports   map[error]*report // guarded by mu: refusals that OnError has not been told
+	forgeries int               // guarded by mu
+
+	count counters
+}
+
+// outgoing is a message that was accepted for sending.
+type outgoing struct {
+	frame []byte
+	msg   ClientMessage
+}
+
+// counters are the live form of Traffic.
+type counters struct {
+	messagesIn, messagesOut, events, late      atomic.Uint64
+	malformed, unsolicited, mismatched, forged atomic.Uint64
+}
+
+func newConnection(s *supervisor, e *relayEntry) *connection {
+	c := &connection{
+		client: s.client, sup: s, entry: e, cfg: e.cfg, url: e.url,
+		relay:  Relay{URL: e.url, Attempts: e.backoff.Attempts() + 1},
+		ended:  make(chan struct{}),
+		window: mailbox.NewWindow(e.cfg.windowMessages, e.cfg.windowBytes, s.client.budget),
+		reqs:   reqs.New(requestGrace),
+	}
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	c.lane = verify.NewLane(s.client.pool, c.deliver)
+	return c
+}
+
+// run is the connection's goroutine, started by the supervisor, which learns of its end and joins it.
+func (c *connection) run() {
+	defer c.sup.conns.Done()
+	err := c.live()
+	c.lane.Drain() // what arrived before the end is delivered before the end
+	c.window.Abandon()
+
+	c.mu.Lock()
+	c.open = false
+	c.over = true // no helper starts after this
+	sock := c.sock
+	c.endLocked(err)
+	if c.cause != nil {
+		err = c.cause
+	}
+	c.mu.Unlock()
+	if sock != nil {
+		sock.Cut(err)
+	}
+	c.helpers.Wait()
+	if sock != nil {
+		sock.Wait()
+	}
+	c.reportUnsent(err)
+	c.flushReports()
+	c.sup.inbox.Put(connectionEnded{c, err})
+}
+
+// live dials and reads until the end, and says why it ended. A panic in here
+// concerns this relay only (R44).
+func (c *connection) live() (err error) {
+	if !c.client.cfg.crashOnPanic {
+		defer func() {
+			if v := recover(); v != nil {
+				err = &PanicError{Where: "connection", Value: v, Stack: debug.Stack()}
+			}
+		}()
+	}
+	sock, err := c.cfg.dialer.Dial(c.ctx, c.url)
+	if err != nil {
+		return dialError(c.url, err)
+	}
+	c.mu.Lock()
+	c.sock = sock
+	if cause := c.cause; cause != nil { // cut while the handshake was ending
+		c.mu.Unlock()
+		return cause
+	}
+	c.open = true
+	c.relay.ConnectedAt = time.Now()
+	c.mu.Unlock()
+	c.client.mail.Put(&connectLetter{c})
+	c.sup.inbox.Put(connectionUp{c})
+	return c.read(sock)
+}
+
+// keepBuffer is the largest read buffer that is kept between messages, in bytes.
+const keepBuffer = 64 << 10
+
+func (c *connection) read(sock *socket.Conn) error {
+	var buf []byte
+	var decoder wire.Decoder
+	for {
+		text, frame, err := sock.Read(buf)
+		if err != nil {
+			return readError(err)
+		}
+		c.count.messagesIn.Add(1)
+		if err := c.frame(&decoder, text, frame); err != nil {
+			return err
+		}
+		if buf = frame[:0]; cap(buf) > keepBuffer {
+			buf = nil
+		}
+	}
+}
+
+var errBinary = errors.New("binary message: the protocol has text only")
+
+// frame takes one message through the cheap half of DESIGN 4 on the reader's
+// goroutine: parse, known subscription, filter. Hash and signature are the
+// lane's. It waits only for the window; an error ends the connection.
+func (c *connection) frame(d *wire.Decoder, text bool, frame []byte) error {
+	if !text {
+		c.reject(ErrMalformed, errBinary)
+		return nil
+	}
+	msg, err := d.ParseServer(frame)
+	if err != nil {
+		c.reject(ErrMalformed, err)
+		return nil
+	}
+	letter := &dataLetter{conn: c, size: len(frame)}
+	var unproven *nostr.Event
+	if event, ok := msg.(wire.Event); ok {
+		phase, ok := c.asked(event)
+		if !ok {
+			return nil
+		}
+		letter.event = EventMessage{SubscriptionID: event.SubscriptionID, Event: event.Event, Phase: phase}
+		if !c.cfg.trusted {
+			unproven = event.Event
+		}
+	} else {
+		if !c.expected(msg) {
+			return nil
+		}
+		letter.msg = received(c.relay, msg)
+	}
+	// Space first, verification after: so the verifier's workers never wait for delivery.
+	if !c.reserve(letter.size) {
+		return c.endCause()
+	}
+	c.lane.Submit(letter, unproven)
+	return nil
+}
+
+// asked tells whether an event answers a request of this connection, and in which phase.
+func (c *connection) asked(m wire.Event) (Phase, bool) {
+	if m.Event.Kind == nostr.KindClientAuthentication { // P45: never an event to be delivered
+		c.count.unsolicited.Add(1)
+		c.reject(ErrUnsolicited, fmt.Errorf("%w: event %s is an AUTH (NIP-42)", ErrUnsolicited, m.Event.ID))
+		return 0, false
+	}
+	c.mu.Lock()
+	verdict, live := c.reqs.Event(m.SubscriptionID, m.Event, time.Now())
+	c.mu.Unlock()
+	switch verdict {
+	case reqs.Accept:
+		if live {
+			return PhaseLive, true
+		}
+		return PhaseStored, true
+	case reqs.Late:
+		c.count.late.Add(1)
+	case reqs.Unknown:
+		c.count.unsolicited.Add(1)
+		c.reject(ErrUnsolicited, fmt.Errorf("%w: event %s for subscription %.70q", ErrUnsolicited, m.Event.ID, m.SubscriptionID))
+	case reqs.Mismatch:
+		c.count.mismatched.Add(1)
+		c.reject(ErrFilterMismatch, fmt.Errorf("%w: event %s of subscription %.70q", ErrFilterMismatch, m.Event.ID, m.SubscriptionID))
+	}
+	return 0, false
+}
+
+// expected tells whether a message other than EVENT belongs to a request of this connection.
+func (c *connection) expected(msg wire.ServerMessage) bool {
+	c.mu.Lock()
+	verdict, now := reqs.Accept, time.Now()
+	var id string
+	switch m := msg.(type) {
+	case wire.EOSE:
+		id, verdict = m.SubscriptionID, c.reqs.EOSE(m.SubscriptionID, now)
+	case wire.Closed:
+		id, verdict = m.SubscriptionID, c.reqs.Closed(m.SubscriptionID, now)
+	case wire.Count:
+		id, verdict = m.SubscriptionID, c.reqs.Count(m.SubscriptionID, now)
+	case wire.NegMsg:
+		id, verdict = m.SubscriptionID, c.reqs.Neg(m.SubscriptionID, now)
+	case wire.NegErr:
+		id, verdict = m.SubscriptionID, c.reqs.Neg(m.SubscriptionID, now)
+		c.reqs.CloseNeg(m.SubscriptionID, now)
+	}
+	c.mu.Unlock()
+	switch verdict {
+	case reqs.Accept:
+		return true
+	case reqs.Late:
+		c.count.late.Add(1)
+	default:
+		c.count.unsolicited.Add(1)
+		c.reject(ErrUnsolicited, fmt.Errorf("%w: %s for subscription %.70q", ErrUnsolicited, msg.Verb(), id))
+	}
+	return false
+}
+
+// reserve takes space in the window, and waits for it if need be: then the
+// reader stands still, and TCP pushes back on this relay. False: the connection was cut.
+func (c *connection) reserve(size int) bool {
+	if c.window.Reserve(size) {
+		return true
+	}
+	c.held.Store(true)
+	c.wasHeld.Store(true)
+	defer c.held.Store(false)
+	for {
+		select {
+		case <-c.window.Freed():
+			if c.window.Reserve(size) {
+				return true
+			}
+		case <-c.ended:
+			return false
+		}
+	}
+}
+
+// deliver is the lane's: in order, one at a time, on the reader's goroutine or a verifier's.
+func (c *connection) deliver(letter *dataLetter, err error) {
+	if err != nil {
+		c.window.Release(letter.size)
+		c.count.forged.Add(1)
+		reason := nostr.ErrBadSignature
+		if errors.Is(err, nostr.ErrBadID) {
+			reason = nostr.ErrBadID
+		}
+		c.reject(reason, fmt.Errorf("gennostr: event %s: %w", letter.event.Event.ID, err))
+		c.forged()
+		return
+	}
+	if letter.msg == nil {
+		c.count.events.Add(1)
+	}
+	if !c.client.mail.Put(letter) {
+		c.window.Release(letter.size) // the client has stopped
+	}
+}
+
+// forged counts against WithForgeryLimit.
+func (c *connection) forged() {
+	c.mu.Lock()
+	c.forgeries++
+	limit := c.cfg.forgeryLimit > 0 && c.forgeries == c.cfg.forgeryLimit
+	c.mu.Unlock()
+	if limit {
+		c.cut(ErrForgeryLimit)
+	}
+}
+
+// heldUp tells whether the reader waits for the window, or did since the last
+// time: a hold that came and went between two looks counts too.
+func (c *connection) heldUp() bool {
+	return c.wasHeld.Swap(false) || c.held.Load()
+}
+
+// lastInbound is when the last byte arrived. Supervisor goroutine, connection open.
+func (c *connection) lastInbound() time.Time { return c.sock.LastInbound() }
+
+// spawn runs f in a helper goroutine that run joins; false when the connection is over.
+func (c *connection) spawn(f func()) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.spawnLocked(f)
+}
+
+func (c *connection) spawnLocked(f func()) bool {
+	if c.over {
+		return false
+	}
+	c.helpers.Add(1)
+	go func() { // joined by run; ended by cut at the latest
+		defer c.helpers.Done()
+		f()
+	}()
+	return true
+}
+
+// ping sends a ping and lets go of it: any byte that arrives counts as life.
+// Its goroutine may wait for a pong until the end of the connection, no longer.
+func (c *connection) ping() {
+	c.spawn(func() { _ = c.sock.Ping() })
+}
+
+// cut ends the connection or the dial at once; it never blocks. The first cause counts.
+func (c *connection) cut(cause error) {
+	c.mu.Lock()
+	c.open = false
+	c.endLocked(cause)
+	sock, cause := c.sock, c.cause
+	c.mu.Unlock()
+	c.cancel()
+	if sock != nil {
+		sock.Cut(cause)
+	}
+}
+
+func (c *connection) endLocked(cause error) {
+	if c.cause == nil {
+		c.cause = cause
+	}
+	select {
+	case <-c.ended:
+	default:
+		close(c.ended)
+	}
+}
+
+func (c *connection) endCause() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.cause
+}
+
+// finish ends the connection in good order, within a time: it takes no more
+// messages, writes what it has taken, and does the closing handshake. It does not wait.
+func (c *connection) finish(cause error, within time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.sock == nil {
+		c.endLocked(cause)
+		c.cancel()
+		return
+	}
+	if c.drained != nil || c.over {
+		return // under way
+	}
+	c.open = false
+	if c.cause == nil {
+		c.cause = cause
+	}
+	c.drained = make(chan struct{})
+	if !c.writing {
+		close(c.drained)
+	}
+	deadline := time.Now().Add(within)
+	drained := c.drained
+	c.spawnLocked(func() {
+		timer := time.NewTimer(within)
+		defer timer.Stop()
+		select {
+		case <-drained:
+			c.sock.Close(1000, "", time.Until(deadline))
+		case <-timer.C:
+		case <-c.ended:
+		}
+		c.cut(cause)
+	})
+}
+
+// traffic is a snapshot of the counters.
+func (c *connection) traffic() Traffic {
+	t := Traffic{
+		MessagesIn: c.count.messagesIn.Load(), MessagesOut: c.count.messagesOut.Load(),
+		Events: c.count.events.Load(), Late: c.count.late.Load(),
+		Malformed: c.count.malformed.Load(), Unsolicited: c.count.unsolicited.Load(),
+		Mismatched: c.count.mismatched.Load(), Forged: c.count.forged.Load(),
+	}
+	t.Undelivered, _ = c.window.Used()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.sock != nil {
+		t.BytesIn, t.BytesOut = c.sock.BytesIn(), c.sock.BytesOut()
+	}
+	return t
+}
+
+// trim gives back what an idle connection does not need (R57).
+func (c *connection) trim() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.out) == 0 {
+		c.out = nil
+	}
+	c.reqs.Trim(time.Now())
+}
+
+func dialError(url string, err error) error {
+	e := &DialError{URL: url, Err: err}
+	var handshake *socket.HandshakeError
+	if errors.As(err, &handshake) {
+		e.Status, e.RetryAfter, e.Err = handshake.Status, handshake.RetryAfter, handshake.Err
+	}
+	return e
+}
+
+func readError(err error) error {
+	var closed *socket.CloseError
+	switch {
+	case errors.As(err, &closed):
+		return &CloseError{Code: closed.Code, Reason: closed.Reason}
+	case errors.Is(err, socket.ErrTooLarge):
+		return fmt.Errorf("%w: %w", ErrFrameTooLarge, err)
+	case errors.Is(err, socket.ErrWriteTimeout):
+		return fmt.Errorf("%w: %w", ErrWriteTimeout, err)
+	}
+	return fmt.Errorf("gennostr: connection lost: %w", err)
+}

@@ -1,0 +1,46 @@
+// Package gennostr is a Nostr client that behaves like a GenServer: one
+// goroutine owns your handler, one connection per relay feeds it, and nothing
+// reaches the handler that has not been proven genuine.
+//
+//	type Bot struct{ gennostr.BaseHandler }
+//
+//	func (b *Bot) OnConnect(self *gennostr.Self, relay gennostr.Relay) error {
+//		self.Send(relay.URL, gennostr.Req{SubscriptionID: "notes", Filters: []nostr.Filter{
+//			nostr.Filter{}.WithKinds(nostr.KindTextNote).WithLimit(10)}})
+//		return nil
+//	}
+//
+//	func (b *Bot) OnEvent(self *gennostr.Self, relay gennostr.Relay, msg gennostr.EventMessage) error {
+//		fmt.Println(msg.Event.Content)
+//		return nil
+//	}
+//
+//	err := gennostr.Run(ctx, &Bot{}, gennostr.WithRelays("wss://relay.example.com"))
+//
+// # From GenServer to Go
+//
+//	start_link, init/1, :ignore        Start, Init, ErrIgnore
+//	handle_call/3, reply/2             HandleCall, From.Reply; Client.Call, Call[T]
+//	handle_cast/2, handle_info/2       HandleCast, HandleInfo; Client.Cast, Client.Notify
+//	{:continue, arg}, timeout          Self.Continue, Self.SetTimeout
+//	Process.send_after, Task.async     Self.SendAfter, Go
+//	{:stop, reason, state}             return Stop(reason), ErrStop or ErrShutdown
+//	terminate/2, stop/3                Terminate, Client.Stop
+//	:hibernate, name registration      Self.Hibernate, WithName and Whereis
+//	add_relay, send_message, tasks     AddRelay, Send, WithTask
+//	handle_connect, handle_event, …    OnConnect, OnEvent, …
+//
+// # What differs from OTP
+//
+//   - An error that a callback returns is a report to OnError, not a stop: a
+//     stranger's malformed note must not end a bot.
+//   - Call to a handler without HandleCall fails, and the client lives.
+//   - Cast reports a client that has stopped or is overloaded.
+//   - The mailbox is bounded: a relay that sends faster than the handler works
+//     is slowed down by TCP, and only that relay.
+//   - Terminate runs always, after a panic too.
+//   - A goroutine cannot be killed: a callback that never returns is named by
+//     Stop's error, and Done stays open until it returns.
+//   - There are no links, monitors, code changes or sys messages, and no
+//     :debug, :spawn_opt, :global or :via.
+package gennostr

@@ -1,0 +1,220 @@
+package gennostr
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gennostr/gennostr/internal/backoff"
+	"github.com/gennostr/gennostr/internal/keepalive"
+)
+
+// What the supervisor knows of one relay, and the verbs that change it. All of
+// this runs on the supervisor's goroutine.
+
+// stage is where an entry stands. It is finer than RelayState: between
+// unregistering a connection and the return of its OnDisconnect lies telling,
+// in which nothing is dialled (DESIGN 3.3).
+type stage uint8
+
+const (
+	queued    stage = iota // waits for its turn to dial
+	dialing                // conn is dialling
+	connected              // conn is open
+	closing                // removed; conn is on its way down
+	telling                // no conn; OnDisconnect is queued or running
+	waiting                // alarmDial is set
+	down                   // WithManualReconnect, and nobody asked for it back
+)
+
+// relayEntry is one relay from AddRelay until the OnDisconnect that ends it
+// has returned. Supervisor goroutine only.
+type relayEntry struct {
+	url       string
+	cfg       *relayConfig
+	stage     stage
+	conn      *connection // in dialing, connected and closing
+	slot      bool        // holds one of WithMaxDials
+	backoff   *backoff.Backoff
+	panics    backoff.Intensity
+	failures  int // failed dials in a row
+	keepalive *keepalive.Keepalive
+
+	removed bool         // RemoveRelay was called: OnDisconnect(ErrRelayRemoved) is due or queued
+	gone    bool         // the OnDisconnect that ends this entry is queued
+	wanted  bool         // manual mode: Reconnect was called in OnDisconnect
+	again   *relayConfig // AddRelay was called while the entry was on its way out, or in OnDisconnect
+
+	delay    time.Duration // the schedule's next one, set when a connection ends
+	redialAt time.Time     // in telling and waiting
+	connects int
+	lastErr  error
+	traffic  Traffic
+}
+
+// revive is AddRelay for an entry that is on its way out. One that was removed
+// starts afresh; one that was lost keeps its place in the schedule, so that a
+// handler that adds its relay again in OnDisconnect is no retry storm (L07).
+func (s *supervisor) revive(e *relayEntry) {
+	fresh := s.newEntry(e.url, e.again)
+	fresh.connects, fresh.traffic, fresh.lastErr = e.connects, e.traffic, e.lastErr
+	afresh := e.removed || e.stage == down
+	if !afresh {
+		fresh.backoff, fresh.panics, fresh.redialAt = e.backoff, e.panics, e.redialAt
+	}
+	s.forget(e)
+	s.relays[e.url] = fresh
+	if afresh {
+		s.dial(fresh)
+	} else {
+		s.wait(fresh)
+	}
+}
+
+func (s *supervisor) newEntry(url string, cfg *relayConfig) *relayEntry {
+	return &relayEntry{
+		url: url, cfg: cfg,
+		backoff: backoff.New(cfg.schedule),
+		panics:  backoff.Intensity{Max: 3, Within: 5 * time.Second},
+	}
+}
+
+// forget drops an entry that has no connection.
+func (s *supervisor) forget(e *relayEntry) {
+	s.due.Cancel(alarm{e, alarmDial})
+	delete(s.relays, e.url)
+	s.discard(e.cfg)
+}
+
+// discard closes a relay's own dialer, beside this goroutine: it joins what was still dialling.
+func (s *supervisor) discard(cfg *relayConfig) {
+	if cfg != nil && cfg.ownTransport {
+		s.conns.Go(cfg.close) // ends with the dialer's last dial; joined by conns
+	}
+}
+
+// add is AddRelay and, with ensure, EnsureRelay.
+func (s *supervisor) add(url string, cfg *relayConfig, ensure bool) (added bool, err error) {
+	if s.stopping {
+		return false, ErrClientClosed
+	}
+	e := s.relays[url]
+	switch {
+	case e == nil:
+		e = s.newEntry(url, cfg)
+		s.relays[url] = e
+		s.dial(e)
+		return true, nil
+	case e.stage == down:
+		e.again = cfg
+		s.revive(e)
+		return true, nil
+	case e.again != nil: // AddRelay has been here before
+	case e.stage == closing, e.stage == telling && (e.removed || e.gone || e.cfg.manual || !ensure):
+		e.again = cfg
+		return true, nil
+	}
+	if ensure {
+		return false, nil
+	}
+	return false, fmt.Errorf("%w: %s", ErrRelayExists, url)
+}
+
+func (s *supervisor) remove(url string) error {
+	e := s.relays[url]
+	if e == nil || e.removed && e.again == nil || e.gone && e.again == nil {
+		return fmt.Errorf("%w: %s", ErrUnknownRelay, url)
+	}
+	s.discard(e.again)
+	e.again = nil
+	e.removed = true
+	switch e.stage {
+	case queued, waiting, down:
+		s.due.Cancel(alarm{e, alarmDial})
+		e.gone = true
+		s.tell(e, nil, ErrRelayRemoved)
+	case dialing:
+		e.stage = closing
+		e.conn.cut(ErrRelayRemoved)
+	case connected:
+		e.stage = closing
+		e.conn.finish(ErrRelayRemoved, closeTimeout)
+	}
+	// closing: the end is under way. telling: disconnectTold takes it from here.
+	return nil
+}
+
+// reconnect: waiting dials now, lost in manual mode after the schedule's next
+// delay; connected, dialling or on its way out: nothing.
+func (s *supervisor) reconnect(url string) error {
+	e := s.relays[url]
+	if e == nil || e.removed || e.gone {
+		return fmt.Errorf("%w: %s", ErrUnknownRelay, url)
+	}
+	switch {
+	case e.stage == waiting && !e.cfg.manual:
+		s.dial(e)
+	case e.stage == down:
+		e.redialAt = time.Now().Add(e.delay)
+		s.wait(e)
+	case e.stage == telling:
+		e.wanted = true
+	}
+	return nil
+}
+
+// set is SetRelays. What it takes out of want is its own now.
+func (s *supervisor) set(want map[string]*relayConfig) error {
+	for url := range s.relays {
+		if want[url] == nil {
+			_ = s.remove(url) // unknown: on its way out already
+		}
+	}
+	for url, cfg := range want {
+		added, err := s.add(url, cfg, true)
+		if err != nil {
+			return err
+		}
+		if !added {
+			s.discard(cfg)
+		}
+		delete(want, url)
+	}
+	return nil
+}
+
+func (e *relayEntry) status() RelayStatus {
+	st := RelayStatus{
+		URL: e.url, Attempts: e.backoff.Attempts(), Connects: e.connects,
+		LastError: e.lastErr, Traffic: e.traffic,
+	}
+	switch e.stage {
+	case queued, dialing:
+		st.State = RelayDialing
+	case connected:
+		st.State = RelayConnected
+		st.ConnectedAt = e.conn.relay.ConnectedAt
+	case telling, waiting:
+		st.State = RelayWaiting
+		st.NextAttempt = e.redialAt
+	case down:
+		st.State = RelayDown
+	}
+	if e.conn != nil {
+		st.Traffic.add(e.conn.traffic())
+	}
+	return st
+}
+
+// statuses lists all relays, those on their way out left out, sorted by URL.
+func (s *supervisor) statuses() []RelayStatus {
+	list := make([]RelayStatus, 0, len(s.relays))
+	for _, e := range s.relays {
+		if !e.removed && !e.gone {
+			list = append(list, e.status())
+		}
+	}
+	slices.SortFunc(list, func(a, b RelayStatus) int { return strings.Compare(a.URL, b.URL) })
+	return list
+}

@@ -1,0 +1,290 @@
+package gennostr
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/gennostr/gennostr/internal/wire"
+	"github.com/gennostr/gennostr/nostr"
+)
+
+// What a callback returns to stop its client (R34). Every other error is a
+// report to OnError, not a stop.
+var (
+	// ErrStop stops the client quietly: Wait returns nil. OTP's :normal.
+	ErrStop = errors.New("gennostr: stop")
+	// ErrShutdown stops the client quietly, as part of a larger shutdown. OTP's :shutdown.
+	ErrShutdown = errors.New("gennostr: shutdown")
+	// ErrIgnore is returned by Init to say that there is nothing to do: Start
+	// returns (nil, ErrIgnore) and nothing is left running (R03).
+	ErrIgnore = errors.New("gennostr: ignore")
+)
+
+// What the verbs of a Client return.
+var (
+	// ErrClientClosed: the client has stopped or is stopping. It wraps the reason, where there is one.
+	ErrClientClosed = errors.New("gennostr: client closed")
+	// ErrCallingSelf: Call, Stop or Ready with self.Context() of the very client
+	// they wait for, or one made from it (R16, R38). A goroutine that a callback
+	// started and that calls its client needs another context: that of Go is one.
+	ErrCallingSelf = errors.New("gennostr: self.Context() cannot wait for its own client")
+	// ErrMailboxFull: more Calls, Casts and Notifys are waiting than WithMailboxLimit allows.
+	ErrMailboxFull = errors.New("gennostr: mailbox full")
+	// ErrSendQueueFull: more is waiting to be written to this relay than WithSendQueue allows.
+	ErrSendQueueFull = errors.New("gennostr: send queue full")
+	// ErrNotConnected: the relay is known, but there is no open connection to it now.
+	ErrNotConnected = errors.New("gennostr: relay not connected")
+	// ErrUnknownRelay: the URL was not added, or has been removed (R52).
+	ErrUnknownRelay = errors.New("gennostr: unknown relay")
+	// ErrRelayExists: AddRelay of a URL that is already there (R51). EnsureRelay does not mind.
+	ErrRelayExists = errors.New("gennostr: relay exists")
+	// ErrNotHandled: Call to a client whose handler has no HandleCall (R20).
+	ErrNotHandled = errors.New("gennostr: handler has no HandleCall")
+	// ErrAlreadyReplied: the second From.Reply for one call (R18).
+	ErrAlreadyReplied = errors.New("gennostr: call already answered")
+	// ErrTooManyTasks: Go while WithMaxTasks are running (R58).
+	ErrTooManyTasks = errors.New("gennostr: too many tasks")
+)
+
+// Why a message cannot be sent at all: what a *SendError wraps beside the above.
+var (
+	// ErrMatchesNothing: every filter of the Req has an empty list. It is not sent, since some relays would send everything (P18).
+	ErrMatchesNothing = wire.ErrMatchesNothing
+	// ErrSubscriptionID: not 1–64 printable characters (P12).
+	ErrSubscriptionID = wire.ErrSubscriptionID
+)
+
+// Why a connection ended: the reason of OnDisconnect (R53), beside *DialError and *CloseError.
+var (
+	// ErrRelayRemoved: RemoveRelay or SetRelays took the relay away. Nothing follows for it.
+	ErrRelayRemoved = errors.New("gennostr: relay removed")
+	// ErrPingTimeout: no byte arrived within the ping timeout after a ping.
+	ErrPingTimeout = errors.New("gennostr: ping timeout")
+	// ErrWriteTimeout: the relay did not take a message within the write timeout.
+	ErrWriteTimeout = errors.New("gennostr: write timeout")
+	// ErrFrameTooLarge: a message over the read limit (WithReadLimit).
+	ErrFrameTooLarge = errors.New("gennostr: message over the read limit")
+	// ErrRestartIntensity: more than three panics within five seconds while handling this relay's bytes; it is removed (R46).
+	ErrRestartIntensity = errors.New("gennostr: restart intensity reached")
+	// ErrGaveUp: WithMaxAttempts dials failed in a row; the relay is removed.
+	ErrGaveUp = errors.New("gennostr: gave up")
+	// ErrForgeryLimit: WithForgeryLimit forged events arrived; the relay is removed.
+	ErrForgeryLimit = errors.New("gennostr: relay forges events")
+)
+
+// Why a received frame was refused: what a *RejectError wraps, beside
+// nostr.ErrBadID and nostr.ErrBadSignature.
+var (
+	// ErrMalformed: not a message of the protocol (P35).
+	ErrMalformed = errors.New("gennostr: malformed frame")
+	// ErrUnsolicited: a message for a subscription this connection never opened (P26).
+	ErrUnsolicited = errors.New("gennostr: unsolicited message")
+	// ErrFilterMismatch: an event that no filter of its subscription asked for (P16–P22).
+	ErrFilterMismatch = errors.New("gennostr: event matches no filter")
+)
+
+// Stop makes the error that a callback returns to stop its client for the
+// given reason, which is logged once and returned by Wait. Stop(nil) is
+// ErrStop, and Stop of ErrStop or ErrShutdown is as quiet as they are (R34).
+func Stop(reason error) error {
+	if reason == nil {
+		return ErrStop
+	}
+	return &stopError{reason}
+}
+
+type stopError struct{ reason error }
+
+func (e *stopError) Error() string { return "gennostr: stop: " + e.reason.Error() }
+func (e *stopError) Unwrap() error { return e.reason }
+
+// stopReason tells whether an error that a callback returned stops the client.
+// The end of another client, seen through a failed Call, is only a report:
+// otherwise one bot's normal stop would stop the bots that talk to it.
+func stopReason(err error) (reason error, stops bool) {
+	var stop *stopError
+	if errors.As(err, &stop) {
+		return stop.reason, true
+	}
+	if errors.Is(err, ErrClientClosed) {
+		return nil, false
+	}
+	if errors.Is(err, ErrStop) || errors.Is(err, ErrShutdown) {
+		return err, true
+	}
+	return nil, false
+}
+
+// quiet tells the reasons that are no failure: neither logged nor returned by Wait.
+func quiet(reason error) bool {
+	return reason == nil || errors.Is(reason, ErrStop) || errors.Is(reason, ErrShutdown)
+}
+
+// clientClosedError is ErrClientClosed with the reason behind it (R14).
+type clientClosedError struct{ reason error }
+
+func (e *clientClosedError) Error() string {
+	if e.reason == nil {
+		return ErrClientClosed.Error()
+	}
+	return ErrClientClosed.Error() + ": " + e.reason.Error()
+}
+func (e *clientClosedError) Is(target error) bool { return target == ErrClientClosed }
+func (e *clientClosedError) Unwrap() error        { return e.reason }
+
+// CallbackError is what OnError gets when a callback returned an error that does not stop the client.
+type CallbackError struct {
+	Callback string // "OnEvent", "HandleCast", …
+	Relay    Relay  // zero when the callback concerned no relay
+	Err      error
+}
+
+func (e *CallbackError) Error() string {
+	if e.Relay.URL == "" {
+		return fmt.Sprintf("gennostr: %s: %v", e.Callback, e.Err)
+	}
+	return fmt.Sprintf("gennostr: %s (%s): %v", e.Callback, e.Relay.URL, e.Err)
+}
+func (e *CallbackError) Unwrap() error { return e.Err }
+
+// PanicError is a recovered panic. In a callback it stops the client (R39);
+// while handling a relay's bytes it ends that connection only (R44).
+type PanicError struct {
+	Where   string // the callback, "Init", "Terminate", "task" or "connection"
+	Value   any    // what was passed to panic
+	Stack   []byte // the stack of the goroutine that panicked
+	Message any    // the message being handled, nil if there was none
+}
+
+func (e *PanicError) Error() string {
+	return fmt.Sprintf("gennostr: panic in %s: %v", e.Where, e.Value)
+}
+
+// Unwrap gives the panic's value if it was an error.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}
+
+// SendError is what OnError gets for a message that was not sent, with the
+// message; verbs of Client return it. Err says why: ErrNotConnected,
+// ErrSendQueueFull, ErrUnknownRelay, an encoding error, or the end of the
+// connection. Where a write was cut short, the relay may have seen the message.
+type SendError struct {
+	URL     string
+	Message ClientMessage
+	Err     error
+}
+
+func (e *SendError) Error() string { return fmt.Sprintf("gennostr: send to %s: %v", e.URL, e.Err) }
+func (e *SendError) Unwrap() error { return e.Err }
+
+// DialError is a dial that failed, the handshake included.
+type DialError struct {
+	URL        string
+	Status     int           // HTTP status of the answer, 0 if there was none
+	RetryAfter time.Duration // of the answer; the reconnect schedule waits at least so long (ten minutes at most)
+	Err        error
+}
+
+func (e *DialError) Error() string {
+	if e.Status != 0 {
+		return fmt.Sprintf("gennostr: dial %s: %d %s: %v", e.URL, e.Status, http.StatusText(e.Status), e.Err)
+	}
+	return fmt.Sprintf("gennostr: dial %s: %v", e.URL, e.Err)
+}
+func (e *DialError) Unwrap() error { return e.Err }
+
+// CloseError is a close frame of the relay (RFC 6455, section 7.4). Codes 1000
+// and 1001 are an orderly end and reach OnDisconnect only; others OnError first.
+type CloseError struct {
+	Code   int
+	Reason string // at most 123 bytes, valid UTF-8
+}
+
+func (e *CloseError) Error() string {
+	return fmt.Sprintf("gennostr: relay closed the connection: %d %q", e.Code, e.Reason)
+}
+
+// RejectError is what OnError gets for frames that were refused: dropped,
+// counted, and reported at most once a second per relay and reason, so that a
+// flood of them costs nothing. errors.Is tells the reason: ErrMalformed,
+// ErrUnsolicited, ErrFilterMismatch, nostr.ErrBadID or nostr.ErrBadSignature.
+type RejectError struct {
+	Reason error
+	Count  int   // refused for this reason since the last report
+	Err    error // what was wrong with the first of them
+}
+
+func (e *RejectError) Error() string {
+	if e.Count == 1 {
+		return e.Err.Error()
+	}
+	return fmt.Sprintf("%v (first of %d)", e.Err, e.Count)
+}
+func (e *RejectError) Unwrap() []error { return []error{e.Reason, e.Err} }
+
+// Forged tells whether the events had an id or a signature that was not theirs.
+func (e *RejectError) Forged() bool {
+	return e.Reason == nostr.ErrBadID || e.Reason == nostr.ErrBadSignature
+}
+
+// CallTimeoutError is a Call whose context ended before the reply. It unwraps
+// to context.DeadlineExceeded or whatever ended the context.
+type CallTimeoutError struct {
+	Mailbox  int           // messages waiting in the mailbox
+	Callback string        // the callback that is running, "" if none is
+	Running  time.Duration // and for how long
+	Err      error
+}
+
+func (e *CallTimeoutError) Error() string {
+	if e.Callback == "" {
+		return fmt.Sprintf("gennostr: call: %v (%d messages waiting, no callback running)", e.Err, e.Mailbox)
+	}
+	return fmt.Sprintf("gennostr: call: %v (%d messages waiting, %s running for %v)", e.Err, e.Mailbox, e.Callback, e.Running.Round(time.Millisecond))
+}
+func (e *CallTimeoutError) Unwrap() error { return e.Err }
+
+// ShutdownError is returned by Stop when its deadline ended and user code was
+// still running: all sockets are cut, and Done closes when that code returns.
+type ShutdownError struct {
+	Running string        // the callback, or "a task of Go"
+	Since   time.Duration // how long it has been running
+	Err     error         // context.DeadlineExceeded, or what ended the context of Stop
+}
+
+func (e *ShutdownError) Error() string {
+	return fmt.Sprintf("gennostr: stop: %s is still running after %v: %v", e.Running, e.Since.Round(time.Millisecond), e.Err)
+}
+func (e *ShutdownError) Unwrap() error { return e.Err }
+
+// NameTakenError is returned by Start when WithName names a running client (R08).
+type NameTakenError struct {
+	Name   string
+	Client *Client // the client that has the name
+}
+
+func (e *NameTakenError) Error() string {
+	return fmt.Sprintf("gennostr: name %q is taken", e.Name)
+}
+
+// HandlerError is returned by Start when a method of the handler is named like
+// a callback, or nearly so, but would never be called (R40).
+type HandlerError struct {
+	Method string // as the handler has it, with its signature
+	Want   string // the callback it was probably meant to be, with its signature
+}
+
+func (e *HandlerError) Error() string {
+	return fmt.Sprintf("gennostr: handler has %s, which would never be called; the callback is %s", e.Method, e.Want)
+}
+
+// initError wraps what made Init, and so Start, fail (R04).
+func initError(err error) error { return fmt.Errorf("gennostr: init: %w", err) }
+
+// errInitTimeout is the cause of self.Context() when WithInitTimeout ends.
+var errInitTimeout = fmt.Errorf("gennostr: init timeout: %w", context.DeadlineExceeded)

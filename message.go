@@ -1,0 +1,226 @@
+package gennostr
+
+import (
+	"errors"
+
+	"github.com/gennostr/gennostr/internal/wire"
+	"github.com/gennostr/gennostr/nostr"
+)
+
+// Phase tells where in the life of its subscription an event arrived.
+type Phase uint8
+
+const (
+	// PhaseStored: before the relay's EOSE, an answer from its store (P29).
+	PhaseStored Phase = iota
+	// PhaseLive: after it, as it was published.
+	PhaseLive
+)
+
+func (p Phase) String() string {
+	if p == PhaseLive {
+		return "live"
+	}
+	return "stored"
+}
+
+// What a relay says. Each type is handed to the callback named after it;
+// UnknownMessage, NegMessage and NegErrorMessage go to HandleInfo.
+type (
+	// EventMessage is an event that a subscription of this connection asked
+	// for, proven genuine: its id is its hash and its signature verifies
+	// (NIP-01, P06, P26). The event may be kept; it is not to be changed.
+	EventMessage struct {
+		SubscriptionID string
+		Event          *nostr.Event
+		Phase          Phase
+	}
+	// EOSEMessage ends the stored events of a subscription (NIP-01). Hints are
+	// those of NIP-67 ("finish", "more"), nil if there were none.
+	EOSEMessage struct {
+		SubscriptionID string
+		Hints          []string
+	}
+	// OKMessage is a relay's verdict on an event or an AUTH (NIP-01, P28).
+	OKMessage struct {
+		EventID  nostr.ID
+		Accepted bool
+		Message  string // "prefix: text", or empty
+	}
+	// NoticeMessage is text for people: it has no defined meaning (P31).
+	NoticeMessage struct{ Message string }
+	// AuthMessage is a challenge of NIP-42. The latest of a connection counts (P38).
+	AuthMessage struct{ Challenge string }
+	// ClosedMessage ends a subscription from the relay's side, on refusal or later (P30).
+	ClosedMessage struct {
+		SubscriptionID string
+		Message        string // "prefix: text", or empty
+	}
+	// CountMessage answers a CountReq (NIP-45).
+	CountMessage struct {
+		SubscriptionID string
+		Count          int64
+		Approximate    bool
+		HLL            []byte // the 256 registers, nil if there were none
+	}
+	// NegMessage is a step of NIP-77's reconciliation, for HandleInfo.
+	NegMessage struct {
+		Relay          Relay
+		SubscriptionID string
+		Payload        []byte
+	}
+	// NegErrorMessage ends a reconciliation (NIP-77), for HandleInfo.
+	NegErrorMessage struct {
+		Relay          Relay
+		SubscriptionID string
+		Reason         string
+		Max            int64 // the relay's cap on records, 0 if it gave none
+	}
+	// UnknownMessage is legal JSON with a verb that this library does not know (P34), for HandleInfo.
+	UnknownMessage struct {
+		Relay Relay
+		Verb  string
+		Raw   string // the whole frame
+	}
+)
+
+// Prefix returns the machine-readable word before the colon of an OK, such as
+// "duplicate" or "rate-limited" (P28, P32), and "" if there is none.
+func (m OKMessage) Prefix() string {
+	prefix, _ := wire.SplitPrefix(m.Message)
+	return prefix
+}
+
+// Prefix is as OKMessage's; it sees through strfry's leading "ERROR: ".
+func (m ClosedMessage) Prefix() string {
+	prefix, _ := wire.SplitPrefix(m.Message)
+	return prefix
+}
+
+// ClientMessage is what can be sent to a relay: Req, Close, PublishEvent,
+// AuthResponse, CountReq, NegOpen, NegMsg, NegClose and Raw.
+type ClientMessage interface {
+	// encode gives the frame, and the message in the codec's terms for the
+	// table of open requests (nil if it opens and closes none).
+	encode() (frame []byte, opens wire.ClientMessage, err error)
+}
+
+type (
+	// Req opens a subscription, or replaces the one of the same id (NIP-01,
+	// P12, P13). Filters that match nothing are left out, and a Req of nothing
+	// else is refused rather than sent (P18). It is not sent again after a reconnect.
+	Req struct {
+		SubscriptionID string // 1–64 characters
+		Filters        []nostr.Filter
+	}
+	// Close ends a subscription (NIP-01). Its late events are dropped silently.
+	Close struct{ SubscriptionID string }
+	// PublishEvent hands a signed event to the relay (NIP-01); OnOK brings the verdict.
+	PublishEvent struct{ Event *nostr.Event }
+	// AuthResponse answers a challenge with an event of kind 22242 (NIP-42, P39).
+	AuthResponse struct{ Event *nostr.Event }
+	// CountReq asks how many events match (NIP-45).
+	CountReq struct {
+		SubscriptionID string
+		Filters        []nostr.Filter
+	}
+	// NegOpen opens a reconciliation (NIP-77, P66).
+	NegOpen struct {
+		SubscriptionID string
+		Filter         nostr.Filter
+		Payload        []byte // sent as hex
+	}
+	// NegMsg is the client's next step of a reconciliation (NIP-77).
+	NegMsg struct {
+		SubscriptionID string
+		Payload        []byte
+	}
+	// NegClose ends a reconciliation (NIP-77).
+	NegClose struct{ SubscriptionID string }
+	// Raw is sent as it is, one text frame. If it reads as a REQ, CLOSE, COUNT
+	// or NEG-OPEN, its subscription is known like that of the typed message.
+	Raw string
+)
+
+func encode(m wire.ClientMessage) ([]byte, wire.ClientMessage, error) {
+	frame, err := wire.EncodeClient(m)
+	return frame, m, err
+}
+
+func (m Req) encode() ([]byte, wire.ClientMessage, error) {
+	return encode(wire.Req{SubscriptionID: m.SubscriptionID, Filters: m.Filters})
+}
+
+func (m Close) encode() ([]byte, wire.ClientMessage, error) {
+	return encode(wire.Close{SubscriptionID: m.SubscriptionID})
+}
+
+var errNilEvent = errors.New("gennostr: message without an event")
+
+func (m PublishEvent) encode() ([]byte, wire.ClientMessage, error) {
+	if m.Event == nil {
+		return nil, nil, errNilEvent
+	}
+	return encode(wire.Publish{Event: m.Event})
+}
+
+func (m AuthResponse) encode() ([]byte, wire.ClientMessage, error) {
+	if m.Event == nil {
+		return nil, nil, errNilEvent
+	}
+	return encode(wire.Auth{Event: m.Event})
+}
+
+func (m CountReq) encode() ([]byte, wire.ClientMessage, error) {
+	return encode(wire.CountReq{SubscriptionID: m.SubscriptionID, Filters: m.Filters})
+}
+
+func (m NegOpen) encode() ([]byte, wire.ClientMessage, error) {
+	return encode(wire.NegOpen{SubscriptionID: m.SubscriptionID, Filter: m.Filter, Payload: m.Payload})
+}
+
+func (m NegMsg) encode() ([]byte, wire.ClientMessage, error) {
+	return encode(wire.NegMsg{SubscriptionID: m.SubscriptionID, Payload: m.Payload})
+}
+
+func (m NegClose) encode() ([]byte, wire.ClientMessage, error) {
+	return encode(wire.NegClose{SubscriptionID: m.SubscriptionID})
+}
+
+func (m Raw) encode() ([]byte, wire.ClientMessage, error) {
+	frame := []byte(m)
+	if len(frame) == 0 {
+		return nil, nil, errors.New("gennostr: empty Raw message")
+	}
+	opens, err := wire.ParseClient(frame)
+	if err != nil {
+		opens = nil // sent as it is all the same: that is what Raw is for
+	}
+	return frame, opens, nil
+}
+
+// received turns a message of the codec into the public one. Events are not
+// its business: they carry the phase that only their connection knows.
+func received(relay Relay, m wire.ServerMessage) any {
+	switch m := m.(type) {
+	case wire.OK:
+		return OKMessage(m)
+	case wire.EOSE:
+		return EOSEMessage(m)
+	case wire.Notice:
+		return NoticeMessage(m)
+	case wire.AuthChallenge:
+		return AuthMessage(m)
+	case wire.Closed:
+		return ClosedMessage(m)
+	case wire.Count:
+		return CountMessage(m)
+	case wire.NegMsg:
+		return NegMessage{Relay: relay, SubscriptionID: m.SubscriptionID, Payload: m.Payload}
+	case wire.NegErr:
+		return NegErrorMessage{Relay: relay, SubscriptionID: m.SubscriptionID, Reason: m.Reason, Max: m.Max}
+	case wire.Unknown:
+		return UnknownMessage{Relay: relay, Verb: m.Name, Raw: string(m.Raw)}
+	}
+	return nil
+}

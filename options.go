@@ -1,0 +1,464 @@
+package gennostr
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"runtime"
+	"slices"
+	"time"
+
+	"github.com/gennostr/gennostr/internal/backoff"
+	"github.com/gennostr/gennostr/internal/keepalive"
+	"github.com/gennostr/gennostr/internal/socket"
+	"github.com/gennostr/gennostr/nostr"
+)
+
+// The defaults.
+const (
+	defaultCallTimeout     = 5 * time.Second  // OTP's GenServer.call/2 (R11)
+	defaultShutdownTimeout = 5 * time.Second  // OTP's child_spec shutdown (R48)
+	defaultMailboxLimit    = 65_536           // messages
+	defaultMailboxBudget   = 64 << 20         // bytes
+	defaultMaxDials        = 64               // at once
+	defaultMaxTasks        = 1_024            // of Go, at once
+	defaultWindowMessages  = 2_048            // per relay
+	defaultWindowBytes     = 4 << 20          // per relay
+	defaultSendQueue       = 1_024            // messages per relay
+	defaultReadLimit       = 4 << 20          // bytes of one message
+	defaultHandshake       = 20 * time.Second //
+	defaultWriteTimeout    = 10 * time.Second //
+	defaultPingInterval    = 30 * time.Second // below the 55 s of strfry
+	defaultPingTimeout     = 10 * time.Second //
+	defaultStableAfter     = 30 * time.Second //
+	defaultJitter          = 0.2              // ±20 %
+	trimEvery              = time.Hour        // the built-in task of R57
+	requestGrace           = 30 * time.Second // late events of a closed request are dropped silently
+	closeTimeout           = time.Second      // of the closing handshake when a relay is removed
+)
+
+func defaultSchedule() []time.Duration {
+	return []time.Duration{500 * time.Millisecond, time.Second, 5 * time.Second, 10 * time.Second, 30 * time.Second}
+}
+
+// Option configures a client. Every RelayOption is an Option too: given to
+// Start, it is the default of all relays.
+type Option interface{ apply(*config) error }
+
+// RelayOption configures one relay.
+type RelayOption interface {
+	Option
+	applyRelay(*relayConfig) error
+}
+
+type option func(*config) error
+
+func (f option) apply(c *config) error { return f(c) }
+
+type relayOption func(*relayConfig) error
+
+func (f relayOption) apply(c *config) error           { return f(&c.relay) }
+func (f relayOption) applyRelay(c *relayConfig) error { return f(c) }
+
+// config is what the options of Start make. Immutable once Start has validated it.
+type config struct {
+	name            string
+	relays          []string
+	logger          *slog.Logger
+	initTimeout     time.Duration
+	callTimeout     time.Duration
+	shutdownTimeout time.Duration
+	hibernateAfter  time.Duration
+	mailboxLimit    int
+	mailboxBudget   int64
+	maxDials        int
+	maxTasks        int
+	workers         int
+	verifier        Verifier
+	crashOnPanic    bool
+	relay           relayConfig // the default of every relay
+}
+
+// relayConfig is what the options of one relay make.
+type relayConfig struct {
+	socket         socket.Config
+	schedule       backoff.Schedule
+	manual         bool
+	maxAttempts    int
+	forgeryLimit   int
+	ping           keepalive.Config
+	windowMessages int
+	windowBytes    int64
+	sendQueue      int
+	trusted        bool
+	tasks          []task
+	ownTransport   bool           // an option of this relay touched socket: the client's shared dialer does not fit
+	dialer         *socket.Dialer // set when the relay is added: shared, or its own
+}
+
+// task is a recurring piece of work of a connection (R57).
+type task struct {
+	name  string
+	every time.Duration
+	run   func(*Self, Relay) error // nil: the built-in trim
+}
+
+func defaultRelayConfig() relayConfig {
+	return relayConfig{
+		socket:         socket.Config{ReadLimit: defaultReadLimit, HandshakeTimeout: defaultHandshake, WriteTimeout: defaultWriteTimeout},
+		schedule:       backoff.Schedule{Delays: defaultSchedule(), Jitter: defaultJitter, Stable: defaultStableAfter},
+		ping:           keepalive.Config{Interval: defaultPingInterval, Timeout: defaultPingTimeout},
+		windowMessages: defaultWindowMessages,
+		windowBytes:    defaultWindowBytes,
+		sendQueue:      defaultSendQueue,
+		tasks:          []task{{name: "trim", every: trimEvery}},
+	}
+}
+
+func newConfig(opts []Option) (config, error) {
+	c := config{
+		logger:          slog.Default(),
+		callTimeout:     defaultCallTimeout,
+		shutdownTimeout: defaultShutdownTimeout,
+		mailboxLimit:    defaultMailboxLimit,
+		mailboxBudget:   defaultMailboxBudget,
+		maxDials:        defaultMaxDials,
+		maxTasks:        defaultMaxTasks,
+		workers:         runtime.GOMAXPROCS(0),
+		verifier:        referenceVerifier{},
+		relay:           defaultRelayConfig(),
+	}
+	for _, o := range opts {
+		if o == nil {
+			return c, errors.New("gennostr: nil Option")
+		}
+		if err := o.apply(&c); err != nil {
+			return c, err
+		}
+	}
+	return c, c.validate()
+}
+
+// with applies the options of one relay to a copy of the defaults.
+func (c *relayConfig) with(opts []RelayOption) error {
+	c.ownTransport = false
+	for _, o := range opts {
+		if o == nil {
+			return errors.New("gennostr: nil RelayOption")
+		}
+		if err := o.applyRelay(c); err != nil {
+			return err
+		}
+	}
+	return c.validate()
+}
+
+// close lets go of a dialer that is the relay's own.
+func (c *relayConfig) close() {
+	if c.ownTransport {
+		c.dialer.Close()
+	}
+}
+
+func (c *config) validate() error {
+	for _, u := range c.relays {
+		if _, err := nostr.NormalizeURL(u); err != nil {
+			return fmt.Errorf("gennostr: WithRelays: %w", err)
+		}
+	}
+	return errors.Join(
+		positive("WithCallTimeout", c.callTimeout), positive("WithShutdownTimeout", c.shutdownTimeout),
+		notNegative("WithInitTimeout", c.initTimeout), notNegative("WithHibernateAfter", c.hibernateAfter),
+		positive("WithMailboxLimit", c.mailboxLimit), positive("WithMailboxBudget", c.mailboxBudget),
+		positive("WithMaxDials", c.maxDials), positive("WithMaxTasks", c.maxTasks), positive("WithVerifyWorkers", c.workers),
+		c.relay.validate(),
+	)
+}
+
+func (c *relayConfig) validate() error {
+	var schedule error
+	if len(c.schedule.Delays) == 0 {
+		schedule = errors.New("gennostr: WithReconnectSchedule: no delay")
+	}
+	for _, d := range c.schedule.Delays {
+		if d <= 0 {
+			schedule = fmt.Errorf("gennostr: WithReconnectSchedule: delay %v is not positive", d)
+		}
+	}
+	if !(c.schedule.Jitter >= 0 && c.schedule.Jitter < 1) { // NaN included
+		schedule = errors.Join(schedule, fmt.Errorf("gennostr: WithReconnectJitter: %v is not in [0, 1)", c.schedule.Jitter))
+	}
+	return errors.Join(schedule,
+		positive("WithReadLimit", c.socket.ReadLimit), positive("WithHandshakeTimeout", c.socket.HandshakeTimeout),
+		positive("WithWriteTimeout", c.socket.WriteTimeout), positive("WithSendQueue", c.sendQueue),
+		positive("WithMailboxWindow: messages", c.windowMessages), positive("WithMailboxWindow: bytes", c.windowBytes),
+		notNegative("WithPing: interval", c.ping.Interval), positive("WithPing: timeout", c.ping.Timeout),
+		notNegative("WithStableAfter", c.schedule.Stable), notNegative("WithMaxAttempts", c.maxAttempts),
+		notNegative("WithForgeryLimit", c.forgeryLimit),
+	)
+}
+
+func positive[T ~int | ~int64](option string, v T) error {
+	if v <= 0 {
+		return fmt.Errorf("gennostr: %s: %v is not positive", option, v)
+	}
+	return nil
+}
+
+func notNegative[T ~int | ~int64](option string, v T) error {
+	if v < 0 {
+		return fmt.Errorf("gennostr: %s: %v is negative", option, v)
+	}
+	return nil
+}
+
+// WithRelays adds relays as soon as Init has returned; duplicates merge. Default: none.
+func WithRelays(urls ...string) Option {
+	return option(func(c *config) error { c.relays = append(c.relays, urls...); return nil })
+}
+
+// WithName registers the client under a name that is unique in this process, for Whereis (R08). Default: no name.
+func WithName(name string) Option {
+	return option(func(c *config) error { c.name = name; return nil })
+}
+
+// WithLogger says where problems are logged. Default: slog.Default().
+func WithLogger(l *slog.Logger) Option {
+	return option(func(c *config) error {
+		if l == nil {
+			return errors.New("gennostr: WithLogger: nil")
+		}
+		c.logger = l
+		return nil
+	})
+}
+
+// WithInitTimeout bounds self.Context() during Init (R06). Default: 0, no bound.
+func WithInitTimeout(d time.Duration) Option {
+	return option(func(c *config) error { c.initTimeout = d; return nil })
+}
+
+// WithCallTimeout bounds a Call whose context has no deadline (R11). Default: 5 s.
+func WithCallTimeout(d time.Duration) Option {
+	return option(func(c *config) error { c.callTimeout = d; return nil })
+}
+
+// WithShutdownTimeout is the one deadline of an orderly stop: draining, tasks,
+// Terminate, flushing and closing share it (R48). Default: 5 s.
+func WithShutdownTimeout(d time.Duration) Option {
+	return option(func(c *config) error { c.shutdownTimeout = d; return nil })
+}
+
+// WithHibernateAfter hibernates (Self.Hibernate) when nothing has arrived for d (R28). Default: 0, never.
+func WithHibernateAfter(d time.Duration) Option {
+	return option(func(c *config) error { c.hibernateAfter = d; return nil })
+}
+
+// WithMailboxLimit bounds the Calls, Casts and Notifys that wait: ErrMailboxFull beyond. Default: 65,536.
+func WithMailboxLimit(n int) Option {
+	return option(func(c *config) error { c.mailboxLimit = n; return nil })
+}
+
+// WithMailboxBudget bounds the bytes of received and undelivered messages over
+// all relays; beyond it their readers stop reading (DESIGN 3.2). Default: 64 MiB.
+func WithMailboxBudget(bytes int64) Option {
+	return option(func(c *config) error { c.mailboxBudget = bytes; return nil })
+}
+
+// WithMaxDials bounds the dials under way at once; others wait their turn. Default: 64.
+func WithMaxDials(n int) Option {
+	return option(func(c *config) error { c.maxDials = n; return nil })
+}
+
+// WithMaxTasks bounds the tasks of Go that run at once: ErrTooManyTasks beyond (R58). Default: 1,024.
+func WithMaxTasks(n int) Option {
+	return option(func(c *config) error { c.maxTasks = n; return nil })
+}
+
+// WithVerifyWorkers sets how many goroutines verify. Default: GOMAXPROCS.
+func WithVerifyWorkers(n int) Option {
+	return option(func(c *config) error { c.workers = n; return nil })
+}
+
+// WithVerifier swaps what verifies signatures; ids are always recomputed here first. Default: btcec.
+func WithVerifier(v Verifier) Option {
+	return option(func(c *config) error {
+		if v == nil {
+			return errors.New("gennostr: WithVerifier: nil")
+		}
+		c.verifier = v
+		return nil
+	})
+}
+
+// WithoutRecover lets a panic in a callback crash the program (R39). Default: it stops the client.
+func WithoutRecover() Option {
+	return option(func(c *config) error { c.crashOnPanic = true; return nil })
+}
+
+// WithHTTPClient dials with this client: its transport, proxy, cookies, redirect
+// rule and timeout. Combined with WithDialContext, WithProxy, WithTLSConfig or
+// WithDialPolicy its *http.Transport is cloned and changed. Default: a transport of our own.
+func WithHTTPClient(h *http.Client) RelayOption {
+	return transport(func(s *socket.Config) { s.HTTPClient = h })
+}
+
+// WithDialContext opens the TCP connections: SOCKS, Tor, unix sockets. Default: net.Dialer.
+func WithDialContext(dial func(ctx context.Context, network, addr string) (net.Conn, error)) RelayOption {
+	return transport(func(s *socket.Config) { s.DialContext = dial })
+}
+
+// WithProxy chooses the proxy of a request, http://, https:// or socks5://. Default: http.ProxyFromEnvironment.
+func WithProxy(proxy func(*http.Request) (*url.URL, error)) RelayOption {
+	return transport(func(s *socket.Config) { s.Proxy = proxy })
+}
+
+// WithTLSConfig sets the TLS configuration of wss connections. Default: Go's.
+func WithTLSConfig(t *tls.Config) RelayOption {
+	return transport(func(s *socket.Config) { s.TLSConfig = t.Clone() })
+}
+
+// WithHeader adds headers to the handshake. Default: none.
+func WithHeader(h http.Header) RelayOption {
+	return transport(func(s *socket.Config) { s.Header = h.Clone() })
+}
+
+// DialPolicy judges an address that is about to be dialled, after name
+// resolution; an error refuses it. A proxy's own address is judged too.
+type DialPolicy = func(network string, addr netip.AddrPort) error
+
+// WithDialPolicy asks the policy about every address. Default: all may be dialled.
+func WithDialPolicy(p DialPolicy) RelayOption {
+	return transport(func(s *socket.Config) { s.Policy = p })
+}
+
+// WithCompression negotiates permessage-deflate. Default: off; it costs memory and time.
+func WithCompression(on bool) RelayOption {
+	return transport(func(s *socket.Config) { s.Compression = on })
+}
+
+// WithReadLimit bounds one received message in bytes, decompressed; a longer
+// one ends the connection with ErrFrameTooLarge. Default: 4 MiB.
+func WithReadLimit(bytes int64) RelayOption {
+	return transport(func(s *socket.Config) { s.ReadLimit = bytes })
+}
+
+// WithHandshakeTimeout bounds a dial from name resolution to the end of the handshake. Default: 20 s.
+func WithHandshakeTimeout(d time.Duration) RelayOption {
+	return transport(func(s *socket.Config) { s.HandshakeTimeout = d })
+}
+
+// WithWriteTimeout bounds the writing of one message; beyond it the connection
+// ends with ErrWriteTimeout. Default: 10 s.
+func WithWriteTimeout(d time.Duration) RelayOption {
+	return transport(func(s *socket.Config) { s.WriteTimeout = d })
+}
+
+func transport(f func(*socket.Config)) RelayOption {
+	return relayOption(func(c *relayConfig) error { f(&c.socket); c.ownTransport = true; return nil })
+}
+
+// WithPing pings a relay that has been silent for interval, and ends the
+// connection with ErrPingTimeout if not a byte arrives within timeout after
+// that (L11). Interval 0: no pings. Default: 30 s, 10 s.
+func WithPing(interval, timeout time.Duration) RelayOption {
+	return relayOption(func(c *relayConfig) error {
+		c.ping = keepalive.Config{Interval: interval, Timeout: timeout}
+		return nil
+	})
+}
+
+// WithReconnectSchedule sets the delays before the next dials, the last one
+// repeated (R54). Default: 500 ms, 1 s, 5 s, 10 s, 30 s.
+func WithReconnectSchedule(delays ...time.Duration) RelayOption {
+	return relayOption(func(c *relayConfig) error { c.schedule.Delays = slices.Clone(delays); return nil })
+}
+
+// WithReconnectJitter spreads each delay by ± this fraction. Default: 0.2.
+func WithReconnectJitter(fraction float64) RelayOption {
+	return relayOption(func(c *relayConfig) error { c.schedule.Jitter = fraction; return nil })
+}
+
+// WithStableAfter is how long a connection has to last before the schedule
+// starts from its first delay again (L07). Default: 30 s.
+func WithStableAfter(d time.Duration) RelayOption {
+	return relayOption(func(c *relayConfig) error { c.schedule.Stable = d; return nil })
+}
+
+// WithManualReconnect leaves reconnecting to the handler: OnDisconnect decides
+// by calling self.Reconnect(relay.URL), which dials after the schedule's next
+// delay, as in the original. Default: automatic.
+func WithManualReconnect() RelayOption {
+	return relayOption(func(c *relayConfig) error { c.manual = true; return nil })
+}
+
+// WithMaxAttempts removes a relay with ErrGaveUp after n failed dials in a row. Default: 0, for ever (L08).
+func WithMaxAttempts(n int) RelayOption {
+	return relayOption(func(c *relayConfig) error { c.maxAttempts = n; return nil })
+}
+
+// WithForgeryLimit removes a relay with ErrForgeryLimit once a connection of
+// it has brought n forged events. Default: 0, never: they are dropped, counted and reported.
+func WithForgeryLimit(n int) RelayOption {
+	return relayOption(func(c *relayConfig) error { c.forgeryLimit = n; return nil })
+}
+
+// WithMailboxWindow bounds what one relay may have received and undelivered;
+// beyond it its reader stops reading and TCP pushes back on that relay alone
+// (R30). Default: 2,048 messages, 4 MiB.
+func WithMailboxWindow(messages int, bytes int64) RelayOption {
+	return relayOption(func(c *relayConfig) error { c.windowMessages, c.windowBytes = messages, bytes; return nil })
+}
+
+// WithSendQueue bounds the messages that wait to be written to one relay: ErrSendQueueFull beyond. Default: 1,024.
+func WithSendQueue(n int) RelayOption {
+	return relayOption(func(c *relayConfig) error { c.sendQueue = n; return nil })
+}
+
+// WithTrustedRelay skips the verification of a relay of your own: ids and
+// signatures are taken as given. Filters are still checked. Default: none is trusted.
+func WithTrustedRelay() RelayOption {
+	return relayOption(func(c *relayConfig) error { c.trusted = true; return nil })
+}
+
+// WithTask runs a function on the client's goroutine every so often while the
+// relay is connected (R57). A task of the same name is replaced; every 0 takes
+// it away. Default: "trim", hourly, which gives back idle memory; with a nil
+// function its interval can be changed.
+func WithTask(name string, every time.Duration, run func(*Self, Relay) error) RelayOption {
+	return relayOption(func(c *relayConfig) error {
+		if every < 0 {
+			return fmt.Errorf("gennostr: WithTask %q: interval %v is negative", name, every)
+		}
+		if run == nil && every > 0 && name != "trim" {
+			return fmt.Errorf("gennostr: WithTask %q: nil function", name)
+		}
+		// Clone first: the slice may be the client's default, shared by all relays.
+		c.tasks = slices.DeleteFunc(slices.Clone(c.tasks), func(t task) bool { return t.name == name })
+		if every > 0 {
+			c.tasks = append(c.tasks, task{name, every, run})
+		}
+		return nil
+	})
+}
+
+// Verifier checks BIP-340 signatures. It is called from several goroutines at
+// once, with public data only; a panic counts as a refusal.
+type Verifier interface {
+	// VerifySignature returns nil if sig is pubkey's signature of the 32 bytes of id.
+	VerifySignature(pubkey nostr.PubKey, id nostr.ID, sig nostr.Sig) error
+}
+
+// referenceVerifier is btcec's.
+type referenceVerifier struct{}
+
+func (referenceVerifier) VerifySignature(pubkey nostr.PubKey, id nostr.ID, sig nostr.Sig) error {
+	e := nostr.Event{ID: id, PubKey: pubkey, Sig: sig}
+	return e.CheckSignature()
+}

@@ -1,0 +1,88 @@
+package gennostr
+
+import (
+	"maps"
+	"slices"
+	"sync"
+)
+
+// registry maps a relay's URL to its one connection (R49), so that any
+// goroutine can find the connection to send on. Only the supervisor's goroutine
+// writes; everybody reads. What a relay's state is, and whether it is known at
+// all, is the supervisor's to say: here stands only what can be sent on.
+type registry struct {
+	mu    sync.RWMutex
+	conns map[string]*connection // guarded by mu
+}
+
+// register enters a connection. The supervisor starts an attempt only after
+// the one before has been unregistered, so a taken place is a bug, not a race.
+func (r *registry) register(c *connection) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.conns == nil {
+		r.conns = make(map[string]*connection)
+	}
+	if r.conns[c.url] != nil {
+		panic("gennostr: two connections to " + c.url)
+	}
+	r.conns[c.url] = c
+}
+
+func (r *registry) unregister(c *connection) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.conns[c.url] == c {
+		delete(r.conns, c.url)
+	}
+}
+
+// lookup finds the connection or dial of a normalised URL, nil if there is none.
+func (r *registry) lookup(url string) *connection {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.conns[url]
+}
+
+// all returns the registered connections in no particular order.
+func (r *registry) all() []*connection {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return slices.Collect(maps.Values(r.conns))
+}
+
+// names is the one table that belongs to the process and not to a client: who
+// has which name (R08). It holds running clients only.
+var names = struct {
+	mu      sync.Mutex
+	clients map[string]*Client // guarded by mu
+}{clients: make(map[string]*Client)}
+
+// Whereis finds the running client of that name, nil if there is none (R08).
+func Whereis(name string) *Client {
+	names.mu.Lock()
+	defer names.mu.Unlock()
+	return names.clients[name]
+}
+
+func (c *Client) takeName() error {
+	if c.cfg.name == "" {
+		return nil
+	}
+	names.mu.Lock()
+	defer names.mu.Unlock()
+	if owner := names.clients[c.cfg.name]; owner != nil {
+		return &NameTakenError{Name: c.cfg.name, Client: owner}
+	}
+	names.clients[c.cfg.name] = c
+	return nil
+}
+
+// releaseName is the last step before Done closes (R09).
+func (c *Client) releaseName() {
+	names.mu.Lock()
+	defer names.mu.Unlock()
+	if names.clients[c.cfg.name] == c {
+		delete(names.clients, c.cfg.name)
+	}
+}

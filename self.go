@@ -1,0 +1,134 @@
+package gennostr
+
+import (
+	"context"
+	"log/slog"
+	"sync/atomic"
+	"time"
+)
+
+// Self is the client seen from inside its callbacks: only verbs that cannot
+// block and cannot deadlock. Sending returns nothing, as in the original: a
+// failure comes back to OnError as a *SendError.
+//
+// A Self that is kept beyond its callback goes on working until Done, but for
+// Continue, SetTimeout and Hibernate, which speak of the callback that is
+// running and panic outside of one.
+type Self struct {
+	c       *Client
+	initCtx atomic.Pointer[context.Context] // during Init with WithInitTimeout
+	inside  atomic.Bool                     // a callback is running
+
+	// client goroutine only
+	continues []any
+	timeout   time.Time // zero: none
+	hibernate bool
+}
+
+// Client is the client seen from any other goroutine, for a server that Init starts.
+func (s *Self) Client() *Client { return s.c }
+
+// Context is for what callbacks do themselves: it ends with the client, or when
+// the deadline of its stop has passed; during Init also after WithInitTimeout
+// (R06). Call, Stop and Ready of this client refuse it with ErrCallingSelf (R16, R38).
+func (s *Self) Context() context.Context {
+	if ctx := s.initCtx.Load(); ctx != nil {
+		return *ctx
+	}
+	return s.c.ctx
+}
+
+// Logger is WithLogger's, with the client's name.
+func (s *Self) Logger() *slog.Logger { return s.c.log }
+
+func (s *Self) mustBeInside(verb string) {
+	if !s.inside.Load() {
+		panic("gennostr: " + verb + " outside of a callback: it speaks of the callback that is running")
+	}
+}
+
+// Continue has HandleContinue run with arg right after this callback, before
+// anything that is queued (R24). Several run in order.
+func (s *Self) Continue(arg any) {
+	s.mustBeInside("Continue")
+	s.continues = append(s.continues, arg)
+}
+
+func (s *Self) nextContinue() (any, bool) {
+	if len(s.continues) == 0 {
+		return nil, false
+	}
+	arg := s.continues[0]
+	s.continues[0] = nil
+	if s.continues = s.continues[1:]; len(s.continues) == 0 {
+		s.continues = nil
+	}
+	return arg, true
+}
+
+// SetTimeout sends Timeout{} to HandleInfo once nothing has arrived for d
+// (R25). Any message clears it; it is not set again by itself. With 0 it comes
+// as soon as nothing is waiting (R26). A negative d cancels.
+func (s *Self) SetTimeout(d time.Duration) {
+	s.mustBeInside("SetTimeout")
+	if d < 0 {
+		s.timeout = time.Time{}
+		return
+	}
+	s.timeout = time.Now().Add(d)
+}
+
+// Hibernate gives back what the client can rebuild, as soon as nothing is waiting (R28).
+func (s *Self) Hibernate() {
+	s.mustBeInside("Hibernate")
+	s.hibernate = true
+}
+
+// SendAfter sends a message to HandleInfo after d, behind what is waiting then
+// (Process.send_after). cancel takes it back if it is not due yet.
+func (s *Self) SendAfter(d time.Duration, msg any) (cancel func()) {
+	id := s.c.timers.after(time.Now().Add(d), &infoLetter{msg: msg})
+	if !s.inside.Load() {
+		s.c.mail.Put(wakeLetter{}) // the loop may be asleep until a later instant
+	}
+	return func() { s.c.timers.cancel(id) }
+}
+
+// AddRelay is Client.AddRelay.
+func (s *Self) AddRelay(url string, opts ...RelayOption) error { return s.c.AddRelay(url, opts...) }
+
+// EnsureRelay is Client.EnsureRelay.
+func (s *Self) EnsureRelay(url string, opts ...RelayOption) (added bool, err error) {
+	return s.c.EnsureRelay(url, opts...)
+}
+
+// SetRelays is Client.SetRelays.
+func (s *Self) SetRelays(urls []string, opts ...RelayOption) error {
+	return s.c.SetRelays(urls, opts...)
+}
+
+// RemoveRelay is Client.RemoveRelay; an unknown relay is nothing to do.
+func (s *Self) RemoveRelay(url string) { _ = s.c.RemoveRelay(url) }
+
+// Reconnect is Client.Reconnect; an unknown relay is nothing to do.
+func (s *Self) Reconnect(url string) { _ = s.c.Reconnect(url) }
+
+// Relays is Client.Relays.
+func (s *Self) Relays() []RelayStatus { return s.c.Relays() }
+
+// Relay is Client.Relay.
+func (s *Self) Relay(url string) (RelayStatus, bool) { return s.c.Relay(url) }
+
+// Send is Client.Send; a failure comes back to OnError as a *SendError (R52).
+func (s *Self) Send(url string, msg ClientMessage) {
+	if err := s.c.Send(url, msg); err != nil {
+		s.c.mail.Put(&errorLetter{relay: Relay{URL: url}, err: err})
+	}
+}
+
+// Broadcast is Client.Broadcast; each failure comes back to OnError as a *SendError.
+func (s *Self) Broadcast(msg ClientMessage) {
+	for _, err := range s.c.broadcast(msg) {
+		s.c.mail.Put(&errorLetter{relay: Relay{URL: err.URL}, err: err})
+	}
+}

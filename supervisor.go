@@ -1,0 +1,374 @@
+package gennostr
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/gennostr/gennostr/internal/agenda"
+	"github.com/gennostr/gennostr/internal/keepalive"
+	"github.com/gennostr/gennostr/internal/mailbox"
+)
+
+// The supervisor's goroutine owns every relayEntry: which relays there are,
+// when each is dialled, pinged and given up. It starts the connections'
+// goroutines and joins them. It waits only on its inbox and one timer: never
+// for the client's loop, a socket or user code, so every other goroutine may
+// wait for it.
+type supervisor struct {
+	client *Client
+	reg    *registry
+	inbox  *mailbox.Queue[supervisorEvent] // the one way in
+	done   chan struct{}                   // closed when the goroutine has ended and joined all connections
+	conns  sync.WaitGroup                  // the connections' goroutines
+
+	// supervisor goroutine only
+	relays   map[string]*relayEntry
+	due      agenda.Agenda[alarm]
+	dialing  int           // dials under way
+	queue    []*relayEntry // waiting for their turn to dial
+	waiters  []*readyWaiter
+	stopping bool // no more dials; ends when relays is empty
+	cutting  bool // the deadline has passed: nothing is given time any more
+}
+
+// alarm is what the supervisor's timer can be set for.
+type alarm struct {
+	entry *relayEntry // nil for alarmCut
+	what  alarmKind
+}
+
+type alarmKind uint8
+
+const (
+	alarmDial      alarmKind = iota // the reconnect schedule
+	alarmKeepalive                  // see whether the peer is alive
+	alarmReports                    // hand coalesced refusals to OnError
+	alarmCut                        // the stop's deadline
+)
+
+// supervisorEvent is the sealed type of what the inbox brings.
+type supervisorEvent interface{ supervise(*supervisor) }
+
+type (
+	request struct { // a verb; the caller waits for done
+		run  func(*supervisor)
+		done chan struct{}
+	}
+	connectionUp    struct{ c *connection }
+	connectionEnded struct {
+		c   *connection
+		err error
+	}
+	disconnectTold struct{ entry *relayEntry } // OnDisconnect has returned
+	reportsPending struct {
+		c  *connection
+		at time.Time
+	}
+	stopBy   struct{ at time.Time } // an orderly stop began: cut what is left at this time
+	shutdown struct{ at time.Time } // Terminate has returned: close everything, cut at this time
+)
+
+func newSupervisor(c *Client) *supervisor {
+	return &supervisor{
+		client: c, reg: &c.reg,
+		inbox:  mailbox.NewQueue[supervisorEvent](),
+		done:   make(chan struct{}),
+		relays: make(map[string]*relayEntry),
+	}
+}
+
+// run ends after a shutdown event, when the last connection has ended.
+func (s *supervisor) run() {
+	defer close(s.done)
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	cancelled := s.client.parent.Done()
+	for !s.stopping || len(s.relays) > 0 {
+		for ev, ok := s.inbox.Next(); ok; ev, ok = s.inbox.Next() {
+			ev.supervise(s)
+		}
+		now := time.Now()
+		for a, ok := s.due.PopDue(now); ok; a, ok = s.due.PopDue(now) {
+			s.ring(a, now)
+		}
+		if s.stopping && len(s.relays) == 0 {
+			break
+		}
+		if at, ok := s.due.Next(); ok {
+			timer.Reset(time.Until(at))
+		} else {
+			timer.Stop()
+		}
+		select {
+		case <-s.inbox.Wake():
+		case <-timer.C:
+		case <-cancelled: // the clock of the stop runs, even if a callback does not notice (R10)
+			s.client.setDeadline()
+			cancelled = nil
+		}
+	}
+	for _, ev := range s.inbox.Close() {
+		if r, ok := ev.(request); ok {
+			close(r.done) // run was not called: ask reports the end
+		}
+	}
+	s.conns.Wait()
+}
+
+// ask runs f on the supervisor's goroutine and waits for it; false after the end.
+func (s *supervisor) ask(f func(*supervisor)) bool {
+	ran := false
+	r := request{run: func(s *supervisor) { f(s); ran = true }, done: make(chan struct{})}
+	if !s.inbox.Put(r) {
+		return false
+	}
+	<-r.done
+	return ran
+}
+
+func (r request) supervise(s *supervisor) {
+	r.run(s)
+	close(r.done)
+}
+
+func (s *supervisor) ring(a alarm, now time.Time) {
+	e := a.entry
+	switch a.what {
+	case alarmDial:
+		if e.stage == waiting {
+			s.dial(e)
+		}
+	case alarmReports:
+		if e.conn != nil {
+			e.conn.flushReports()
+		}
+	case alarmKeepalive:
+		if e.stage == connected {
+			s.checkAlive(e, now)
+		}
+	case alarmCut:
+		s.cutting = true
+		s.client.harden()
+		for _, e := range s.relays {
+			if e.conn != nil {
+				e.conn.cut(ErrClientClosed)
+			}
+		}
+	}
+}
+
+func (s *supervisor) checkAlive(e *relayEntry, now time.Time) {
+	action, next := e.keepalive.Check(now, e.conn.lastInbound(), e.conn.heldUp())
+	switch action {
+	case keepalive.Ping:
+		e.conn.ping()
+	case keepalive.Dead:
+		e.conn.cut(ErrPingTimeout)
+		return
+	}
+	s.due.Set(alarm{e, alarmKeepalive}, next)
+}
+
+// dial starts an attempt, or queues it behind WithMaxDials others.
+func (s *supervisor) dial(e *relayEntry) {
+	e.stage = queued
+	s.due.Cancel(alarm{e, alarmDial})
+	s.queue = append(s.queue, e)
+	s.dialNext()
+}
+
+func (s *supervisor) dialNext() {
+	for len(s.queue) > 0 && s.dialing < s.client.cfg.maxDials && !s.stopping && !s.cutting {
+		e := s.queue[0]
+		s.queue = slices.Delete(s.queue, 0, 1)
+		if e.stage != queued {
+			continue // removed while it waited
+		}
+		s.dialing++
+		e.slot = true
+		e.stage = dialing
+		e.conn = newConnection(s, e)
+		s.reg.register(e.conn)
+		s.conns.Add(1)
+		go e.conn.run() // ends with the connection; joined by conns
+	}
+}
+
+func (s *supervisor) freeSlot(e *relayEntry) {
+	if e.slot {
+		e.slot = false
+		s.dialing--
+		s.dialNext()
+	}
+}
+
+func (ev connectionUp) supervise(s *supervisor) {
+	e := ev.c.entry
+	s.freeSlot(e)
+	if e.stage != dialing {
+		return // removed in the meantime
+	}
+	now := time.Now()
+	e.stage = connected
+	e.connects++
+	e.failures = 0
+	e.backoff.Connected(now)
+	s.tellReady()
+	e.keepalive = keepalive.New(e.cfg.ping, now)
+	s.checkAlive(e, now)
+}
+
+// supervise takes the end of a connection: unregistering it and queueing its
+// OnDisconnect are one step, after everything else that it queued.
+func (ev connectionEnded) supervise(s *supervisor) {
+	e := ev.c.entry
+	s.reg.unregister(ev.c)
+	s.freeSlot(e)
+	s.due.Cancel(alarm{e, alarmKeepalive})
+	s.due.Cancel(alarm{e, alarmReports})
+	e.traffic.add(ev.c.traffic())
+	e.traffic.Undelivered = 0
+	e.conn = nil
+	e.lastErr = ev.err
+	if s.stopping {
+		s.forget(e)
+		return
+	}
+	if e.stage == closing {
+		e.gone = true
+		s.tell(e, ev.c, ErrRelayRemoved)
+		return
+	}
+
+	now := time.Now()
+	reason := ev.err
+	var panicked *PanicError
+	var dial *DialError
+	switch {
+	case errors.As(reason, &panicked):
+		// R45: a recovered panic restarts at once.
+		e.delay = 0
+		if e.panics.Add(now) {
+			reason = fmt.Errorf("%w: %w", ErrRestartIntensity, reason)
+			e.gone = true
+			e.delay = e.backoff.Failed()
+		}
+	case errors.As(reason, &dial):
+		e.failures++
+		e.backoff.AtLeast(dial.RetryAfter)
+		e.delay = e.backoff.Failed()
+		if n := e.cfg.maxAttempts; n > 0 && e.failures >= n {
+			reason = fmt.Errorf("%w after %d dials: %w", ErrGaveUp, e.failures, reason)
+			e.gone = true
+		}
+	default:
+		e.delay = e.backoff.Lost(now)
+		e.gone = errors.Is(reason, ErrForgeryLimit)
+	}
+	e.redialAt = now.Add(e.delay)
+	s.tell(e, ev.c, reason)
+}
+
+// tell queues OnDisconnect. Until it has returned, nothing is dialled.
+func (s *supervisor) tell(e *relayEntry, c *connection, reason error) {
+	relay := Relay{URL: e.url, Attempts: e.backoff.Attempts()}
+	if c != nil {
+		relay = c.relay
+	}
+	e.stage = telling
+	e.wanted = false
+	s.client.mail.Put(&disconnectLetter{entry: e, conn: c, relay: relay, reason: reason})
+	// A refused letter means that the client is stopping: shutdown follows and forgets the entry.
+}
+
+// supervise takes the return of OnDisconnect: what was asked for meanwhile is done now.
+func (ev disconnectTold) supervise(s *supervisor) {
+	e := ev.entry
+	if s.relays[e.url] != e || e.stage != telling || s.stopping {
+		return
+	}
+	switch {
+	case e.removed && !e.gone: // RemoveRelay came while another OnDisconnect was on its way
+		e.gone = true
+		s.tell(e, nil, ErrRelayRemoved)
+	case e.again != nil:
+		s.revive(e)
+	case e.gone:
+		s.forget(e)
+	case e.cfg.manual && !e.wanted:
+		e.stage = down
+	default:
+		s.wait(e)
+	}
+}
+
+// wait sets the alarm for the next dial.
+func (s *supervisor) wait(e *relayEntry) {
+	e.stage = waiting
+	s.due.Set(alarm{e, alarmDial}, e.redialAt)
+}
+
+func (ev reportsPending) supervise(s *supervisor) {
+	if e := ev.c.entry; e.conn == ev.c {
+		s.due.Set(alarm{e, alarmReports}, ev.at)
+	}
+}
+
+func (ev stopBy) supervise(s *supervisor) { s.due.Set(alarm{nil, alarmCut}, ev.at) }
+
+// supervise closes all connections at once; those that take longer than the deadline are cut (R48).
+func (ev shutdown) supervise(s *supervisor) {
+	s.stopping = true
+	s.queue = nil
+	if !s.cutting {
+		s.due.Set(alarm{nil, alarmCut}, ev.at)
+	}
+	for _, e := range s.relays {
+		switch {
+		case e.conn == nil:
+			s.forget(e)
+		case s.cutting || e.stage == dialing:
+			e.conn.cut(ErrClientClosed)
+		default:
+			e.conn.finish(ErrClientClosed, time.Until(ev.at))
+		}
+	}
+}
+
+// readyWaiter is a Ready that waits for n open connections.
+type readyWaiter struct {
+	n     int
+	ready chan struct{}
+}
+
+func (s *supervisor) await(w *readyWaiter) {
+	s.waiters = append(s.waiters, w)
+	s.tellReady()
+}
+
+func (s *supervisor) giveUp(w *readyWaiter) {
+	s.waiters = slices.DeleteFunc(s.waiters, func(o *readyWaiter) bool { return o == w })
+}
+
+// tellReady answers those whose number has been reached.
+func (s *supervisor) tellReady() {
+	if len(s.waiters) == 0 {
+		return
+	}
+	up := 0
+	for _, e := range s.relays {
+		if e.stage == connected {
+			up++
+		}
+	}
+	s.waiters = slices.DeleteFunc(s.waiters, func(w *readyWaiter) bool {
+		if up < w.n {
+			return false
+		}
+		close(w.ready)
+		return true
+	})
+}

@@ -1,0 +1,115 @@
+package gennostr
+
+import (
+	"context"
+	"runtime/debug"
+	"sync"
+	"time"
+)
+
+// Go runs work on a goroutine of its own and then, with its result, on the
+// client's goroutine, like any callback (OTP's Task.async, R58). The work's
+// context ends when the client stops, which waits for the work to return. A
+// panic in work is then's error, a *PanicError; with WithMaxTasks running
+// already, then gets ErrTooManyTasks. What then returns is judged like the
+// error of a callback. If the client has stopped meanwhile, then is not run.
+func Go[T any](self *Self, work func(context.Context) (T, error), then func(T, error) error) {
+	c := self.c
+	var zero T
+	start := func(ctx context.Context) {
+		value, err := guarded(c, ctx, work)
+		c.mail.Put(&thenLetter{func(*Self) error { return then(value, err) }})
+	}
+	if err := c.tasks.start(c.cfg.maxTasks, start); err != nil {
+		c.mail.Put(&thenLetter{func(*Self) error { return then(zero, err) }})
+	}
+}
+
+func guarded[T any](c *Client, ctx context.Context, work func(context.Context) (T, error)) (value T, err error) {
+	defer func() {
+		if c.cfg.crashOnPanic {
+			return
+		}
+		if v := recover(); v != nil {
+			err = &PanicError{Where: "task", Value: v, Stack: debug.Stack()}
+		}
+	}()
+	return work(ctx)
+}
+
+// taskGroup joins the goroutines of Go.
+type taskGroup struct {
+	ctx  context.Context // of the work; immutable
+	stop context.CancelFunc
+
+	mu      sync.Mutex
+	started map[uint64]time.Time // guarded by mu: the running ones
+	lastID  uint64               // guarded by mu
+	closed  bool                 // guarded by mu: the client stops, nothing starts
+	empty   chan struct{}        // guarded by mu until closed; closed when the last one has ended
+}
+
+func newTaskGroup(parent context.Context) *taskGroup {
+	g := &taskGroup{started: make(map[uint64]time.Time), empty: make(chan struct{})}
+	g.ctx, g.stop = context.WithCancel(parent)
+	return g
+}
+
+func (g *taskGroup) start(limit int, run func(context.Context)) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed {
+		return ErrClientClosed
+	}
+	if len(g.started) >= limit {
+		return ErrTooManyTasks
+	}
+	g.lastID++
+	id := g.lastID
+	g.started[id] = time.Now()
+	go func() { // told to end by cancel, joined by join
+		defer g.end(id)
+		run(g.ctx)
+	}()
+	return nil
+}
+
+func (g *taskGroup) end(id uint64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.started, id)
+	if g.closed && len(g.started) == 0 {
+		close(g.empty)
+	}
+}
+
+// cancel tells the running ones to end and starts no more. Once.
+func (g *taskGroup) cancel() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.closed = true
+	if len(g.started) == 0 {
+		close(g.empty)
+	}
+	g.stop()
+}
+
+// join waits until all have ended, at most for so long.
+func (g *taskGroup) join(within time.Duration) {
+	timer := time.NewTimer(within)
+	defer timer.Stop()
+	select {
+	case <-g.empty:
+	case <-timer.C:
+	}
+}
+
+// oldest tells how many are running, and for how long the first of them.
+func (g *taskGroup) oldest() (since time.Duration, n int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, at := range g.started {
+		since = max(since, time.Since(at))
+	}
+	return since, len(g.started)
+}

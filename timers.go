@@ -1,0 +1,111 @@
+package gennostr
+
+import (
+	"sync"
+	"time"
+
+	"github.com/gennostr/gennostr/internal/agenda"
+)
+
+// timers are the letters that the loop sends to itself later: SendAfter and
+// the recurring tasks. There is no goroutine and no time.Timer behind them but
+// the loop's own, so they end with it (R33). Any goroutine may set and cancel.
+type timers struct {
+	mu     sync.Mutex
+	agenda agenda.Agenda[uint64] // guarded by mu
+	queued map[uint64]letter     // guarded by mu
+	lastID uint64                // guarded by mu
+}
+
+// after sets a letter for an instant and returns its id, never 0.
+func (t *timers) after(at time.Time, l letter) uint64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.queued == nil {
+		t.queued = make(map[uint64]letter)
+	}
+	t.lastID++
+	t.queued[t.lastID] = l
+	t.agenda.Set(t.lastID, at)
+	return t.lastID
+}
+
+// cancel forgets a letter that is not due yet.
+func (t *timers) cancel(id uint64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.agenda.Cancel(id) {
+		delete(t.queued, id)
+	}
+}
+
+// due hands over the letters whose time has come, in order.
+func (t *timers) due(put func(letter)) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.agenda.Len() == 0 {
+		return
+	}
+	now := time.Now()
+	for id, ok := t.agenda.PopDue(now); ok; id, ok = t.agenda.PopDue(now) {
+		put(t.queued[id])
+		delete(t.queued, id)
+	}
+}
+
+func (t *timers) next() (time.Time, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.agenda.Next()
+}
+
+// The recurring tasks of a connection (R57) run between its OnConnect and its
+// OnDisconnect. One is set again only when it has run, so a slow handler never
+// finds a queue of them.
+
+// armTask sets the next run of a task. Client goroutine.
+func (c *Client) armTask(conn *connection, i int) {
+	t := conn.cfg.tasks[i]
+	conn.taskIDs[i] = c.timers.after(time.Now().Add(t.every), &taskLetter{conn, i})
+}
+
+// greet starts the tasks of a connection. Client goroutine.
+func (c *Client) greet(conn *connection) {
+	conn.greeted = true
+	conn.taskIDs = make([]uint64, len(conn.cfg.tasks))
+	for i := range conn.taskIDs {
+		c.armTask(conn, i)
+	}
+}
+
+// dismiss ends them. Client goroutine.
+func (c *Client) dismiss(conn *connection) {
+	conn.greeted = false
+	for _, id := range conn.taskIDs {
+		c.timers.cancel(id)
+	}
+	conn.taskIDs = nil
+}
+
+func (l *taskLetter) handle(c *Client) *exit {
+	if !l.conn.greeted {
+		return nil // it was in the mailbox when the connection ended
+	}
+	t := l.conn.cfg.tasks[l.index]
+	if t.run == nil {
+		c.mail.Trim()
+		l.conn.trim()
+	} else if e := c.call("task "+t.name, l.conn.relay, nil, func() error { return t.run(c.self, l.conn.relay) }); e != nil {
+		return e
+	}
+	c.armTask(l.conn, l.index)
+	return nil
+}
+
+// trimAll is what Hibernate does (R28).
+func (c *Client) trimAll() {
+	c.mail.Trim()
+	for _, conn := range c.reg.all() {
+		conn.trim()
+	}
+}

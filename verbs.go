@@ -1,0 +1,226 @@
+package gennostr
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/gennostr/gennostr/internal/socket"
+	"github.com/gennostr/gennostr/nostr"
+)
+
+// The relay verbs of Client, which Self offers too. URLs are normalised first
+// (nostr.NormalizeURL), so that every spelling names the same connection. None
+// of them waits for the loop, a socket or user code.
+
+// AddRelay adds a relay and returns at once; dialling goes on by itself, for
+// ever, on the reconnect schedule (R50, L08). A relay that is there already is
+// ErrRelayExists (R51), but for one whose OnDisconnect is running: adding it
+// there changes its options and keeps its place in the schedule.
+func (c *Client) AddRelay(url string, opts ...RelayOption) error {
+	url, cfg, err := c.relayOf(url, opts)
+	if err != nil {
+		return err
+	}
+	_, err = c.add(url, cfg, false)
+	return err
+}
+
+// EnsureRelay is AddRelay for a relay that may be there already, which it then leaves as it is.
+func (c *Client) EnsureRelay(url string, opts ...RelayOption) (added bool, err error) {
+	url, cfg, err := c.relayOf(url, opts)
+	if err != nil {
+		return false, err
+	}
+	return c.add(url, cfg, true)
+}
+
+// SetRelays makes these the client's relays: adds what is missing, with the
+// options, and removes the rest. A bad URL changes nothing.
+func (c *Client) SetRelays(urls []string, opts ...RelayOption) error {
+	want := make(map[string]*relayConfig, len(urls))
+	var errs []error
+	for _, url := range urls {
+		url, cfg, err := c.relayOf(url, opts)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		if want[url] == nil {
+			want[url] = cfg
+		} else {
+			cfg.close()
+		}
+	}
+	err := errors.Join(errs...)
+	if err == nil && !c.sup.ask(func(s *supervisor) { err = s.set(want) }) {
+		err = c.closedErr()
+	}
+	if err != nil {
+		for _, cfg := range want {
+			cfg.close()
+		}
+	}
+	return err
+}
+
+// relayOf normalises a URL and makes the relay's configuration.
+func (c *Client) relayOf(url string, opts []RelayOption) (string, *relayConfig, error) {
+	url, err := nostr.NormalizeURL(url)
+	if err != nil {
+		return "", nil, err
+	}
+	cfg := c.cfg.relay
+	if err := cfg.with(opts); err != nil {
+		return "", nil, err
+	}
+	if cfg.ownTransport {
+		if cfg.dialer, err = socket.NewDialer(cfg.socket); err != nil {
+			return "", nil, err
+		}
+	} else {
+		cfg.dialer = c.dialer
+	}
+	return url, &cfg, nil
+}
+
+func (c *Client) add(url string, cfg *relayConfig, ensure bool) (added bool, err error) {
+	if !c.sup.ask(func(s *supervisor) { added, err = s.add(url, cfg, ensure) }) {
+		err = c.closedErr()
+	}
+	if !added {
+		cfg.close()
+	}
+	return added, err
+}
+
+// RemoveRelay disconnects a relay and forgets it. OnDisconnect gets
+// ErrRelayRemoved, also if there was no connection, and nothing follows for
+// this relay (R53). What was accepted for sending is written within a second.
+// ErrUnknownRelay if it is not there.
+func (c *Client) RemoveRelay(url string) error {
+	return c.known(url, func(s *supervisor, url string) error { return s.remove(url) })
+}
+
+// Reconnect dials a waiting relay now; with WithManualReconnect it dials after
+// the schedule's next delay. Connected or dialling: nothing to do.
+// ErrUnknownRelay if it is not there.
+func (c *Client) Reconnect(url string) error {
+	return c.known(url, func(s *supervisor, url string) error { return s.reconnect(url) })
+}
+
+func (c *Client) known(url string, verb func(*supervisor, string) error) error {
+	url, err := nostr.NormalizeURL(url)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrUnknownRelay, err)
+	}
+	if !c.sup.ask(func(s *supervisor) { err = verb(s, url) }) {
+		return c.closedErr()
+	}
+	return err
+}
+
+// Relays lists the client's relays, the dialling and waiting ones too, sorted by URL.
+func (c *Client) Relays() (list []RelayStatus) {
+	c.sup.ask(func(s *supervisor) { list = s.statuses() })
+	return list
+}
+
+// Relay is one of Relays.
+func (c *Client) Relay(url string) (RelayStatus, bool) {
+	url, err := nostr.NormalizeURL(url)
+	if err != nil {
+		return RelayStatus{}, false
+	}
+	list := c.Relays()
+	i := slices.IndexFunc(list, func(r RelayStatus) bool { return r.URL == url })
+	if i < 0 {
+		return RelayStatus{}, false
+	}
+	return list[i], true
+}
+
+// Ready waits until at least n relays are connected at the same time. Errors:
+// the cause of ctx, ErrClientClosed, and ErrCallingSelf in a callback.
+func (c *Client) Ready(ctx context.Context, n int) error {
+	if c.onLoop(ctx) {
+		return ErrCallingSelf
+	}
+	w := &readyWaiter{n: n, ready: make(chan struct{})}
+	if !c.sup.ask(func(s *supervisor) { s.await(w) }) {
+		return c.closedErr()
+	}
+	select {
+	case <-w.ready:
+		return nil
+	case <-ctx.Done():
+		c.sup.ask(func(s *supervisor) { s.giveUp(w) })
+		return context.Cause(ctx)
+	case <-c.sup.done:
+		return c.closedErr()
+	}
+}
+
+// Send queues a message for one relay; it never waits for the socket. Every
+// failure is a *SendError: ErrUnknownRelay, ErrNotConnected, ErrSendQueueFull,
+// or a message that cannot be sent. A message that was accepted and could not
+// be written before the connection ended comes back to OnError.
+func (c *Client) Send(url string, msg ClientMessage) error {
+	if err := c.send(url, msg); err != nil {
+		return &SendError{URL: url, Message: msg, Err: err}
+	}
+	return nil
+}
+
+var errNilMessage = errors.New("gennostr: nil message")
+
+func (c *Client) send(url string, msg ClientMessage) error {
+	if msg == nil {
+		return errNilMessage
+	}
+	frame, opens, err := msg.encode()
+	if err != nil {
+		return err
+	}
+	conn := c.reg.lookup(url) // most callers have the URL in its normal form
+	if conn == nil {
+		normal, err := nostr.NormalizeURL(url)
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrUnknownRelay, err)
+		}
+		if conn = c.reg.lookup(normal); conn == nil {
+			if _, known := c.Relay(normal); known {
+				return ErrNotConnected
+			}
+			return ErrUnknownRelay
+		}
+	}
+	return conn.send(msg, frame, opens)
+}
+
+// Broadcast queues a message for every connected relay; others are skipped,
+// not reported. The error joins one *SendError for each that failed.
+func (c *Client) Broadcast(msg ClientMessage) error {
+	var errs []error
+	for _, err := range c.broadcast(msg) {
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+func (c *Client) broadcast(msg ClientMessage) (failed []*SendError) {
+	if msg == nil {
+		return []*SendError{{Err: errNilMessage}}
+	}
+	frame, opens, err := msg.encode()
+	if err != nil {
+		return []*SendError{{Message: msg, Err: err}}
+	}
+	for _, conn := range c.reg.all() {
+		if err := conn.send(msg, frame, opens); err != nil && !errors.Is(err, ErrNotConnected) {
+			failed = append(failed, &SendError{URL: conn.url, Message: msg, Err: err})
+		}
+	}
+	return failed
+}
