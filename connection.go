@@ -87,8 +87,8 @@ func newConnection(s *supervisor, e *relayEntry) *connection {
 func (c *connection) run() {
 	defer c.sup.conns.Done()
 	err := c.live()
-	c.lane.Drain() // what arrived before the end is delivered before the end
-	c.window.Abandon()
+	c.window.Abandon() // first: room that was promised to this reader is no longer kept from others
+	c.lane.Drain()     // what arrived before the end is delivered before the end
 
 	c.mu.Lock()
 	c.open = false
@@ -284,13 +284,7 @@ func (c *connection) reserve(size int) bool {
 func (c *connection) deliver(letter *dataLetter, err error) {
 	if err != nil {
 		c.window.Release(letter.size)
-		c.count.forged.Add(1)
-		reason := nostr.ErrBadSignature
-		if errors.Is(err, nostr.ErrBadID) {
-			reason = nostr.ErrBadID
-		}
-		c.reject(reason, fmt.Errorf("gennostr: event %s: %w", letter.event.Event.ID, err))
-		c.forged()
+		c.refused(letter.event.Event, err)
 		return
 	}
 	if letter.msg == nil {
@@ -301,8 +295,22 @@ func (c *connection) deliver(letter *dataLetter, err error) {
 	}
 }
 
-// forged counts against WithForgeryLimit.
-func (c *connection) forged() {
+// refused takes the verdict on an event that was not proven genuine. A
+// verifier that fails is no fault of the relay's.
+func (c *connection) refused(e *nostr.Event, err error) {
+	reason := nostr.ErrBadSignature
+	var panicked *verify.PanicError
+	switch {
+	case errors.Is(err, verify.ErrStopped):
+		return // the client has stopped
+	case errors.As(err, &panicked):
+		c.reject(ErrVerifierFailed, fmt.Errorf("%w: event %s: %w", ErrVerifierFailed, e.ID, err))
+		return
+	case errors.Is(err, nostr.ErrBadID):
+		reason = nostr.ErrBadID
+	}
+	c.count.forged.Add(1)
+	c.reject(reason, fmt.Errorf("gennostr: event %s: %w", e.ID, err))
 	c.mu.Lock()
 	c.forgeries++
 	limit := c.cfg.forgeryLimit > 0 && c.forgeries == c.cfg.forgeryLimit

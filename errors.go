@@ -82,6 +82,8 @@ var (
 	ErrMalformed = errors.New("gennostr: malformed frame")
 	// ErrUnsolicited: a message for a subscription this connection never opened (P26).
 	ErrUnsolicited = errors.New("gennostr: unsolicited message")
+	// ErrVerifierFailed: the verifier of WithVerifier panicked; the event is dropped, and the relay is not to blame.
+	ErrVerifierFailed = errors.New("gennostr: verifier failed")
 	// ErrFilterMismatch: an event that no filter of its subscription asked for (P16–P22).
 	ErrFilterMismatch = errors.New("gennostr: event matches no filter")
 )
@@ -212,7 +214,8 @@ func (e *CloseError) Error() string {
 // RejectError is what OnError gets for frames that were refused: dropped,
 // counted, and reported at most once a second per relay and reason, so that a
 // flood of them costs nothing. errors.Is tells the reason: ErrMalformed,
-// ErrUnsolicited, ErrFilterMismatch, nostr.ErrBadID or nostr.ErrBadSignature.
+// ErrUnsolicited, ErrFilterMismatch, ErrVerifierFailed, nostr.ErrBadID or
+// nostr.ErrBadSignature.
 type RejectError struct {
 	Reason error
 	Count  int   // refused for this reason since the last report

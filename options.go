@@ -17,6 +17,7 @@ import (
 	"github.com/gennostr/gennostr/internal/backoff"
 	"github.com/gennostr/gennostr/internal/keepalive"
 	"github.com/gennostr/gennostr/internal/socket"
+	"github.com/gennostr/gennostr/internal/verify"
 	"github.com/gennostr/gennostr/nostr"
 )
 
@@ -197,7 +198,7 @@ func (c *relayConfig) validate() error {
 	return errors.Join(schedule,
 		positive("WithReadLimit", c.socket.ReadLimit), positive("WithHandshakeTimeout", c.socket.HandshakeTimeout),
 		positive("WithWriteTimeout", c.socket.WriteTimeout), positive("WithSendQueue", c.sendQueue),
-		positive("WithMailboxWindow: messages", c.windowMessages), positive("WithMailboxWindow: bytes", c.windowBytes),
+		positive("WithMailboxWindow: messages", c.windowMessages), notOver("WithMailboxWindow: messages", c.windowMessages, verify.MaxInFlight), positive("WithMailboxWindow: bytes", c.windowBytes),
 		notNegative("WithPing: interval", c.ping.Interval), positive("WithPing: timeout", c.ping.Timeout),
 		notNegative("WithStableAfter", c.schedule.Stable), notNegative("WithMaxAttempts", c.maxAttempts),
 		notNegative("WithForgeryLimit", c.forgeryLimit),
@@ -207,6 +208,13 @@ func (c *relayConfig) validate() error {
 func positive[T ~int | ~int64](option string, v T) error {
 	if v <= 0 {
 		return fmt.Errorf("gennostr: %s: %v is not positive", option, v)
+	}
+	return nil
+}
+
+func notOver(option string, v, most int) error {
+	if v > most {
+		return fmt.Errorf("gennostr: %s: %d is over %d", option, v, most)
 	}
 	return nil
 }
@@ -449,7 +457,7 @@ func WithTask(name string, every time.Duration, run func(*Self, Relay) error) Re
 }
 
 // Verifier checks BIP-340 signatures. It is called from several goroutines at
-// once, with public data only; a panic counts as a refusal.
+// once, with public data only; a panic costs the event, not the relay (ErrVerifierFailed).
 type Verifier interface {
 	// VerifySignature returns nil if sig is pubkey's signature of the 32 bytes of id.
 	VerifySignature(pubkey nostr.PubKey, id nostr.ID, sig nostr.Sig) error

@@ -62,7 +62,7 @@ func SecretKeyFromHex(s string) (SecretKey, error) {
 	var b [32]byte
 	switch {
 	case len(s) > 5 && s[:5] == "nsec1":
-		return SecretKey{}, errors.New("nostr: secret key: this is a NIP-19 nsec, want it decoded to hex")
+		return SecretKey{}, errors.New("nostr: secret key: this is a NIP-19 nsec, want hex (ParseSecretKey reads both)")
 	case len(s) != 64:
 		return SecretKey{}, fmt.Errorf("nostr: secret key: want 64 lower-case hex digits, got %d bytes", len(s))
 	case !strictjson.DecodeHex(b[:], s):

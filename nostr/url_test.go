@@ -59,6 +59,7 @@ func TestL19URLIdentity(t *testing.T) {
 		{"wss://relay.com?b=2&a=1", "wss://relay.com/?a=1&b=2"},
 		{"wss://relay.com/ws/?b=2&a=1", "wss://relay.com/ws?a=1&b=2"},
 		{"wss://relay.com/?a=2&b&a=1", "wss://relay.com/?a=2&a=1&b"},
+		{"wss://relay.com/?b&a=9&a=1&a=8&a=2&a=7&a=3&a=6&a=4&a=5&a=0&a=11&a=10&a=13&a=12", "wss://relay.com/?a=9&a=1&a=8&a=2&a=7&a=3&a=6&a=4&a=5&a=0&a=11&a=10&a=13&a=12&b"},
 		{"wss://relay.com/?a=1&a=1", "wss://relay.com/?a=1&a=1"},
 		{"wss://relay.com/?a&a=", "wss://relay.com/?a&a="},
 		{"wss://relay.com/?%61=%7e&B=%2f", "wss://relay.com/?B=%2F&a=~"},
