@@ -1,0 +1,187 @@
+package gennostr
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/gennostr/gennostr/internal/reqs"
+	"github.com/gennostr/gennostr/internal/verify"
+	"github.com/gennostr/gennostr/internal/wire"
+	"github.com/gennostr/gennostr/nostr"
+)
+
+// The receiving half of a connection, in the order of DESIGN 4: parse, known
+// subscription, filter on the reader's goroutine; space in the window; hash and
+// signature in the lane; then the mailbox.
+
+var errBinary = errors.New("binary message: the protocol has text only")
+
+// frame takes one message through the cheap half of DESIGN 4 on the reader's
+// goroutine: parse, known subscription, filter. Hash and signature are the
+// lane's. It waits only for the window; an error ends the connection.
+func (c *connection) frame(d *wire.Decoder, text bool, frame []byte) error {
+	if !text {
+		c.reject(ErrMalformed, errBinary)
+		return nil
+	}
+	msg, err := d.ParseServer(frame)
+	if err != nil {
+		c.reject(ErrMalformed, err)
+		return nil
+	}
+	letter := &dataLetter{conn: c, size: len(frame)}
+	var unproven *nostr.Event
+	if event, ok := msg.(wire.Event); ok {
+		phase, ok := c.asked(event)
+		if !ok {
+			return nil
+		}
+		letter.event = EventMessage{SubscriptionID: event.SubscriptionID, Event: event.Event, Phase: phase}
+		if !c.cfg.trusted {
+			unproven = event.Event
+		}
+	} else {
+		if !c.expected(msg) {
+			return nil
+		}
+		letter.msg = received(c.relay, msg)
+	}
+	// Space first, verification after: so the verifier's workers never wait for delivery.
+	if !c.reserve(letter.size) {
+		return c.endCause()
+	}
+	c.lane.Submit(letter, unproven)
+	return nil
+}
+
+// asked tells whether an event answers a request of this connection, and in which phase.
+func (c *connection) asked(m wire.Event) (Phase, bool) {
+	if m.Event.Kind == nostr.KindClientAuthentication { // P45: never an event to be delivered
+		c.count.unsolicited.Add(1)
+		c.reject(ErrUnsolicited, fmt.Errorf("%w: event %s is an AUTH (NIP-42)", ErrUnsolicited, m.Event.ID))
+		return 0, false
+	}
+	verdict, live := c.judge(m)
+	switch verdict {
+	case reqs.Accept:
+		if live {
+			return PhaseLive, true
+		}
+		return PhaseStored, true
+	case reqs.Late:
+		c.count.late.Add(1)
+	case reqs.Unknown:
+		c.count.unsolicited.Add(1)
+		c.reject(ErrUnsolicited, fmt.Errorf("%w: event %s for subscription %.70q", ErrUnsolicited, m.Event.ID, m.SubscriptionID))
+	case reqs.Mismatch:
+		c.count.mismatched.Add(1)
+		c.reject(ErrFilterMismatch, fmt.Errorf("%w: event %s of subscription %.70q", ErrFilterMismatch, m.Event.ID, m.SubscriptionID))
+	}
+	return 0, false
+}
+
+// judge and judgeOther unlock in a defer: a panic in here is confined to this
+// relay (R44), and what ends its connection needs the lock.
+func (c *connection) judge(m wire.Event) (reqs.Verdict, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.reqs.Event(m.SubscriptionID, m.Event, time.Now())
+}
+
+func (c *connection) judgeOther(msg wire.ServerMessage) (id string, verdict reqs.Verdict) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := time.Now()
+	switch m := msg.(type) {
+	case wire.EOSE:
+		return m.SubscriptionID, c.reqs.EOSE(m.SubscriptionID, now)
+	case wire.Closed:
+		return m.SubscriptionID, c.reqs.Closed(m.SubscriptionID, now)
+	case wire.Count:
+		return m.SubscriptionID, c.reqs.Count(m.SubscriptionID, now)
+	case wire.NegMsg:
+		return m.SubscriptionID, c.reqs.Neg(m.SubscriptionID, now)
+	case wire.NegErr:
+		verdict = c.reqs.Neg(m.SubscriptionID, now)
+		c.reqs.CloseNeg(m.SubscriptionID, now)
+		return m.SubscriptionID, verdict
+	}
+	return "", reqs.Accept
+}
+
+// expected tells whether a message other than EVENT belongs to a request of this connection.
+func (c *connection) expected(msg wire.ServerMessage) bool {
+	id, verdict := c.judgeOther(msg)
+	switch verdict {
+	case reqs.Accept:
+		return true
+	case reqs.Late:
+		c.count.late.Add(1)
+	default:
+		c.count.unsolicited.Add(1)
+		c.reject(ErrUnsolicited, fmt.Errorf("%w: %s for subscription %.70q", ErrUnsolicited, msg.Verb(), id))
+	}
+	return false
+}
+
+// reserve takes space in the window, and waits for it if need be: then the
+// reader stands still, and TCP pushes back on this relay. False: the connection was cut.
+func (c *connection) reserve(size int) bool {
+	if c.window.Reserve(size) {
+		return true
+	}
+	c.held.Store(true)
+	c.wasHeld.Store(true)
+	defer c.held.Store(false)
+	for {
+		select {
+		case <-c.window.Freed():
+			if c.window.Reserve(size) {
+				return true
+			}
+		case <-c.ended:
+			return false
+		}
+	}
+}
+
+// deliver is the lane's: in order, one at a time, on the reader's goroutine or a verifier's.
+func (c *connection) deliver(letter *dataLetter, err error) {
+	if err != nil {
+		c.window.Release(letter.size)
+		c.refused(letter.event.Event, err)
+		return
+	}
+	if letter.msg == nil {
+		c.count.events.Add(1)
+	}
+	if !c.client.mail.Put(letter) {
+		c.window.Release(letter.size) // the client has stopped
+	}
+}
+
+// refused takes the verdict on an event that was not proven genuine. A
+// verifier that fails is no fault of the relay's.
+func (c *connection) refused(e *nostr.Event, err error) {
+	reason := nostr.ErrBadSignature
+	var panicked *verify.PanicError
+	switch {
+	case errors.Is(err, verify.ErrStopped):
+		return // the client has stopped
+	case errors.As(err, &panicked):
+		c.reject(ErrVerifierFailed, fmt.Errorf("%w: event %s: %w", ErrVerifierFailed, e.ID, err))
+		return
+	case errors.Is(err, nostr.ErrBadID):
+		reason = nostr.ErrBadID
+	}
+	c.count.forged.Add(1)
+	c.reject(reason, fmt.Errorf("gennostr: event %s: %w", e.ID, err))
+	c.mu.Lock()
+	c.forgeries++
+	limit := c.cfg.forgeryLimit > 0 && c.forgeries == c.cfg.forgeryLimit
+	c.mu.Unlock()
+	if limit {
+		c.cut(ErrForgeryLimit)
+	}
+}
