@@ -3,6 +3,7 @@ package gennostr_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"sync"
 	"testing"
 	"time"
@@ -14,6 +15,9 @@ import (
 	"github.com/gennostr/gennostr/nostr"
 	"github.com/gennostr/gennostr/nostrtest"
 )
+
+// silent is a logger for tests and examples in which problems are the subject.
+var silent = slog.New(slog.DiscardHandler)
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 

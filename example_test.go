@@ -1,0 +1,168 @@
+package gennostr_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/gennostr/gennostr"
+	"github.com/gennostr/gennostr/nostr"
+	"github.com/gennostr/gennostr/nostrtest"
+)
+
+// reader prints the first note it sees, and stops.
+type reader struct{ gennostr.BaseHandler }
+
+func (*reader) OnConnect(self *gennostr.Self, relay gennostr.Relay) error {
+	self.Send(relay.URL, gennostr.Req{SubscriptionID: "notes", Filters: []nostr.Filter{
+		nostr.Filter{}.WithKinds(nostr.KindTextNote).WithLimit(10),
+	}})
+	return nil
+}
+
+func (*reader) OnEvent(self *gennostr.Self, relay gennostr.Relay, msg gennostr.EventMessage) error {
+	fmt.Println(msg.Phase, msg.Event.Content)
+	return gennostr.ErrStop
+}
+
+// A bot reads from a relay until it has had enough.
+func Example() {
+	relay, _ := nostrtest.StartRelay() // a relay in this process, so that the example needs no network
+	defer relay.Close()
+	relay.Publish(nostrtest.TextNote(nostrtest.Key(1), "hello"))
+
+	err := gennostr.Run(context.Background(), &reader{}, gennostr.WithRelays(relay.URL()))
+	fmt.Println(err)
+	// Output:
+	// stored hello
+	// <nil>
+}
+
+// poster publishes a note and waits for the relay's verdict.
+type poster struct {
+	gennostr.BaseHandler
+	note *nostr.Event
+}
+
+func (p *poster) OnConnect(self *gennostr.Self, relay gennostr.Relay) error {
+	self.Send(relay.URL, gennostr.PublishEvent{Event: p.note})
+	return nil
+}
+
+func (p *poster) OnOK(self *gennostr.Self, relay gennostr.Relay, msg gennostr.OKMessage) error {
+	if msg.EventID != p.note.ID {
+		return nil
+	}
+	if !msg.Accepted {
+		return gennostr.Stop(fmt.Errorf("rejected: %s", msg.Message))
+	}
+	return gennostr.ErrStop
+}
+
+// A note counts as published when the relay has said so.
+func Example_publishing() {
+	relay, _ := nostrtest.StartRelay(nostrtest.WithPolicy(func(_ nostrtest.Connection, e *nostr.Event) string {
+		if e.Content == "spam" {
+			return "blocked: no spam"
+		}
+		return ""
+	}))
+	defer relay.Close()
+	for _, content := range []string{"hello", "spam"} {
+		note := &nostr.Event{Kind: nostr.KindTextNote, Content: content}
+		if err := note.Sign(nostrtest.Key(1)); err != nil {
+			fmt.Println(err)
+		}
+		fmt.Println(gennostr.Run(context.Background(), &poster{note: note}, gennostr.WithRelays(relay.URL()),
+			gennostr.WithLogger(silent)))
+	}
+	// Output:
+	// <nil>
+	// rejected: blocked: no spam
+}
+
+// counter is a server that other goroutines talk to.
+type counter struct {
+	gennostr.BaseHandler
+	n int
+}
+
+func (c *counter) HandleCast(self *gennostr.Self, request any) error {
+	c.n += request.(int)
+	return nil
+}
+
+func (c *counter) HandleCall(self *gennostr.Self, from gennostr.From, request any) error {
+	return from.Reply(c.n)
+}
+
+// Requests from other goroutines reach the handler one at a time: no locks.
+func ExampleCall() {
+	ctx := context.Background()
+	client, _ := gennostr.Start(ctx, &counter{})
+	defer client.Stop(ctx)
+	_ = client.Cast(40)
+	_ = client.Cast(2)
+	n, err := gennostr.Call[int](ctx, client, "how many?")
+	fmt.Println(n, err)
+	// Output: 42 <nil>
+}
+
+// fetcher does slow work beside the loop.
+type fetcher struct{ gennostr.BaseHandler }
+
+func (*fetcher) Init(self *gennostr.Self) error {
+	gennostr.Go(self, func(ctx context.Context) (string, error) {
+		return "fetched", nil // ctx ends when the client stops
+	}, func(result string, err error) error { // on the client's goroutine again
+		fmt.Println(result, err)
+		return gennostr.ErrStop
+	})
+	return nil
+}
+
+// Slow work runs on a goroutine of its own; its result comes back like a message.
+func ExampleGo() {
+	fmt.Println(gennostr.Run(context.Background(), &fetcher{}))
+	// Output:
+	// fetched <nil>
+	// <nil>
+}
+
+// careful stops for good reasons only.
+type careful struct{ gennostr.BaseHandler }
+
+var errDisk = errors.New("disk full")
+
+func (*careful) HandleInfo(self *gennostr.Self, msg any) error {
+	if msg == "disk" {
+		return gennostr.Stop(errDisk) // an end with a reason
+	}
+	return fmt.Errorf("cannot read %v", msg) // a report to OnError: the client lives
+}
+
+func (*careful) OnError(self *gennostr.Self, relay gennostr.Relay, err error) error {
+	fmt.Println("OnError:", err)
+	return nil
+}
+
+// Only ErrStop, ErrShutdown and Stop end a client; other errors are reports.
+func ExampleStop() {
+	client, _ := gennostr.Start(context.Background(), &careful{}, gennostr.WithLogger(silent))
+	_ = client.Notify("this")
+	_ = client.Notify("disk")
+	fmt.Println(errors.Is(client.Wait(), errDisk))
+	// Output:
+	// OnError: gennostr: HandleInfo: cannot read this
+	// true
+}
+
+// An orderly stop is bounded by WithShutdownTimeout, whatever relays do.
+func ExampleClient_Stop() {
+	ctx := context.Background()
+	client, _ := gennostr.Start(ctx, nil, gennostr.WithRelays("ws://127.0.0.1:1"),
+		gennostr.WithLogger(silent), gennostr.WithShutdownTimeout(time.Second))
+	fmt.Println(client.Stop(ctx), client.Wait())
+	// Output: <nil> <nil>
+}
