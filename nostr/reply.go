@@ -1,0 +1,124 @@
+package nostr
+
+import "slices"
+
+// An EventRef is what an "e" tag says of the event it refers to (NIP-01, NIP-10).
+type EventRef struct {
+	ID     ID
+	Relay  string // URL of a relay that may have it, "" if there is none. A stranger's word
+	Author PubKey // zero if the tag does not tell
+}
+
+// The markers of NIP-10.
+const (
+	markerRoot    = "root"
+	markerReply   = "reply"
+	markerMention = "mention"
+)
+
+// Reply returns the tags of a reply to parent (NIP-10): an "e" tag marked "root" for
+// the beginning of the thread; unless that is parent itself, one marked "reply" for
+// parent; and a "p" tag for parent's author and for everybody whom parent has one for,
+// each once. relayHint is the URL of a relay that has parent, "" if none is known.
+//
+// Nobody is left out of the "p" tags, also not the author of the reply, whom
+// Reply does not know; clients do not notify people of what they write themselves. Tags
+// of parent without a public key are dropped, and so are hints that are no relay URLs.
+// A stranger's note may tag thousands; whether to answer all of them is the caller's to decide.
+//
+// NIP-10 is for replies to text notes, of kind 1; for other kinds there is NIP-22.
+func Reply(parent *Event, relayHint string) Tags {
+	self := EventRef{ID: parent.ID, Relay: relayHint, Author: parent.PubKey}
+	var tags Tags
+	if root, _, ok := parent.Thread(); ok {
+		tags = Tags{root.tag(markerRoot), self.tag(markerReply)}
+	} else {
+		tags = Tags{self.tag(markerRoot)}
+	}
+	tags = append(tags, Tag{"p", parent.PubKey.String()})
+	told := map[PubKey]bool{parent.PubKey: true}
+	for t := range parent.Tags.FindAll("p") {
+		pk, err := PubKeyFromHex(t.Value())
+		if err != nil || told[pk] {
+			continue
+		}
+		told[pk] = true
+		person := Tag{"p", pk.String()}
+		if hint := relayURL(t.at(2)); hint != "" {
+			person = append(person, hint)
+		}
+		tags = append(tags, person)
+	}
+	return tags
+}
+
+func (r EventRef) tag(marker string) Tag {
+	t := Tag{"e", r.ID.String(), r.Relay, marker}
+	if !r.Author.IsZero() {
+		t = append(t, r.Author.String())
+	}
+	return t
+}
+
+// Thread returns the beginning of the thread that the event is in, and the event that it
+// replies to; for a reply to the beginning both are the same. It returns false if
+// the event replies to none.
+//
+// It reads the markers of NIP-10, and where there is neither a "root" nor a "reply" among them the
+// deprecated positions: the first "e" tag is the root, the last one the reply. A "reply"
+// without a "root" is taken for both. Tags without an event ID are ignored, as are those
+// marked "mention". In kinds other than text notes "e" tags may mean other things:
+// in a reaction, what was liked.
+func (e *Event) Thread() (root, reply EventRef, ok bool) {
+	var byMarker [2]*EventRef // root, reply
+	var byPosition []EventRef
+	for t := range e.Tags.FindAll("e") {
+		ref, valid := eventRef(t)
+		if !valid {
+			continue
+		}
+		switch marker := slices.Index([]string{markerRoot, markerReply, markerMention}, t.at(3)); {
+		case marker < 0:
+			byPosition = append(byPosition, ref)
+		case marker < len(byMarker) && byMarker[marker] == nil:
+			byMarker[marker] = &ref
+		}
+	}
+	switch r := byMarker; {
+	case r[0] != nil && r[1] != nil:
+		return *r[0], *r[1], true
+	case r[0] != nil:
+		return *r[0], *r[0], true
+	case r[1] != nil:
+		return *r[1], *r[1], true
+	case len(byPosition) > 0:
+		return byPosition[0], byPosition[len(byPosition)-1], true
+	}
+	return EventRef{}, EventRef{}, false
+}
+
+// eventRef reads an "e" tag. The author stands behind the marker (NIP-10), or in its
+// place (NIP-01).
+func eventRef(t Tag) (ref EventRef, ok bool) {
+	id, err := IDFromHex(t.at(1))
+	if err != nil {
+		return EventRef{}, false
+	}
+	ref = EventRef{ID: id, Relay: relayURL(t.at(2))}
+	for _, i := range [...]int{4, 3} {
+		if pk, err := PubKeyFromHex(t.at(i)); err == nil {
+			ref.Author = pk
+			break
+		}
+	}
+	return ref, true
+}
+
+// relayURL returns a stranger's relay hint in its own spelling, "" if it is none.
+func relayURL(s string) string {
+	s = trimSpace(s)
+	if _, err := NormalizeURL(s); err != nil {
+		return ""
+	}
+	return s
+}
