@@ -25,14 +25,14 @@ func (c *connection) frame(d *wire.Decoder, text bool, frame []byte) error {
 		c.reject(ErrMalformed, errBinary)
 		return nil
 	}
-	msg, err := d.ParseServer(frame)
+	event, msg, err := d.Decode(frame)
 	if err != nil {
 		c.reject(ErrMalformed, err)
 		return nil
 	}
 	letter := &dataLetter{conn: c, size: len(frame)}
 	var unproven *nostr.Event
-	if event, ok := msg.(wire.Event); ok {
+	if msg == nil {
 		phase, ok := c.asked(event)
 		if !ok {
 			return nil

@@ -21,7 +21,7 @@ func benchServer(b *testing.B, frame []byte) {
 	b.SetBytes(int64(len(frame)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := d.ParseServer(frame); err != nil {
+		if _, _, err := d.Decode(frame); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -33,23 +33,40 @@ func (d *Decoder) intern(b []byte) string {
 
 // ParseServer is the function of that name.
 func (d *Decoder) ParseServer(frame []byte) (ServerMessage, error) {
-	p := parser{s: strictjson.New(frame), ids: d}
-	m, err := p.server(frame)
-	if err != nil {
+	event, other, err := d.Decode(frame)
+	switch {
+	case err != nil:
 		return nil, err
+	case other != nil:
+		return other, nil
 	}
-	return m, nil
+	return event, nil
 }
 
-func (p *parser) server(frame []byte) (ServerMessage, error) {
+// Decode is ParseServer for a reader of many frames: an EVENT, of which there
+// are the most, is returned as it is, and costs no allocation beyond those of
+// nostr.ParseEvent. For any other message event is zero and other is not nil.
+func (d *Decoder) Decode(frame []byte) (event Event, other ServerMessage, err error) {
+	p := parser{s: strictjson.New(frame), ids: d}
 	verb, err := p.open()
 	if err != nil {
-		return nil, err
+		return Event{}, nil, err
 	}
-	switch string(verb) {
-	case verbEvent:
+	if string(verb) == verbEvent {
 		p.verb = verbEvent
-		return p.serverEvent()
+		event, err = p.serverEvent()
+	} else {
+		other, err = p.server(verb, frame)
+	}
+	if err != nil {
+		return Event{}, nil, err
+	}
+	return event, other, nil
+}
+
+// server parses what follows a verb other than EVENT.
+func (p *parser) server(verb, frame []byte) (ServerMessage, error) {
+	switch string(verb) {
 	case verbOK:
 		p.verb = verbOK
 		return p.ok()
