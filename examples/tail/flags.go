@@ -1,0 +1,220 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gennostr/gennostr/nostr"
+)
+
+// options are what the command line asks for.
+type options struct {
+	relays []string // normalised, each once
+	filter nostr.Filter
+	json   bool
+}
+
+// defaultLimit is how many stored events are wanted where neither -since nor -limit say it.
+const defaultLimit = 10
+
+const intro = `usage: tail [-relay URL]… [-kind N]… [-author KEY]… [-tag NAME=VALUE]… [-since TIME] [-limit N] [-json]
+
+tail shows the events of relays: some stored ones, then the live ones, until Ctrl-C.
+Without -relay it shows itself on a relay of its own, and ends.
+
+`
+
+// parse reads the command line. What is wrong with a value is found out after
+// package flag is done, which would print the value, and that may be a secret
+// in the wrong place. After -h the error is flag.ErrHelp.
+func parse(args []string, usage io.Writer) (options, error) {
+	var opts options
+	var urls, kinds, authors, tags []string
+	flags := flag.NewFlagSet("tail", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	repeatable := func(name, usage string, values *[]string) {
+		flags.Func(name, usage+" (repeatable)", func(s string) error { *values = append(*values, s); return nil })
+	}
+	repeatable("relay", "`URL` of a relay, such as wss://relay.example.com", &urls)
+	repeatable("kind", "only events of kind `N`, 0 to 65535", &kinds)
+	repeatable("author", "only events of this `key`: an npub, 64 hex digits, or a file with one or more of them", &authors)
+	repeatable("tag", "only events with this tag, a letter and a `name=value` such as t=nostr or p=npub1…;\nof one name any value will do, of several names each has to be there", &tags)
+	since := flags.String("since", "", "only events since this `time`: a duration such as 24h, seconds since 1970, or 2006-01-02T15:04:05Z")
+	limit := flags.String("limit", "", fmt.Sprintf("ask each relay for at most `N` stored events, 0 for none (default %d, with -since all)", defaultLimit))
+	flags.BoolVar(&opts.json, "json", false, "print events as JSON, one a line")
+
+	if err := flags.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			fmt.Fprint(usage, intro)
+			flags.SetOutput(usage)
+			flags.PrintDefaults()
+			return opts, flag.ErrHelp
+		}
+		return opts, fmt.Errorf("%w; see -h", err)
+	}
+	if flags.NArg() > 0 {
+		return opts, fmt.Errorf("unexpected argument %q: everything is said with flags, see -h", flags.Arg(0))
+	}
+
+	var errs []error
+	note := func(name string, err error) {
+		if err != nil {
+			errs = append(errs, fmt.Errorf("-%s: %w", name, err))
+		}
+	}
+	for _, s := range urls {
+		url, err := nostr.NormalizeURL(s)
+		note("relay", err)
+		if err == nil && !slices.Contains(opts.relays, url) {
+			opts.relays = append(opts.relays, url)
+		}
+	}
+	for _, s := range kinds {
+		kind, err := parseKind(s)
+		note("kind", err)
+		opts.filter.Kinds = append(opts.filter.Kinds, kind)
+	}
+	for _, s := range authors {
+		keys, err := parseAuthors(s)
+		note("author", err)
+		opts.filter.Authors = append(opts.filter.Authors, keys...)
+	}
+	for _, s := range tags {
+		name, value, err := parseTag(s)
+		note("tag", err)
+		if err == nil {
+			if opts.filter.Tags == nil {
+				opts.filter.Tags = make(nostr.TagMap)
+			}
+			opts.filter.Tags[name] = append(opts.filter.Tags[name], value)
+		}
+	}
+	if *since != "" {
+		at, err := parseSince(*since, time.Now())
+		note("since", err)
+		opts.filter.Since = &at
+	}
+	switch n, err := strconv.Atoi(*limit); {
+	case *limit == "" && *since == "":
+		opts.filter.Limit = defaultLimit
+	case *limit == "":
+	case err != nil || n < 0:
+		note("limit", fmt.Errorf("want a number from 0, not %q", *limit))
+	default:
+		opts.filter = opts.filter.WithLimit(n)
+	}
+	if len(errs) > 0 {
+		return opts, errors.Join(errs...)
+	}
+	return opts, opts.filter.Validate()
+}
+
+func parseKind(s string) (nostr.Kind, error) {
+	n, err := strconv.ParseUint(s, 10, 16)
+	if err != nil {
+		return 0, fmt.Errorf("want a number from 0 to 65535, not %q", s)
+	}
+	return nostr.Kind(n), nil
+}
+
+// parseAuthors reads a key, or a file of keys, and repeats neither in its error.
+func parseAuthors(s string) ([]nostr.PubKey, error) {
+	key, err := nostr.ParsePubKey(s)
+	if err == nil {
+		return []nostr.PubKey{key}, nil
+	}
+	data, ferr := readFile(s)
+	if ferr != nil {
+		return nil, fmt.Errorf("%w; nor is it a file: %w", err, ferr)
+	}
+	var keys []nostr.PubKey
+	for i, word := range strings.Fields(string(data)) {
+		key, err := nostr.ParsePubKey(word)
+		if err != nil {
+			return nil, fmt.Errorf("key %d of that file: %w", i+1, err)
+		}
+		keys = append(keys, key)
+	}
+	if len(keys) == 0 {
+		return nil, errors.New("there is no key in that file")
+	}
+	return keys, nil
+}
+
+// maxKeyFile bounds what is read of a file of keys, in bytes.
+const maxKeyFile = 1 << 20
+
+func readFile(name string) ([]byte, error) {
+	file, err := os.Open(name)
+	if err == nil {
+		defer file.Close()
+		var data []byte
+		if data, err = io.ReadAll(io.LimitReader(file, maxKeyFile)); err == nil {
+			return data, nil
+		}
+	}
+	var pathErr *os.PathError
+	if errors.As(err, &pathErr) {
+		err = pathErr.Err // without the name, which may be a mistyped key
+	}
+	return nil, err
+}
+
+// parseTag reads name=value as a condition. Keys and ids may be bech32, which is not for the wire.
+func parseTag(s string) (name, value string, err error) {
+	name, value, found := strings.Cut(s, "=")
+	if !found || len(name) != 1 || !strings.Contains("abcdefghijklmnopqrstuvwxyz", strings.ToLower(name)) {
+		return "", "", errors.New("want a letter and a value, such as t=nostr; relays look for no other tags (NIP-01)")
+	}
+	switch name {
+	case "p", "P":
+		var key nostr.PubKey
+		key, err = nostr.ParsePubKey(value)
+		value = key.String()
+	case "e", "E":
+		var id nostr.ID
+		id, err = nostr.ParseID(value)
+		value = id.String()
+	}
+	if err != nil {
+		return "", "", fmt.Errorf("%s: %w", name, err)
+	}
+	return name, value, nil
+}
+
+// maxSince, in the year 5138, tells seconds from milliseconds.
+const maxSince = 100_000_000_000
+
+// parseSince reads a duration before now, seconds since 1970, or a date and time as in RFC 3339.
+func parseSince(s string, now time.Time) (nostr.Timestamp, error) {
+	if n, err := strconv.ParseInt(s, 10, 64); err == nil {
+		switch {
+		case n < 0:
+			return 0, errors.New("seconds are counted from 1970 and are not negative")
+		case n > maxSince:
+			return 0, fmt.Errorf("%d seconds are thousands of years: are they milliseconds?", n)
+		}
+		return nostr.Timestamp(n), nil
+	}
+	at, err := time.Parse(time.RFC3339, s)
+	if ago, derr := time.ParseDuration(s); derr == nil {
+		if ago < 0 {
+			return 0, fmt.Errorf("a duration is how long ago: %s, without the minus", strings.TrimPrefix(s, "-"))
+		}
+		at, err = now.Add(-ago), nil
+	}
+	switch {
+	case err != nil:
+		return 0, fmt.Errorf("want a duration such as 24h, seconds since 1970, or a time such as 2006-01-02T15:04:05Z, not %q", s)
+	case at.Unix() < 0:
+		return 0, errors.New("there is nothing before 1970")
+	}
+	return nostr.TimestampOf(at), nil
+}
