@@ -3,6 +3,7 @@ package gennostr
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"sync/atomic"
 	"time"
 )
@@ -92,7 +93,7 @@ func Call[T any](ctx context.Context, c *Client, request any) (T, error) {
 	}
 	reply, ok := value.(T)
 	if !ok && value != nil {
-		return zero, fmt.Errorf("gennostr: call: reply is a %T, want a %T", value, zero)
+		return zero, fmt.Errorf("gennostr: call: reply is a %T, want a %v", value, reflect.TypeFor[T]())
 	}
 	return reply, nil
 }
@@ -130,9 +131,6 @@ type Stats struct {
 func (c *Client) Stats() Stats {
 	s := Stats{Mailbox: c.mail.Len(), MailboxBytes: c.budget.Used()}
 	s.Callback, s.Running = c.running.get()
-	if s.Callback == "" {
-		s.Running = 0
-	}
 	_, s.Tasks = c.tasks.oldest()
 	return s
 }

@@ -3,7 +3,10 @@ package gennostr
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -39,7 +42,8 @@ type Client struct {
 	timers  timers
 	tasks   *taskGroup
 	running running
-	posted  atomic.Int64 // Calls, Casts and Notifys that wait, for WithMailboxLimit
+	posted  atomic.Int64 // Calls, Casts, Notifys and failed sends that wait, for WithMailboxLimit
+	waking  atomic.Bool  // a wakeLetter is in the mailbox
 
 	stopOnce sync.Once
 	hardOnce sync.Once
@@ -48,6 +52,7 @@ type Client struct {
 	done     chan struct{}             // closed when nothing is running
 	deadline atomic.Pointer[time.Time] // of the orderly stop, nil before one
 	reason   error                     // written by the loop before dead is closed, immutable after
+	goexit   *PanicError               // client goroutine only: a callback has called runtime.Goexit
 }
 
 // Start runs a handler as a client (GenServer.start_link). It returns when
@@ -80,13 +85,13 @@ func Start(ctx context.Context, h Handler, opts ...Option) (*Client, error) {
 		handler: h, cfg: cfg, log: cfg.logger, parent: ctx, dialer: dialer,
 		mail:   mailbox.NewQueue[letter](),
 		budget: mailbox.NewBudget(cfg.mailboxBudget),
-		tasks:  newTaskGroup(ctx),
 		hard:   make(chan struct{}), dead: make(chan struct{}), done: make(chan struct{}),
 	}
 	if cfg.name != "" {
 		c.log = c.log.With("client", cfg.name)
 	}
 	c.self = &Self{c: c}
+	c.tasks = newTaskGroup(context.WithValue(ctx, onLoop{}, inTask{c}))
 	c.ctx, c.cancel = context.WithCancelCause(context.WithValue(ctx, onLoop{}, c))
 	c.pool = verify.NewPool(cfg.workers, c.verify)
 	c.sup = newSupervisor(c)
@@ -109,27 +114,32 @@ func Start(ctx context.Context, h Handler, opts ...Option) (*Client, error) {
 
 // Run is Start and Wait for main: it returns when the client has stopped by
 // itself, with the reason, or when ctx has been cancelled and the orderly stop
-// that this begins is over, within WithShutdownTimeout, with nil.
+// that this begins is over, within WithShutdownTimeout, with nil. Before Init has
+// returned, the end of ctx is Init's: an error of Init that says so is nil here,
+// and so is ErrIgnore.
 func Run(ctx context.Context, h Handler, opts ...Option) error {
 	// Until Init has returned, ctx ends it as it would end Start's.
 	starting, abandon := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer abandon(nil)
+	if ctx.Err() != nil {
+		abandon(context.Cause(ctx)) // now, not soon: nothing is to be started
+	}
 	started := context.AfterFunc(ctx, func() { abandon(context.Cause(ctx)) })
 	c, err := Start(starting, h, opts...)
 	if err != nil {
-		if errors.Is(err, ErrIgnore) {
+		started()
+		cancelled := ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.Cause(ctx)))
+		if cancelled || errors.Is(err, ErrIgnore) {
 			return nil
 		}
 		return err
 	}
-	if !started() {
-		<-c.Done()
-		return nil
-	}
-	select {
-	case <-c.Done():
-		return c.Wait()
-	case <-ctx.Done():
+	if started() {
+		select {
+		case <-c.Done():
+			return c.Wait()
+		case <-ctx.Done():
+		}
 	}
 	return c.Stop(context.WithoutCancel(ctx))
 }
@@ -140,7 +150,13 @@ func (c *Client) verify(e *nostr.Event) error {
 	if err := e.CheckID(); err != nil {
 		return err
 	}
-	return c.cfg.verifier.VerifySignature(e.PubKey, e.ID, e.Sig)
+	if err := c.cfg.verifier.VerifySignature(e.PubKey, e.ID, e.Sig); err != nil {
+		if errors.Is(err, nostr.ErrBadSignature) { // an error whose methods panic does so here, where it is caught
+			return err
+		}
+		return fmt.Errorf("%w: %w", nostr.ErrBadSignature, err)
+	}
+	return nil
 }
 
 // Stop stops the client in good order (R37, R38): what was queued before is
@@ -151,9 +167,10 @@ func (c *Client) verify(e *nostr.Event) error {
 // All of that shares one deadline, WithShutdownTimeout after the first Stop or
 // the end of ctx, whichever is first. Then sockets are cut; if user code still
 // runs a *ShutdownError names it, and Done closes when it returns. With the
-// context of a callback of this client: ErrCallingSelf.
+// context of a callback or a task of this client: ErrCallingSelf, for they
+// would wait for themselves.
 func (c *Client) Stop(ctx context.Context) error {
-	if c.onLoop(ctx) {
+	if c.onLoop(ctx) || ctx.Value(onLoop{}) == any(inTask{c}) {
 		return ErrCallingSelf
 	}
 	c.stopOnce.Do(func() {
@@ -172,19 +189,15 @@ func (c *Client) Stop(ctx context.Context) error {
 		cause = context.Cause(ctx)
 	}
 	c.sup.inbox.Put(stopBy{time.Now()}) // cut what is left
-	for {
-		// Cut sockets end at once. Only user code can take longer, and it is
-		// given a moment: a callback that happens to be ending is not to blame.
-		timer.Reset(stopGrace)
-		select {
-		case <-c.done:
-			return nil
-		case <-timer.C:
-		}
-		if err := c.stillRunning(cause); err != nil {
-			return err
-		}
+	// Cut sockets end at once. Only user code can take longer, and it is given a
+	// moment: a callback that happens to be ending is not to blame.
+	timer.Reset(stopGrace)
+	select {
+	case <-c.done:
+		return nil
+	case <-timer.C:
 	}
+	return c.stillRunning(cause)
 }
 
 // stopGrace is how long user code may take, after the deadline, to notice it.
@@ -197,7 +210,25 @@ func (c *Client) stillRunning(cause error) error {
 	if since, n := c.tasks.oldest(); n > 0 {
 		return &ShutdownError{Running: "a task of Go", Since: since, Err: cause}
 	}
-	return nil
+	// What is left is a function of an option, called by the library.
+	running := "a DialContext, a Verifier or the like"
+	if urls := c.left(); len(urls) > 0 {
+		running += " for " + strings.Join(urls, ", ")
+	}
+	return &ShutdownError{Running: running, Since: time.Since(*c.deadline.Load()) + c.cfg.shutdownTimeout, Err: cause}
+}
+
+// left lists the relays whose connections have not ended.
+func (c *Client) left() (urls []string) {
+	c.sup.ask(func(s *supervisor) {
+		for url, e := range s.relays {
+			if e.conn != nil {
+				urls = append(urls, url)
+			}
+		}
+	})
+	slices.Sort(urls)
+	return urls
 }
 
 // setDeadline starts the clock of the one shared deadline. Idempotent.
@@ -246,6 +277,9 @@ func (c *Client) closedErr() error {
 // onLoop is the key of the context value by which a client recognises its own callbacks (R16).
 type onLoop struct{}
 
+// inTask is its value in the work of Go, which may call its client but not stop it.
+type inTask struct{ c *Client }
+
 func (c *Client) onLoop(ctx context.Context) bool { return ctx.Value(onLoop{}) == any(c) }
 
 // running is what the loop is running for the user right now, for errors that say so.
@@ -267,8 +301,11 @@ func (r *running) clear() {
 	r.mu.Unlock()
 }
 
-func (r *running) get() (string, time.Duration) {
+func (r *running) get() (name string, since time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.name == "" {
+		return "", 0
+	}
 	return r.name, time.Since(r.since)
 }

@@ -27,7 +27,7 @@ type connection struct {
 	entry  *relayEntry // the supervisor's; only the pointer is used here
 	cfg    *relayConfig
 	url    string
-	relay  Relay // written by run before connectionUp and connectLetter, immutable after
+	relay  Relay // written by run before supervisor.up, immutable after
 
 	ctx     context.Context // ends the dial
 	cancel  context.CancelFunc
@@ -39,15 +39,20 @@ type connection struct {
 	held    atomic.Bool // the reader waits for its own window: silence is our doing (DESIGN 3.6)
 	wasHeld atomic.Bool // it has waited since the supervisor last looked
 
-	greeted bool     // client goroutine only: between OnConnect and OnDisconnect
-	taskIDs []uint64 // client goroutine only: the timers of cfg.tasks, by index
+	lastSent uint64   // supervisor goroutine only: BytesOut at the last look
+	greeted  bool     // client goroutine only: between OnConnect and OnDisconnect
+	taskIDs  []uint64 // client goroutine only: the timers of cfg.tasks, by index
 
-	mu        sync.Mutex
+	reqMu sync.Mutex  // taken before mu; matching filters under it may take long, and only senders to this relay wait for it
+	reqs  *reqs.Table // guarded by reqMu
+
+	mu        sync.Mutex        // held for moments only: the supervisor takes it
 	sock      *socket.Conn      // guarded by mu until open; nil while dialling
 	open      bool              // guarded by mu: sends are taken
 	over      bool              // guarded by mu: no more helpers may start
 	cause     error             // guarded by mu: why we ended it ourselves; the first one counts
-	reqs      *reqs.Table       // guarded by mu
+	asks      map[string]uint64 // guarded by mu: which REQ of each id is the current one
+	lastAsk   uint64            // guarded by mu
 	out       []outgoing        // guarded by mu: accepted and not yet written
 	writing   bool              // guarded by mu: a writer is running
 	drained   chan struct{}     // guarded by mu: made by finish, closed when out is empty
@@ -86,17 +91,17 @@ func newConnection(s *supervisor, e *relayEntry) *connection {
 func (c *connection) run() {
 	defer c.sup.conns.Done()
 	err := c.live()
-	c.window.Abandon() // first: room that was promised to this reader is no longer kept from others
+	c.mu.Lock()
+	c.open = false // what could only fail is refused from now on
+	c.endLocked(err)
+	err = c.cause // the first one counts; a writer that fails now is an echo of it
+	c.mu.Unlock()
+	c.window.Abandon() // room that was promised to this reader is no longer kept from others
 	c.lane.Drain()     // what arrived before the end is delivered before the end
 
 	c.mu.Lock()
-	c.open = false
 	c.over = true // no helper starts after this
 	sock := c.sock
-	c.endLocked(err)
-	if c.cause != nil {
-		err = c.cause
-	}
 	c.mu.Unlock()
 	if sock != nil {
 		sock.Cut(err)
@@ -133,8 +138,11 @@ func (c *connection) live() (err error) {
 	c.open = true
 	c.relay.ConnectedAt = time.Now()
 	c.mu.Unlock()
-	c.client.mail.Put(&connectLetter{c})
-	c.sup.inbox.Put(connectionUp{c})
+	up := false
+	c.sup.ask(func(s *supervisor) { up = s.up(c) })
+	if !up {
+		return c.endCause()
+	}
 	return c.read(sock)
 }
 
@@ -161,8 +169,16 @@ func (c *connection) read(sock *socket.Conn) error {
 
 // heldUp tells whether the reader waits for the window, or did since the last
 // time: a hold that came and went between two looks counts too.
+// So does a long message that the relay is taking: our ping stands behind it.
+// Supervisor goroutine, connection open.
 func (c *connection) heldUp() bool {
-	return c.wasHeld.Swap(false) || c.held.Load()
+	sent := c.sock.BytesOut()
+	progress := sent != c.lastSent
+	c.lastSent = sent
+	c.mu.Lock()
+	writing := c.writing
+	c.mu.Unlock()
+	return c.wasHeld.Swap(false) || c.held.Load() || writing && progress
 }
 
 // lastInbound is when the last byte arrived. Supervisor goroutine, connection open.
@@ -279,10 +295,12 @@ func (c *connection) traffic() Traffic {
 // trim gives back what an idle connection does not need (R57).
 func (c *connection) trim() {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	if len(c.out) == 0 {
 		c.out = nil
 	}
+	c.mu.Unlock()
+	c.reqMu.Lock()
+	defer c.reqMu.Unlock()
 	c.reqs.Trim(time.Now())
 }
 

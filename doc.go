@@ -26,6 +26,7 @@
 //	Process.send_after, Task.async     Self.SendAfter, Go
 //	{:stop, reason, state}             return Stop(reason), ErrStop or ErrShutdown
 //	terminate/2, stop/3                Terminate, Client.Stop
+//	child_spec/1                       Service
 //	:hibernate, name registration      Self.Hibernate, WithName and Whereis
 //	add_relay, send_message, tasks     AddRelay, Send, WithTask
 //	handle_connect, handle_event, …    OnConnect, OnEvent, …

@@ -61,8 +61,13 @@ func (s *supervisor) revive(e *relayEntry) {
 	fresh.connects, fresh.traffic, fresh.lastErr = e.connects, e.traffic, e.lastErr
 	afresh := e.removed || e.stage == down
 	if !afresh {
-		fresh.backoff, fresh.panics, fresh.redialAt = e.backoff, e.panics, e.redialAt
+		fresh.backoff = e.backoff
+		fresh.panics, fresh.redialAt = e.panics, e.redialAt
+		if !e.gone {
+			fresh.failures = e.failures // WithMaxAttempts counts on
+		}
 	}
+	e.again = nil
 	s.forget(e)
 	s.relays[e.url] = fresh
 	if afresh {
@@ -85,6 +90,7 @@ func (s *supervisor) forget(e *relayEntry) {
 	s.due.Cancel(alarm{e, alarmDial})
 	delete(s.relays, e.url)
 	s.discard(e.cfg)
+	s.discard(e.again)
 }
 
 // discard closes a relay's own dialer, beside this goroutine: it joins what was still dialling.
@@ -123,7 +129,7 @@ func (s *supervisor) add(url string, cfg *relayConfig, ensure bool) (added bool,
 
 func (s *supervisor) remove(url string) error {
 	e := s.relays[url]
-	if e == nil || e.removed && e.again == nil || e.gone && e.again == nil {
+	if e == nil || !e.known() {
 		return fmt.Errorf("%w: %s", ErrUnknownRelay, url)
 	}
 	s.discard(e.again)
@@ -132,16 +138,16 @@ func (s *supervisor) remove(url string) error {
 	switch e.stage {
 	case queued, waiting, down:
 		s.due.Cancel(alarm{e, alarmDial})
+		s.queue = slices.DeleteFunc(s.queue, func(o *relayEntry) bool { return o == e })
 		e.gone = true
 		s.tell(e, nil, ErrRelayRemoved)
-	case dialing:
-		e.stage = closing
-		e.conn.cut(ErrRelayRemoved)
-	case connected:
+	case dialing, connected:
 		e.stage = closing
 		e.conn.finish(ErrRelayRemoved, closeTimeout)
+	case telling:
+		e.gone = false // what is told now came before: another one is due, from disconnectTold
 	}
-	// closing: the end is under way. telling: disconnectTold takes it from here.
+	// closing: the end is under way.
 	return nil
 }
 
@@ -149,7 +155,7 @@ func (s *supervisor) remove(url string) error {
 // delay; connected, dialling or on its way out: nothing.
 func (s *supervisor) reconnect(url string) error {
 	e := s.relays[url]
-	if e == nil || e.removed || e.gone {
+	if e == nil || !e.known() {
 		return fmt.Errorf("%w: %s", ErrUnknownRelay, url)
 	}
 	switch {
@@ -184,6 +190,10 @@ func (s *supervisor) set(want map[string]*relayConfig) error {
 	return nil
 }
 
+// known tells whether the relay is one of the client's: it is not on its way
+// out, or was added again meanwhile.
+func (e *relayEntry) known() bool { return e.again != nil || !e.removed && !e.gone }
+
 func (e *relayEntry) status() RelayStatus {
 	st := RelayStatus{
 		URL: e.url, Attempts: e.backoff.Attempts(), Connects: e.connects,
@@ -196,6 +206,9 @@ func (e *relayEntry) status() RelayStatus {
 		st.State = RelayConnected
 		st.ConnectedAt = e.conn.relay.ConnectedAt
 	case telling, waiting:
+		if e.removed {
+			break // and added again: dialled as soon as OnDisconnect has returned
+		}
 		st.State = RelayWaiting
 		st.NextAttempt = e.redialAt
 	case down:
@@ -211,7 +224,7 @@ func (e *relayEntry) status() RelayStatus {
 func (s *supervisor) statuses() []RelayStatus {
 	list := make([]RelayStatus, 0, len(s.relays))
 	for _, e := range s.relays {
-		if !e.removed && !e.gone {
+		if e.known() {
 			list = append(list, e.status())
 		}
 	}

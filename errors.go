@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/gennostr/gennostr/internal/socket"
 	"github.com/gennostr/gennostr/internal/wire"
 	"github.com/gennostr/gennostr/nostr"
 )
@@ -61,6 +62,10 @@ var (
 var (
 	// ErrRelayRemoved: RemoveRelay or SetRelays took the relay away. Nothing follows for it.
 	ErrRelayRemoved = errors.New("gennostr: relay removed")
+	// ErrHandshakeTimeout: the dial took longer than WithHandshakeTimeout. In a *DialError.
+	ErrHandshakeTimeout = socket.ErrHandshakeTimeout
+	// ErrAddressDenied: DenyPrivateNetworks has refused the address. In a *DialError.
+	ErrAddressDenied = socket.ErrDenied
 	// ErrPingTimeout: no byte arrived within the ping timeout after a ping.
 	ErrPingTimeout = errors.New("gennostr: ping timeout")
 	// ErrWriteTimeout: the relay did not take a message within the write timeout.
@@ -111,17 +116,19 @@ func stopReason(err error) (reason error, stops bool) {
 	if errors.As(err, &stop) {
 		return stop.reason, true
 	}
-	if errors.Is(err, ErrClientClosed) {
-		return nil, false
-	}
-	if errors.Is(err, ErrStop) || errors.Is(err, ErrShutdown) {
+	if err != nil && quiet(err) {
 		return err, true
 	}
 	return nil, false
 }
 
-// quiet tells the reasons that are no failure: neither logged nor returned by Wait.
+// quiet tells the reasons that are no failure: neither logged nor returned by
+// Wait. A panic is one, whatever its value, and so is the end of another client.
 func quiet(reason error) bool {
+	var panicked *PanicError
+	if errors.As(reason, &panicked) || errors.Is(reason, ErrClientClosed) {
+		return false
+	}
 	return reason == nil || errors.Is(reason, ErrStop) || errors.Is(reason, ErrShutdown)
 }
 
@@ -176,12 +183,17 @@ func (e *PanicError) Unwrap() error {
 // ErrSendQueueFull, ErrUnknownRelay, an encoding error, or the end of the
 // connection. Where a write was cut short, the relay may have seen the message.
 type SendError struct {
-	URL     string
+	URL     string // normalised; "" if what was given is no relay URL (it may hold a password) or there was none
 	Message ClientMessage
 	Err     error
 }
 
-func (e *SendError) Error() string { return fmt.Sprintf("gennostr: send to %s: %v", e.URL, e.Err) }
+func (e *SendError) Error() string {
+	if e.URL == "" {
+		return fmt.Sprintf("gennostr: send: %v", e.Err)
+	}
+	return fmt.Sprintf("gennostr: send to %s: %v", e.URL, e.Err)
+}
 func (e *SendError) Unwrap() error { return e.Err }
 
 // DialError is a dial that failed, the handshake included.
@@ -288,6 +300,10 @@ func (e *HandlerError) Error() string {
 
 // initError wraps what made Init, and so Start, fail (R04).
 func initError(err error) error { return fmt.Errorf("gennostr: init: %w", err) }
+
+// errGoexit is the value of a *PanicError that was no panic: the goroutine was
+// ended by runtime.Goexit, which t.FailNow calls.
+var errGoexit = errors.New("runtime.Goexit was called")
 
 // errInitTimeout is the cause of self.Context() when WithInitTimeout ends.
 var errInitTimeout = fmt.Errorf("gennostr: init timeout: %w", context.DeadlineExceeded)

@@ -1,6 +1,7 @@
 package gennostr
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -28,7 +29,7 @@ type Handler interface {
 	// ErrRelayRemoved, ErrGaveUp, ErrRestartIntensity or ErrForgeryLimit, or
 	// WithManualReconnect leaves it to self.Reconnect.
 	OnDisconnect(self *Self, relay Relay, reason error) error
-	// OnError gets what went wrong: *CallbackError, *SendError, *RejectError,
+	// OnError gets what went wrong: *CallbackError, *SendError, *RejectError, *ClosedError,
 	// *DialError and other ends of a connection. An error that it returns
 	// stops the client.
 	OnError(self *Self, relay Relay, err error) error
@@ -91,11 +92,11 @@ type Timeout struct{}
 type ClosedError struct{ ClosedMessage }
 
 func (e *ClosedError) Error() string {
-	return fmt.Sprintf("gennostr: relay closed subscription %q: %q", e.SubscriptionID, e.Message)
+	return fmt.Sprintf("gennostr: relay closed subscription %.70q: %s", e.SubscriptionID, brief(e.Message))
 }
 
-// BaseHandler has every callback of Handler: OnError logs, the others do
-// nothing. Its receivers are pointers, so that Start(ctx, Bot{}) does not
+// BaseHandler has every callback of Handler: OnError logs, OnOK logs refusals,
+// the others do nothing. Its receivers are pointers, so that Start(ctx, Bot{}) does not
 // compile: a handler is state, and a copy of it would be another bot.
 type BaseHandler struct{}
 
@@ -103,21 +104,35 @@ func (*BaseHandler) OnConnect(*Self, Relay) error             { return nil }
 func (*BaseHandler) OnDisconnect(*Self, Relay, error) error   { return nil }
 func (*BaseHandler) OnEvent(*Self, Relay, EventMessage) error { return nil }
 func (*BaseHandler) OnEOSE(*Self, Relay, EOSEMessage) error   { return nil }
-func (*BaseHandler) OnOK(*Self, Relay, OKMessage) error       { return nil }
 func (*BaseHandler) OnNotice(*Self, Relay, NoticeMessage) error {
 	return nil
 }
 func (*BaseHandler) OnAuth(*Self, Relay, AuthMessage) error { return nil }
 
-// OnError logs the error as a warning, so that no problem is silent.
-func (*BaseHandler) OnError(self *Self, relay Relay, err error) error {
-	if relay.URL == "" {
-		self.Logger().Warn("problem", "error", err)
-	} else {
-		self.Logger().Warn("problem", "relay", relay.URL, "error", err)
+// OnOK logs a refusal as a warning.
+func (*BaseHandler) OnOK(self *Self, relay Relay, msg OKMessage) error {
+	if !msg.Accepted {
+		self.Logger().Warn("event refused", "relay", relay.URL, "event", msg.EventID, "message", brief(msg.Message))
 	}
 	return nil
 }
+
+// OnError logs the error as a warning, so that no problem is silent.
+func (*BaseHandler) OnError(self *Self, relay Relay, err error) error {
+	log := self.Logger()
+	if relay.URL != "" {
+		log = log.With("relay", relay.URL)
+	}
+	var panicked *PanicError
+	if errors.As(err, &panicked) {
+		log = log.With("stack", string(panicked.Stack))
+	}
+	log.Warn("problem", "error", err)
+	return nil
+}
+
+// brief bounds a stranger's text in errors and logs.
+func brief(text string) string { return fmt.Sprintf("%.200q", text) }
 
 var _ Handler = (*BaseHandler)(nil)
 
@@ -144,8 +159,12 @@ var nearMisses = map[string]string{
 // called: the silent typo is the price of optional interfaces (R40).
 func checkHandler(h Handler) error {
 	t := reflect.TypeOf(h)
-	for i := range t.NumMethod() {
-		method := t.Method(i)
+	all := t
+	if t.Kind() != reflect.Pointer {
+		all = reflect.PointerTo(t) // with the methods that a value does not have
+	}
+	for i := range all.NumMethod() {
+		method := all.Method(i)
 		name := strings.ToLower(strings.ReplaceAll(method.Name, "_", ""))
 		for _, iface := range callbackInterfaces {
 			for j := range iface.NumMethod() {
@@ -153,10 +172,14 @@ func checkHandler(h Handler) error {
 				if name != strings.ToLower(want.Name) && nearMisses[name] != want.Name {
 					continue
 				}
-				have := signature(method.Type, 1)
-				if method.Name != want.Name || have != signature(want.Type, 0) {
-					return &HandlerError{Method: method.Name + have, Want: want.Name + signature(want.Type, 0)}
+				if method.Name == want.Name && t.Implements(iface) {
+					continue
 				}
+				e := &HandlerError{Method: method.Name + signature(method.Type, 1), Want: want.Name + signature(want.Type, 0)}
+				if t != all && e.Method == e.Want {
+					e.Method += " with a pointer receiver, but is no pointer"
+				}
+				return e
 			}
 		}
 	}

@@ -32,6 +32,7 @@ type (
 	dataLetter struct {
 		conn  *connection
 		size  int
+		ask   uint64 // which REQ of its subscription it answers, 0 for none
 		event EventMessage
 		msg   any // nil: it is the event
 	}
@@ -40,8 +41,9 @@ type (
 		reason error
 	}
 	errorLetter struct {
-		relay Relay
-		err   error
+		relay  Relay
+		err    error
+		posted bool // counts against WithMailboxLimit
 	}
 	callLetter struct {
 		from    From
@@ -62,6 +64,7 @@ type (
 )
 
 func (c *Client) loop(started chan<- error) {
+	defer c.unwound(started)
 	if err := c.init(); err != nil {
 		c.abort(err)
 		started <- err
@@ -75,6 +78,19 @@ func (c *Client) loop(started chan<- error) {
 	c.finish(c.serve())
 }
 
+// unwound carries on where a callback has ended this goroutine with
+// runtime.Goexit, as t.FailNow does: such a client stops like any other (R36).
+func (c *Client) unwound(started chan<- error) {
+	switch e := c.goexit; {
+	case e == nil, e.Where == "Terminate": // nothing to do, or done by finish's own deferred call
+	case e.Where == "Init":
+		c.abort(e)
+		started <- e
+	default:
+		c.finish(e)
+	}
+}
+
 // init runs Init, with a context of its own bound (R06).
 func (c *Client) init() error {
 	h, ok := c.handler.(Initializer)
@@ -82,15 +98,18 @@ func (c *Client) init() error {
 		return nil
 	}
 	if d := c.cfg.initTimeout; d > 0 {
-		ctx, cancel := context.WithTimeoutCause(c.ctx, d, errInitTimeout)
-		defer cancel()
+		// An Init that ends in time leaves its context alone: a server that it
+		// started may live by it.
+		ctx, cancel := context.WithCancelCause(c.ctx)
+		defer time.AfterFunc(d, func() { cancel(errInitTimeout) }).Stop()
 		c.self.initCtx.Store(&ctx)
 		defer c.self.initCtx.Store(nil)
 	}
-	err := c.protect("Init", nil, func() error { return h.Init(c.self) })
-	var panicked *PanicError
+	panicked, err := c.protect("Init", nil, func() error { return h.Init(c.self) })
 	switch {
-	case err == nil, errors.Is(err, ErrIgnore), errors.As(err, &panicked):
+	case panicked != nil:
+		return panicked
+	case err == nil, errors.Is(err, ErrIgnore):
 		return err
 	}
 	return initError(err)
@@ -115,8 +134,8 @@ func (c *Client) serve() error {
 		}
 		c.timers.due(func(l letter) { c.mail.Put(l) })
 		if l, ok := c.mail.Next(); ok {
-			hibernated = false
-			if _, ok := l.(wakeLetter); !ok {
+			if !internal(l) {
+				hibernated = false
 				c.self.timeout = time.Time{} // any message clears it (R25)
 			}
 			if e := l.handle(c); e != nil {
@@ -158,6 +177,18 @@ func (c *Client) serve() error {
 	}
 }
 
+// internal tells the letters that are the client's own business: they run no
+// callback, and do not disturb the idle timeout (R27).
+func internal(l letter) bool {
+	switch l := l.(type) {
+	case wakeLetter:
+		return true
+	case *taskLetter:
+		return l.task().run == nil || !l.conn.greeted
+	}
+	return false
+}
+
 func earlier(at time.Time, ok bool, other time.Time) (time.Time, bool) {
 	if other.IsZero() || ok && !other.Before(at) {
 		return at, ok
@@ -168,19 +199,17 @@ func earlier(at time.Time, ok bool, other time.Time) (time.Time, bool) {
 // cancelled is the reason of an end that no callback asked for: the deadline of
 // an orderly stop, or Start's ctx (R10).
 func (c *Client) cancelled() error {
-	select {
-	case <-c.hard:
-		return ErrShutdown
-	default:
-		return context.Cause(c.parent)
+	if err := context.Cause(c.parent); err != nil {
+		return err
 	}
+	return ErrShutdown
 }
 
 // abort ends a client whose Init did not let it start: no Terminate (R03, R04).
 func (c *Client) abort(err error) {
 	c.reason = err
 	c.setDeadline()
-	c.mail.Close()
+	c.shut()
 	c.tasks.cancel()
 	close(c.dead)
 	c.close()
@@ -190,27 +219,52 @@ func (c *Client) abort(err error) {
 func (c *Client) finish(reason error) {
 	deadline := c.setDeadline()
 	c.reason = reason
-	// From here on nothing gets in, and readers drop what they have. Calls among
-	// what was left are answered when dead closes (R14).
-	for _, l := range c.mail.Close() {
-		if d, ok := l.(*dataLetter); ok {
-			d.conn.window.Release(d.size) // a reader that stands still has to see the closing handshake
-		}
-	}
+	c.shut()
 	c.tasks.cancel()
 	c.tasks.join(time.Until(deadline))
 
-	if h, ok := c.handler.(Terminator); ok {
-		err := c.protect("Terminate", reason, func() error { h.Terminate(c.self, reason); return nil })
-		if err != nil {
-			c.reason = errors.Join(reason, err) // R41
+	var panicked *PanicError
+	defer func() { // deferred, for a Terminate that ends its goroutine
+		if e := c.goexit; e != nil && e.Where == "Terminate" {
+			panicked = e
 		}
+		c.bury(panicked)
+	}()
+	if h, ok := c.handler.(Terminator); ok {
+		panicked, _ = c.protect("Terminate", reason, func() error { h.Terminate(c.self, reason); return nil })
 	}
-	if !quiet(c.reason) && (c.parent.Err() == nil || c.reason != context.Cause(c.parent)) {
-		c.log.Error("client stopped", "reason", c.reason) // once, and only what is a problem (R34)
+}
+
+// bury logs a reason that is a problem, once (R34), and lets everybody know.
+func (c *Client) bury(inTerminate *PanicError) {
+	expected := quiet(c.reason) || c.parent.Err() != nil && errors.Is(c.reason, context.Cause(c.parent))
+	if inTerminate != nil {
+		c.reason, expected = errors.Join(c.reason, inTerminate), false // R41
+	}
+	if !expected {
+		log := c.log
+		var panicked *PanicError
+		if errors.As(c.reason, &panicked) {
+			log = log.With("stack", string(panicked.Stack))
+		}
+		log.Error("client stopped", "reason", c.reason)
 	}
 	close(c.dead)
 	c.close()
+}
+
+// shut closes the mailbox: from here on nothing gets in, and readers drop what
+// they have. Calls among what was left fail at once (R14).
+func (c *Client) shut() {
+	for _, l := range c.mail.Close() {
+		switch l := l.(type) {
+		case *dataLetter:
+			l.conn.window.Release(l.size) // a reader that stands still has to see the closing handshake
+		case *callLetter:
+			_ = l.from.fail(&clientClosedError{c.reason})
+		}
+	}
+	c.posted.Store(0) // a mailbox that was full is now closed, and says so (R15)
 }
 
 // close closes the connections and joins whatever is left. Done is its last word.
@@ -225,41 +279,50 @@ func (c *Client) close() {
 	close(c.done)
 }
 
-// protect runs user code and turns a panic into a *PanicError.
-func (c *Client) protect(callback string, msg any, f func() error) (err error) {
+// protect runs user code. A panic and an error that it returns are kept apart:
+// a *PanicError that is returned, somebody else's, is an error like any other.
+func (c *Client) protect(callback string, msg any, f func() error) (panicked *PanicError, err error) {
 	c.running.set(callback)
 	c.self.inside.Store(true)
+	returned := false
 	defer func() {
 		c.self.inside.Store(false)
 		c.running.clear()
-		if c.cfg.crashOnPanic {
+		if returned {
 			return
 		}
-		if v := recover(); v != nil {
-			if l, ok := msg.(*dataLetter); ok {
-				msg = l.event // boxed only now: not once for every event
-			}
-			err = &PanicError{Where: callback, Value: v, Stack: debug.Stack(), Message: msg}
+		v := recover()
+		if v != nil && c.cfg.crashOnPanic {
+			panic(v) // the trace still shows where it began
+		}
+		if l, ok := msg.(*dataLetter); ok {
+			msg = l.event // boxed only now: not once for every event
+		}
+		panicked = &PanicError{Where: callback, Value: v, Stack: debug.Stack(), Message: msg}
+		if v == nil { // no panic: the goroutine is ending, and unwound is next
+			panicked.Value = errGoexit
+			c.goexit = panicked
 		}
 	}()
-	return f()
+	if err = f(); err != nil {
+		_, _ = stopReason(err) // an error whose methods panic, a nil pointer say, does so here
+	}
+	returned = true
+	return nil, err
 }
 
 // call runs one callback and judges what it returned: nil carries on, a stop
 // or a panic ends the loop, anything else goes to OnError.
 func (c *Client) call(callback string, relay Relay, msg any, f func() error) *exit {
-	err := c.protect(callback, msg, f)
-	if err == nil {
-		return nil
-	}
-	if e := asExit(err); e != nil {
+	panicked, err := c.protect(callback, msg, f)
+	if e := asExit(panicked, err); e != nil || err == nil {
 		return e
 	}
 	return c.onError(relay, &CallbackError{Callback: callback, Relay: relay, Err: err})
 }
 
-func asExit(err error) *exit {
-	if panicked, ok := err.(*PanicError); ok {
+func asExit(panicked *PanicError, err error) *exit {
+	if panicked != nil {
 		return &exit{panicked}
 	}
 	if reason, stops := stopReason(err); stops {
@@ -271,11 +334,8 @@ func asExit(err error) *exit {
 // onError is the one callback whose every error stops: OnError returning its
 // argument makes all problems fatal.
 func (c *Client) onError(relay Relay, problem error) *exit {
-	err := c.protect("OnError", problem, func() error { return c.handler.OnError(c.self, relay, problem) })
-	if err == nil {
-		return nil
-	}
-	if e := asExit(err); e != nil {
+	panicked, err := c.protect("OnError", problem, func() error { return c.handler.OnError(c.self, relay, problem) })
+	if e := asExit(panicked, err); e != nil || err == nil {
 		return e
 	}
 	return &exit{err}
@@ -313,6 +373,9 @@ func orderly(reason error) bool {
 
 func (l *dataLetter) handle(c *Client) *exit {
 	defer l.conn.window.Release(l.size)
+	if l.overtaken() {
+		return nil
+	}
 	relay := l.conn.relay
 	switch m := l.msg.(type) {
 	case nil:
@@ -345,7 +408,12 @@ func (l *rejectLetter) handle(c *Client) *exit {
 	return c.onError(l.conn.relay, l.conn.takeReport(l.reason))
 }
 
-func (l *errorLetter) handle(c *Client) *exit { return c.onError(l.relay, l.err) }
+func (l *errorLetter) handle(c *Client) *exit {
+	if l.posted {
+		c.posted.Add(-1)
+	}
+	return c.onError(l.relay, l.err)
+}
 
 func (l *callLetter) handle(c *Client) *exit {
 	c.posted.Add(-1)
@@ -354,11 +422,8 @@ func (l *callLetter) handle(c *Client) *exit {
 		_ = l.from.fail(ErrNotHandled)
 		return nil
 	}
-	err := c.protect("HandleCall", l.request, func() error { return h.HandleCall(c.self, l.from, l.request) })
-	if err == nil {
-		return nil
-	}
-	if e := asExit(err); e != nil {
+	panicked, err := c.protect("HandleCall", l.request, func() error { return h.HandleCall(c.self, l.from, l.request) })
+	if e := asExit(panicked, err); e != nil || err == nil {
 		return e
 	}
 	if l.from.fail(err) != nil { // answered already: the error is a problem of the handler's
@@ -406,6 +471,9 @@ func (l *thenLetter) handle(c *Client) *exit {
 	return c.call("the continuation of Go", Relay{}, nil, func() error { return l.then(c.self) })
 }
 
-func (wakeLetter) handle(*Client) *exit { return nil }
+func (wakeLetter) handle(c *Client) *exit {
+	c.waking.Store(false)
+	return nil
+}
 
 func (*stopLetter) handle(*Client) *exit { return &exit{ErrShutdown} }

@@ -83,6 +83,7 @@ type config struct {
 	workers         int
 	verifier        Verifier
 	crashOnPanic    bool
+	stopError       error       // what Serve returns for a normal stop
 	relay           relayConfig // the default of every relay
 }
 
@@ -168,12 +169,14 @@ func (c *relayConfig) close() {
 }
 
 func (c *config) validate() error {
-	for _, u := range c.relays {
+	var relays []error
+	for i, u := range c.relays {
 		if _, err := nostr.NormalizeURL(u); err != nil {
-			return fmt.Errorf("gennostr: WithRelays: %w", err)
+			relays = append(relays, fmt.Errorf("gennostr: WithRelays: number %d: %w", i+1, err)) // it may hold a password
 		}
 	}
 	return errors.Join(
+		errors.Join(relays...),
 		positive("WithCallTimeout", c.callTimeout), positive("WithShutdownTimeout", c.shutdownTimeout),
 		notNegative("WithInitTimeout", c.initTimeout), notNegative("WithHibernateAfter", c.hibernateAfter),
 		positive("WithMailboxLimit", c.mailboxLimit), positive("WithMailboxBudget", c.mailboxBudget),
@@ -310,6 +313,13 @@ func WithoutRecover() Option {
 	return option(func(c *config) error { c.crashOnPanic = true; return nil })
 }
 
+// WithStopError is what the Serve of a Service returns when its client has
+// stopped without a failure, for supervisors that would otherwise start it again:
+// suture.ErrDoNotRestart. Default: nil.
+func WithStopError(err error) Option {
+	return option(func(c *config) error { c.stopError = err; return nil })
+}
+
 // WithHTTPClient dials with this client: its transport, proxy, cookies, redirect
 // rule and timeout. Combined with WithDialContext, WithProxy, WithTLSConfig or
 // WithDialPolicy its *http.Transport is cloned and changed. Default: a transport of our own.
@@ -357,7 +367,8 @@ func WithReadLimit(bytes int64) RelayOption {
 	return transport(func(s *socket.Config) { s.ReadLimit = bytes })
 }
 
-// WithHandshakeTimeout bounds a dial from name resolution to the end of the handshake. Default: 20 s.
+// WithHandshakeTimeout bounds a dial from name resolution to the end of the
+// handshake: ErrHandshakeTimeout beyond. Default: 20 s.
 func WithHandshakeTimeout(d time.Duration) RelayOption {
 	return transport(func(s *socket.Config) { s.HandshakeTimeout = d })
 }

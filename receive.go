@@ -33,16 +33,15 @@ func (c *connection) frame(d *wire.Decoder, text bool, frame []byte) error {
 	letter := &dataLetter{conn: c, size: len(frame)}
 	var unproven *nostr.Event
 	if msg == nil {
-		phase, ok := c.asked(event)
-		if !ok {
+		if !c.asked(event, letter) {
 			return nil
 		}
-		letter.event = EventMessage{SubscriptionID: event.SubscriptionID, Event: event.Event, Phase: phase}
+		letter.size += weight(event.Event)
 		if !c.cfg.trusted {
 			unproven = event.Event
 		}
 	} else {
-		if !c.expected(msg) {
+		if !c.expected(msg, letter) {
 			return nil
 		}
 		letter.msg = received(c.relay, msg)
@@ -55,20 +54,32 @@ func (c *connection) frame(d *wire.Decoder, text bool, frame []byte) error {
 	return nil
 }
 
-// asked tells whether an event answers a request of this connection, and in which phase.
-func (c *connection) asked(m wire.Event) (Phase, bool) {
+// weight is what an event's tags take in memory beside their text, in bytes:
+// the window bounds memory, not only frames, and a frame of tiny tags is small.
+func weight(e *nostr.Event) int {
+	n := 0
+	for _, tag := range e.Tags {
+		n += 24 + 16*len(tag)
+	}
+	return n
+}
+
+// asked tells whether an event answers a request of this connection, and puts it into the letter.
+func (c *connection) asked(m wire.Event, letter *dataLetter) bool {
 	if m.Event.Kind == nostr.KindClientAuthentication { // P45: never an event to be delivered
 		c.count.unsolicited.Add(1)
 		c.reject(ErrUnsolicited, fmt.Errorf("%w: event %s is an AUTH (NIP-42)", ErrUnsolicited, m.Event.ID))
-		return 0, false
+		return false
 	}
-	verdict, live := c.judge(m)
+	verdict, live, ask := c.judge(m)
 	switch verdict {
 	case reqs.Accept:
+		letter.ask = ask
+		letter.event = EventMessage{SubscriptionID: m.SubscriptionID, Event: m.Event}
 		if live {
-			return PhaseLive, true
+			letter.event.Phase = PhaseLive
 		}
-		return PhaseStored, true
+		return true
 	case reqs.Late:
 		c.count.late.Add(1)
 	case reqs.Unknown:
@@ -78,43 +89,79 @@ func (c *connection) asked(m wire.Event) (Phase, bool) {
 		c.count.mismatched.Add(1)
 		c.reject(ErrFilterMismatch, fmt.Errorf("%w: event %s of subscription %.70q", ErrFilterMismatch, m.Event.ID, m.SubscriptionID))
 	}
-	return 0, false
+	return false
 }
 
 // judge and judgeOther unlock in a defer: a panic in here is confined to this
-// relay (R44), and what ends its connection needs the lock.
-func (c *connection) judge(m wire.Event) (reqs.Verdict, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.reqs.Event(m.SubscriptionID, m.Event, time.Now())
+// relay (R44), and what ends its connection needs the lock. They say which REQ
+// of its id is the current one, too.
+func (c *connection) judge(m wire.Event) (v reqs.Verdict, live bool, ask uint64) {
+	c.reqMu.Lock()
+	defer c.reqMu.Unlock()
+	v, live = c.reqs.Event(m.SubscriptionID, m.Event, time.Now())
+	return v, live, c.currentAsk(m.SubscriptionID)
 }
 
-func (c *connection) judgeOther(msg wire.ServerMessage) (id string, verdict reqs.Verdict) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+func (c *connection) judgeOther(msg wire.ServerMessage) (id string, v reqs.Verdict, ask uint64) {
+	c.reqMu.Lock()
+	defer c.reqMu.Unlock()
 	now := time.Now()
 	switch m := msg.(type) {
 	case wire.EOSE:
-		return m.SubscriptionID, c.reqs.EOSE(m.SubscriptionID, now)
+		return m.SubscriptionID, c.reqs.EOSE(m.SubscriptionID, now), c.currentAsk(m.SubscriptionID)
 	case wire.Closed:
-		return m.SubscriptionID, c.reqs.Closed(m.SubscriptionID, now)
+		return m.SubscriptionID, c.reqs.Closed(m.SubscriptionID, now), c.currentAsk(m.SubscriptionID)
 	case wire.Count:
-		return m.SubscriptionID, c.reqs.Count(m.SubscriptionID, now)
+		return m.SubscriptionID, c.reqs.Count(m.SubscriptionID, now), 0
 	case wire.NegMsg:
-		return m.SubscriptionID, c.reqs.Neg(m.SubscriptionID, now)
+		return m.SubscriptionID, c.reqs.Neg(m.SubscriptionID, now), 0
 	case wire.NegErr:
-		verdict = c.reqs.Neg(m.SubscriptionID, now)
+		v = c.reqs.Neg(m.SubscriptionID, now)
 		c.reqs.CloseNeg(m.SubscriptionID, now)
-		return m.SubscriptionID, verdict
+		return m.SubscriptionID, v, 0
 	}
-	return "", reqs.Accept
+	return "", reqs.Accept, 0
+}
+
+func (c *connection) currentAsk(id string) uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.asks[id]
+}
+
+// overtaken tells, when a message is about to be handled, whether the handler
+// has closed or replaced its request since it arrived: then it is late, like
+// one that arrives only now. A CLOSED that is handled ends its request.
+func (l *dataLetter) overtaken() bool {
+	if l.ask == 0 {
+		return false
+	}
+	id := l.event.SubscriptionID
+	c := l.conn
+	switch m := l.msg.(type) {
+	case EOSEMessage:
+		id = m.SubscriptionID
+	case ClosedMessage:
+		id = m.SubscriptionID
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.asks[id] != l.ask {
+		c.count.late.Add(1)
+		return true
+	}
+	if _, ok := l.msg.(ClosedMessage); ok {
+		delete(c.asks, id)
+	}
+	return false
 }
 
 // expected tells whether a message other than EVENT belongs to a request of this connection.
-func (c *connection) expected(msg wire.ServerMessage) bool {
-	id, verdict := c.judgeOther(msg)
+func (c *connection) expected(msg wire.ServerMessage, letter *dataLetter) bool {
+	id, verdict, ask := c.judgeOther(msg)
 	switch verdict {
 	case reqs.Accept:
+		letter.ask = ask
 		return true
 	case reqs.Late:
 		c.count.late.Add(1)

@@ -2,6 +2,7 @@ package gennostr
 
 import (
 	"context"
+	"net/netip"
 	"time"
 
 	"github.com/gennostr/gennostr/internal/socket"
@@ -89,8 +90,11 @@ func (t *Traffic) add(u Traffic) {
 
 // DenyPrivateNetworks is a dial policy for URLs that strangers supplied: it
 // refuses loopback, private, link-local and other addresses that are not on
-// the public internet, after name resolution, for redirects too.
-var DenyPrivateNetworks DialPolicy = socket.DenyPrivate
+// the public internet, after name resolution, for redirects too. Its error is
+// ErrAddressDenied.
+func DenyPrivateNetworks(network string, addr netip.AddrPort) error {
+	return socket.DenyPrivate(network, addr)
+}
 
 // RelayInformation reads a relay's NIP-11 document (P47, P48): a GET on the
 // relay's own URL with "Accept: application/nostr+json". Transport options

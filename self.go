@@ -88,7 +88,7 @@ func (s *Self) Hibernate() {
 // (Process.send_after). cancel takes it back if it is not due yet.
 func (s *Self) SendAfter(d time.Duration, msg any) (cancel func()) {
 	id := s.c.timers.after(time.Now().Add(d), &infoLetter{msg: msg})
-	if !s.inside.Load() {
+	if !s.inside.Load() && s.c.waking.CompareAndSwap(false, true) {
 		s.c.mail.Put(wakeLetter{}) // the loop may be asleep until a later instant
 	}
 	return func() { s.c.timers.cancel(id) }
@@ -121,14 +121,22 @@ func (s *Self) Relay(url string) (RelayStatus, bool) { return s.c.Relay(url) }
 
 // Send is Client.Send; a failure comes back to OnError as a *SendError (R52).
 func (s *Self) Send(url string, msg ClientMessage) {
-	if err := s.c.Send(url, msg); err != nil {
-		s.c.mail.Put(&errorLetter{relay: Relay{URL: url}, err: err})
+	if err := s.c.send(url, msg); err != nil {
+		s.failed(err)
 	}
 }
 
 // Broadcast is Client.Broadcast; each failure comes back to OnError as a *SendError.
 func (s *Self) Broadcast(msg ClientMessage) {
 	for _, err := range s.c.broadcast(msg) {
-		s.c.mail.Put(&errorLetter{relay: Relay{URL: err.URL}, err: err})
+		s.failed(err)
+	}
+}
+
+// failed tells OnError, as long as WithMailboxLimit allows: a goroutine that
+// sends to a relay that is away must not fill the memory with its failures.
+func (s *Self) failed(err *SendError) {
+	if full := s.c.post(&errorLetter{relay: Relay{URL: err.URL}, err: err, posted: true}); full != nil {
+		s.c.log.Warn("message not sent", "error", err)
 	}
 }

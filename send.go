@@ -14,6 +14,8 @@ import (
 // opens or closes is entered in the same step, so that an answer cannot arrive
 // before its request is known.
 func (c *connection) send(msg ClientMessage, frame []byte, opens wire.ClientMessage) error {
+	c.reqMu.Lock()
+	defer c.reqMu.Unlock()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.open {
@@ -26,8 +28,14 @@ func (c *connection) send(msg ClientMessage, frame []byte, opens wire.ClientMess
 	switch m := opens.(type) {
 	case wire.Req:
 		c.reqs.Open(m.SubscriptionID, m.Filters, now)
+		if c.asks == nil {
+			c.asks = make(map[string]uint64)
+		}
+		c.lastAsk++
+		c.asks[m.SubscriptionID] = c.lastAsk
 	case wire.Close:
 		c.reqs.Close(m.SubscriptionID, now)
+		delete(c.asks, m.SubscriptionID)
 	case wire.CountReq:
 		c.reqs.OpenCount(m.SubscriptionID, now)
 	case wire.NegOpen:
@@ -77,9 +85,15 @@ func (c *connection) reportUnsent(reason error) {
 	unsent := c.out
 	c.out = nil
 	c.mu.Unlock()
+	lost := 0
 	for _, o := range unsent {
 		err := &SendError{URL: c.url, Message: o.msg, Err: fmt.Errorf("%w: %w", ErrNotConnected, reason)}
-		c.client.mail.Put(&errorLetter{relay: c.relay, err: err})
+		if !c.client.mail.Put(&errorLetter{relay: c.relay, err: err}) {
+			lost++
+		}
+	}
+	if lost > 0 { // the client has stopped: there is no OnError any more
+		c.client.log.Warn("accepted messages were not sent", "relay", c.url, "count", lost, "reason", reason)
 	}
 }
 

@@ -57,7 +57,6 @@ type (
 		run  func(*supervisor)
 		done chan struct{}
 	}
-	connectionUp    struct{ c *connection }
 	connectionEnded struct {
 		c   *connection
 		err error
@@ -205,20 +204,25 @@ func (s *supervisor) freeSlot(e *relayEntry) {
 	}
 }
 
-func (ev connectionUp) supervise(s *supervisor) {
-	e := ev.c.entry
+// up takes a connection that has been opened: its state and its OnConnect are
+// one step, so that the callback finds what it is told. False if the relay was
+// removed in the meantime.
+func (s *supervisor) up(c *connection) bool {
+	e := c.entry
 	s.freeSlot(e)
 	if e.stage != dialing {
-		return // removed in the meantime
+		return false
 	}
 	now := time.Now()
 	e.stage = connected
 	e.connects++
 	e.failures = 0
 	e.backoff.Connected(now)
+	s.client.mail.Put(&connectLetter{c})
 	s.tellReady()
 	e.keepalive = keepalive.New(e.cfg.ping, now)
 	s.checkAlive(e, now)
+	return true
 }
 
 // supervise takes the end of a connection: unregistering it and queueing its
@@ -317,20 +321,29 @@ func (ev reportsPending) supervise(s *supervisor) {
 	}
 }
 
-func (ev stopBy) supervise(s *supervisor) { s.due.Set(alarm{nil, alarmCut}, ev.at) }
+func (ev stopBy) supervise(s *supervisor) { s.cutBy(ev.at) }
+
+// cutBy sets the time at which what is left is cut. Of several the earliest
+// counts: a Stop that is in a hurry may overtake the shutdown of one that was not.
+func (s *supervisor) cutBy(at time.Time) {
+	cut := alarm{nil, alarmCut}
+	if set, ok := s.due.At(cut); !ok || at.Before(set) {
+		s.due.Set(cut, at)
+	}
+}
 
 // supervise closes all connections at once; those that take longer than the deadline are cut (R48).
 func (ev shutdown) supervise(s *supervisor) {
 	s.stopping = true
 	s.queue = nil
 	if !s.cutting {
-		s.due.Set(alarm{nil, alarmCut}, ev.at)
+		s.cutBy(ev.at)
 	}
 	for _, e := range s.relays {
 		switch {
 		case e.conn == nil:
 			s.forget(e)
-		case s.cutting || e.stage == dialing:
+		case s.cutting:
 			e.conn.cut(ErrClientClosed)
 		default:
 			e.conn.finish(ErrClientClosed, time.Until(ev.at))

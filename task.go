@@ -17,8 +17,11 @@ func Go[T any](self *Self, work func(context.Context) (T, error), then func(T, e
 	c := self.c
 	var zero T
 	start := func(ctx context.Context) {
-		value, err := guarded(c, ctx, work)
-		c.mail.Put(&thenLetter{func(*Self) error { return then(value, err) }})
+		value, err := zero, error(&PanicError{Where: "task", Value: errGoexit}) // unless work returns or panics
+		defer func() {
+			c.mail.Put(&thenLetter{func(*Self) error { return then(value, err) }})
+		}()
+		value, err = guarded(c, ctx, work)
 	}
 	if err := c.tasks.start(c.cfg.maxTasks, start); err != nil {
 		c.mail.Put(&thenLetter{func(*Self) error { return then(zero, err) }})
@@ -102,6 +105,13 @@ func (g *taskGroup) join(within time.Duration) {
 	case <-g.empty:
 	case <-timer.C:
 	}
+}
+
+// trim gives back what many tasks at once have left behind.
+func (g *taskGroup) trim() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.started = copied(g.started)
 }
 
 // oldest tells how many are running, and for how long the first of them.

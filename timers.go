@@ -53,6 +53,22 @@ func (t *timers) due(put func(letter)) {
 	}
 }
 
+// trim gives back what a burst of timers has left behind: a map does not shrink.
+func (t *timers) trim() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.queued = copied(t.queued)
+}
+
+// copied is the map in as much memory as it needs; maps.Clone keeps the size.
+func copied[K comparable, V any](m map[K]V) map[K]V {
+	small := make(map[K]V, len(m))
+	for k, v := range m {
+		small[k] = v
+	}
+	return small
+}
+
 func (t *timers) next() (time.Time, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -87,13 +103,17 @@ func (c *Client) dismiss(conn *connection) {
 	conn.taskIDs = nil
 }
 
+func (l *taskLetter) task() task { return l.conn.cfg.tasks[l.index] }
+
 func (l *taskLetter) handle(c *Client) *exit {
 	if !l.conn.greeted {
 		return nil // it was in the mailbox when the connection ended
 	}
-	t := l.conn.cfg.tasks[l.index]
+	t := l.task()
 	if t.run == nil {
 		c.mail.Trim()
+		c.timers.trim()
+		c.tasks.trim()
 		l.conn.trim()
 	} else if e := c.call("task "+t.name, l.conn.relay, nil, func() error { return t.run(c.self, l.conn.relay) }); e != nil {
 		return e
@@ -105,6 +125,8 @@ func (l *taskLetter) handle(c *Client) *exit {
 // trimAll is what Hibernate does (R28).
 func (c *Client) trimAll() {
 	c.mail.Trim()
+	c.timers.trim()
+	c.tasks.trim()
 	for _, conn := range c.reg.all() {
 		conn.trim()
 	}

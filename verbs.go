@@ -142,7 +142,8 @@ func (c *Client) Relay(url string) (RelayStatus, bool) {
 }
 
 // Ready waits until at least n relays are connected at the same time. Errors:
-// the cause of ctx, ErrClientClosed, and ErrCallingSelf in a callback.
+// the cause of ctx, ErrClientClosed, and ErrCallingSelf in a callback. OnConnect
+// may not have run yet.
 func (c *Client) Ready(ctx context.Context, n int) error {
 	if c.onLoop(ctx) {
 		return ErrCallingSelf
@@ -164,18 +165,28 @@ func (c *Client) Ready(ctx context.Context, n int) error {
 
 // Send queues a message for one relay; it never waits for the socket. Every
 // failure is a *SendError: ErrUnknownRelay, ErrNotConnected, ErrSendQueueFull,
-// or a message that cannot be sent. A message that was accepted and could not
-// be written before the connection ended comes back to OnError.
+// ErrClientClosed, or a message that cannot be sent. A message that was accepted
+// and could not be written before the connection ended comes back to OnError.
 func (c *Client) Send(url string, msg ClientMessage) error {
 	if err := c.send(url, msg); err != nil {
-		return &SendError{URL: url, Message: msg, Err: err}
+		return err
 	}
 	return nil
 }
 
+// send is Send. Its error has the URL in its normal form, or not at all.
+func (c *Client) send(url string, msg ClientMessage) *SendError {
+	err := c.trySend(url, msg)
+	if err == nil {
+		return nil
+	}
+	url, _ = nostr.NormalizeURL(url)
+	return &SendError{URL: url, Message: msg, Err: err}
+}
+
 var errNilMessage = errors.New("gennostr: nil message")
 
-func (c *Client) send(url string, msg ClientMessage) error {
+func (c *Client) trySend(url string, msg ClientMessage) error {
 	if msg == nil {
 		return errNilMessage
 	}
@@ -185,18 +196,31 @@ func (c *Client) send(url string, msg ClientMessage) error {
 	}
 	conn := c.reg.lookup(url) // most callers have the URL in its normal form
 	if conn == nil {
-		normal, err := nostr.NormalizeURL(url)
-		if err != nil {
+		if url, err = nostr.NormalizeURL(url); err != nil {
 			return fmt.Errorf("%w: %w", ErrUnknownRelay, err)
 		}
-		if conn = c.reg.lookup(normal); conn == nil {
-			if _, known := c.Relay(normal); known {
-				return ErrNotConnected
-			}
-			return ErrUnknownRelay
+		conn = c.reg.lookup(url)
+	}
+	if conn != nil {
+		if err := conn.send(msg, frame, opens); err != ErrNotConnected {
+			return err
 		}
 	}
-	return conn.send(msg, frame, opens)
+	return c.notConnected(url)
+}
+
+// notConnected says why a normalised URL has no open connection. That of a
+// removed relay stays registered until it has ended.
+func (c *Client) notConnected(url string) error {
+	err := ErrUnknownRelay
+	if !c.sup.ask(func(s *supervisor) {
+		if e := s.relays[url]; e != nil && e.known() {
+			err = ErrNotConnected
+		}
+	}) {
+		err = c.closedErr()
+	}
+	return err
 }
 
 // Broadcast queues a message for every connected relay; others are skipped,
@@ -216,6 +240,11 @@ func (c *Client) broadcast(msg ClientMessage) (failed []*SendError) {
 	frame, opens, err := msg.encode()
 	if err != nil {
 		return []*SendError{{Message: msg, Err: err}}
+	}
+	select {
+	case <-c.dead:
+		return []*SendError{{Message: msg, Err: c.closedErr()}}
+	default:
 	}
 	for _, conn := range c.reg.all() {
 		if err := conn.send(msg, frame, opens); err != nil && !errors.Is(err, ErrNotConnected) {

@@ -1,0 +1,535 @@
+package gennostr_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gennostr/gennostr"
+	"github.com/gennostr/gennostr/nostr"
+	"github.com/gennostr/gennostr/nostrtest"
+)
+
+// What NIP-01, NIP-42 and NIP-45 demand of a client, as far as the connection
+// is concerned: the lines of P and L that the codec alone cannot keep.
+
+// stage is a client connected to one relay, in virtual time.
+type stage struct {
+	*recorder
+	network *nostrtest.Network
+	relay   *nostrtest.Relay
+	client  *gennostr.Client
+}
+
+const stageURL = "wss://a.example/"
+
+// onStage runs a test on a stage; opts are those of the relay and of the client.
+func onStage(t *testing.T, on func(*gennostr.Self, note) error, f func(t *testing.T, s stage), opts ...any) {
+	t.Helper()
+	virtual(t, func(t *testing.T, network *nostrtest.Network) {
+		var ofRelay []nostrtest.Option
+		ofClient := over(network, gennostr.WithRelays(stageURL))
+		for _, opt := range opts {
+			switch opt := opt.(type) {
+			case nostrtest.Option:
+				ofRelay = append(ofRelay, opt)
+			case gennostr.Option:
+				ofClient = append(ofClient, opt)
+			}
+		}
+		s := stage{recorder: &recorder{on: on}, network: network, relay: network.NewRelay(stageURL, ofRelay...)}
+		s.client = start(t, s.recorder, ofClient...)
+		synctest.Wait()
+		require.Len(t, s.named("OnConnect"), 1)
+		f(t, s)
+		grammar(t, s.all())
+	})
+}
+
+// send sends messages and waits until the relay has handled them.
+func (s stage) send(t *testing.T, messages ...gennostr.ClientMessage) {
+	t.Helper()
+	for _, m := range messages {
+		require.NoError(t, s.client.Send(stageURL, m))
+	}
+	synctest.Wait()
+}
+
+// inject lets the relay say these frames, and waits until the client has handled them.
+func (s stage) inject(t *testing.T, frames ...string) {
+	t.Helper()
+	for _, frame := range frames {
+		require.Equal(t, 1, s.relay.Inject(frame), "the connection is open")
+	}
+	synctest.Wait()
+}
+
+// rejected waits until every refusal has been told, and sums them up by reason.
+func (s stage) rejected(t *testing.T) map[error]int {
+	t.Helper()
+	time.Sleep(5 * time.Second) // virtual
+	synctest.Wait()
+	sum := map[error]int{}
+	for _, n := range s.named("OnError") {
+		var reject *gennostr.RejectError
+		if errors.As(reasonOf(t, n), &reject) {
+			assert.ErrorIs(t, reject, reject.Reason)
+			sum[reject.Reason] += reject.Count
+		}
+	}
+	return sum
+}
+
+// traffic is what was counted.
+func (s stage) traffic() gennostr.Traffic {
+	status, _ := s.client.Relay(stageURL)
+	return status.Traffic
+}
+
+// events lists what OnEvent got.
+func (s stage) events() (list []gennostr.EventMessage) {
+	for _, n := range s.named("OnEvent") {
+		list = append(list, n.Msg.(gennostr.EventMessage))
+	}
+	return list
+}
+
+// request is a Req of one filter.
+func request(id string, f nostr.Filter) gennostr.Req {
+	return gennostr.Req{SubscriptionID: id, Filters: []nostr.Filter{f}}
+}
+
+// eventFrame is an EVENT of a relay.
+func eventFrame(id string, e *nostr.Event) string { return fmt.Sprintf(`["EVENT",%q,%s]`, id, e) }
+
+func ofKind(k nostr.Kind) nostr.Filter { return nostr.Filter{}.WithKinds(k) }
+
+func TestP13ReqWithAnOpenIDReplacesTheSubscription(t *testing.T) {
+	onStage(t, nil, func(t *testing.T, s stage) {
+		note, reaction := nostrtest.Event(nostrtest.Key(1), 1, "a note"), nostrtest.Event(nostrtest.Key(1), 7, "+")
+		s.relay.Publish(note, reaction)
+		s.send(t, request("s", ofKind(1)))
+		s.send(t, request("s", ofKind(7)))
+		require.Len(t, s.relay.Subscriptions(), 1)
+		require.Len(t, s.named("OnEOSE"), 2)
+		assert.Equal(t, []gennostr.EventMessage{
+			{SubscriptionID: "s", Event: note, Phase: gennostr.PhaseStored},
+			{SubscriptionID: "s", Event: reaction, Phase: gennostr.PhaseStored}, // the second Req has a first part of its own
+		}, s.events())
+
+		s.inject(t, eventFrame("s", note), eventFrame("s", reaction))
+		assert.Len(t, s.events(), 3, "what only the replaced one had asked for is dropped")
+		assert.EqualValues(t, 1, s.traffic().Late, "silently: it may have been on its way")
+		assert.Empty(t, s.rejected(t))
+
+		time.Sleep(30 * time.Second) // virtual: now it cannot have been
+		s.inject(t, eventFrame("s", note), eventFrame("s", reaction))
+		assert.Len(t, s.events(), 4)
+		assert.Equal(t, map[error]int{gennostr.ErrFilterMismatch: 1}, s.rejected(t))
+	})
+}
+
+func TestP18L18AnEmptyListIsNeverSent(t *testing.T) {
+	nothing := map[string]nostr.Filter{
+		"ids": nostr.Filter{}.WithIDs(), "authors": nostr.Filter{}.WithAuthors(), "kinds": nostr.Filter{}.WithKinds(),
+		"tags": nostr.Filter{}.WithTag("t"), "since after until": nostr.Filter{}.WithSince(2).WithUntil(1),
+		"one of several": nostr.Filter{}.WithKinds(1).WithAuthors(),
+	}
+	onStage(t, nil, func(t *testing.T, s stage) {
+		for name, f := range nothing {
+			for _, m := range []gennostr.ClientMessage{
+				request("s", f), gennostr.CountReq{SubscriptionID: "c", Filters: []nostr.Filter{f, f}},
+				gennostr.NegOpen{SubscriptionID: "n", Filter: f, Payload: []byte{0x61}},
+			} {
+				err := s.client.Send(stageURL, m)
+				assert.ErrorIs(t, err, gennostr.ErrMatchesNothing, "%s in %T", name, m)
+				var failed *gennostr.SendError
+				require.ErrorAs(t, err, &failed)
+				assert.Equal(t, m, failed.Message)
+				assert.ErrorIs(t, s.client.Broadcast(m), gennostr.ErrMatchesNothing)
+			}
+		}
+		synctest.Wait()
+		assert.Empty(t, s.relay.Received(), "nothing was sent")
+
+		// Beside a filter that matches something they are left out.
+		for name, f := range nothing {
+			s.send(t, gennostr.Req{SubscriptionID: "s", Filters: []nostr.Filter{f, ofKind(7), f}})
+			got := s.relay.Requests()
+			assert.Equal(t, []nostr.Filter{ofKind(7)}, got[len(got)-1].Filters, name)
+		}
+		for _, m := range s.relay.Received() {
+			assert.NotContains(t, m.Frame, "[]")
+		}
+		// What was left out is not accepted either.
+		s.inject(t, eventFrame("s", nostrtest.Event(nostrtest.Key(1), 1, "of the empty filter")))
+		assert.Empty(t, s.events())
+		assert.Equal(t, map[error]int{gennostr.ErrFilterMismatch: 1}, s.rejected(t))
+	})
+	inside := func(self *gennostr.Self, n note) error {
+		if n.Name == "OnConnect" {
+			self.Send(stageURL, request("s", nothing["authors"]))
+		}
+		return nil
+	}
+	onStage(t, inside, func(t *testing.T, s stage) { // the failure comes back
+		require.Len(t, s.named("OnError"), 1)
+		assert.ErrorIs(t, reasonOf(t, s.named("OnError")[0]), gennostr.ErrMatchesNothing)
+		assert.Empty(t, s.relay.Received())
+	})
+}
+
+func TestP26OnlyWhatWasAskedForIsDelivered(t *testing.T) {
+	onStage(t, nil, func(t *testing.T, s stage) {
+		stranger, known := nostrtest.Event(nostrtest.Key(1), 7, "+"), nostrtest.Event(nostrtest.Key(1), 1, "known")
+		s.send(t, request("mine", ofKind(1)))
+		before := len(s.all())
+		unsolicited := []string{
+			eventFrame("never", known), eventFrame("", known), eventFrame("Mine", known), eventFrame(strings.Repeat("x", 1000), known),
+			`["EOSE","never"]`, `["CLOSED","never","error: x"]`, `["COUNT","mine",{"count":1}]`, `["NEG-MSG","mine","61"]`, `["NEG-ERR","mine","blocked: x"]`,
+		}
+		s.inject(t, unsolicited...)
+		s.inject(t, eventFrame("mine", stranger))
+		s.inject(t, eventFrame("mine", known))
+		assert.Equal(t, map[error]int{gennostr.ErrUnsolicited: len(unsolicited), gennostr.ErrFilterMismatch: 1}, s.rejected(t))
+		got := slices.DeleteFunc(s.all()[before:], func(n note) bool { return n.Name == "OnError" })
+		require.Len(t, got, 1, "dropped: %v", got)
+		assert.Equal(t, known, got[0].Msg.(gennostr.EventMessage).Event, "and what was asked for is unharmed")
+		assert.EqualValues(t, len(unsolicited), s.traffic().Unsolicited)
+		assert.EqualValues(t, 1, s.traffic().Mismatched)
+		for _, n := range s.named("OnError") {
+			assert.Less(t, len(reasonOf(t, n).Error()), 400, "a stranger's id does not flood the log")
+		}
+	})
+	t.Run("another connection's subscriptions do not count", func(t *testing.T) {
+		onStage(t, nil, func(t *testing.T, s stage) {
+			other := s.network.NewRelay("wss://b.example")
+			require.NoError(t, s.client.AddRelay(other.URL()))
+			s.send(t, everything("s"))
+			other.Inject(eventFrame("s", textNotes(1)[0]))
+			assert.Equal(t, map[error]int{gennostr.ErrUnsolicited: 1}, s.rejected(t))
+			assert.Empty(t, s.events())
+			// Nor do those of the connection before.
+			s.relay.DisconnectAll()
+			time.Sleep(time.Second) // virtual
+			synctest.Wait()
+			s.inject(t, eventFrame("s", textNotes(1)[0]))
+			assert.Equal(t, map[error]int{gennostr.ErrUnsolicited: 2}, s.rejected(t))
+		})
+	})
+}
+
+func TestP27P28P32OKIsUnderstoodAsRelaysWriteIt(t *testing.T) {
+	id := textNotes(1)[0].ID
+	for frame, want := range map[string]struct {
+		accepted        bool
+		message, prefix string
+	}{
+		`true,""]`:                                    {true, "", ""},
+		`true]`:                                       {true, "", ""}, // three elements
+		`false]`:                                      {false, "", ""},
+		`true,"duplicate: already have it"]`:          {true, "duplicate: already have it", "duplicate"},
+		`true,"pow: difficulty 25>=24"]`:              {true, "pow: difficulty 25>=24", "pow"},
+		`false,"blocked: not here"]`:                  {false, "blocked: not here", "blocked"},
+		`false,"mute: nobody listened"]`:              {false, "mute: nobody listened", "mute"},
+		`false,"unheard-of: but legal"]`:              {false, "unheard-of: but legal", "unheard-of"},
+		`false,"no prefix at all"]`:                   {false, "no prefix at all", ""},
+		`false,"invalid: bad","a fifth",{"and":[6]}]`: {false, "invalid: bad", "invalid"},
+	} {
+		onStage(t, nil, func(t *testing.T, s stage) {
+			s.inject(t, `["OK","`+id.String()+`",`+frame)
+			require.Len(t, s.named("OnOK"), 1, frame)
+			ok := s.named("OnOK")[0].Msg.(gennostr.OKMessage)
+			assert.Equal(t, gennostr.OKMessage{EventID: id, Accepted: want.accepted, Message: want.message}, ok, frame)
+			assert.Equal(t, want.prefix, ok.Prefix(), frame)
+			assert.Empty(t, s.named("OnError"))
+		})
+	}
+}
+
+func TestP29EOSEPartsStoredFromLive(t *testing.T) {
+	onStage(t, nil, func(t *testing.T, s stage) {
+		events := textNotes(5)
+		s.relay.Publish(events[:3]...)
+		s.send(t, everything("a"), everything("b"))
+		s.relay.Publish(events[3:]...)
+		synctest.Wait()
+		for _, id := range []string{"a", "b"} {
+			var got []string
+			for _, n := range s.all() {
+				switch m := n.Msg.(type) {
+				case gennostr.EventMessage:
+					if m.SubscriptionID == id {
+						got = append(got, m.Event.Content+" "+m.Phase.String())
+					}
+				case gennostr.EOSEMessage:
+					if m.SubscriptionID == id {
+						got = append(got, "EOSE")
+					}
+				}
+			}
+			assert.Equal(t, []string{"note 2 stored", "note 1 stored", "note 0 stored", "EOSE", "note 3 live", "note 4 live"}, got)
+		}
+		s.inject(t, `["EOSE","a"]`)
+		assert.Len(t, s.named("OnEOSE"), 2, "a second EOSE says nothing new")
+		assert.Empty(t, s.rejected(t))
+	})
+}
+
+func TestP30ClosedEndsTheSubscriptionAndIsNotAnswered(t *testing.T) {
+	for message, prefix := range map[string]string{
+		"error: shutting down": "error", "ERROR: auth-required: strfry says it so": "auth-required", "": "", "no reason": "",
+	} {
+		onStage(t, nil, func(t *testing.T, s stage) {
+			s.send(t, everything("s"), everything("other"))
+			s.relay.CloseSubscription("s", message)
+			synctest.Wait()
+			require.Len(t, s.named("OnClosed"), 1)
+			closed := s.named("OnClosed")[0].Msg.(gennostr.ClosedMessage)
+			assert.Equal(t, gennostr.ClosedMessage{SubscriptionID: "s", Message: message}, closed)
+			assert.Equal(t, prefix, closed.Prefix())
+			for _, m := range s.relay.Received() {
+				assert.NotEqual(t, "CLOSE", m.Verb, "no CLOSE in answer")
+			}
+			s.relay.Publish(textNotes(1)...)
+			s.inject(t, eventFrame("s", textNotes(1)[0]))
+			require.Len(t, s.events(), 1, "it has ended")
+			assert.Equal(t, "other", s.events()[0].SubscriptionID, "and only it")
+			assert.Empty(t, s.rejected(t))
+		})
+	}
+	t.Run("a refusal", func(t *testing.T) {
+		onStage(t, nil, func(t *testing.T, s stage) {
+			s.send(t, everything("s"))
+			assert.Equal(t, []string{"OnConnect", "OnClosed"}, s.names())
+		}, nostrtest.WithReadPolicy(func(nostrtest.Connection, nostrtest.Request) string { return "restricted: members only" }))
+	})
+	t.Run("of a COUNT (P55)", func(t *testing.T) {
+		onStage(t, nil, func(t *testing.T, s stage) {
+			s.send(t, gennostr.CountReq{SubscriptionID: "c", Filters: []nostr.Filter{{}}})
+			assert.Equal(t, []string{"OnConnect", "OnClosed"}, s.names())
+			s.inject(t, `["COUNT","c",{"count":3}]`)
+			assert.Empty(t, s.named("OnCount"))
+		}, nostrtest.WithReadPolicy(func(nostrtest.Connection, nostrtest.Request) string { return "unsupported: COUNT" }))
+	})
+}
+
+func TestP31NoticeIsHandedOnAndChangesNothing(t *testing.T) {
+	onStage(t, nil, func(t *testing.T, s stage) {
+		s.send(t, everything("s"))
+		texts := []string{"closed: s", "auth-required: now", "ERROR: too many concurrent REQs", `["CLOSED","s",""]`, ""}
+		for _, text := range texts {
+			s.relay.Notice(text)
+		}
+		s.relay.Publish(textNotes(1)...)
+		synctest.Wait()
+		var got []string
+		for _, n := range s.named("OnNotice") {
+			got = append(got, n.Msg.(gennostr.NoticeMessage).Message)
+		}
+		assert.Equal(t, texts, got)
+		assert.Len(t, s.events(), 1, "the subscription goes on")
+		assert.Empty(t, s.named("OnError"))
+		assert.Equal(t, 1, s.relay.ConnectionCount())
+	})
+}
+
+func TestP34L25TrailingElementsAndUnknownFieldsAreIgnored(t *testing.T) {
+	onStage(t, nil, func(t *testing.T, s stage) {
+		s.send(t, everything("s"), request("t", ofKind(7)))
+		// A tag named id, and a field that nobody knows: only a real parser sees through.
+		event := nostrtest.TextNote(nostrtest.Key(1), `"id":"x","tags":[`, nostr.Tag{"id", strings.Repeat("0", 64)}, nostr.Tag{"sig", "x"})
+		extra := strings.Replace(event.String(), "{", `{"seen_on":["wss://x"],"id2":{"id":"no"},`, 1)
+		before := len(s.all())
+		s.inject(t,
+			`["EVENT","s",`+extra+`,"more",{}]`,
+			`["OK","`+event.ID.String()+`",true,"",null,5]`,
+			`["CLOSED","t","error: x","y"]`,
+			`["NOTICE","n",[]]`,
+			`["AUTH","c",{}]`,
+			`["EOSE","s",{"hints":1},2]`,
+			`["TELEPATHY",["any",{"thing":1}]]`,
+		)
+		got := s.all()[before:]
+		assert.Equal(t, []string{"OnEvent", "OnOK", "OnClosed", "OnNotice", "OnAuth", "HandleInfo"}, namesOf(got)) // s had its EOSE
+		assert.Equal(t, event, got[0].Msg.(gennostr.EventMessage).Event)
+		assert.Equal(t, "TELEPATHY", got[5].Msg.(gennostr.UnknownMessage).Verb)
+		assert.Empty(t, s.rejected(t))
+	})
+	onStage(t, nil, func(t *testing.T, s stage) {
+		s.send(t, everything("s"))
+		require.Len(t, s.named("OnEOSE"), 1)
+		assert.Equal(t, []string{"finish"}, s.named("OnEOSE")[0].Msg.(gennostr.EOSEMessage).Hints, "a third element of EOSE is NIP-67's")
+	}, nostrtest.WithHints())
+}
+
+func TestP35MalformedTextCostsNothingButAReport(t *testing.T) {
+	event := textNotes(1)[0]
+	frame := eventFrame("s", event)
+	bad := []string{
+		"", " ", "null", "true", "1", `"EVENT"`, "{}", "[]", "[1]", "[null]", `[["EVENT"]]`, "[,]", `["EVENT"]`, `["EVENT",]`, `["EVENT","s"]`,
+		`["EVENT","x`, `["EVENT",1,{}]`, `["EVENT","s",null]`, `["EVENT","s",[]]`, `["EVENT","s",{}]`, frame + "x", frame + frame, "\xef\xbb\xbf" + frame,
+		strings.Replace(frame, `"kind":1`, `"kind":"1"`, 1), strings.Replace(frame, `"kind":1`, `"kind":1.0`, 1), strings.Replace(frame, `"kind":1`, `"kind":65536`, 1),
+		strings.Replace(frame, `"tags":[]`, `"tags":[[]]`, 1), strings.Replace(frame, `"tags":[]`, `"tags":[["e",1]]`, 1), strings.Replace(frame, `"tags":[]`, `"tags":null`, 1),
+		strings.Replace(frame, `"created_at":`, `"created_at":-`, 1), strings.Replace(frame, event.ID.String(), strings.ToUpper(event.ID.String()), 1),
+		strings.Replace(frame, "note 0", "note \xff", 1), strings.Replace(frame, "note 0", `note \ud800`, 1), strings.Replace(frame, "note 0", "note \x01", 1),
+		`["OK"]`, `["OK","` + event.ID.String() + `"]`, `["OK","` + event.ID.String() + `","true",""]`, `["OK","zz",true,""]`, `["EOSE"]`, `["EOSE",{}]`, `["CLOSED"]`, `["NOTICE"]`, `["NOTICE",{}]`,
+		`["AUTH"]`, `["AUTH",{}]`, `["COUNT","s"]`, `["COUNT","s",{"count":-1}]`, `["COUNT","s",{"count":"1"}]`, `["NEG-MSG","s","6"]`, `["NEG-MSG","s",61]`,
+		strings.Repeat("[", 100_000), `["NOTICE",` + strings.Repeat("[", 100_000), `["X",` + strings.Repeat(`{"a":`, 1000) + "1" + strings.Repeat("}", 1000) + "]", strings.Repeat(`["EVENT","s",{"id":`, 1000),
+	}
+	for i := 1; i < len(frame); i += 7 {
+		bad = append(bad, frame[:i]) // truncated anywhere
+	}
+	onStage(t, nil, func(t *testing.T, s stage) {
+		s.send(t, everything("s"))
+		s.inject(t, bad...)
+		s.inject(t, frame)
+		assert.Len(t, s.events(), 1, "the next good frame is read as ever")
+		assert.Equal(t, map[error]int{gennostr.ErrMalformed: len(bad)}, s.rejected(t), "each is counted")
+		assert.EqualValues(t, len(bad), s.traffic().Malformed)
+		assert.LessOrEqual(t, len(s.named("OnError")), 2, "a flood is one report a second")
+		for _, n := range s.named("OnError") {
+			assert.Less(t, len(reasonOf(t, n).Error()), 400)
+		}
+		assert.Equal(t, 1, s.relay.ConnectionCount(), "none costs the connection")
+	})
+}
+
+func TestP38P39P40ChallengesAreAnsweredByTheLatest(t *testing.T) {
+	key := nostrtest.Key(1)
+	answer := func(challenge string) gennostr.AuthResponse {
+		return gennostr.AuthResponse{Event: nostrtest.Event(key, nostr.KindClientAuthentication, "", nostr.Tag{"relay", stageURL}, nostr.Tag{"challenge", challenge})}
+	}
+	onStage(t, nil, func(t *testing.T, s stage) {
+		s.send(t, everything("s"))
+		assert.Equal(t, []string{"OnConnect", "OnAuth", "OnClosed"}, s.names())
+		s.relay.RequestAuth()
+		synctest.Wait()
+		require.Len(t, s.named("OnAuth"), 2, "at any time")
+		first, latest := s.named("OnAuth")[0].Msg.(gennostr.AuthMessage).Challenge, s.named("OnAuth")[1].Msg.(gennostr.AuthMessage).Challenge
+		assert.NotEqual(t, first, latest)
+
+		s.send(t, answer(first))
+		s.send(t, answer(latest))
+		require.Len(t, s.named("OnOK"), 2, "an OK answers an AUTH")
+		assert.False(t, s.named("OnOK")[0].Msg.(gennostr.OKMessage).Accepted)
+		assert.True(t, s.named("OnOK")[1].Msg.(gennostr.OKMessage).Accepted)
+		conn, _ := s.relay.Connection(1)
+		assert.Equal(t, []nostr.PubKey{nostrtest.PubKey(1)}, conn.Authenticated)
+		s.send(t, everything("s"))
+		assert.Len(t, s.named("OnEOSE"), 1)
+
+		s.relay.DisconnectAll()
+		time.Sleep(time.Second) // virtual
+		s.send(t, everything("s"))
+		assert.Len(t, s.named("OnAuth"), 3)
+		assert.Len(t, s.named("OnClosed"), 2, "a new connection starts unauthenticated (P46)")
+	}, nostrtest.WithAuth())
+	onStage(t, nil, func(t *testing.T, s stage) {
+		for name, e := range map[string]*nostr.Event{
+			"no event": nil, "a note": textNotes(1)[0],
+			"no relay":     nostrtest.Event(key, nostr.KindClientAuthentication, "", nostr.Tag{"challenge", "x"}),
+			"no challenge": nostrtest.Event(key, nostr.KindClientAuthentication, "", nostr.Tag{"relay", stageURL}),
+			"unsigned":     {Kind: nostr.KindClientAuthentication, Tags: nostr.Tags{{"relay", stageURL}, {"challenge", "x"}}},
+		} {
+			assert.Error(t, s.client.Send(stageURL, gennostr.AuthResponse{Event: e}), name)
+		}
+		synctest.Wait()
+		assert.Empty(t, s.relay.Received())
+	})
+}
+
+func TestP45AuthEventsAreNeitherPublishedNorDelivered(t *testing.T) {
+	onStage(t, nil, func(t *testing.T, s stage) {
+		auth := nostrtest.Event(nostrtest.Key(1), nostr.KindClientAuthentication, "", nostr.Tag{"relay", stageURL}, nostr.Tag{"challenge", "x"})
+		var failed *gennostr.SendError
+		require.ErrorAs(t, s.client.Send(stageURL, gennostr.PublishEvent{Event: auth}), &failed)
+		s.send(t, everything("s"), request("k", ofKind(nostr.KindClientAuthentication)))
+		for _, m := range s.relay.Received() {
+			assert.Equal(t, "REQ", m.Verb)
+		}
+		s.inject(t, eventFrame("s", auth), eventFrame("k", auth))
+		assert.Empty(t, s.events())
+		assert.Equal(t, map[error]int{gennostr.ErrUnsolicited: 2}, s.rejected(t))
+		assert.EqualValues(t, 2, s.traffic().Unsolicited)
+	})
+}
+
+func TestL28FiltersAreCopiedWhenTheyAreSent(t *testing.T) {
+	onStage(t, nil, func(t *testing.T, s stage) {
+		other := s.network.NewRelay("wss://b.example")
+		require.NoError(t, s.client.AddRelay(other.URL()))
+		require.NoError(t, s.client.Ready(t.Context(), 2))
+		kinds, tags, until := []nostr.Kind{1}, []string{"x"}, nostr.Timestamp(2_000_000_000)
+		filters := []nostr.Filter{{Kinds: kinds, Tags: nostr.TagMap{"t": tags}, Until: &until}}
+		require.NoError(t, s.client.Broadcast(gennostr.Req{SubscriptionID: "s", Filters: filters}))
+		kinds[0], tags[0], until = 7, "y", 0
+		filters[0].Tags["p"] = []string{"z"}
+		filters[0] = nostr.Filter{}
+		synctest.Wait()
+
+		event := nostrtest.TextNote(nostrtest.Key(1), "matches what was sent", nostr.Tag{"t", "x"})
+		stranger := nostrtest.Event(nostrtest.Key(1), 7, "matches what became of it", nostr.Tag{"t", "y"})
+		for _, relay := range []*nostrtest.Relay{s.relay, other} {
+			got := relay.Requests()
+			require.Len(t, got, 1)
+			assert.Equal(t, []nostr.Kind{1}, got[0].Filters[0].Kinds)
+			relay.Inject(eventFrame("s", event))
+			relay.Inject(eventFrame("s", stranger))
+		}
+		assert.Equal(t, map[error]int{gennostr.ErrFilterMismatch: 2}, s.rejected(t))
+		require.Len(t, s.events(), 2)
+		for _, m := range s.events() {
+			assert.Equal(t, event, m.Event)
+		}
+	})
+}
+
+func TestL29TheWholeFilterHoldsAfterEOSEToo(t *testing.T) {
+	const from, to = nostr.Timestamp(1_700_000_000), nostr.Timestamp(1_700_000_100)
+	onStage(t, nil, func(t *testing.T, s stage) {
+		s.send(t, request("s", ofKind(1).WithSince(from).WithUntil(to).WithLimit(1).WithSearch("words")))
+		require.Len(t, s.named("OnEOSE"), 1)
+		var want []string
+		for _, at := range []nostr.Timestamp{from - 1, from, to, to + 1} {
+			e := nostrtest.TextNoteAt(at, nostrtest.Key(1), fmt.Sprint(at))
+			if at >= from && at <= to {
+				want = append(want, e.Content) // both bounds are inclusive (P22)
+			}
+			s.inject(t, eventFrame("s", e))
+		}
+		s.inject(t, eventFrame("s", nostrtest.EventAt(from, nostrtest.Key(1), 7, "+")))
+		assert.Equal(t, want, contents(s.all(), stageURL), "limit and search are no conditions on an event (P23, P58)")
+		assert.Equal(t, map[error]int{gennostr.ErrFilterMismatch: 3}, s.rejected(t))
+	})
+}
+
+func TestLateEventsAfterCloseAreSilentForAWhile(t *testing.T) {
+	onStage(t, nil, func(t *testing.T, s stage) {
+		event := textNotes(1)[0]
+		s.send(t, everything("s"))
+		s.send(t, gennostr.Close{SubscriptionID: "s"})
+		closed := time.Now()
+		late := []string{eventFrame("s", event), `["EOSE","s"]`, `["CLOSED","s",""]`, eventFrame("s", event)}
+		s.inject(t, late...)
+		time.Sleep(time.Until(closed.Add(30*time.Second - time.Millisecond))) // virtual
+		s.inject(t, eventFrame("s", event))
+		assert.EqualValues(t, len(late)+1, s.traffic().Late)
+		assert.Zero(t, s.traffic().Unsolicited)
+		assert.Equal(t, []string{"OnConnect", "OnEOSE"}, s.names(), "an honest relay is not accused")
+
+		time.Sleep(time.Millisecond) // virtual: the grace time is over
+		s.inject(t, eventFrame("s", event))
+		assert.Equal(t, map[error]int{gennostr.ErrUnsolicited: 1}, s.rejected(t))
+		assert.EqualValues(t, 1, s.traffic().Unsolicited)
+		assert.EqualValues(t, len(late)+1, s.traffic().Late)
+		assert.Empty(t, s.events())
+	})
+}

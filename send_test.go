@@ -1,0 +1,417 @@
+package gennostr_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gennostr/gennostr"
+	"github.com/gennostr/gennostr/nostr"
+	"github.com/gennostr/gennostr/nostrtest"
+)
+
+// Sending: in order, never waiting, and nothing lost without a word (L04).
+
+// frames lists what a relay has received on its connections, in order.
+func frames(relay *nostrtest.Relay) (list []string) {
+	for _, m := range relay.Received() {
+		list = append(list, m.Frame)
+	}
+	return list
+}
+
+// tag is a message that says which one it is.
+func tag(n int) gennostr.Close { return gennostr.Close{SubscriptionID: fmt.Sprint(n)} }
+
+func tagFrame(n int) string { return fmt.Sprintf(`["CLOSE","%d"]`, n) }
+
+// bulky is a message that no buffer of the network takes as a whole.
+func bulky() gennostr.PublishEvent {
+	return gennostr.PublishEvent{Event: nostrtest.TextNote(nostrtest.Key(1), strings.Repeat("x", 2*nostrtest.DefaultBuffer))}
+}
+
+// unsent lists the messages that came back to OnError because their connection ended.
+func (s stage) unsent(t *testing.T) (list []gennostr.ClientMessage) {
+	for _, n := range s.named("OnError") {
+		var failed *gennostr.SendError
+		if errors.As(reasonOf(t, n), &failed) {
+			assert.ErrorIs(t, failed, gennostr.ErrNotConnected)
+			assert.Equal(t, stageURL, failed.URL)
+			assert.Equal(t, stageURL, n.Relay.URL)
+			list = append(list, failed.Message)
+		}
+	}
+	return list
+}
+
+func TestEveryMessageIsSentAsTheProtocolWritesIt(t *testing.T) {
+	event := textNotes(1)[0]
+	auth := nostrtest.Event(nostrtest.Key(1), nostr.KindClientAuthentication, "", nostr.Tag{"relay", stageURL}, nostr.Tag{"challenge", "c"})
+	filters := []nostr.Filter{ofKind(1), nostr.Filter{}.WithTag("t", "x").WithLimit(0)}
+	messages := map[string]gennostr.ClientMessage{
+		`["REQ","s",{"kinds":[1]},{"#t":["x"],"limit":0}]`: gennostr.Req{SubscriptionID: "s", Filters: filters},
+		`["CLOSE","s"]`:                                      gennostr.Close{SubscriptionID: "s"},
+		`["EVENT",` + event.String() + `]`:                   gennostr.PublishEvent{Event: event},
+		`["AUTH",` + auth.String() + `]`:                     gennostr.AuthResponse{Event: auth},
+		`["COUNT","c",{"kinds":[1]},{"#t":["x"],"limit":0}]`: gennostr.CountReq{SubscriptionID: "c", Filters: filters},
+		`["NEG-OPEN","n",{"kinds":[1]},"6100"]`:              gennostr.NegOpen{SubscriptionID: "n", Filter: filters[0], Payload: []byte{0x61, 0}},
+		`["NEG-MSG","n","61ff"]`:                             gennostr.NegMsg{SubscriptionID: "n", Payload: []byte{0x61, 0xff}},
+		`["NEG-CLOSE","n"]`:                                  gennostr.NegClose{SubscriptionID: "n"},
+		` [ "REQ" , "raw" , { } ] `:                          gennostr.Raw(` [ "REQ" , "raw" , { } ] `),
+		`no JSON at all`:                                     gennostr.Raw(`no JSON at all`),
+	}
+	onStage(t, nil, func(t *testing.T, s stage) {
+		var want []string
+		for frame, m := range messages {
+			s.send(t, m)
+			want = append(want, frame)
+		}
+		assert.Equal(t, want, frames(s.relay))
+		assert.EqualValues(t, len(messages), s.traffic().MessagesOut)
+		for name, m := range map[string]gennostr.ClientMessage{
+			"nothing": nil, "no event": gennostr.PublishEvent{}, "no AUTH event": gennostr.AuthResponse{}, "an empty Raw": gennostr.Raw(""),
+			"no id": gennostr.Req{Filters: filters}, "a long id": gennostr.Req{SubscriptionID: strings.Repeat("x", 65), Filters: filters},
+			"no filter": gennostr.Req{SubscriptionID: "s"}, "no id to close": gennostr.Close{}, "an unsigned event": gennostr.PublishEvent{Event: new(nostr.Event)},
+			"a bad filter": request("s", nostr.Filter{Tags: nostr.TagMap{"long": {"x"}}}),
+		} {
+			var failed *gennostr.SendError
+			require.ErrorAs(t, s.client.Send(stageURL, m), &failed, name)
+			assert.Equal(t, m, failed.Message)
+			require.ErrorAs(t, s.client.Broadcast(m), &failed, name)
+		}
+		synctest.Wait()
+		assert.Len(t, frames(s.relay), len(messages), "none of these was sent")
+	})
+}
+
+func TestARawReqIsKnownLikeATypedOne(t *testing.T) {
+	onStage(t, nil, func(t *testing.T, s stage) {
+		s.relay.Publish(textNotes(1)...)
+		s.send(t, gennostr.Raw(`["REQ","raw",{"kinds":[1]}]`), gennostr.Raw(`["COUNT","count",{}]`))
+		assert.Len(t, s.events(), 1)
+		assert.Len(t, s.named("OnCount"), 1)
+		s.send(t, gennostr.Raw(`["CLOSE","raw"]`))
+		s.inject(t, eventFrame("raw", textNotes(1)[0]))
+		assert.Len(t, s.events(), 1)
+		assert.EqualValues(t, 1, s.traffic().Late)
+		assert.Empty(t, s.rejected(t))
+	})
+}
+
+func TestMessagesOfOneGoroutineArriveInTheirOrder(t *testing.T) {
+	const senders, each = 8, 200
+	relay := nostrtest.NewRelay(t)
+	client := start(t, &recorder{}, gennostr.WithRelays(relay.URL()), gennostr.WithSendQueue(senders*each))
+	require.NoError(t, client.Ready(t.Context(), 1))
+	var sending sync.WaitGroup
+	for i := range senders {
+		sending.Go(func() {
+			for j := range each {
+				assert.NoError(t, client.Send(relay.URL(), tag(i*each+j)))
+			}
+		})
+	}
+	sending.Wait()
+	require.NoError(t, relay.WaitFor(t.Context(), func() bool { return len(relay.Received()) == senders*each }))
+	next := make([]int, senders)
+	for _, m := range relay.Received() {
+		var n int
+		_, err := fmt.Sscan(m.SubscriptionID, &n)
+		require.NoError(t, err)
+		require.Equal(t, next[n/each], n%each, "of sender %d", n/each)
+		next[n/each]++
+	}
+}
+
+func TestWhatASentMessageRefersToMayChange(t *testing.T) {
+	onStage(t, nil, func(t *testing.T, s stage) {
+		event := textNotes(1)[0].Clone()
+		want := event.String()
+		s.network.Partition(stageURL) // it waits in the queue meanwhile
+		require.NoError(t, s.client.Send(stageURL, bulky()))
+		require.NoError(t, s.client.Send(stageURL, gennostr.PublishEvent{Event: event}))
+		event.Content = "changed"
+		s.network.Heal(stageURL)
+		synctest.Wait()
+		assert.Equal(t, `["EVENT",`+want+`]`, frames(s.relay)[1])
+	})
+}
+
+func TestSendQueueIsBoundedAndSendNeverWaits(t *testing.T) {
+	sendTen := func(self *gennostr.Self, n note) error {
+		if n.Name == "HandleInfo" {
+			for i := range 10 {
+				self.Send(stageURL, tag(i))
+			}
+			self.Broadcast(tag(10))
+		}
+		return nil
+	}
+	for _, outside := range []bool{true, false} {
+		onStage(t, sendTen, func(t *testing.T, s stage) {
+			other := s.network.NewRelay("wss://b.example")
+			require.NoError(t, s.client.AddRelay(other.URL()))
+			require.NoError(t, s.client.Ready(t.Context(), 2))
+			s.network.Partition(stageURL)
+			require.NoError(t, s.client.Send(stageURL, bulky()))
+			began := time.Now()
+			if outside {
+				for i := range 9 {
+					require.NoError(t, s.client.Send(stageURL, tag(i)))
+				}
+				var failed *gennostr.SendError
+				require.ErrorAs(t, s.client.Send(stageURL, tag(9)), &failed)
+				assert.ErrorIs(t, failed, gennostr.ErrSendQueueFull)
+				assert.Equal(t, tag(9), failed.Message)
+				err := s.client.Broadcast(tag(10))
+				require.ErrorAs(t, err, &failed)
+				assert.ErrorIs(t, err, gennostr.ErrSendQueueFull)
+				assert.Equal(t, stageURL, failed.URL)
+			} else {
+				require.NoError(t, s.client.Notify("go"))
+				synctest.Wait()
+				failures := s.named("OnError")
+				require.Len(t, failures, 2)
+				for i, n := range failures {
+					var failed *gennostr.SendError
+					require.ErrorAs(t, reasonOf(t, n), &failed)
+					assert.ErrorIs(t, failed, gennostr.ErrSendQueueFull)
+					assert.Equal(t, tag(9+i), failed.Message)
+					assert.Equal(t, stageURL, n.Relay.URL)
+				}
+			}
+			assert.Zero(t, time.Since(began))
+			synctest.Wait()
+			assert.Equal(t, []string{tagFrame(10)}, frames(other), "a relay that does not read holds up nobody else")
+			s.network.Heal(stageURL)
+			synctest.Wait()
+			var want []string
+			for i := range 9 {
+				want = append(want, tagFrame(i))
+			}
+			assert.Equal(t, want, frames(s.relay)[1:], "what was accepted is sent, what was refused is not")
+		}, gennostr.WithSendQueue(10))
+	}
+}
+
+func TestL04UnsentMessagesComeBackWhenTheLinkDies(t *testing.T) {
+	for name, end := range map[string]func(t *testing.T, s stage){
+		"cut": func(_ *testing.T, s stage) { s.relay.DisconnectAll(); s.network.Heal(stageURL) },
+		"write timeout": func(t *testing.T, s stage) {
+			time.Sleep(10 * time.Second) // virtual
+			synctest.Wait()
+			assert.ErrorIs(t, reasonOf(t, s.named("OnDisconnect")[0]), gennostr.ErrWriteTimeout)
+			s.network.Heal(stageURL)
+		},
+		"removed": func(t *testing.T, s stage) {
+			require.NoError(t, s.client.RemoveRelay(stageURL))
+			time.Sleep(time.Second) // virtual: what it may take to write the rest
+			synctest.Wait()
+			assert.ErrorIs(t, reasonOf(t, s.named("OnDisconnect")[0]), gennostr.ErrRelayRemoved)
+			s.network.Heal(stageURL)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onStage(t, nil, func(t *testing.T, s stage) {
+				s.send(t, tag(0), tag(1))
+				s.network.Partition(stageURL)
+				big := bulky()
+				want := []gennostr.ClientMessage{big}
+				require.NoError(t, s.client.Send(stageURL, big))
+				for i := range 5 {
+					want = append(want, tag(2+i))
+					require.NoError(t, s.client.Send(stageURL, tag(2+i)))
+				}
+				synctest.Wait()
+				end(t, s)
+				synctest.Wait()
+				assert.Equal(t, want, s.unsent(t), "all of them, in order, and none that was written")
+				assert.EqualValues(t, 2, s.relayTraffic().MessagesOut)
+				names := s.names()
+				first := strings.Index(strings.Join(names, " "), "OnDisconnect")
+				assert.NotContains(t, strings.Join(names, " ")[:first], "OnConnect OnConnect")
+				last := -1
+				for i, n := range s.all() {
+					var failed *gennostr.SendError
+					if n.Name == "OnError" && errors.As(reasonOf(t, n), &failed) {
+						last = i
+					}
+				}
+				assert.Contains(t, namesOf(s.all()[last:]), "OnDisconnect", "before the connection's last word")
+				time.Sleep(time.Minute) // virtual: whether or not it comes back,
+				synctest.Wait()
+				assert.Equal(t, []string{tagFrame(0), tagFrame(1)}, frames(s.relay), "they are not sent behind one's back")
+			})
+		})
+	}
+}
+
+// relayTraffic is traffic, or what is left of it when the relay is gone.
+func (s stage) relayTraffic() gennostr.Traffic {
+	if status, known := s.client.Relay(stageURL); known {
+		return status.Traffic
+	}
+	return gennostr.Traffic{MessagesOut: 2}
+}
+
+// Whatever happens to the link, each message is refused, comes back, or was
+// written; what was written just before a cut may still be lost on the wire.
+func TestL04NothingIsLostOverManyOutages(t *testing.T) {
+	onStage(t, nil, func(t *testing.T, s stage) {
+		refused := map[string]bool{}
+		n, bulks, bulksRefused := 0, 0, 0
+		send := func(count int) {
+			for range count {
+				if err := s.client.Send(stageURL, tag(n)); err != nil {
+					refused[fmt.Sprint(n)] = true
+				}
+				n++
+			}
+		}
+		for range 20 {
+			send(3)
+			synctest.Wait()
+			s.network.Partition(stageURL)
+			if bulks++; s.client.Send(stageURL, bulky()) == nil {
+				send(4)
+			} else {
+				bulksRefused++
+			}
+			synctest.Wait()
+			s.relay.DisconnectAll()
+			s.network.Heal(stageURL)
+			send(2)
+			synctest.Wait()
+			send(2)
+			time.Sleep(40 * time.Second) // virtual
+			synctest.Wait()
+		}
+		back, read := map[string]bool{}, map[string]bool{}
+		for _, m := range s.unsent(t) {
+			if m, ok := m.(gennostr.Close); ok {
+				assert.False(t, back[m.SubscriptionID], "reported once")
+				back[m.SubscriptionID] = true
+			}
+		}
+		for _, m := range s.relay.Received() {
+			if m.Verb == "CLOSE" {
+				assert.False(t, read[m.SubscriptionID], "sent once")
+				read[m.SubscriptionID] = true
+			}
+		}
+		for i := range n {
+			id := fmt.Sprint(i)
+			fates := 0
+			for _, fate := range []map[string]bool{refused, back, read} {
+				if fate[id] {
+					fates++
+				}
+			}
+			assert.LessOrEqual(t, fates, 1, "message %d: refused %v, came back %v, was read %v", i, refused[id], back[id], read[id])
+		}
+		status, _ := s.client.Relay(stageURL)
+		assert.Equal(t, n+bulks, len(refused)+bulksRefused+len(s.unsent(t))+int(status.Traffic.MessagesOut))
+		assert.NotEmpty(t, refused)
+		assert.NotEmpty(t, back)
+		assert.NotEmpty(t, read)
+	})
+}
+
+func TestWhatWasAcceptedIsWrittenBeforeTheConnectionIsClosed(t *testing.T) {
+	const half, n = 100, 200
+	var want []string
+	for i := range n {
+		want = append(want, tagFrame(i))
+	}
+	t.Run("RemoveRelay", func(t *testing.T) {
+		onStage(t, nil, func(t *testing.T, s stage) {
+			for i := range n {
+				require.NoError(t, s.client.Send(stageURL, tag(i)))
+			}
+			require.NoError(t, s.client.RemoveRelay(stageURL))
+			synctest.Wait()
+			assert.Equal(t, want, frames(s.relay))
+			assert.Equal(t, []string{"OnConnect", "OnDisconnect"}, s.names())
+			conn, _ := s.relay.Connection(1)
+			assert.Equal(t, 1000, conn.CloseCode, "and then goodbye was said")
+		})
+	})
+	t.Run("Stop, and what Terminate sends", func(t *testing.T) {
+		send := func(self *gennostr.Self, n note) error {
+			if n.Name == "Terminate" {
+				for i := half; i < 2*half; i++ {
+					self.Send(stageURL, tag(i))
+				}
+				self.Broadcast(gennostr.Close{SubscriptionID: "broadcast"})
+			}
+			return nil
+		}
+		onStage(t, send, func(t *testing.T, s stage) {
+			for i := range half {
+				require.NoError(t, s.client.Send(stageURL, tag(i)))
+			}
+			require.NoError(t, s.client.Stop(t.Context()))
+			synctest.Wait()
+			assert.Equal(t, append(want, `["CLOSE","broadcast"]`), frames(s.relay))
+		})
+	})
+}
+
+func TestBroadcastReachesTheConnectedOnes(t *testing.T) {
+	virtual(t, func(t *testing.T, network *nostrtest.Network) {
+		relays := map[string]*nostrtest.Relay{}
+		for _, name := range []string{"a", "b", "down", "hung"} {
+			relays[name] = network.NewRelay("wss://" + name + ".example")
+		}
+		relays["down"].Stop()
+		network.HoldDials("wss://hung.example")
+		r := &recorder{on: func(self *gennostr.Self, n note) error {
+			if n.Name == "HandleInfo" {
+				self.Broadcast(tag(1))
+			}
+			return nil
+		}}
+		client := start(t, r, over(network, gennostr.WithRelays("wss://a.example", "wss://b.example", "wss://down.example", "wss://hung.example"), gennostr.WithManualReconnect())...)
+		require.NoError(t, client.Ready(t.Context(), 2))
+		synctest.Wait()
+		before := len(r.all())
+		require.NoError(t, client.Broadcast(tag(0)), "others are skipped, not reported")
+		require.NoError(t, client.Notify("go"))
+		synctest.Wait()
+		assert.Equal(t, []string{"HandleInfo"}, namesOf(r.all()[before:]), "inside neither")
+		for _, name := range []string{"a", "b"} {
+			assert.Equal(t, []string{tagFrame(0), tagFrame(1)}, frames(relays[name]), name)
+		}
+		network.ReleaseDials("wss://hung.example")
+		require.NoError(t, client.Ready(t.Context(), 3))
+		synctest.Wait()
+		assert.Empty(t, frames(relays["hung"]), "nor is it made up for later")
+	})
+}
+
+func TestSendingInACallbackReachesTheConnectionItIsAbout(t *testing.T) {
+	greet := func(self *gennostr.Self, n note) error {
+		switch n.Name {
+		case "OnConnect":
+			self.Send(n.Relay.URL, tag(1))
+		case "OnDisconnect":
+			self.Send(n.Relay.URL, tag(2))
+		}
+		return nil
+	}
+	onStage(t, greet, func(t *testing.T, s stage) {
+		assert.Equal(t, []string{tagFrame(1)}, frames(s.relay), "OnConnect: it is open")
+		s.relay.DisconnectAll()
+		time.Sleep(time.Second) // virtual
+		synctest.Wait()
+		assert.Equal(t, []string{tagFrame(1), tagFrame(1)}, frames(s.relay))
+		assert.Equal(t, []gennostr.ClientMessage{tag(2)}, s.unsent(t), "OnDisconnect: it is gone")
+	})
+}

@@ -1,0 +1,53 @@
+package gennostr
+
+import (
+	"context"
+	"errors"
+)
+
+// ChildSpec is a client as a supervisor starts it, again and again (OTP's
+// child_spec). Service makes it.
+type ChildSpec struct {
+	handler func() Handler // immutable
+	opts    []Option       // immutable
+}
+
+// Service describes a client to a supervisor: suture takes the result as it
+// is, errgroup and oklog/run take its Serve. Each start gets a handler of its
+// own from the factory, so no state outlives a crash (R47).
+func Service(handler func() Handler, opts ...Option) *ChildSpec {
+	return &ChildSpec{handler: handler, opts: opts}
+}
+
+// Serve runs one client until it stops or ctx ends, as Run does. When it stops
+// by itself without a failure, or Init returned ErrIgnore, the error is
+// WithStopError's. While ctx lives, no error of Serve is context.Canceled or
+// context.DeadlineExceeded to errors.Is, since supervisors take these for their
+// own doing.
+func (s *ChildSpec) Serve(ctx context.Context) error {
+	cfg, err := newConfig(s.opts)
+	if err != nil {
+		return err
+	}
+	err = Run(ctx, s.handler(), s.opts...)
+	switch {
+	case ctx.Err() != nil:
+		return err
+	case err == nil:
+		return cfg.stopError
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return &serviceError{err}
+	}
+	return err
+}
+
+// serviceError is an error that is no end of a context, whatever it wraps.
+type serviceError struct{ err error }
+
+func (e *serviceError) Error() string { return e.err.Error() }
+
+func (e *serviceError) Is(target error) bool {
+	return target != context.Canceled && target != context.DeadlineExceeded && errors.Is(e.err, target)
+}
+
+func (e *serviceError) As(target any) bool { return errors.As(e.err, target) }
