@@ -16,7 +16,7 @@ import (
 
 // runs calls Run in virtual time, with a context that is cancelled after a
 // while, and returns what it did and how long that took.
-func runs(t *testing.T, h gennostr.Handler, cancelAfter time.Duration, cause error, opts ...gennostr.Option) (err error, took time.Duration) {
+func runs(t *testing.T, h gennostr.Handler, cancelAfter time.Duration, cause error, opts ...gennostr.Option) (took time.Duration, err error) {
 	t.Helper()
 	bubble(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
@@ -30,19 +30,19 @@ func runs(t *testing.T, h gennostr.Handler, cancelAfter time.Duration, cause err
 		err = gennostr.Run(ctx, h, append(opts, quietly())...)
 		took = time.Since(began)
 	})
-	return err, took
+	return took, err
 }
 
 func TestRunWithACancelledContextStartsNothing(t *testing.T) {
 	for _, cause := range []error{nil, errors.New("enough")} {
 		b := newBot(nil)
-		err, _ := runs(t, b, 0, cause)
+		_, err := runs(t, b, 0, cause)
 		assert.NoError(t, err)
 		assert.Empty(t, b.all(), "not even Init")
 	}
-	err, _ := runs(t, newBot(nil), 0, nil, gennostr.WithCallTimeout(-1))
+	_, err := runs(t, newBot(nil), 0, nil, gennostr.WithCallTimeout(-1))
 	assert.ErrorContains(t, err, "WithCallTimeout", "what is wrong with the program is told all the same")
-	err, _ = runs(t, &lowerOK{}, 0, nil)
+	_, err = runs(t, &lowerOK{}, 0, nil)
 	assert.ErrorAs(t, err, new(*gennostr.HandlerError))
 }
 
@@ -65,7 +65,7 @@ func TestRunCancelledDuringInit(t *testing.T) {
 			}
 			return nil
 		})
-		err, took := runs(t, b, time.Second, enough)
+		took, err := runs(t, b, time.Second, enough)
 		assert.ErrorIs(t, err, c.want, name)
 		assert.LessOrEqual(t, took, 3*time.Second, name)
 		if name == "Init does not mind" {
@@ -90,7 +90,7 @@ func TestRunStopsInGoodOrderWhenItsContextIsCancelled(t *testing.T) {
 		}
 		return nil
 	})
-	err, took := runs(t, b, 2*time.Second, errors.New("enough"))
+	took, err := runs(t, b, 2*time.Second, errors.New("enough"))
 	assert.NoError(t, err)
 	assert.Equal(t, 4*time.Second, took)
 	assert.Equal(t, []string{"Init", "HandleInfo busy", "HandleCast queued", "Terminate gennostr: shutdown"}, b.heard())
@@ -115,7 +115,7 @@ func TestRunReturnsWhyTheClientStopped(t *testing.T) {
 			}
 			return nil
 		})
-		err, took := runs(t, b, time.Hour, nil)
+		took, err := runs(t, b, time.Hour, nil)
 		c.check(t, err)
 		assert.Equal(t, time.Second, took, name)
 	}

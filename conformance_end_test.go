@@ -39,7 +39,6 @@ func testR39(t *testing.T) {
 		b := newBot(overboard)
 		client := launch(t, b, logged.option())
 		require.NoError(t, client.Cast("man"))
-		require.NoError(t, client.Cast("dropped"))
 		err := client.Wait()
 		assert.Equal(t, []string{"Init", "HandleCast man", "Terminate gennostr: panic in HandleCast: man overboard"}, b.heard())
 		panicked, ok := err.(*gennostr.PanicError)
@@ -90,6 +89,7 @@ func overboard(self *gennostr.Self, n note) error {
 	case n.Msg == "task":
 		gennostr.Go(self, func(context.Context) (int, error) { panic("task overboard") }, func(int, error) error { return nil })
 	default:
+		_ = self.Client().Cast("dropped")
 		panic(n.Msg.(string) + " overboard")
 	}
 	return nil

@@ -88,7 +88,7 @@ func testR02(t *testing.T) {
 
 // failingInit starts a client whose Init has connected a relay and started a
 // task before it ends as told. It checks that Start leaves neither behind.
-func failingInit(t *testing.T, end func() error) (err error, logged *journal) {
+func failingInit(t *testing.T, end func() error) (logged *journal, err error) {
 	t.Helper()
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		relay := network.NewRelay("wss://a.example")
@@ -118,11 +118,11 @@ func failingInit(t *testing.T, end func() error) (err error, logged *journal) {
 		synctest.Wait()
 		assert.Empty(t, relay.Connections(), "Init's relays are closed")
 	}) // the bubble fails the test if a goroutine is left
-	return err, logged
+	return logged, err
 }
 
 func testR03(t *testing.T) {
-	err, logged := failingInit(t, func() error { return gennostr.ErrIgnore })
+	logged, err := failingInit(t, func() error { return gennostr.ErrIgnore })
 	assert.Equal(t, gennostr.ErrIgnore, err)
 	assert.Empty(t, logged.lines("WARN"))
 	assert.Empty(t, logged.lines("ERROR"))
@@ -130,14 +130,14 @@ func testR03(t *testing.T) {
 
 func testR04(t *testing.T) {
 	reason := errors.New("no database")
-	err, logged := failingInit(t, func() error { return reason })
+	logged, err := failingInit(t, func() error { return reason })
 	require.ErrorIs(t, err, reason)
 	assert.EqualError(t, err, "gennostr: init: no database")
 	assert.Empty(t, logged.lines("ERROR"), "the error is returned, not logged")
 
 	// What stops a running client is a failure here all the same.
 	for _, stop := range []error{gennostr.ErrStop, gennostr.ErrShutdown, gennostr.Stop(reason)} {
-		err, _ := failingInit(t, func() error { return stop })
+		_, err := failingInit(t, func() error { return stop })
 		require.ErrorIs(t, err, stop)
 		assert.ErrorContains(t, err, "gennostr: init: ")
 	}
@@ -146,7 +146,7 @@ func testR04(t *testing.T) {
 func testR05(t *testing.T) {
 	reason := errors.New("no database")
 	for _, value := range []any{"no database", reason} {
-		err, _ := failingInit(t, func() error { panic(value) })
+		_, err := failingInit(t, func() error { panic(value) })
 		var panicked *gennostr.PanicError
 		require.ErrorAs(t, err, &panicked)
 		assert.Equal(t, "Init", panicked.Where)
@@ -156,12 +156,12 @@ func testR05(t *testing.T) {
 		_, isError := value.(error)
 		assert.Equal(t, isError, errors.Is(err, reason))
 	}
-	err, _ := failingInit(t, func() error { runtime.Goexit(); return nil }) // what t.FailNow does
+	_, err := failingInit(t, func() error { runtime.Goexit(); return nil }) // what t.FailNow does
 	assert.ErrorAs(t, err, new(*gennostr.PanicError))
 	assert.EqualError(t, err, "gennostr: panic in Init: runtime.Goexit was called")
 
 	// A *PanicError that Init returns, of a client of its own perhaps, is an error like any other.
-	err, _ = failingInit(t, func() error { return &gennostr.PanicError{Where: "elsewhere", Value: reason} })
+	_, err = failingInit(t, func() error { return &gennostr.PanicError{Where: "elsewhere", Value: reason} })
 	assert.EqualError(t, err, "gennostr: init: gennostr: panic in elsewhere: no database")
 }
 

@@ -105,7 +105,10 @@ func (s *storm) callback(self *gennostr.Self, n note, random *rand.Rand) error {
 			self.Hibernate()
 		}
 	case 7:
-		defer self.SendAfter(time.Millisecond, "later")
+		cancel := self.SendAfter(time.Millisecond, "later")
+		if random.IntN(2) == 0 {
+			defer cancel()
+		}
 	case 8:
 		gennostr.Go(self, func(ctx context.Context) (int, error) { <-ctx.Done(); return 0, ctx.Err() }, func(int, error) error { return nil })
 	case 9:

@@ -203,9 +203,14 @@ func TestSendQueueIsBoundedAndSendNeverWaits(t *testing.T) {
 
 func TestL04UnsentMessagesComeBackWhenTheLinkDies(t *testing.T) {
 	for name, end := range map[string]func(t *testing.T, s stage){
-		"cut": func(_ *testing.T, s stage) { s.relay.DisconnectAll(); s.network.Heal(stageURL) },
-		"write timeout": func(t *testing.T, s stage) {
+		"ping timeout": func(t *testing.T, s stage) {
 			time.Sleep(10 * time.Second) // virtual
+			synctest.Wait()
+			assert.ErrorIs(t, reasonOf(t, s.named("OnDisconnect")[0]), gennostr.ErrPingTimeout)
+			s.network.Heal(stageURL)
+		},
+		"write timeout": func(t *testing.T, s stage) {
+			time.Sleep(5 * time.Second) // virtual
 			synctest.Wait()
 			assert.ErrorIs(t, reasonOf(t, s.named("OnDisconnect")[0]), gennostr.ErrWriteTimeout)
 			s.network.Heal(stageURL)
@@ -218,6 +223,10 @@ func TestL04UnsentMessagesComeBackWhenTheLinkDies(t *testing.T) {
 			s.network.Heal(stageURL)
 		},
 	} {
+		writeTimeout := 20 * time.Second
+		if name == "write timeout" {
+			writeTimeout = 5 * time.Second
+		}
 		t.Run(name, func(t *testing.T) {
 			onStage(t, nil, func(t *testing.T, s stage) {
 				s.send(t, tag(0), tag(1))
@@ -248,7 +257,7 @@ func TestL04UnsentMessagesComeBackWhenTheLinkDies(t *testing.T) {
 				time.Sleep(time.Minute) // virtual: whether or not it comes back,
 				synctest.Wait()
 				assert.Equal(t, []string{tagFrame(0), tagFrame(1)}, frames(s.relay), "they are not sent behind one's back")
-			})
+			}, gennostr.WithPing(3*time.Second, 3*time.Second), gennostr.WithWriteTimeout(writeTimeout))
 		})
 	}
 }
@@ -284,8 +293,8 @@ func TestL04NothingIsLostOverManyOutages(t *testing.T) {
 			} else {
 				bulksRefused++
 			}
+			time.Sleep(4 * time.Second) // virtual: the ping timeout
 			synctest.Wait()
-			s.relay.DisconnectAll()
 			s.network.Heal(stageURL)
 			send(2)
 			synctest.Wait()
@@ -321,7 +330,7 @@ func TestL04NothingIsLostOverManyOutages(t *testing.T) {
 		assert.NotEmpty(t, refused)
 		assert.NotEmpty(t, back)
 		assert.NotEmpty(t, read)
-	})
+	}, gennostr.WithPing(time.Second, time.Second))
 }
 
 func TestWhatWasAcceptedIsWrittenBeforeTheConnectionIsClosed(t *testing.T) {

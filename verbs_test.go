@@ -213,6 +213,7 @@ func TestReadyWaitsForThatManyConnections(t *testing.T) {
 		synctest.Wait()
 		assert.Empty(t, two, "one is not two")
 		a.Stop()
+		synctest.Wait()
 		b := network.NewRelay("wss://b.example")
 		require.NoError(t, client.AddRelay(b.URL()))
 		synctest.Wait()
@@ -479,7 +480,7 @@ func TestRelaysHaveTransportsOfTheirOwn(t *testing.T) {
 func TestEveryVerbAfterTheEnd(t *testing.T) {
 	var self *gennostr.Self
 	h := newBot(func(s *gennostr.Self, _ note) error { self = s; return nil })
-	client := start(t, h)
+	client := start(t, h, quietly())
 	require.NoError(t, client.Stop(t.Context()))
 	ended := func(err error) { t.Helper(); assert.ErrorIs(t, err, gennostr.ErrClientClosed) }
 	own := gennostr.WithHeader(http.Header{"X": {"y"}}) // a transport of its own, which has to be let go
