@@ -1,6 +1,6 @@
 // Package gennostr is a Nostr client that behaves like a GenServer: one
 // goroutine owns your handler, one connection per relay feeds it, and nothing
-// reaches the handler that has not been proven genuine.
+// reaches the handler, as an event, that has not been proven genuine.
 //
 //	type Bot struct{ gennostr.BaseHandler }
 //
@@ -39,7 +39,7 @@
 //   - Cast reports a client that has stopped or is overloaded.
 //   - The mailbox is bounded: a relay that sends faster than the handler works
 //     is slowed down by TCP, and only that relay.
-//   - Terminate runs always, after a panic too.
+//   - Terminate runs once after every successful Init, after a panic too.
 //   - A goroutine cannot be killed: a callback that never returns is named by
 //     Stop's error, and Done stays open until it returns.
 //   - There are no links, monitors, code changes or sys messages, and no

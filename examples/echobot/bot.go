@@ -55,7 +55,7 @@ func (b *Bot) OnEvent(self *gennostr.Self, relay gennostr.Relay, msg gennostr.Ev
 		return nil
 	}
 	b.remember(mention.ID)
-	b.say("bot", "heard %q", mention.Content)
+	b.say("bot", "heard %.200q", mention.Content)
 
 	answer := &nostr.Event{
 		Kind:    nostr.KindTextNote,
@@ -77,7 +77,7 @@ func (b *Bot) OnOK(self *gennostr.Self, relay gennostr.Relay, msg gennostr.OKMes
 	if msg.Accepted {
 		b.say("bot", "answer accepted by %s", relay.URL)
 	} else {
-		b.say("bot", "answer refused by %s: %s", relay.URL, msg.Message)
+		b.say("bot", "answer refused by %s: %.200q", relay.URL, msg.Message)
 	}
 	return nil
 }
@@ -96,7 +96,9 @@ func (b *Bot) OnAuth(self *gennostr.Self, relay gennostr.Relay, msg gennostr.Aut
 
 // OnDisconnect has nothing to do: the client reconnects by itself.
 func (b *Bot) OnDisconnect(self *gennostr.Self, relay gennostr.Relay, reason error) error {
-	b.say("bot", "disconnected from %s", relay.URL)
+	if !relay.ConnectedAt.IsZero() { // else OnError has told of the dial that failed
+		b.say("bot", "disconnected from %s", relay.URL)
+	}
 	b.tell(false)
 	return nil
 }

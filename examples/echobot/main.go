@@ -18,6 +18,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"log"
 	"os"
 	"os/signal"
@@ -58,7 +59,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	var urls relays
 	flags.Var(&urls, "relay", "`URL` of a relay to live on, such as wss://relay.example.com (repeatable)")
-	key := flags.String("key", "", "the bot's secret key: 64 `hex` digits, or a file that holds them (default: a new key)")
+	key := flags.String("key", "", "the bot's `secret key`: hex, nsec, or a file that holds one (default: a new key)")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return nil
@@ -66,7 +67,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return errors.New("see -h")
 	}
 	if flags.NArg() > 0 {
-		return fmt.Errorf("unexpected argument %q; see -h", flags.Arg(0))
+		return errors.New("unexpected argument; see -h") // not repeated: it may be a key
 	}
 	secret, err := secretKey(*key)
 	if err != nil {
@@ -79,7 +80,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		say("bot", "I am %s; Ctrl-C ends me", secret.PubKey())
 		return gennostr.Run(ctx, bot, gennostr.WithRelays(urls...))
 	}
-	return demo(ctx, bot, say)
+	err = demo(ctx, bot, say)
+	if ctx.Err() != nil {
+		return nil // Ctrl-C
+	}
+	return err
 }
 
 // teller prints who does what, and when. Several goroutines speak.
@@ -91,24 +96,26 @@ func teller(w io.Writer) func(who, format string, args ...any) {
 	}
 }
 
-// secretKey reads a key from the flag: hex, or a file with hex in it.
+// secretKey reads a key from the flag: hex or nsec, or a file with one of them.
+// Errors repeat nothing of the argument: it may be a key with a slip in it.
 func secretKey(arg string) (nostr.SecretKey, error) {
 	if arg == "" {
 		return nostr.GenerateSecretKey(), nil
 	}
-	if key, err := nostr.SecretKeyFromHex(arg); err == nil {
+	if key, err := nostr.ParseSecretKey(arg); err == nil {
 		return key, nil
 	}
 	data, err := os.ReadFile(arg)
 	if err != nil {
-		if len(arg) == 64 { // a mistyped key is not a file name to be printed
-			return nostr.SecretKey{}, errors.New("-key: neither a valid secret key nor a readable file")
+		var path *fs.PathError
+		if errors.As(err, &path) {
+			err = path.Err
 		}
-		return nostr.SecretKey{}, fmt.Errorf("-key: %w", err)
+		return nostr.SecretKey{}, fmt.Errorf("-key: neither a secret key nor a file that can be read: %w", err)
 	}
-	key, err := nostr.SecretKeyFromHex(strings.TrimSpace(string(data)))
+	key, err := nostr.ParseSecretKey(strings.TrimSpace(string(data)))
 	if err != nil {
-		return nostr.SecretKey{}, fmt.Errorf("-key: %s: %w", arg, err)
+		return nostr.SecretKey{}, fmt.Errorf("-key: the file: %w", err)
 	}
 	return key, nil
 }

@@ -39,11 +39,15 @@ func TestHelpAndMistakes(t *testing.T) {
 
 	file := filepath.Join(t.TempDir(), "key")
 	require.NoError(t, os.WriteFile(file, []byte("rubbish"), 0o600))
+	secret := nostrtest.Key(1).Hex()
 	for _, args := range [][]string{
+		{"-key", secret[1:]}, {"-key", secret + "0"}, {"-key", "nsec1" + secret[:58]}, {secret},
 		{"-relay", "http://x.example"}, {"-key", strings.Repeat("0", 64)}, {"-key", file},
 		{"-key", file + "-missing"}, {"-nonsense"}, {"stray"},
 	} {
-		assert.Error(t, run(t.Context(), args, io.Discard, io.Discard), "%q", args)
+		err := run(t.Context(), args, io.Discard, io.Discard)
+		require.Error(t, err, "%q", args)
+		assert.NotContains(t, err.Error(), secret[1:50], "a key is not repeated")
 	}
 }
 
