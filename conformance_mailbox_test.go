@@ -36,7 +36,7 @@ func testR29(t *testing.T) {
 	pool := textNotes(24)
 	for seed := range uint64(2) {
 		virtual(t, func(t *testing.T, network *nostrtest.Network) {
-			const relays, frames, senders, letters = 6, 40, 6, 40
+			const relays, frames, senders, letters = 6, 30, 6, 40
 			random := rand.New(rand.NewPCG(seed, 29))
 			want := map[string][]string{} // by relay or sender
 			have := map[string][]string{}
@@ -225,7 +225,7 @@ func testR31(t *testing.T) {
 // testR32 has every kind of callback change one counter without a lock: the
 // race detector sees two at a time, the sum sees a lost one.
 func testR32(t *testing.T) {
-	const relays, events, callers, calls = 8, 20, 8, 40
+	const relays, events, callers, calls = 8, 10, 8, 40
 	notes := textNotes(events)
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		h := &summer{counts: map[string]int{}}

@@ -28,7 +28,7 @@ type row struct {
 
 // conformanceRows is the whole table. Its parts stand with their tests.
 func conformanceRows() []row {
-	return slices.Concat(conformanceStart, conformanceCalls, conformanceTimeouts, conformanceMailbox, conformanceStop,
+	return slices.Concat(conformanceStart, conformanceCalls, conformanceCasts, conformanceTimeouts, conformanceMailbox, conformanceStop,
 		conformanceRelays, conformanceTasks)
 }
 

@@ -206,7 +206,7 @@ func (c *connection) spawnLocked(f func()) bool {
 // ping sends a ping and lets go of it: any byte that arrives counts as life.
 // Its goroutine may wait for a pong until the end of the connection, no longer.
 func (c *connection) ping() {
-	c.spawn(func() { _ = c.sock.Ping() })
+	c.spawn(func() { _ = c.sock.Ping(c.cfg.ping.Timeout) })
 }
 
 // cut ends the connection or the dial at once; it never blocks. The first cause counts.

@@ -61,7 +61,7 @@ func (s *supervisor) revive(e *relayEntry) {
 	fresh.connects, fresh.traffic, fresh.lastErr = e.connects, e.traffic, e.lastErr
 	afresh := e.removed || e.stage == down
 	if !afresh {
-		fresh.backoff = e.backoff
+		fresh.backoff.Follow(e.backoff)
 		fresh.panics, fresh.redialAt = e.panics, e.redialAt
 		if !e.gone {
 			fresh.failures = e.failures // WithMaxAttempts counts on

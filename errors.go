@@ -52,9 +52,9 @@ var (
 
 // Why a message cannot be sent at all: what a *SendError wraps beside the above.
 var (
-	// ErrMatchesNothing: every filter of the Req has an empty list. It is not sent, since some relays would send everything (P18).
+	// ErrMatchesNothing: every filter has an empty list, or a since after its until. It is not sent, since some relays would send everything (P18).
 	ErrMatchesNothing = wire.ErrMatchesNothing
-	// ErrSubscriptionID: not 1–64 printable characters (P12).
+	// ErrSubscriptionID: not 1–64 characters, or control characters among them (P12).
 	ErrSubscriptionID = wire.ErrSubscriptionID
 )
 
@@ -162,8 +162,8 @@ func (e *CallbackError) Unwrap() error { return e.Err }
 // PanicError is a recovered panic. In a callback it stops the client (R39);
 // while handling a relay's bytes it ends that connection only (R44).
 type PanicError struct {
-	Where   string // the callback, "Init", "Terminate", "task" or "connection"
-	Value   any    // what was passed to panic
+	Where   string // the callback; "task" (Go), "the continuation of Go", "task NAME" (WithTask); or "connection"
+	Value   any    // what was passed to panic; an error that says so when it was runtime.Goexit (t.FailNow) instead
 	Stack   []byte // the stack of the goroutine that panicked
 	Message any    // the message being handled, nil if there was none
 }
@@ -224,8 +224,8 @@ func (e *CloseError) Error() string {
 }
 
 // RejectError is what OnError gets for frames that were refused: dropped,
-// counted, and reported at most once a second per relay and reason, so that a
-// flood of them costs nothing. errors.Is tells the reason: ErrMalformed,
+// counted, and reported at most once a second per connection and reason, so that
+// a flood of them costs nothing. errors.Is tells the reason: ErrMalformed,
 // ErrUnsolicited, ErrFilterMismatch, ErrVerifierFailed, nostr.ErrBadID or
 // nostr.ErrBadSignature.
 type RejectError struct {

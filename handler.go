@@ -37,7 +37,7 @@ type Handler interface {
 	OnEvent(self *Self, relay Relay, msg EventMessage) error
 	// OnEOSE: the relay has sent what it had stored.
 	OnEOSE(self *Self, relay Relay, msg EOSEMessage) error
-	// OnOK: the relay's verdict on an event that was sent to it.
+	// OnOK: a relay's verdict on an event, normally one that was sent to it: compare the id.
 	OnOK(self *Self, relay Relay, msg OKMessage) error
 	// OnNotice: a line for people.
 	OnNotice(self *Self, relay Relay, msg NoticeMessage) error

@@ -113,9 +113,10 @@ type (
 		SubscriptionID string // 1–64 characters
 		Filters        []nostr.Filter
 	}
-	// Close ends a subscription (NIP-01). Its late events are dropped silently.
+	// Close ends a subscription (NIP-01). Events of it that wait in the mailbox, or arrive late, are dropped silently.
 	Close struct{ SubscriptionID string }
-	// PublishEvent hands a signed event to the relay (NIP-01); OnOK brings the verdict.
+	// PublishEvent hands a signed event to the relay (NIP-01); OnOK brings the
+	// verdict. If the connection ends before that, there is none: send it again.
 	PublishEvent struct{ Event *nostr.Event }
 	// AuthResponse answers a challenge with an event of kind 22242 (NIP-42, P39).
 	AuthResponse struct{ Event *nostr.Event }
@@ -138,7 +139,8 @@ type (
 	// NegClose ends a reconciliation (NIP-77).
 	NegClose struct{ SubscriptionID string }
 	// Raw is sent as it is, one text frame. If it reads as a REQ, CLOSE, COUNT
-	// or NEG-OPEN, its subscription is known like that of the typed message.
+	// or NEG-OPEN, its subscription is known like that of the typed message; what
+	// does not read as one is sent all the same, and its answers are unsolicited.
 	Raw string
 )
 

@@ -348,7 +348,8 @@ func WithHeader(h http.Header) RelayOption {
 }
 
 // DialPolicy judges an address that is about to be dialled, after name
-// resolution; an error refuses it. A proxy's own address is judged too.
+// resolution; an error refuses it. A proxy's own address is judged too; the
+// environment's proxy is not used, for behind it the target could not be judged.
 type DialPolicy = func(network string, addr netip.AddrPort) error
 
 // WithDialPolicy asks the policy about every address. Default: all may be dialled.
@@ -435,7 +436,7 @@ func WithMailboxWindow(messages int, bytes int64) RelayOption {
 	return relayOption(func(c *relayConfig) error { c.windowMessages, c.windowBytes = messages, bytes; return nil })
 }
 
-// WithSendQueue bounds the messages that wait to be written to one relay: ErrSendQueueFull beyond. Default: 1,024.
+// WithSendQueue bounds the number of messages that wait to be written to one relay: ErrSendQueueFull beyond. Default: 1,024.
 func WithSendQueue(n int) RelayOption {
 	return relayOption(func(c *relayConfig) error { c.sendQueue = n; return nil })
 }

@@ -61,16 +61,16 @@ type RelayStatus struct {
 
 // Traffic counts what went over a relay's connections since it was added.
 type Traffic struct {
-	BytesIn, BytesOut uint64 // on the wire after TLS: frames, headers of frames, pings
+	BytesIn, BytesOut uint64 // inside TLS: frames, headers of frames, pings
 	MessagesIn        uint64 // frames of text and binary received
 	MessagesOut       uint64 // messages written
-	Events            uint64 // events proven genuine
-	Late              uint64 // events of requests closed a moment before, dropped
+	Events            uint64 // events queued for OnEvent: proven genuine, or of a trusted relay
+	Late              uint64 // messages of requests closed or replaced a moment before, dropped
 	Malformed         uint64 // frames refused: ErrMalformed
 	Unsolicited       uint64 // refused: ErrUnsolicited
 	Mismatched        uint64 // refused: ErrFilterMismatch
 	Forged            uint64 // refused: nostr.ErrBadID, nostr.ErrBadSignature
-	Undelivered       int    // messages received and not yet handled
+	Undelivered       int    // messages of the open connection received and not yet handled
 }
 
 // add sums the counters of an ended connection into those of its relay.

@@ -11,9 +11,9 @@ import (
 // block and cannot deadlock. Sending returns nothing, as in the original: a
 // failure comes back to OnError as a *SendError.
 //
-// A Self that is kept beyond its callback goes on working until Done, but for
-// Continue, SetTimeout and Hibernate, which speak of the callback that is
-// running and panic outside of one.
+// A Self that is kept beyond its callback goes on working until Done, from any
+// goroutine, but for Continue, SetTimeout and Hibernate: they speak of the
+// callback that is running, belong to its goroutine, and panic when there is none.
 type Self struct {
 	c       *Client
 	initCtx atomic.Pointer[context.Context] // during Init with WithInitTimeout

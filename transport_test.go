@@ -327,12 +327,11 @@ func TestL16TransportOptionsCompose(t *testing.T) {
 	assert.Contains(t, handshake.Header.Get("Sec-Websocket-Extensions"), "permessage-deflate")
 	assert.NotNil(t, handshake.TLS)
 	assert.Equal(t, origin.Host, <-targets, "through the proxy")
-	for name, m := range map[string]*sync.Map{"dialled": &dialled, "judged": &judged} {
-		_, direct := m.Load(origin.Host)
-		_, viaProxy := m.Load(proxy.Host)
-		assert.True(t, viaProxy, name)
-		assert.False(t, direct, name)
-	}
+	has := func(m *sync.Map, addr string) bool { _, ok := m.Load(addr); return ok }
+	assert.True(t, has(&dialled, proxy.Host))
+	assert.False(t, has(&dialled, origin.Host), "through the proxy only")
+	assert.True(t, has(&judged, proxy.Host), "the proxy's own address")
+	assert.True(t, has(&judged, origin.Host), "and the one behind it, as it is literal")
 	assert.Empty(t, r.named("OnError"))
 }
 

@@ -104,7 +104,8 @@ func (c *Client) RemoveRelay(url string) error {
 }
 
 // Reconnect dials a waiting relay now; with WithManualReconnect it dials after
-// the schedule's next delay. Connected or dialling: nothing to do.
+// the schedule's next delay. Connected, dialling, or while its OnDisconnect is
+// running (it comes back on the schedule): nothing to do.
 // ErrUnknownRelay if it is not there.
 func (c *Client) Reconnect(url string) error {
 	return c.known(url, func(s *supervisor, url string) error { return s.reconnect(url) })

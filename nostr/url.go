@@ -11,7 +11,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"golang.org/x/net/idna"
+	"golang.org/x/net/idna" // IDN to punycode (UTS 46), which the standard library keeps to itself; nothing else of x/net
 )
 
 // maxURL bounds a relay URL in bytes, as given and as returned.
@@ -20,7 +20,8 @@ const maxURL = 2048
 // NormalizeURL returns the one spelling of a relay's URL: two URLs name the same relay
 // if their results are equal. The path and the query belong to a relay's identity (NIP-01).
 //
-//   - Scheme and host are in lower case, IDN in punycode, IPv6 in its short form; the root
+//   - Scheme and host are in lower case, IDN in punycode, IPv6 in its short form, an IPv4
+//     address inside IPv6 (::ffff:0:0/96) as IPv4; the root
 //     dot behind the host and the scheme's own port are dropped.
 //   - In the path repeated and trailing slashes are collapsed and dot segments resolved; the
 //     empty path is "/".
@@ -180,6 +181,9 @@ func normalizeHost(s string) (string, error) {
 		addr, err := netip.ParseAddr(s[1 : len(s)-1])
 		if err != nil || !addr.Is6() || addr.Zone() != "" {
 			return "", errors.New("no IPv6 address in the brackets")
+		}
+		if addr.Is4In6() {
+			return addr.Unmap().String(), nil // the same connection
 		}
 		return "[" + addr.String() + "]", nil
 	}

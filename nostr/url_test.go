@@ -40,6 +40,11 @@ func TestL19URLIdentity(t *testing.T) {
 		{"wss://relay.com:80", "wss://relay.com:80/"},
 		{"ws://relay.com:65535", "ws://relay.com:65535/"},
 		{"ws://relay.com:00007", "ws://relay.com:7/"},
+		// one relay, IPv4 inside IPv6
+		{"ws://127.0.0.1:8080", "ws://127.0.0.1:8080/"},
+		{"ws://[::ffff:127.0.0.1]:8080", "ws://127.0.0.1:8080/"},
+		{"ws://[::FFFF:7f00:1]:8080", "ws://127.0.0.1:8080/"},
+		{"wss://[::127.0.0.1]", "wss://[::7f00:1]/"},
 		// paths
 		{"wss://relay.com/Inbox", "wss://relay.com/Inbox"},
 		{"wss://relay.com/a//b///c////", "wss://relay.com/a/b/c"},
@@ -76,7 +81,7 @@ func TestL19URLIdentity(t *testing.T) {
 		{"ws://[::1]", "ws://[::1]/"},
 		{"ws://[0:0:0:0:0:0:0:1]:80", "ws://[::1]/"},
 		{"wss://[2001:DB8::A]:4848/x", "wss://[2001:db8::a]:4848/x"},
-		{"wss://[::ffff:1.2.3.4]", "wss://[::ffff:1.2.3.4]/"},
+		{"wss://[::ffff:1.2.3.4]", "wss://1.2.3.4/"},
 		// internationalised hosts
 		{"wss://b\u00fccher.example", "wss://xn--bcher-kva.example/"},
 		{"wss://B\u00dcCHER.example", "wss://xn--bcher-kva.example/"},

@@ -102,6 +102,20 @@ func (b *Backoff) AtLeast(d time.Duration) {
 	b.floor = max(b.floor, min(d, MaxRetryAfter))
 }
 
+// Follow makes b go on where old stands, with a schedule of its own: for a
+// relay that is added anew with other options, which must not become a way to
+// dial it faster. Taken over are the step, as far as b's schedule goes, the
+// attempts, what AtLeast has asked for, and since when the link has been up. A
+// nil old changes nothing.
+func (b *Backoff) Follow(old *Backoff) {
+	if old == nil {
+		return
+	}
+	b.step = min(old.step, len(b.schedule.Delays)-1)
+	b.attempts, b.floor = old.attempts, old.floor
+	b.up, b.since = old.up, old.since
+}
+
 // Attempts returns the number of dials since the last stable link, failed and
 // succeeded ones. The loss of a stable link sets it to 0, so while that link
 // is up it still counts the dials that led to it: 1 if the first one did.

@@ -102,6 +102,41 @@ func TestResetGoesBackToTheStart(t *testing.T) {
 	assert.Equal(t, 1000*ms, b.Failed(), "the hour before Reset is no stable link")
 }
 
+func TestAFollowerGoesOnWhereTheOldOneStands(t *testing.T) {
+	hours := func(stable time.Duration) *backoff.Backoff {
+		return backoff.New(backoff.Schedule{Delays: []time.Duration{time.Hour, 2 * time.Hour, 3 * time.Hour}, Stable: stable})
+	}
+	old := exact()
+	old.Failed()
+	b := hours(0)
+	b.Follow(old)
+	assert.Equal(t, 1, b.Attempts())
+	assert.Equal(t, 2*time.Hour, b.Failed(), "the second step, of the new schedule")
+
+	for range 10 {
+		old.Failed()
+	}
+	b.Follow(old)
+	assert.Equal(t, 11, b.Attempts())
+	assert.Equal(t, 3*time.Hour, b.Failed(), "a step that the new schedule has not: its last")
+
+	old.AtLeast(5 * time.Minute)
+	b = exact()
+	b.Follow(old)
+	assert.Equal(t, 5*time.Minute, b.Failed(), "Retry-After still holds")
+
+	old.Connected(start)
+	b = hours(10 * time.Second)
+	b.Follow(old)
+	assert.Equal(t, time.Hour, b.Lost(start.Add(10*time.Second)), "stable, by the new schedule's measure")
+	b = hours(time.Minute)
+	b.Follow(old)
+	assert.Equal(t, 3*time.Hour, b.Lost(start.Add(59*time.Second)))
+
+	b.Follow(nil)
+	assert.Equal(t, 12, b.Attempts(), "nothing to follow")
+}
+
 func TestTheScheduleIsCopied(t *testing.T) {
 	delays := []time.Duration{ms, 2 * ms}
 	b := backoff.New(backoff.Schedule{Delays: delays})

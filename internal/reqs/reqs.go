@@ -66,6 +66,8 @@ type Table struct {
 	grace  time.Duration // immutable after New
 	byID   [spaces]map[string]*request
 	open   int        // open REQs
+	counts int        // open COUNTs, at most maxCounts
+	asked  uint64     // COUNTs so far
 	ending graceQueue // everything with a part in grace
 	kept   int        // weight of all filters in grace
 }
@@ -77,6 +79,9 @@ type request struct {
 	space space
 	open  bool
 	live  bool // open, and its EOSE has been seen
+
+	asked   uint64    // of a COUNT: which one it is
+	askedAt time.Time // of a COUNT
 
 	filters []nostr.Filter // of the open REQ, the table's own copy
 	weight  int            // of filters
@@ -162,8 +167,16 @@ func (t *Table) Closed(id string, now time.Time) Verdict {
 	return Late
 }
 
-// OpenCount records a COUNT that is about to be sent.
-func (t *Table) OpenCount(id string, now time.Time) { t.start(countSpace, id, now) }
+// OpenCount records a COUNT that is about to be sent. Beyond 1,024 open ones
+// the oldest is taken for one that will not be answered: it ends.
+func (t *Table) OpenCount(id string, now time.Time) {
+	r := t.start(countSpace, id, now)
+	t.asked++
+	r.asked, r.askedAt = t.asked, now
+	if t.counts > maxCounts {
+		t.endOldestCount(now)
+	}
+}
 
 // Count judges a COUNT answer. The first one is accepted and ends the request.
 func (t *Table) Count(id string, now time.Time) Verdict {
@@ -207,10 +220,14 @@ func (t *Table) Canonical(id []byte) (string, bool) {
 }
 
 // Trim forgets what is out of grace and gives back memory that a crowd of ids
-// has left behind. Every other method forgets too, so Trim matters only on a
-// connection where nothing happens any more.
+// has left behind. Every other method forgets too, so that matters only on a
+// connection where nothing happens any more. Trim alone ends the COUNTs that
+// have waited for longer than ten times the grace, and a minute: relays that do
+// not know COUNT leave it unanswered, and nothing else would ever end it. An
+// answer within another grace time is Late.
 func (t *Table) Trim(now time.Time) {
 	t.expire(now)
+	t.endUnanswered(now)
 	for s, old := range t.byID {
 		t.byID[s] = make(map[string]*request, len(old))
 		for id, r := range old {
@@ -229,8 +246,11 @@ func (t *Table) start(s space, id string, now time.Time) *request {
 		t.byID[s][id] = r
 	}
 	r.open = true
-	if s == reqSpace {
+	switch s {
+	case reqSpace:
 		t.open++
+	case countSpace:
+		t.counts++
 	}
 	return r
 }
@@ -243,8 +263,11 @@ func (t *Table) end(s space, id string, now time.Time) bool {
 		return false
 	}
 	r.open, r.live = false, false
-	if s == reqSpace {
+	switch s {
+	case reqSpace:
 		t.open--
+	case countSpace:
+		t.counts--
 	}
 	t.retire(r, now)
 	return true

@@ -2,15 +2,11 @@ package socket
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 )
 
@@ -52,12 +48,48 @@ func (a *attempt) fail(cause error) {
 // closeConns closes what was dialled, but for the last keep of it, and refuses more.
 func (a *attempt) closeConns(keep int) {
 	a.mu.Lock()
-	defer a.mu.Unlock()
 	a.over = true
-	for len(a.conns) > keep {
-		_ = a.conns[0].Close() // a raw connection: closing it does not block
-		a.conns = a.conns[1:]
+	n := max(0, len(a.conns)-keep)
+	closing := a.conns[:n:n]
+	a.conns = a.conns[n:]
+	a.mu.Unlock()
+	for _, c := range closing {
+		if closesAtOnce(c) {
+			_ = c.Close()
+		} else {
+			go func() { _ = c.Close() }() // ends with their Close; the attempt does not wait for it
+		}
 	}
+}
+
+// closesAtOnce tells a socket of the kernel from what a DialContext may have
+// made of one: TLS takes up to five seconds to say goodbye.
+func closesAtOnce(c net.Conn) bool {
+	switch c.(type) {
+	case *net.TCPConn, *net.UnixConn:
+		return true
+	}
+	return false
+}
+
+// enter says that a dial begins; false when it may not. Together with over,
+// so that none begins behind the back of fail, which waits for them.
+func (a *attempt) enter() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.over {
+		return false
+	}
+	a.dials.Add(1)
+	return true
+}
+
+// cause is why nothing may be dialled any more, never nil.
+func (a *attempt) cause() error {
+	if cause := context.Cause(a.ctx); cause != nil {
+		return cause
+	}
+	return net.ErrClosed // the handshake has succeeded without this dial
 }
 
 // track takes note of a connection that was dialled for this attempt.
@@ -71,90 +103,22 @@ func (a *attempt) track(c net.Conn) bool {
 	return true
 }
 
-var errNoConn = errors.New("socket: DialContext returned neither a connection nor an error")
-
-// dialContext is the DialContext of a transport of ours: theirs, or the
-// configured one, or net's, under the policy and the attempt's context.
-func (d *Dialer) dialContext(theirs func(context.Context, string, string) (net.Conn, error)) func(context.Context, string, string) (net.Conn, error) {
-	dial := theirs
-	if d.cfg.DialContext != nil {
-		dial = d.cfg.DialContext
-	}
-	if dial == nil {
-		dial = (&net.Dialer{ControlContext: d.control}).DialContext
-	} else if d.cfg.Policy != nil {
-		dial = d.judged(dial)
-	}
-	return func(ctx context.Context, network, addr string) (net.Conn, error) {
-		a, ok := ctx.Value(attemptKey{}).(*attempt)
-		if !ok { // a request of Get
-			return dial(ctx, network, addr)
-		}
-		a.dials.Add(1)
-		defer a.dials.Done()
-		ctx, cancel := context.WithCancelCause(ctx)
-		defer cancel(nil)
-		defer context.AfterFunc(a.ctx, func() { cancel(context.Cause(a.ctx)) })()
-		c, err := dial(ctx, network, addr)
-		if err != nil {
-			return nil, err
-		}
-		if c == nil {
-			return nil, errNoConn
-		}
-		if !a.track(c) {
-			_ = c.Close()
-			return nil, context.Cause(a.ctx)
-		}
-		return c, nil
-	}
-}
-
-// control asks the policy about an address that net.Dialer has resolved.
-func (d *Dialer) control(_ context.Context, network, address string, _ syscall.RawConn) error {
-	if d.cfg.Policy == nil {
-		return nil
-	}
-	addr, err := netip.ParseAddrPort(address)
-	if err != nil {
-		return fmt.Errorf("socket: dial policy: %w", err)
-	}
-	return d.cfg.Policy(network, addr)
-}
-
-// judged asks the policy what can be asked of somebody else's dialer: before
-// the dial where the address is literal, and after it where the peer is known.
-func (d *Dialer) judged(dial func(context.Context, string, string) (net.Conn, error)) func(context.Context, string, string) (net.Conn, error) {
-	return func(ctx context.Context, network, addr string) (net.Conn, error) {
-		if literal, err := netip.ParseAddrPort(addr); err == nil {
-			if err := d.cfg.Policy(network, literal); err != nil {
-				return nil, err
-			}
-		}
-		c, err := dial(ctx, network, addr)
-		if err != nil || c == nil {
-			return c, err
-		}
-		if peer, err := netip.ParseAddrPort(c.RemoteAddr().String()); err == nil {
-			if err := d.cfg.Policy(network, peer); err != nil {
-				_ = c.Close()
-				return nil, err
-			}
-		}
-		return c, nil
-	}
-}
-
 // RoundTrip makes the attempt the transport of its own handshake: there the
 // upgraded connection is caught.
+// The policy judges the target of each request first: behind a proxy there is
+// nothing else to be seen of it.
 type tripper struct {
-	a    *attempt
+	d    *Dialer
+	a    *attempt // nil for Get
 	base http.RoundTripper
 }
 
 func (t tripper) RoundTrip(req *http.Request) (*http.Response, error) {
+	if err := t.d.judgeTarget(req.URL); err != nil {
+		return nil, err
+	}
 	resp, err := t.base.RoundTrip(req)
-	if err != nil || resp.StatusCode != http.StatusSwitchingProtocols {
+	if err != nil || t.a == nil || resp.StatusCode != http.StatusSwitchingProtocols {
 		return resp, err
 	}
 	rwc, ok := resp.Body.(io.ReadWriteCloser)
@@ -198,8 +162,9 @@ func (b *body) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Close closes the raw connection first: TLS would wait up to five seconds to
-// say goodbye to a peer that does not read.
+// Close closes the raw connection first: TLS of our own would wait up to five
+// seconds to say goodbye to a peer that does not read. So may a raw connection
+// that is not closesAtOnce.
 func (b *body) Close() error {
 	if b.raw != nil {
 		_ = b.raw.Close()

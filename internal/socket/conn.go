@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -20,7 +21,7 @@ func (d *Dialer) Dial(ctx context.Context, url string) (*Conn, error) {
 	a, release := d.begin(ctx)
 	defer release()
 	client := d.client
-	client.Transport = tripper{a, client.Transport}
+	client.Transport = tripper{d, a, client.Transport}
 	opts := &websocket.DialOptions{HTTPClient: &client, HTTPHeader: d.cfg.Header}
 	if d.cfg.Compression {
 		opts.CompressionMode = websocket.CompressionNoContextTakeover
@@ -35,6 +36,9 @@ func (d *Dialer) Dial(ctx context.Context, url string) (*Conn, error) {
 	if err != nil {
 		cause := context.Cause(a.ctx)
 		a.fail(err)
+		if inner := errors.Unwrap(err); inner != nil {
+			err = inner // without what coder/websocket says in front of everything
+		}
 		return nil, handshakeError(resp, err, cause)
 	}
 	ws.SetReadLimit(-1) // Read has a limit of its own, with a typed error
@@ -42,6 +46,7 @@ func (d *Dialer) Dial(ctx context.Context, url string) (*Conn, error) {
 }
 
 func handshakeError(resp *http.Response, err, cause error) error {
+	err = withoutURL(err)
 	e := &HandshakeError{Err: err}
 	if resp != nil {
 		e.Status = resp.StatusCode
@@ -60,22 +65,24 @@ func handshakeError(resp *http.Response, err, cause error) error {
 }
 
 // Get fetches a document over the same transport, at most maxBytes of it,
-// within HandshakeTimeout (NIP-11).
+// within HandshakeTimeout (NIP-11). Errors are *HandshakeError, its Status 0
+// without an answer, and ErrTooLarge.
 func (d *Dialer) Get(ctx context.Context, url, accept string, maxBytes int64) ([]byte, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, d.cfg.HandshakeTimeout, ErrHandshakeTimeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
-		return nil, err
+		return nil, handshakeError(nil, err, nil)
 	}
 	for name, values := range d.cfg.Header {
 		req.Header[name] = values
 	}
 	req.Header.Set("Accept", accept)
 	client := d.client
+	client.Transport = tripper{d: d, base: client.Transport}
 	resp, err := client.Do(req)
 	if err != nil {
-		return nil, err
+		return nil, handshakeError(nil, err, context.Cause(ctx))
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
@@ -84,7 +91,7 @@ func (d *Dialer) Get(ctx context.Context, url, accept string, maxBytes int64) ([
 	}
 	data, err := io.ReadAll(io.LimitReader(resp.Body, maxBytes+1))
 	if err != nil {
-		return nil, err
+		return nil, handshakeError(nil, err, context.Cause(ctx))
 	}
 	if int64(len(data)) > maxBytes {
 		return nil, fmt.Errorf("%w: document over %d bytes", ErrTooLarge, maxBytes)
@@ -161,15 +168,44 @@ func (c *Conn) ended(err error) error {
 }
 
 // Write writes one text message. If the peer does not take it within
-// WriteTimeout, the connection is cut with ErrWriteTimeout.
+// WriteTimeout, the connection is cut with ErrWriteTimeout. After any error
+// the connection is of no use: half a message may have been sent.
 func (c *Conn) Write(p []byte) error {
 	stop := c.after(c.writeTimeout, ErrWriteTimeout)
-	err := c.ws.Write(context.Background(), websocket.MessageText, p)
+	err := c.write(p)
 	stop()
 	if err != nil {
 		return c.ended(err)
 	}
 	return nil
+}
+
+const (
+	maxFrame = 64 << 10 // bytes of the longest message that is written in one frame
+	fragment = 16 << 10 // bytes of each frame of a longer one
+)
+
+// write sends a long message in fragments. The reader's goroutine answers a
+// ping of the peer, and gives the connection up if it does not get coder's
+// frame lock within five seconds. A frame holds that lock until the kernel has
+// taken it; between the frames of a Writer it is free and goes to who has waited
+// longest, so pings and pongs wait for one fragment and not for the message.
+// (Under compression coder makes frames of a few hundred bytes of them.)
+func (c *Conn) write(p []byte) error {
+	ctx := context.Background() // after cuts the connection in time
+	if len(p) <= maxFrame {
+		return c.ws.Write(ctx, websocket.MessageText, p)
+	}
+	w, err := c.ws.Writer(ctx, websocket.MessageText)
+	if err != nil {
+		return err
+	}
+	for part := range slices.Chunk(p, fragment) {
+		if _, err := w.Write(part); err != nil {
+			return err
+		}
+	}
+	return w.Close()
 }
 
 // after cuts the connection after d, unless it is stopped before.
@@ -186,11 +222,11 @@ func (c *Conn) after(d time.Duration, cause error) (stop func()) {
 	}
 }
 
-// Ping sends a ping and waits for the pong, at most for the write timeout. Its
+// Ping sends a ping and waits for the pong, at most for the time within. Its
 // error is of no use but for tests: liveness is judged by LastInbound. Somebody
 // has to be in Read.
-func (c *Conn) Ping() error {
-	ctx, cancel := context.WithTimeout(context.Background(), c.writeTimeout)
+func (c *Conn) Ping(within time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), within)
 	defer cancel()
 	return c.ws.Ping(ctx)
 }
@@ -201,33 +237,45 @@ func (c *Conn) LastInbound() time.Time { return c.body.began.Add(time.Duration(c
 // BytesIn counts what has arrived since the handshake, frame headers included.
 func (c *Conn) BytesIn() uint64 { return c.body.in.Load() }
 
-// BytesOut counts what was sent since the handshake.
+// BytesOut counts what was sent since the handshake. It advances while a long
+// message is being written, by some 4 KiB at a time.
 func (c *Conn) BytesOut() uint64 { return c.body.out.Load() }
 
 // Close does the closing handshake, with or without somebody in Read, and
-// returns when the socket is closed, after within at the latest.
+// returns when the connection is closed or cut, after within at the latest.
 func (c *Conn) Close(code int, reason string, within time.Duration) {
-	stop := c.after(max(within, 0), ErrClosed)
-	_ = c.ws.Close(websocket.StatusCode(code), reason)
-	stop()
+	timer := time.NewTimer(max(within, 0))
+	defer timer.Stop()
+	closed := make(chan struct{})
+	c.helpers.Go(func() { // ended by the cut at the latest; joined by Wait
+		defer close(closed)
+		_ = c.ws.Close(websocket.StatusCode(code), reason)
+	})
+	select {
+	case <-closed:
+	case <-timer.C:
+	}
 	c.Cut(ErrClosed)
 }
 
 // Cut ends the connection at once and does not wait. The first cause counts.
 func (c *Conn) Cut(cause error) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	if c.cause != nil {
+		c.mu.Unlock()
 		return
 	}
 	c.cause = cause
-	if c.body.raw != nil {
-		_ = c.body.raw.Close()
+	c.helpers.Add(1) // before a second Cut returns and its caller waits
+	c.mu.Unlock()
+	if raw := c.body.raw; raw != nil && closesAtOnce(raw) {
+		_ = raw.Close()
 	}
-	c.helpers.Go(func() { // ends when the reader and the writer have let go; joined by Wait
+	go func() { // ends when the reader and the writer have let go; joined by Wait
+		defer c.helpers.Done()
 		_ = c.body.Close()
 		_ = c.ws.CloseNow()
-	})
+	}()
 }
 
 // Wait returns, after a Cut or a Close, when every goroutine of the connection has ended.

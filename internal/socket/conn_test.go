@@ -210,11 +210,11 @@ func TestPing(t *testing.T) {
 	done := make(chan struct{})
 	go func() { defer close(done); _, _, _ = c.Read(nil) }()
 	before := c.LastInbound()
-	require.NoError(t, c.Ping())
+	require.NoError(t, c.Ping(10*time.Second))
 	assert.True(t, c.LastInbound().After(before), "the pong is dated")
 	c.Cut(socket.ErrClosed)
 	<-done
-	assert.Error(t, c.Ping())
+	assert.Error(t, c.Ping(10*time.Second))
 }
 
 // A peer that floods with pings and reads no pongs ends its own connection.

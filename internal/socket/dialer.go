@@ -14,6 +14,8 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -21,14 +23,19 @@ import (
 // Options compose (L16): with HTTPClient and any of DialContext, Proxy,
 // TLSConfig and Policy, the client's *http.Transport is cloned and changed.
 type Config struct {
-	HTTPClient       *http.Client // nil: a transport of our own
-	DialContext      func(ctx context.Context, network, addr string) (net.Conn, error)
-	Proxy            func(*http.Request) (*url.URL, error) // nil: http.ProxyFromEnvironment
-	TLSConfig        *tls.Config
-	Header           http.Header // of the handshake
-	Policy           Policy      // nil: every address may be dialled
-	Compression      bool        // permessage-deflate without context takeover
-	ReadLimit        int64       // bytes of one message, decompressed
+	HTTPClient  *http.Client // nil: a transport of our own
+	DialContext func(ctx context.Context, network, addr string) (net.Conn, error)
+	Proxy       func(*http.Request) (*url.URL, error) // nil: http.ProxyFromEnvironment, but see Policy
+	TLSConfig   *tls.Config
+	Header      http.Header // of the handshake, not sent on to another host
+	// Policy judges every address that is dialled; nil: all may be. A proxy
+	// resolves names itself, out of the policy's sight: of a URL behind it only
+	// literal addresses and localhost are judged, beside the proxy's own
+	// address. So the environment's proxy is not used with a policy; one that is
+	// set here or in HTTPClient's transport was chosen, and is.
+	Policy           Policy
+	Compression      bool  // permessage-deflate without context takeover
+	ReadLimit        int64 // bytes of one message, decompressed
 	HandshakeTimeout time.Duration
 	WriteTimeout     time.Duration
 }
@@ -46,32 +53,50 @@ type Dialer struct {
 func NewDialer(cfg Config) (*Dialer, error) {
 	d := &Dialer{cfg: cfg}
 	d.ctx, d.cancel = context.WithCancel(context.Background())
-	if cfg.HTTPClient == nil {
-		d.own = &http.Transport{Proxy: http.ProxyFromEnvironment}
-		d.adapt(d.own)
-		d.client.Transport = d.own
-	} else {
-		d.client = *cfg.HTTPClient
-		if d.client.Transport == nil {
-			d.client.Transport = http.DefaultTransport
-		}
-		if option := cfg.transportOption(); option != "" {
-			theirs, ok := d.client.Transport.(*http.Transport)
-			if !ok {
-				d.cancel()
-				return nil, fmt.Errorf("socket: %s cannot be combined with an http.Client whose Transport is a %T: set it there", option, d.client.Transport)
-			}
-			d.own = theirs.Clone()
-			if d.own.DialTLSContext != nil && (cfg.DialContext != nil || cfg.TLSConfig != nil || cfg.Policy != nil) {
-				d.cancel()
-				return nil, fmt.Errorf("socket: %s cannot be combined with an http.Transport that has a DialTLSContext", option)
-			}
-			d.adapt(d.own)
-			d.client.Transport = d.own
-		}
+	if err := d.setTransport(); err != nil {
+		d.cancel()
+		return nil, err
 	}
 	d.client.CheckRedirect = d.checkRedirect(d.client.CheckRedirect)
 	return d, nil
+}
+
+// setTransport makes the client: theirs, with a transport that has our options.
+func (d *Dialer) setTransport() error {
+	if d.cfg.HTTPClient != nil {
+		d.client = *d.cfg.HTTPClient
+	}
+	option := d.cfg.transportOption()
+	switch {
+	case d.cfg.HTTPClient != nil && option == "":
+		if d.client.Transport == nil {
+			d.client.Transport = http.DefaultTransport
+		}
+		return nil
+	case d.client.Transport == nil: // http.DefaultTransport's dialer would be somebody else's
+		d.own = &http.Transport{}
+		if d.cfg.Policy == nil {
+			d.own.Proxy = http.ProxyFromEnvironment
+		}
+	default:
+		theirs, ok := d.client.Transport.(*http.Transport)
+		if !ok {
+			return fmt.Errorf("socket: %s cannot be combined with an http.Client whose Transport is a %T: set it there", option, d.client.Transport)
+		}
+		if d.cfg.DialContext != nil || d.cfg.TLSConfig != nil || d.cfg.Policy != nil {
+			if theirs.DialTLSContext != nil {
+				return fmt.Errorf("socket: %s cannot be combined with an http.Transport that has a DialTLSContext", option)
+			}
+			//lint:ignore SA1019 deprecated, and yet net/http would use it
+			if theirs.DialTLS != nil {
+				return fmt.Errorf("socket: %s cannot be combined with an http.Transport that has a DialTLS", option)
+			}
+		}
+		d.own = theirs.Clone()
+	}
+	d.adapt(d.own)
+	d.client.Transport = d.own
+	return nil
 }
 
 // transportOption names an option that needs a transport we may change, "" if there is none.
@@ -99,7 +124,12 @@ func (d *Dialer) adapt(t *http.Transport) {
 	if d.cfg.TLSConfig != nil {
 		t.TLSClientConfig = d.cfg.TLSConfig.Clone()
 	}
-	t.DialContext = d.dialContext(t.DialContext)
+	theirs := t.DialContext
+	//lint:ignore SA1019 deprecated, and yet in use, for Tor
+	if dial := t.Dial; theirs == nil && dial != nil {
+		theirs = withContext(dial)
+	}
+	t.DialContext = d.dialContext(theirs)
 }
 
 // maxResponseHeader bounds the header of a handshake's answer, in bytes.
@@ -124,6 +154,7 @@ func (d *Dialer) checkRedirect(theirs func(*http.Request, []*http.Request) error
 		if via[0].URL.Scheme == "https" && req.URL.Scheme != "https" && req.URL.Scheme != "wss" {
 			return errDowngrade
 		}
+		d.stripHeader(req, via)
 		if theirs != nil {
 			return theirs(req, via)
 		}
@@ -132,4 +163,19 @@ func (d *Dialer) checkRedirect(theirs func(*http.Request, []*http.Request) error
 		}
 		return nil
 	}
+}
+
+// stripHeader keeps what is meant for the relay from a host that it redirects
+// to, and from all that follow. net/http knows of Authorization and cookies only.
+func (d *Dialer) stripHeader(req *http.Request, via []*http.Request) {
+	home := via[0].URL.Hostname()
+	same := func(r *http.Request) bool { return strings.EqualFold(r.URL.Hostname(), home) }
+	if same(req) && !slices.ContainsFunc(via, func(r *http.Request) bool { return !same(r) }) {
+		return
+	}
+	for name := range d.cfg.Header {
+		delete(req.Header, name)
+		req.Header.Del(name)
+	}
+	req.Header.Del("Referer") // the relay's URL, its query included
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -33,6 +35,33 @@ type HandshakeError struct {
 
 func (e *HandshakeError) Error() string { return "socket: handshake: " + e.Err.Error() }
 func (e *HandshakeError) Unwrap() error { return e.Err }
+
+// withoutURL takes off what net/http says in front of a cause: its text repeats
+// the URL, whose query may hold a token.
+func withoutURL(err error) error {
+	for e := err; e != nil; e = errors.Unwrap(e) {
+		if u, ok := e.(*url.Error); ok {
+			return u.Err
+		}
+	}
+	return err
+}
+
+// PanicError is a panic in a DialContext or a Policy, which run on goroutines
+// of net/http and net, where it would end the program.
+type PanicError struct {
+	Value any
+	Stack []byte
+}
+
+func (e *PanicError) Error() string { return fmt.Sprintf("socket: panic while dialling: %v", e.Value) }
+
+// recovered, when deferred, makes a panic the error of the function.
+func recovered(err *error) {
+	if v := recover(); v != nil {
+		*err = &PanicError{Value: v, Stack: debug.Stack()}
+	}
+}
 
 // CloseError is the peer's close frame.
 type CloseError struct {

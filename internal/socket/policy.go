@@ -9,8 +9,9 @@ import (
 type Policy = func(network string, addr netip.AddrPort) error
 
 // notPublic are the ranges that are not unicast addresses of the public
-// internet, from IANA's special-purpose registries. ::/96, NAT64 and 6to4
-// addresses are judged by the IPv4 address inside them.
+// internet, from IANA's special-purpose registries; of IPv6 those inside
+// 2000::/3, since all outside is refused. NAT64 and 6to4 addresses are judged
+// by the IPv4 address inside them.
 var notPublic = [...]netip.Prefix{
 	netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("10.0.0.0/8"),
 	netip.MustParsePrefix("100.64.0.0/10"), netip.MustParsePrefix("127.0.0.0/8"),
@@ -19,18 +20,14 @@ var notPublic = [...]netip.Prefix{
 	netip.MustParsePrefix("192.88.99.0/24"), netip.MustParsePrefix("192.168.0.0/16"),
 	netip.MustParsePrefix("198.18.0.0/15"), netip.MustParsePrefix("198.51.100.0/24"),
 	netip.MustParsePrefix("203.0.113.0/24"), netip.MustParsePrefix("224.0.0.0/3"),
-	netip.MustParsePrefix("::/128"), netip.MustParsePrefix("::1/128"),
-	netip.MustParsePrefix("64:ff9b:1::/48"), netip.MustParsePrefix("100::/64"),
 	netip.MustParsePrefix("2001::/23"), netip.MustParsePrefix("2001:db8::/32"),
-	netip.MustParsePrefix("3fff::/20"), netip.MustParsePrefix("5f00::/16"),
-	netip.MustParsePrefix("fc00::/7"), netip.MustParsePrefix("fe80::/10"),
-	netip.MustParsePrefix("fec0::/10"), netip.MustParsePrefix("ff00::/8"),
+	netip.MustParsePrefix("3fff::/20"),
 }
 
 var (
-	compatible = netip.MustParsePrefix("::/96")
-	nat64      = netip.MustParsePrefix("64:ff9b::/96")
-	sixToFour  = netip.MustParsePrefix("2002::/16")
+	globalUnicast = netip.MustParsePrefix("2000::/3") // all of IPv6 that IANA has given out
+	nat64         = netip.MustParsePrefix("64:ff9b::/96")
+	sixToFour     = netip.MustParsePrefix("2002::/16")
 )
 
 // DenyPrivate is a Policy that lets only addresses of the public internet be
@@ -49,12 +46,14 @@ func DenyPrivate(_ string, addr netip.AddrPort) error {
 		b := ip.As16()
 		inner := netip.Addr{}
 		switch {
-		case compatible.Contains(ip), nat64.Contains(ip):
+		case nat64.Contains(ip):
 			inner = netip.AddrFrom4([4]byte(b[12:16]))
 		case sixToFour.Contains(ip):
 			inner = netip.AddrFrom4([4]byte(b[2:6]))
-		default:
+		case globalUnicast.Contains(ip):
 			return nil
+		default:
+			return fmt.Errorf("%w: %s is not in %s", ErrDenied, addr.Addr(), globalUnicast)
 		}
 		if DenyPrivate("", netip.AddrPortFrom(inner, addr.Port())) != nil {
 			return fmt.Errorf("%w: %s stands for %s", ErrDenied, addr.Addr(), inner)

@@ -77,7 +77,7 @@ func presentable(verb string) string {
 // EncodeError is why a message was not encoded.
 type EncodeError struct {
 	Verb  string
-	Field string // such as "filter[2]"
+	Field string // such as "filters[2]"
 	Err   error
 }
 

@@ -152,12 +152,19 @@ func (p *parser) text(field string) (string, error) {
 	return p.str(field)
 }
 
-// optional reads the next element, a string, "" if there is none. closed reports that
-// the frame's array has ended.
+// optional reads the next element, a string, "" if there is none or it is something
+// else: an explanation that is null must not cost what it explains (L06). closed reports
+// that the frame's array has ended.
 func (p *parser) optional(field string) (text string, closed bool, err error) {
 	more, err := p.more()
 	if err != nil || !more {
 		return "", true, err
+	}
+	if p.s.Peek() != '"' {
+		if err := p.s.Skip(); err != nil {
+			return "", false, p.syntax(field, err)
+		}
+		return "", false, nil
 	}
 	text, err = p.str(field)
 	return text, false, err

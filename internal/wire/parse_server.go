@@ -124,7 +124,7 @@ func (p *parser) ok() (m OK, err error) {
 	return m, err
 }
 
-// lastText reads a text that may be missing and then the rest of the frame. CLOSED and
+// lastText reads a text that may be missing, or no text at all, and then the rest of the frame. CLOSED and
 // NEG-ERR end something, and what they end must not stay open for want of a reason (L06).
 func (p *parser) lastText(field string) (string, error) {
 	text, closed, err := p.optional(field)

@@ -37,6 +37,31 @@ func TestP30AClosedWithoutItsReasonStillEndsItsSubscription(t *testing.T) {
 	}
 }
 
+// A reason that is no text explains nothing, but what it came with still holds.
+func TestL06AReasonThatIsNoTextIsReadAsNone(t *testing.T) {
+	for _, reason := range []string{`null`, `7`, `1e999`, `true`, `[]`, `{"why":["x"]}`} {
+		for head, want := range map[string]wire.ServerMessage{
+			`["CLOSED","x",`:              wire.Closed{SubscriptionID: "x"},
+			`["OK","` + idHex + `",true,`: wire.OK{EventID: sampleEvent().ID, Accepted: true},
+			`["NEG-ERR","n",`:             wire.NegErr{SubscriptionID: "n"},
+		} {
+			for _, tail := range []string{`]`, `,null]`, `,"more"]`} {
+				got, err := wire.ParseServer([]byte(head + reason + tail))
+				require.NoError(t, err)
+				assert.Equal(t, want, got)
+			}
+			for _, broken := range []string{`nul`, `[1,]`, `{"a"}`, `"\x"`, ``} {
+				frame := []byte(head + broken + `]`)
+				_, err := wire.ParseServer(frame)
+				refused(t, frame, err)
+			}
+		}
+	}
+	got, err := wire.ParseServer([]byte(`["NEG-ERR","n",null,1000]`))
+	require.NoError(t, err)
+	assert.Equal(t, wire.NegErr{SubscriptionID: "n", Max: 1000}, got)
+}
+
 func TestP34TrailingElementsAreIgnoredButValidated(t *testing.T) {
 	for frame, want := range serverFrames() {
 		switch want.(type) {
