@@ -279,10 +279,8 @@ func testR54(t *testing.T) {
 				r := &recorder{on: func(self *gennostr.Self, n note) error {
 					if n.Name == "OnDisconnect" {
 						dials = append(dials, time.Since(began))
-						if manual {
-							self.Reconnect(n.Relay.URL)
-							self.Reconnect(n.Relay.URL) // asking twice is no second timer
-						}
+						self.Reconnect(n.Relay.URL) // manual: starts the timer; else it forestalls nothing (L07)
+						self.Reconnect(n.Relay.URL) // asking twice is no second timer
 					}
 					return nil
 				}}

@@ -263,6 +263,30 @@ func testR51(t *testing.T) {
 			})
 		}
 	})
+	t.Run("with other options", func(t *testing.T) {
+		virtual(t, func(t *testing.T, network *nostrtest.Network) {
+			relay := network.NewRelay("wss://a.example")
+			r := &recorder{on: func(self *gennostr.Self, n note) error {
+				if n.Name == "OnDisconnect" {
+					return self.AddRelay(n.Relay.URL, gennostr.WithHeader(http.Header{"X-Second": {"yes"}}), gennostr.WithTrustedRelay())
+				}
+				return streamer(self, n)
+			}}
+			client := start(t, r, over(network, gennostr.WithRelays(relay.URL()))...)
+			require.NoError(t, client.Ready(t.Context(), 1))
+			relay.DisconnectAll()
+			time.Sleep(time.Second) // virtual
+			synctest.Wait()
+			second, connected := relay.Connection(2)
+			require.True(t, connected)
+			assert.Equal(t, "yes", second.Header.Get("X-Second"))
+			relay.Push(forge(textNotes(1)[0]))
+			synctest.Wait()
+			assert.Len(t, r.named("OnEvent"), 1, "trusted now")
+			status, _ := client.Relay(relay.URL())
+			assert.Equal(t, 2, status.Connects, "but it is the same relay")
+		})
+	})
 }
 
 func testR52(t *testing.T) {

@@ -364,6 +364,7 @@ func testR10(t *testing.T) {
 			assert.Equal(t, cause, b.named("Terminate")[0].Msg)
 			assert.Equal(t, cause, client.Wait())
 			assert.Empty(t, logged.lines("ERROR"), "what the parent decided is no problem to log")
+			synctest.Wait() // the relay has seen it
 			assert.Empty(t, relay.Connections())
 		})
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gennostr/gennostr"
+	"github.com/gennostr/gennostr/nostr"
 	"github.com/gennostr/gennostr/nostrtest"
 )
 
@@ -48,13 +49,16 @@ type tour struct {
 	routines map[string]string // who ran each callback; client goroutine only
 }
 
+// tourNote is the event of all tours, signed once: they are many.
+var tourNote = sync.OnceValue(func() *nostr.Event { return textNotes(1)[0] })
+
 // takeTour runs the whole tour in virtual time. The client is still running at
 // its end if nothing stopped it.
 func takeTour(t *testing.T, network *nostrtest.Network, kind string, act func() error, opts ...gennostr.Option) *tour {
 	t.Helper()
 	const url = "wss://a.example"
 	trip := &tour{bot: newBot(nil), relay: network.NewRelay(url), routines: map[string]string{}}
-	event := unproven(1)[0] // nobody is to spend time on signatures here
+	event := tourNote()
 	trip.relay.Publish(event)
 	acted := false
 	trip.on = func(self *gennostr.Self, n note) error {

@@ -80,12 +80,15 @@ func TestL11PingsPassALongMessage(t *testing.T) {
 	c := piped(t, func(server net.Conn, r *bufio.Reader) {
 		var writes sync.WaitGroup // a pipe has no buffer: who does not read while it writes may block both ends
 		defer writes.Wait()
+		slow := time.NewTicker(time.Millisecond)
+		defer slow.Stop()
 		for whole := false; !whole || !pinged; {
 			first, payload, err := frame(r)
 			if err != nil {
 				return
 			}
 			order = append(order, first)
+			<-slow.C
 			switch first {
 			case 0x8a: // their pong
 			case 0x89: // their ping
