@@ -31,6 +31,9 @@
 //	add_relay, send_message, tasks     AddRelay, Send, WithTask
 //	handle_connect, handle_event, …    OnConnect, OnEvent, …
 //
+// Ids such as R34, P18, L04 and DESIGN 3.2 name rules that stand in the
+// repository's docs folder, and the tests that hold them.
+//
 // # What differs from OTP
 //
 //   - An error that a callback returns is a report to OnError, not a stop: a
