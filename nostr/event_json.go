@@ -54,6 +54,9 @@ func (e *Event) UnmarshalJSON(data []byte) error {
 
 // ParseEvent reads the event that data starts with and returns it with the number of
 // bytes it took; what follows is not looked at. The event holds no reference to data.
+// Its content and the strings of its tags share one allocation, about as long as they
+// are together: what outlives the event is better kept as a [strings.Clone]. An event
+// of nothing but tiny tags takes about eight times its JSON.
 //
 // All seven fields of NIP-01 must be there, once, and of the right type: hex is lower-case,
 // kind 0 to 65535, created_at an integer from 0 to 2⁶³-1, and every tag a list of at

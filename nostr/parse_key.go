@@ -54,7 +54,10 @@ func parse32(s, what, want string) (out [32]byte, err error) {
 	s, _ = cutScheme21(trimSpace(s))
 	switch prefix := entityPrefix(s); {
 	case prefix == want:
-		_, data, err := bech32.Decode(s)
+		prefix, data, err := bech32.Decode(s)
+		if err == nil && prefix != want { // bech32 ends its prefix at the last "1", not the first
+			err = errors.New("something stands between the prefix and the data")
+		}
 		if err != nil {
 			return out, fmt.Errorf("nostr: %s: bad %s: %w", what, want, err)
 		}

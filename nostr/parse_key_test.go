@@ -171,3 +171,11 @@ func ExampleParsePubKey() {
 	// 3bf0c63fcb93463407af97a5e5ee64fa883d107ef9e558472c4eb9aaaefa459d
 	// nostr: public key: this is an nsec (a secret key: show it to nobody), want npub or 64 lower-case hex digits
 }
+
+// bech32 ends its prefix at the last "1": what only begins like an npub is none.
+func TestEntitiesWithSomethingBehindTheirPrefixAreRefused(t *testing.T) {
+	_, err := nostr.ParsePubKey("npub1junk1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqsyj4r0x")
+	assert.Error(t, err)
+	_, err = nostr.ParseSecretKey("nsec1xx11qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqskejn4f")
+	assert.Error(t, err)
+}

@@ -28,7 +28,7 @@ const (
 //
 // NIP-10 is for replies to text notes, of kind 1; for other kinds there is NIP-22.
 func Reply(parent *Event, relayHint string) Tags {
-	self := EventRef{ID: parent.ID, Relay: relayHint, Author: parent.PubKey}
+	self := EventRef{ID: parent.ID, Relay: relayURL(relayHint), Author: parent.PubKey}
 	var tags Tags
 	if root, _, ok := parent.Thread(); ok {
 		tags = Tags{root.tag(markerRoot), self.tag(markerReply)}

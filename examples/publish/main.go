@@ -27,6 +27,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"regexp"
 	"syscall"
 	"time"
 
@@ -36,14 +37,34 @@ import (
 	"github.com/gennostr/gennostr/nostrtest"
 )
 
+// aKey is a secret key in a text, or what begins like one.
+var aKey = regexp.MustCompile(`(?i)nsec1[0-9a-z]*`)
+
 func main() {
+	signal.Ignore(syscall.SIGPIPE) // a reader that has gone is an error of the write, and not the end of the program
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait for anything
 	if err := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr); err != nil {
-		fmt.Fprintln(os.Stderr, "publish:", safe(err.Error()))
+		fmt.Fprintln(os.Stderr, "publish:", aKey.ReplaceAllString(safe(err.Error()), "nsec1…")) // a slip is not repeated
 		os.Exit(1)
 	}
+}
+
+// givesAway tells whether somebody's secret key would be published.
+func givesAway(content string, tags nostr.Tags) bool {
+	texts := []string{content}
+	for _, tag := range tags {
+		texts = append(texts, tag...)
+	}
+	for _, text := range texts {
+		for _, word := range aKey.FindAllString(text, -1) {
+			if _, err := nostr.ParseSecretKey(word); err == nil {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // errNoneAccepted: everything was done, and no relay has accepted the event.
@@ -63,6 +84,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		if opts.content, err = readContent(ctx, stdin); err != nil {
 			return err
 		}
+	}
+	if givesAway(opts.content, opts.tags) {
+		return errors.New("the event would give a secret key away: there is an nsec in it; was -key meant?")
 	}
 	if opts.key.IsZero() {
 		opts.key = nostr.GenerateSecretKey()

@@ -29,18 +29,24 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"regexp"
 	"syscall"
 	"time"
 
 	"github.com/gennostr/gennostr"
 )
 
+// aKey is a secret key in a text, or what begins like one.
+var aKey = regexp.MustCompile(`(?i)nsec1[0-9a-z]*`)
+
 func main() {
+	signal.Ignore(syscall.SIGPIPE) // a reader that has gone is an error of the write, and not the end of the program
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait for anything
-	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
-		fmt.Fprintln(os.Stderr, "tail:", safe(err.Error(), maxNews))
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	if err != nil && !errors.Is(err, syscall.EPIPE) { // whoever read has had enough: tail | head
+		fmt.Fprintln(os.Stderr, "tail:", aKey.ReplaceAllString(safe(err.Error(), maxNews), "nsec1…")) // a slip is not repeated
 		os.Exit(1)
 	}
 }
