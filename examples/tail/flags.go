@@ -156,7 +156,10 @@ func readFile(name string) ([]byte, error) {
 	if err == nil {
 		defer file.Close()
 		var data []byte
-		if data, err = io.ReadAll(io.LimitReader(file, maxKeyFile)); err == nil {
+		if data, err = io.ReadAll(io.LimitReader(file, maxKeyFile+1)); err == nil {
+			if len(data) > maxKeyFile {
+				return nil, fmt.Errorf("more than %d bytes", maxKeyFile)
+			}
 			return data, nil
 		}
 	}
