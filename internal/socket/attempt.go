@@ -145,6 +145,7 @@ type body struct {
 
 	last    atomic.Int64 // when the last byte arrived, nanoseconds after began
 	in, out atomic.Uint64
+	ended   atomic.Bool // a Read has found nothing more
 }
 
 func (b *body) Read(p []byte) (int, error) {
@@ -152,6 +153,8 @@ func (b *body) Read(p []byte) (int, error) {
 	if n > 0 {
 		b.in.Add(uint64(n))
 		b.last.Store(int64(time.Since(b.began)))
+	} else if err != nil {
+		b.ended.Store(true)
 	}
 	return n, err
 }

@@ -136,6 +136,11 @@ func (c *Conn) Read(buf []byte) (text bool, msg []byte, err error) {
 			c.Close(int(websocket.StatusMessageTooBig), "", tooBigTimeout)
 			return false, nil, fmt.Errorf("%w of %d bytes", ErrTooLarge, c.limit)
 		}
+		if err == io.EOF && c.body.ended.Load() {
+			// coder/websocket takes the end of the stream for the end of the
+			// message; a whole message needs no byte beyond its own.
+			return false, nil, c.ended(io.ErrUnexpectedEOF)
+		}
 		if err == io.EOF {
 			return kind == websocket.MessageText, msg, nil
 		}
@@ -161,7 +166,7 @@ func (c *Conn) ended(err error) error {
 		return cause
 	case errors.As(err, &frame):
 		return &CloseError{Code: int(frame.Code), Reason: strings.ToValidUTF8(frame.Reason, "\uFFFD")}
-	case errors.Is(err, io.EOF):
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return fmt.Errorf("socket: no close frame: %w", io.ErrUnexpectedEOF)
 	}
 	return fmt.Errorf("socket: %w", err)
