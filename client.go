@@ -250,7 +250,9 @@ func (c *Client) harden() {
 }
 
 // Done is closed when nothing of the client is running: every goroutine has
-// exited, every socket is closed, the name is free (R43).
+// exited, every socket is closed, the name is free (R43). Only what somebody
+// else's transport does is beyond it: the deprecated Dial of an http.Transport,
+// which knows no context, and a Close of its connections that blocks.
 func (c *Client) Done() <-chan struct{} { return c.done }
 
 // Wait blocks until Done and returns why the client stopped: nil for ErrStop,

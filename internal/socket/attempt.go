@@ -103,9 +103,8 @@ func (a *attempt) track(c net.Conn) bool {
 	return true
 }
 
-// RoundTrip makes the attempt the transport of its own handshake: there the
-// upgraded connection is caught.
-// The policy judges the target of each request first: behind a proxy there is
+// tripper stands around the transport of a handshake: there the upgraded
+// connection is caught. The policy judges the target of each request first: behind a proxy there is
 // nothing else to be seen of it.
 type tripper struct {
 	d    *Dialer
