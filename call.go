@@ -80,8 +80,9 @@ func (c *Client) Call(ctx context.Context, request any) (any, error) {
 }
 
 func (c *Client) callTimeout(cause error) error {
-	name, since := c.running.get()
-	return &CallTimeoutError{Mailbox: c.mail.Len(), Callback: name, Running: since, Err: cause}
+	e := &CallTimeoutError{Mailbox: c.mail.Len(), Err: cause}
+	e.Callback, e.Running = c.running.get().status()
+	return e
 }
 
 // Call is Client.Call with a typed reply. A reply of another type is an error that names both.
@@ -130,7 +131,7 @@ type Stats struct {
 // Stats never waits for the loop (R27).
 func (c *Client) Stats() Stats {
 	s := Stats{Mailbox: c.mail.Len(), MailboxBytes: c.budget.Used()}
-	s.Callback, s.Running = c.running.get()
+	s.Callback, s.Running = c.running.get().status()
 	_, s.Tasks = c.tasks.oldest()
 	return s
 }

@@ -204,8 +204,8 @@ func (c *Client) Stop(ctx context.Context) error {
 const stopGrace = 100 * time.Millisecond
 
 func (c *Client) stillRunning(cause error) error {
-	if name, since := c.running.get(); name != "" {
-		return &ShutdownError{Running: name, Since: since, Err: cause}
+	if call := c.running.get(); call.name != "" {
+		return &ShutdownError{Running: call.name, Since: time.Since(call.since), Err: cause}
 	}
 	if since, n := c.tasks.oldest(); n > 0 {
 		return &ShutdownError{Running: "a task of Go", Since: since, Err: cause}
@@ -284,30 +284,51 @@ type inTask struct{ c *Client }
 
 func (c *Client) onLoop(ctx context.Context) bool { return ctx.Value(onLoop{}) == any(c) }
 
-// running is what the loop is running for the user right now, for errors that say so.
+// running is what the loop is running for the user right now, for errors and logs that say so.
 type running struct {
-	mu    sync.Mutex
-	name  string    // guarded by mu; "" between callbacks
-	since time.Time // guarded by mu
+	mu      sync.Mutex
+	call    callback    // guarded by mu
+	watched atomic.Bool // the supervisor will look (slow.go)
+}
+
+// callback is one run of user code on the client's goroutine.
+type callback struct {
+	name      string // "" between callbacks
+	since     time.Time
+	number    uint64 // of the callbacks of this client, counted from 1
+	goroutine string // the client's, as in stack dumps
+}
+
+// on notes the client's goroutine, once.
+func (r *running) on(goroutine string) {
+	r.mu.Lock()
+	r.call.goroutine = goroutine
+	r.mu.Unlock()
 }
 
 func (r *running) set(name string) {
 	r.mu.Lock()
-	r.name, r.since = name, time.Now()
+	r.call.name, r.call.since = name, time.Now()
+	r.call.number++
 	r.mu.Unlock()
 }
 
 func (r *running) clear() {
 	r.mu.Lock()
-	r.name = ""
+	r.call.name = ""
 	r.mu.Unlock()
 }
 
-func (r *running) get() (name string, since time.Duration) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.name == "" {
+// status is the callback's name and how long it has been running.
+func (c callback) status() (name string, since time.Duration) {
+	if c.name == "" {
 		return "", 0
 	}
-	return r.name, time.Since(r.since)
+	return c.name, time.Since(c.since)
+}
+
+func (r *running) get() callback {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.call
 }

@@ -65,6 +65,7 @@ type (
 
 func (c *Client) loop(started chan<- error) {
 	defer c.unwound(started)
+	c.running.on(goroutineID())
 	if err := c.init(); err != nil {
 		c.abort(err)
 		started <- err
@@ -283,6 +284,7 @@ func (c *Client) close() {
 // a *PanicError that is returned, somebody else's, is an error like any other.
 func (c *Client) protect(callback string, msg any, f func() error) (panicked *PanicError, err error) {
 	c.running.set(callback)
+	c.watch()
 	c.self.inside.Store(true)
 	returned := false
 	defer func() {

@@ -25,6 +25,7 @@ import (
 const (
 	defaultCallTimeout     = 5 * time.Second  // OTP's GenServer.call/2 (R11)
 	defaultShutdownTimeout = 5 * time.Second  // OTP's child_spec shutdown (R48)
+	defaultSlowCallback    = 30 * time.Second //
 	defaultMailboxLimit    = 65_536           // messages
 	defaultMailboxBudget   = 64 << 20         // bytes
 	defaultMaxDials        = 64               // at once
@@ -76,6 +77,7 @@ type config struct {
 	callTimeout     time.Duration
 	shutdownTimeout time.Duration
 	hibernateAfter  time.Duration
+	slowCallback    time.Duration
 	mailboxLimit    int
 	mailboxBudget   int64
 	maxDials        int
@@ -128,6 +130,7 @@ func newConfig(opts []Option) (config, error) {
 		logger:          slog.Default(),
 		callTimeout:     defaultCallTimeout,
 		shutdownTimeout: defaultShutdownTimeout,
+		slowCallback:    defaultSlowCallback,
 		mailboxLimit:    defaultMailboxLimit,
 		mailboxBudget:   defaultMailboxBudget,
 		maxDials:        defaultMaxDials,
@@ -179,6 +182,7 @@ func (c *config) validate() error {
 		errors.Join(relays...),
 		positive("WithCallTimeout", c.callTimeout), positive("WithShutdownTimeout", c.shutdownTimeout),
 		notNegative("WithInitTimeout", c.initTimeout), notNegative("WithHibernateAfter", c.hibernateAfter),
+		notNegative("WithSlowCallback", c.slowCallback),
 		positive("WithMailboxLimit", c.mailboxLimit), positive("WithMailboxBudget", c.mailboxBudget),
 		positive("WithMaxDials", c.maxDials), positive("WithMaxTasks", c.maxTasks), positive("WithVerifyWorkers", c.workers),
 		c.relay.validate(),
@@ -269,6 +273,12 @@ func WithShutdownTimeout(d time.Duration) Option {
 // WithHibernateAfter hibernates (Self.Hibernate) when nothing has arrived for d (R28). Default: 0, never.
 func WithHibernateAfter(d time.Duration) Option {
 	return option(func(c *config) error { c.hibernateAfter = d; return nil })
+}
+
+// WithSlowCallback logs a callback that has not returned after d, once, with its
+// stack: nothing else of the client's is handled meanwhile. 0: never. Default: 30 s.
+func WithSlowCallback(d time.Duration) Option {
+	return option(func(c *config) error { c.slowCallback = d; return nil })
 }
 
 // WithMailboxLimit bounds the Calls, Casts and Notifys that wait: ErrMailboxFull beyond. Default: 65,536.

@@ -30,6 +30,7 @@ func TestBadOptionsAreRefusedByName(t *testing.T) {
 		"WithCallTimeout":     {gennostr.WithCallTimeout(-1), gennostr.WithCallTimeout(0)},
 		"WithShutdownTimeout": {gennostr.WithShutdownTimeout(-1), gennostr.WithShutdownTimeout(0)},
 		"WithHibernateAfter":  {gennostr.WithHibernateAfter(-1)},
+		"WithSlowCallback":    {gennostr.WithSlowCallback(-1)},
 		"WithMailboxLimit":    {gennostr.WithMailboxLimit(0), gennostr.WithMailboxLimit(-1)},
 		"WithMailboxBudget":   {gennostr.WithMailboxBudget(0), gennostr.WithMailboxBudget(-1)},
 		"WithMaxDials":        {gennostr.WithMaxDials(0), gennostr.WithMaxDials(-1)},

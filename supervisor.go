@@ -30,13 +30,14 @@ type supervisor struct {
 	dialing  int           // dials under way
 	queue    []*relayEntry // waiting for their turn to dial
 	waiters  []*readyWaiter
-	stopping bool // no more dials; ends when relays is empty
-	cutting  bool // the deadline has passed: nothing is given time any more
+	stopping bool   // no more dials; ends when relays is empty
+	cutting  bool   // the deadline has passed: nothing is given time any more
+	slow     uint64 // the callback that was logged for its slowness
 }
 
 // alarm is what the supervisor's timer can be set for.
 type alarm struct {
-	entry *relayEntry // nil for alarmCut
+	entry *relayEntry // nil for alarmCut and alarmSlow
 	what  alarmKind
 }
 
@@ -47,6 +48,7 @@ const (
 	alarmKeepalive                  // see whether the peer is alive
 	alarmReports                    // hand coalesced refusals to OnError
 	alarmCut                        // the stop's deadline
+	alarmSlow                       // see how long the running callback has been running
 )
 
 // supervisorEvent is the sealed type of what the inbox brings.
@@ -148,6 +150,8 @@ func (s *supervisor) ring(a alarm, now time.Time) {
 		if e.stage == connected {
 			s.checkAlive(e, now)
 		}
+	case alarmSlow:
+		s.checkSlow(now)
 	case alarmCut:
 		s.cutting = true
 		s.client.harden()

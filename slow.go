@@ -1,0 +1,91 @@
+package gennostr
+
+import (
+	"bytes"
+	"runtime"
+	"time"
+)
+
+// A callback that does not return holds up everything that its client does,
+// and nobody sees it: no error, no log line, events that wait. The supervisor
+// looks at the clock of the running callback and logs one that takes longer
+// than WithSlowCallback, once, with its stack.
+//
+// Callbacks are many and short, so none of them sets a timer. The first one
+// after a quiet time asks the supervisor to look once its time is up; until
+// then the others find the watch armed, which costs them one atomic load.
+
+// watchSlow is the supervisor's order to look at what runs at that time.
+type watchSlow struct{ at time.Time }
+
+// watch arms the watch. Client goroutine, after running.set.
+//
+// No callback slips through: it is entered as running before the watch is found
+// armed, and checkSlow disarms before it looks at what is running.
+func (c *Client) watch() {
+	d := c.cfg.slowCallback
+	if d > 0 && !c.running.watched.Load() && c.running.watched.CompareAndSwap(false, true) {
+		c.sup.inbox.Put(watchSlow{time.Now().Add(d)})
+	}
+}
+
+func (ev watchSlow) supervise(s *supervisor) { s.due.Set(alarm{what: alarmSlow}, ev.at) }
+
+// checkSlow looks once. Supervisor goroutine.
+func (s *supervisor) checkSlow(now time.Time) {
+	c := s.client
+	c.running.watched.Store(false)
+	call := c.running.get()
+	if call.name == "" || call.number == s.slow {
+		return // the next callback arms the watch again
+	}
+	if at := call.since.Add(c.cfg.slowCallback); now.Before(at) {
+		if c.running.watched.CompareAndSwap(false, true) {
+			s.due.Set(alarm{what: alarmSlow}, at)
+		}
+		return
+	}
+	s.slow = call.number
+	// A logger is user code, which the supervisor does not wait for. Joined by conns.
+	s.conns.Go(func() {
+		c.log.Warn("callback does not return", "callback", call.name, "running", time.Since(call.since).Round(time.Millisecond),
+			"mailbox", c.mail.Len(), "stack", stackOf(call.goroutine))
+	})
+}
+
+// goroutineID is the name of the calling goroutine in a stack dump: "goroutine 42".
+func goroutineID() string {
+	buf := make([]byte, 64)
+	id, _, _ := bytes.Cut(buf[:runtime.Stack(buf, false)], []byte(" ["))
+	return string(id)
+}
+
+// stackOf finds one goroutine's stack among all, "" if it is not there. It
+// stops the program for as long as the dump takes, so it is for rare use.
+func stackOf(goroutine string) string {
+	const most = 64 << 20 // bytes of the dump; some hundred thousand goroutines
+	for size := 64 << 10; size <= most; size *= 4 {
+		buf := make([]byte, size)
+		n := runtime.Stack(buf, true)
+		if stack, whole := cutStack(buf[:n], goroutine); stack != "" && (whole || n < size) {
+			return stack
+		}
+		if n < size {
+			break
+		}
+	}
+	return ""
+}
+
+// cutStack takes one goroutine's part out of a dump, whose parts are separated
+// by empty lines; whole tells that another part follows.
+func cutStack(dump []byte, goroutine string) (stack string, whole bool) {
+	for len(dump) > 0 {
+		part, rest, more := bytes.Cut(dump, []byte("\n\n"))
+		if bytes.HasPrefix(part, []byte(goroutine+" [")) {
+			return string(part), more
+		}
+		dump = rest
+	}
+	return "", false
+}
