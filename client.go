@@ -40,6 +40,7 @@ type Client struct {
 
 	reg     registry
 	timers  timers
+	harness *Harness // nil in life
 	tasks   *taskGroup
 	running running
 	posted  atomic.Int64 // Calls, Casts, Notifys and failed sends that wait, for WithMailboxLimit
@@ -64,6 +65,23 @@ type Client struct {
 // one before Terminate, what is queued is dropped (R10). Stop is the orderly
 // way; Run does it for main.
 func Start(ctx context.Context, h Handler, opts ...Option) (*Client, error) {
+	c, err := newClient(ctx, h, opts)
+	if err != nil {
+		return nil, err
+	}
+	go c.sup.run() // ended and joined by the loop, in finish
+
+	started := make(chan error, 1)
+	go c.loop(started) // ends with the client; Done tells
+	if err := <-started; err != nil {
+		<-c.done
+		return nil, err
+	}
+	return c, nil
+}
+
+// newClient makes a client of which nothing runs yet.
+func newClient(ctx context.Context, h Handler, opts []Option) (*Client, error) {
 	if h == nil {
 		h = new(BaseHandler)
 	}
@@ -101,14 +119,6 @@ func Start(ctx context.Context, h Handler, opts ...Option) (*Client, error) {
 		dialer.Close()
 		return nil, err
 	}
-	go c.sup.run() // ended and joined by the loop, in finish
-
-	started := make(chan error, 1)
-	go c.loop(started) // ends with the client; Done tells
-	if err := <-started; err != nil {
-		<-c.done
-		return nil, err
-	}
 	return c, nil
 }
 
@@ -142,6 +152,15 @@ func Run(ctx context.Context, h Handler, opts ...Option) error {
 		}
 	}
 	return c.Stop(context.WithoutCancel(ctx))
+}
+
+// now is the clock of everything that a handler can set: the world's, but under
+// a Harness, where time passes when the test says so.
+func (c *Client) now() time.Time {
+	if c.harness != nil {
+		return c.harness.now()
+	}
+	return time.Now()
 }
 
 // verify is the expensive half of DESIGN 4, on a goroutine of the pool: the

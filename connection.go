@@ -118,6 +118,10 @@ func (c *connection) run() {
 // live dials and reads until the end, and says why it ended. A panic in here
 // concerns this relay only (R44).
 func (c *connection) live() (err error) {
+	if c.client.harness != nil { // no socket: the test says what becomes of it
+		<-c.ended
+		return c.endCause()
+	}
 	if !c.client.cfg.crashOnPanic {
 		defer func() {
 			if v := recover(); v != nil {
@@ -245,6 +249,7 @@ func (c *connection) finish(cause error, within time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.sock == nil {
+		c.open = false
 		c.endLocked(cause)
 		c.cancel()
 		return

@@ -46,6 +46,8 @@ var (
 	ErrNotHandled = errors.New("gennostr: handler has no HandleCall")
 	// ErrAlreadyReplied: the second From.Reply for one call (R18).
 	ErrAlreadyReplied = errors.New("gennostr: call already answered")
+	// ErrNoReply: under a Harness, HandleCall has returned and nobody has answered yet.
+	ErrNoReply = errors.New("gennostr: call not answered yet")
 	// ErrTooManyTasks: Go while WithMaxTasks are running (R58).
 	ErrTooManyTasks = errors.New("gennostr: too many tasks")
 )

@@ -166,3 +166,54 @@ func ExampleClient_Stop() {
 	fmt.Println(client.Stop(ctx), client.Wait())
 	// Output: <nil> <nil>
 }
+
+// welcomer greets everybody who posts, a minute later.
+type welcomer struct {
+	gennostr.BaseHandler
+	key nostr.SecretKey
+}
+
+func (w *welcomer) OnConnect(self *gennostr.Self, relay gennostr.Relay) error {
+	self.Send(relay.URL, gennostr.Req{SubscriptionID: "posts", Filters: []nostr.Filter{
+		nostr.Filter{}.WithKinds(nostr.KindTextNote)}})
+	return nil
+}
+
+func (w *welcomer) OnEvent(self *gennostr.Self, _ gennostr.Relay, msg gennostr.EventMessage) error {
+	self.SendAfter(time.Minute, msg.Event)
+	return nil
+}
+
+func (w *welcomer) HandleInfo(self *gennostr.Self, msg any) error {
+	welcome := &nostr.Event{Kind: nostr.KindTextNote, Content: "welcome: " + msg.(*nostr.Event).Content}
+	if err := welcome.Sign(w.key); err != nil {
+		return err
+	}
+	self.Broadcast(gennostr.PublishEvent{Event: welcome})
+	return nil
+}
+
+// A handler is tested alone: no relay, no socket, and no waiting.
+func ExampleHarness() {
+	h, err := gennostr.NewHarness(&welcomer{key: nostrtest.Key(1)}, gennostr.WithRelays("wss://relay.example.com"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer h.Stop()
+	const url = "wss://relay.example.com"
+
+	fmt.Println(h.Connect(url), len(h.Subscribed(url)))
+	post := nostrtest.TextNote(nostrtest.Key(2), "hi all")
+	fmt.Println(h.Deliver(url, gennostr.EventMessage{SubscriptionID: "posts", Event: post}))
+	fmt.Println(h.Scheduled()[0].After)
+	h.Sent() // the REQ
+	fmt.Println(h.Advance(time.Minute))
+	fmt.Println(h.Sent()[0].Message.(gennostr.PublishEvent).Event.Content)
+	// Output:
+	// <nil> 1
+	// <nil>
+	// 1m0s
+	// <nil>
+	// welcome: hi all
+}

@@ -116,42 +116,25 @@ func (c *Client) init() error {
 	return initError(err)
 }
 
-// serve is the loop: continues first (R24), then the end if it has come, then
-// timers that are due (they queue like any message), then the mailbox, and
-// only with nothing left the idle timeout (R26).
+// serve is the loop: the end if it has come, continues before anything that is
+// queued (R24), then timers that are due (they queue like any message), then the
+// mailbox, and only with nothing left the idle timeout (R26).
 func (c *Client) serve() error {
 	idle := time.NewTimer(time.Hour)
 	defer idle.Stop()
 	hibernated := false
 	for {
-		if c.ctx.Err() != nil {
-			return c.cancelled()
+		did, e := c.step()
+		if e != nil {
+			return e.reason
 		}
-		if arg, ok := c.self.nextContinue(); ok {
-			if e := c.handleContinue(arg); e != nil {
-				return e.reason
-			}
-			continue
+		if did == didMessage {
+			hibernated = false
 		}
-		c.timers.due(func(l letter) { c.mail.Put(l) })
-		if l, ok := c.mail.Next(); ok {
-			if !internal(l) {
-				hibernated = false
-				c.self.timeout = time.Time{} // any message clears it (R25)
-			}
-			if e := l.handle(c); e != nil {
-				return e.reason
-			}
+		if did != didNothing {
 			continue
 		}
 		now := time.Now()
-		if at := c.self.timeout; !at.IsZero() && !now.Before(at) {
-			c.self.timeout = time.Time{}
-			if e := c.handleInfo(Timeout{}); e != nil {
-				return e.reason
-			}
-			continue
-		}
 		if c.self.hibernate {
 			c.self.hibernate, hibernated = false, true
 			c.trimAll()
@@ -176,6 +159,39 @@ func (c *Client) serve() error {
 		case <-c.ctx.Done():
 		}
 	}
+}
+
+// did says what a step of the loop has done.
+type did uint8
+
+const (
+	didNothing did = iota // there is nothing to do
+	didOwn                // a continue, an idle timeout, or the client's own business
+	didMessage            // something that came from outside or from a timer
+)
+
+// step does the next thing there is to do, one callback at most but for those
+// that judge another one's error. It does not wait.
+func (c *Client) step() (did, *exit) {
+	if c.ctx.Err() != nil {
+		return didNothing, &exit{c.cancelled()}
+	}
+	if arg, ok := c.self.nextContinue(); ok {
+		return didOwn, c.handleContinue(arg)
+	}
+	c.timers.due(c.now, func(l letter) { c.mail.Put(l) })
+	if l, ok := c.mail.Next(); ok {
+		if internal(l) {
+			return didOwn, l.handle(c)
+		}
+		c.self.timeout = time.Time{} // any message clears it (R25)
+		return didMessage, l.handle(c)
+	}
+	if at := c.self.timeout; !at.IsZero() && !c.now().Before(at) {
+		c.self.timeout = time.Time{}
+		return didOwn, c.handleInfo(Timeout{})
+	}
+	return didNothing, nil
 }
 
 // internal tells the letters that are the client's own business: they run no
@@ -336,6 +352,9 @@ func asExit(panicked *PanicError, err error) *exit {
 // onError is the one callback whose every error stops: OnError returning its
 // argument makes all problems fatal.
 func (c *Client) onError(relay Relay, problem error) *exit {
+	if c.harness != nil {
+		c.harness.told(problem)
+	}
 	panicked, err := c.protect("OnError", problem, func() error { return c.handler.OnError(c.self, relay, problem) })
 	if e := asExit(panicked, err); e != nil || err == nil {
 		return e

@@ -84,6 +84,28 @@ type (
 	}
 )
 
+// RelayMessage is any of them, for Harness.Deliver.
+type RelayMessage interface{ fromRelay() wire.ServerMessage }
+
+func (m EventMessage) fromRelay() wire.ServerMessage {
+	return wire.Event{SubscriptionID: m.SubscriptionID, Event: m.Event}
+}
+func (m EOSEMessage) fromRelay() wire.ServerMessage   { return wire.EOSE(m) }
+func (m OKMessage) fromRelay() wire.ServerMessage     { return wire.OK(m) }
+func (m NoticeMessage) fromRelay() wire.ServerMessage { return wire.Notice(m) }
+func (m AuthMessage) fromRelay() wire.ServerMessage   { return wire.AuthChallenge(m) }
+func (m ClosedMessage) fromRelay() wire.ServerMessage { return wire.Closed(m) }
+func (m CountMessage) fromRelay() wire.ServerMessage  { return wire.Count(m) }
+func (m NegMessage) fromRelay() wire.ServerMessage {
+	return wire.NegMsg{SubscriptionID: m.SubscriptionID, Payload: m.Payload}
+}
+func (m NegErrorMessage) fromRelay() wire.ServerMessage {
+	return wire.NegErr{SubscriptionID: m.SubscriptionID, Reason: m.Reason, Max: m.Max}
+}
+func (m UnknownMessage) fromRelay() wire.ServerMessage {
+	return wire.Unknown{Name: m.Verb, Raw: []byte(m.Raw)}
+}
+
 // Prefix returns the machine-readable word before the colon of an OK, such as
 // "duplicate" or "rate-limited" (P28, P32), and "" if there is none.
 func (m OKMessage) Prefix() string {

@@ -75,7 +75,7 @@ func (s *Self) SetTimeout(d time.Duration) {
 		s.timeout = time.Time{}
 		return
 	}
-	s.timeout = time.Now().Add(d)
+	s.timeout = s.c.now().Add(d)
 }
 
 // Hibernate gives back what the client can rebuild, as soon as nothing is waiting (R28).
@@ -87,7 +87,7 @@ func (s *Self) Hibernate() {
 // SendAfter sends a message to HandleInfo after d, behind what is waiting then
 // (Process.send_after). cancel takes it back if it is not due yet.
 func (s *Self) SendAfter(d time.Duration, msg any) (cancel func()) {
-	id := s.c.timers.after(time.Now().Add(d), &infoLetter{msg: msg})
+	id := s.c.timers.after(s.c.now().Add(d), &infoLetter{msg: msg})
 	if !s.inside.Load() && s.c.waking.CompareAndSwap(false, true) {
 		s.c.mail.Put(wakeLetter{}) // the loop may be asleep until a later instant
 	}

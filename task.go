@@ -50,10 +50,11 @@ type taskGroup struct {
 	lastID  uint64               // guarded by mu
 	closed  bool                 // guarded by mu: the client stops, nothing starts
 	empty   chan struct{}        // guarded by mu until closed; closed when the last one has ended
+	ended   chan struct{}        // capacity 1: one has ended, for a Harness that waits for them
 }
 
 func newTaskGroup(parent context.Context) *taskGroup {
-	g := &taskGroup{started: make(map[uint64]time.Time), empty: make(chan struct{})}
+	g := &taskGroup{started: make(map[uint64]time.Time), empty: make(chan struct{}), ended: make(chan struct{}, 1)}
 	g.ctx, g.stop = context.WithCancel(parent)
 	return g
 }
@@ -81,6 +82,10 @@ func (g *taskGroup) end(id uint64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	delete(g.started, id)
+	select {
+	case g.ended <- struct{}{}:
+	default:
+	}
 	if g.closed && len(g.started) == 0 {
 		close(g.empty)
 	}

@@ -1,6 +1,9 @@
 package gennostr
 
 import (
+	"cmp"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -39,18 +42,32 @@ func (t *timers) cancel(id uint64) {
 	}
 }
 
-// due hands over the letters whose time has come, in order.
-func (t *timers) due(put func(letter)) {
+// due hands over the letters whose time has come, in order. The clock is asked only if there are any at all.
+func (t *timers) due(clock func() time.Time, put func(letter)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.agenda.Len() == 0 {
 		return
 	}
-	now := time.Now()
+	now := clock()
 	for id, ok := t.agenda.PopDue(now); ok; id, ok = t.agenda.PopDue(now) {
 		put(t.queued[id])
 		delete(t.queued, id)
 	}
+}
+
+// scheduled lists what SendAfter has set, in the order of time.
+func (t *timers) scheduled(now time.Time) (list []Scheduled) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, id := range slices.Sorted(maps.Keys(t.queued)) { // of one instant, the one set first is first
+		if l, ok := t.queued[id].(*infoLetter); ok {
+			at, _ := t.agenda.At(id)
+			list = append(list, Scheduled{After: at.Sub(now), Message: l.msg})
+		}
+	}
+	slices.SortStableFunc(list, func(a, b Scheduled) int { return cmp.Compare(a.After, b.After) })
+	return list
 }
 
 // trim gives back what a burst of timers has left behind: a map does not shrink.
@@ -82,7 +99,7 @@ func (t *timers) next() (time.Time, bool) {
 // armTask sets the next run of a task. Client goroutine.
 func (c *Client) armTask(conn *connection, i int) {
 	t := conn.cfg.tasks[i]
-	conn.taskIDs[i] = c.timers.after(time.Now().Add(t.every), &taskLetter{conn, i})
+	conn.taskIDs[i] = c.timers.after(c.now().Add(t.every), &taskLetter{conn, i})
 }
 
 // greet starts the tasks of a connection. Client goroutine.
