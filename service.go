@@ -41,6 +41,14 @@ func (s *ChildSpec) Serve(ctx context.Context) error {
 	return err
 }
 
+// String names the service in a supervisor's log: by WithName, if it has one.
+func (s *ChildSpec) String() string {
+	if cfg, err := newConfig(s.opts); err == nil && cfg.name != "" {
+		return cfg.name
+	}
+	return "gennostr client"
+}
+
 // serviceError is an error that is no end of a context, whatever it wraps.
 type serviceError struct{ err error }
 

@@ -1,0 +1,59 @@
+// Supervised shows a bot under a supervisor: it crashes on a command and is back
+// at once with fresh state, as OTP's processes are. The supervisor is suture
+// (github.com/thejerf/suture), which takes what gennostr.Service makes as it is.
+//
+//	go run ./examples/supervised
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "supervised:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	flags := flag.NewFlagSet("supervised", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.Usage = func() {
+		fmt.Fprintln(stderr, "supervised shows, on a relay of its own, a bot that crashes and is started again. It takes no arguments.")
+	}
+	if err := flags.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return nil
+		}
+		return errors.New("see -h")
+	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("unexpected argument %q; see -h", flags.Arg(0))
+	}
+	err := demo(ctx, teller(stdout))
+	if ctx.Err() != nil {
+		return nil // Ctrl-C
+	}
+	return err
+}
+
+// teller prints who does what, and when. Several goroutines speak.
+func teller(w io.Writer) func(who, format string, args ...any) {
+	lines := log.New(w, "", 0)
+	start := time.Now()
+	return func(who, format string, args ...any) {
+		lines.Printf("%6.2fs  %-10s %s", time.Since(start).Seconds(), who, fmt.Sprintf(format, args...))
+	}
+}
