@@ -38,13 +38,20 @@
 //
 //   - An error that a callback returns is a report to OnError, not a stop: a
 //     stranger's malformed note must not end a bot.
-//   - Call to a handler without HandleCall fails, and the client lives.
-//   - Cast reports a client that has stopped or is overloaded.
-//   - The mailbox is bounded: a relay that sends faster than the handler works
-//     is slowed down by TCP, and only that relay.
-//   - Terminate runs once after every successful Init, after a panic too.
-//   - A goroutine cannot be killed: a callback that never returns is named by
-//     Stop's error, and Done stays open until it returns.
-//   - There are no links, monitors, code changes or sys messages, and no
-//     :debug, :spawn_opt, :global or :via.
+//   - Call to a handler without HandleCall fails and the client lives, where OTP
+//     exits: the mistake is the caller's.
+//   - Cast reports a client that has stopped or is overloaded: Go has no monitor
+//     that would tell otherwise.
+//   - The mailbox is bounded, for an unbounded one ends in an outage: a relay that
+//     sends faster than the handler works is slowed down by TCP, and only that relay.
+//   - There is no selective receive: From.Reply and Go do what it is used for.
+//   - Terminate runs once after every successful Init, after a panic too: nobody
+//     traps exits here, and cleaning up must not depend on it.
+//   - A goroutine cannot be killed: a callback that never returns is logged
+//     (WithSlowCallback) and named by Stop's error, and Done stays open until it returns.
+//   - Restart intensity counts panics, not lost connections: those come back on a
+//     schedule, for a network that is away is no failure of ours.
+//   - There are no links, monitors, code changes or sys messages, which need the
+//     runtime's help, and no :debug, :spawn_opt, :global or :via: slog, Stats and
+//     WithName are what a Go program has instead.
 package gennostr
