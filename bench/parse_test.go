@@ -1,9 +1,4 @@
-// Package bench compares this library with its peers, side by side in one run.
-// It is a module of its own, so that what it compares with never enters the
-// library's go.mod.
-//
-//	cd bench && go test -bench .
-package bench
+package main
 
 import (
 	"strings"

@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"time"
+)
+
+// clientJob is what the parent tells a client process.
+type clientJob struct {
+	Run    string   // "stream", "lone" or "idle"
+	URLs   []string // of the relays
+	Events int      // how many different genuine events to wait for
+	Procs  int      // GOMAXPROCS, 0: all cores
+}
+
+// result is what a client process found, printed as one line of JSON.
+type result struct {
+	Events     int
+	Wall, CPU  time.Duration // from the first REQ to the last event; CPU is this process's, user and system
+	Allocs     uint64        // in the same time
+	Peak       int64         // bytes of resident memory at the most
+	Goroutines float64       // per idle relay
+	Idle       float64       // bytes of heap and stack per idle relay
+	P50, P99   time.Duration // of a lone event: written by the relay → handed to the program
+}
+
+// client is one of the libraries under measurement.
+type client interface {
+	// stream connects, asks every relay for everything, and calls event for each
+	// event it hands to the program, until event returns false. It calls asked
+	// when the connections are open, before the first REQ.
+	stream(ctx context.Context, urls []string, asked func(), event func(id string) bool) error
+	// idle connects to all relays and calls open when they are.
+	idle(ctx context.Context, urls []string, open func()) error
+}
+
+func child(ctx context.Context, role, job string) error {
+	if role == "replay" {
+		var j replayJob
+		if err := json.Unmarshal([]byte(job), &j); err != nil {
+			return err
+		}
+		return j.serve(ctx)
+	}
+	var j clientJob
+	if err := json.Unmarshal([]byte(job), &j); err != nil {
+		return err
+	}
+	c, ok := map[string]client{"gennostr": ours{}, "go-nostr": theirs{}}[role]
+	if !ok {
+		return fmt.Errorf("no role %q", role)
+	}
+	if j.Procs > 0 {
+		runtime.GOMAXPROCS(j.Procs)
+	}
+	r, err := j.do(ctx, c)
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(os.Stdout).Encode(r)
+}
+
+func (j clientJob) do(ctx context.Context, c client) (r result, err error) {
+	switch j.Run {
+	case "stream":
+		r, err = j.stream(ctx, c)
+	case "lone":
+		r, err = j.lone(ctx, c)
+	case "idle":
+		r, err = j.idle(ctx, c)
+	default:
+		return r, fmt.Errorf("no run %q", j.Run)
+	}
+	r.Peak = peakMemory()
+	return r, err
+}
+
+func (j clientJob) stream(ctx context.Context, c client) (r result, err error) {
+	seen := make(map[string]struct{}, j.Events)
+	var start time.Time
+	var cpu time.Duration
+	var mem runtime.MemStats
+	err = c.stream(ctx, j.URLs, func() {
+		runtime.GC()
+		runtime.ReadMemStats(&mem)
+		r.Allocs = mem.Mallocs
+		start, cpu = time.Now(), cpuTime()
+	}, func(id string) bool {
+		seen[id] = struct{}{}
+		if len(seen) < j.Events {
+			return true
+		}
+		r.Wall, r.CPU = time.Since(start), cpuTime()-cpu
+		runtime.ReadMemStats(&mem)
+		r.Allocs = mem.Mallocs - r.Allocs
+		r.Events = len(seen)
+		return false
+	})
+	return r, err
+}
+
+func (j clientJob) lone(ctx context.Context, c client) (r result, err error) {
+	var got []int64
+	err = c.stream(ctx, j.URLs, func() {}, func(string) bool {
+		got = append(got, time.Now().UnixNano())
+		return len(got) < j.Events
+	})
+	if err != nil {
+		return r, err
+	}
+	resp, err := http.Get("http" + j.URLs[0][len("ws"):len(j.URLs[0])-len("/lone")] + "/sent")
+	if err != nil {
+		return r, err
+	}
+	defer resp.Body.Close()
+	var sent []int64
+	if err := json.NewDecoder(resp.Body).Decode(&sent); err != nil {
+		return r, err
+	}
+	if len(sent) < len(got) {
+		return r, fmt.Errorf("%d events received, %d sent", len(got), len(sent))
+	}
+	var took []time.Duration
+	for i := range got {
+		if i >= len(got)/10 { // the first ones warm up
+			took = append(took, time.Duration(got[i]-sent[i]))
+		}
+	}
+	slices.Sort(took)
+	r.Events, r.P50, r.P99 = len(took), took[len(took)/2], took[len(took)*99/100]
+	return r, nil
+}
+
+func (j clientJob) idle(ctx context.Context, c client) (r result, err error) {
+	bytes, goroutines := footprint()
+	err = c.idle(ctx, j.URLs, func() {
+		b, g := footprint()
+		n := float64(len(j.URLs))
+		r.Idle, r.Goroutines = float64(b-bytes)/n, float64(g-goroutines)/n
+	})
+	return r, err
+}
+
+// footprint is heap and stack in use after two collections, and the goroutines.
+func footprint() (bytes int64, goroutines int) {
+	debug.FreeOSMemory()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc + m.StackInuse), runtime.NumGoroutine()
+}

@@ -1,0 +1,90 @@
+// Command bench measures gennostr beside go-nostr on this machine: the same
+// events from the same relay over loopback, each client in a process of its
+// own, the relay in a third, in alternating rounds. It prints medians and
+// ratios.
+//
+//	cd bench && go run .            # everything, some minutes
+//	cd bench && go run . -only idle # one scenario
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime"
+	"slices"
+	"strings"
+)
+
+// scenario is one kind of work for the clients.
+type scenario struct {
+	name, what string
+	corpus     corpusSpec
+	relays     int
+	run        string // what the client does: "stream", "idle" or "lone"
+	rounds     int    // divides -rounds: for those that take long
+}
+
+func scenarios(events int) []scenario {
+	return []scenario{
+		{"authors200", fmt.Sprintf("%d events of 200 authors, one relay", events), corpusSpec{events, 200, 0}, 1, "stream", 1},
+		{"distinct", fmt.Sprintf("%d events, all authors distinct, one relay", events), corpusSpec{events, events, 0}, 1, "stream", 1},
+		{"five", fmt.Sprintf("the same %d events from five relays", events), corpusSpec{events, 200, 0}, 5, "stream", 1},
+		{"forged", fmt.Sprintf("%d events, every 50th signature wrong", events), corpusSpec{events, 200, 50}, 1, "stream", 1},
+		{"lone", "a lone event every few milliseconds", corpusSpec{500, 500, 0}, 1, "lone", 1},
+		{"idle", "1,000 idle relays", corpusSpec{1, 1, 0}, 1000, "idle", 2},
+	}
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) error {
+	role := flag.String("role", "", "for the child processes: replay, go-nostr or gennostr")
+	job := flag.String("job", "", "for the child processes: what to do, as JSON")
+	events := flag.Int("events", 20_000, "events of a stream")
+	rounds := flag.Int("rounds", 5, "rounds of each scenario")
+	only := flag.String("only", "", "run only this scenario")
+	list := flag.Bool("list", false, "list the scenarios")
+	procs := flag.Int("procs", 0, "GOMAXPROCS of the clients (default: all cores)")
+	flag.Parse()
+	if flag.NArg() > 0 {
+		return fmt.Errorf("unexpected argument %q", flag.Arg(0))
+	}
+	if *role != "" {
+		return child(ctx, *role, *job)
+	}
+	all := scenarios(*events)
+	if *list {
+		for _, s := range all {
+			fmt.Printf("%-12s %s\n", s.name, s.what)
+		}
+		return nil
+	}
+	if *only != "" {
+		all = slices.DeleteFunc(all, func(s scenario) bool { return s.name != *only })
+		if len(all) == 0 {
+			return fmt.Errorf("no scenario %q; see -list", *only)
+		}
+	}
+	fmt.Printf("%s, %s/%s, %d cores, GOMAXPROCS of the clients %s; medians of %d rounds\n\n",
+		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), strings.Replace(fmt.Sprint(*procs), "0", "all", 1), *rounds)
+	for _, s := range all {
+		if err := measure(ctx, s, max(1, *rounds/s.rounds), *procs); err != nil {
+			if errors.Is(err, context.Canceled) {
+				return nil
+			}
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+	}
+	return nil
+}

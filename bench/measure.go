@@ -1,0 +1,171 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// libraries are measured in alternating order, so that what the machine does
+// beside us hits both.
+var libraries = []string{"go-nostr", "gennostr"}
+
+func measure(ctx context.Context, s scenario, rounds, procs int) error {
+	dir, err := os.MkdirTemp("", "gennostr-bench")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	corpus := filepath.Join(dir, "corpus")
+	if err := s.corpus.write(corpus); err != nil {
+		return err
+	}
+	addr, stop, err := startReplay(ctx, corpus)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	job := clientJob{Run: s.run, Events: s.corpus.genuine(), Procs: procs}
+	for i := range s.relays {
+		path := map[string]string{"stream": fmt.Sprintf("/%d", i), "idle": fmt.Sprintf("/idle/%d", i), "lone": "/lone"}[s.run]
+		job.URLs = append(job.URLs, "ws://"+addr+path)
+	}
+	results := make(map[string][]result)
+	for round := range rounds {
+		for i := range libraries {
+			library := libraries[(i+round)%len(libraries)]
+			r, err := runClient(ctx, library, job)
+			if err != nil {
+				return fmt.Errorf("%s: %w", library, err)
+			}
+			results[library] = append(results[library], r)
+		}
+	}
+	report(s, results)
+	return nil
+}
+
+// startReplay starts the relay's process and waits until it listens.
+func startReplay(ctx context.Context, corpus string) (addr string, stop func(), err error) {
+	job, err := json.Marshal(replayJob{Corpus: corpus})
+	if err != nil {
+		return "", nil, err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return "", nil, err
+	}
+	cmd := exec.CommandContext(ctx, self, "-role", "replay", "-job", string(job))
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return "", nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return "", nil, err
+	}
+	stop = func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		stop()
+		return "", nil, fmt.Errorf("replay: %w", err)
+	}
+	return strings.TrimSpace(line), stop, nil
+}
+
+func runClient(ctx context.Context, library string, j clientJob) (r result, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	job, err := json.Marshal(j)
+	if err != nil {
+		return r, err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return r, err
+	}
+	cmd := exec.CommandContext(ctx, self, "-role", library, "-job", string(job))
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, os.Stderr
+	if err := cmd.Run(); err != nil {
+		return r, err
+	}
+	return r, json.Unmarshal(out.Bytes(), &r)
+}
+
+// figure is a row of the table.
+type figure struct {
+	name  string
+	of    func(result) float64
+	print func(float64) string
+}
+
+func figures(run string) []figure {
+	peak := figure{"peak memory", func(r result) float64 { return float64(r.Peak) }, mib}
+	switch run {
+	case "lone":
+		return []figure{
+			{"latency p50", func(r result) float64 { return float64(r.P50) }, micros},
+			{"latency p99", func(r result) float64 { return float64(r.P99) }, micros},
+			peak,
+		}
+	case "idle":
+		return []figure{
+			{"goroutines per relay", func(r result) float64 { return r.Goroutines }, func(v float64) string { return fmt.Sprintf("%.2f", v) }},
+			{"heap and stack per relay", func(r result) float64 { return r.Idle }, func(v float64) string { return fmt.Sprintf("%.1f KB", v/1000) }},
+			peak,
+		}
+	}
+	per := func(f func(result) float64) func(result) float64 {
+		return func(r result) float64 { return f(r) / float64(r.Events) }
+	}
+	return []figure{
+		{"wall", func(r result) float64 { return float64(r.Wall) }, func(v float64) string { return time.Duration(v).Round(time.Millisecond).String() }},
+		{"events per second", func(r result) float64 { return float64(r.Events) / r.Wall.Seconds() }, func(v float64) string { return fmt.Sprintf("%.0f", v) }},
+		{"CPU per event", per(func(r result) float64 { return float64(r.CPU) }), micros},
+		{"allocations per event", per(func(r result) float64 { return float64(r.Allocs) }), func(v float64) string { return fmt.Sprintf("%.1f", v) }},
+		peak,
+	}
+}
+
+func micros(v float64) string { return fmt.Sprintf("%.1f µs", v/1000) }
+
+func mib(v float64) string { return fmt.Sprintf("%.1f MiB", v/(1<<20)) }
+
+// report prints the medians and what gennostr's is of go-nostr's.
+func report(s scenario, results map[string][]result) {
+	fmt.Printf("%s\n\n| %-24s | %10s | %10s | %8s |\n|---|---:|---:|---:|\n", s.what, s.name, libraries[0], libraries[1], "ratio")
+	for _, f := range figures(s.run) {
+		theirs, ours := median(results[libraries[0]], f.of), median(results[libraries[1]], f.of)
+		ratio := "-"
+		if theirs > 0 && ours > 0 {
+			ratio = fmt.Sprintf("%.3f", ours/theirs)
+			if ours > theirs {
+				ratio = fmt.Sprintf("%.1f", ours/theirs)
+			}
+		}
+		fmt.Printf("| %-24s | %10s | %10s | %8s |\n", f.name, f.print(theirs), f.print(ours), ratio)
+	}
+	fmt.Println()
+}
+
+func median(list []result, of func(result) float64) float64 {
+	values := make([]float64, 0, len(list))
+	for _, r := range list {
+		values = append(values, of(r))
+	}
+	slices.SortFunc(values, cmp.Compare[float64])
+	return values[len(values)/2]
+}

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/coder/websocket"
+)
+
+// replay is the relay of the measurements, in a process of its own: it answers
+// every REQ with the corpus and an EOSE, as fast as the client takes them. The
+// frames are made before the first is sent, so that the relay costs as little
+// as possible beside the client on the same machine.
+//
+// Under the path /lone a REQ gets one event every few milliseconds instead, and
+// GET /sent tells when each of them was sent, in nanoseconds since 1970; under
+// /idle it gets none.
+type replay struct {
+	events [][]byte
+
+	mu   sync.Mutex
+	sent []int64 // guarded by mu
+}
+
+// connKey is the context key of a request's connection.
+type connKey struct{}
+
+// replayJob is what the parent tells this process.
+type replayJob struct{ Corpus string }
+
+// serve prints the address it listens on and serves until ctx ends.
+func (job replayJob) serve(ctx context.Context) error {
+	events, err := readCorpus(job.Corpus)
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	fmt.Println(listener.Addr())
+	server := &http.Server{
+		Handler: &replay{events: events}, ReadHeaderTimeout: 10 * time.Second,
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) },
+	}
+	context.AfterFunc(ctx, func() { _ = server.Close() })
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+func (r *replay) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	if req.URL.Path == "/sent" {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		_ = json.NewEncoder(w).Encode(r.sent)
+		return
+	}
+	ws, err := websocket.Accept(w, req, nil)
+	if err != nil {
+		return
+	}
+	defer ws.CloseNow()
+	for {
+		_, data, err := ws.Read(req.Context())
+		if err != nil {
+			return
+		}
+		var msg []json.RawMessage
+		var verb, id string
+		if json.Unmarshal(data, &msg) != nil || len(msg) < 2 || json.Unmarshal(msg[0], &verb) != nil || json.Unmarshal(msg[1], &id) != nil {
+			continue
+		}
+		switch {
+		case verb != "REQ":
+		case strings.HasPrefix(req.URL.Path, "/lone"):
+			err = r.drip(req.Context(), ws, id)
+		case strings.HasPrefix(req.URL.Path, "/idle"):
+			err = ws.Write(req.Context(), websocket.MessageText, []byte(`["EOSE",`+strconv.Quote(id)+`]`))
+		default:
+			err = r.pour(req.Context(), ws, id)
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// drip sends the events one by one, each after the one before has been dealt with for long.
+func (r *replay) drip(ctx context.Context, ws *websocket.Conn, id string) error {
+	r.mu.Lock()
+	r.sent = nil
+	r.mu.Unlock()
+	for _, event := range r.events {
+		select {
+		case <-time.After(3 * time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		frame := fmt.Appendf(nil, `["EVENT",%q,%s]`, id, event)
+		r.mu.Lock()
+		r.sent = append(r.sent, time.Now().UnixNano())
+		r.mu.Unlock()
+		if err := ws.Write(ctx, websocket.MessageText, frame); err != nil {
+			return err
+		}
+	}
+	return ws.Write(ctx, websocket.MessageText, []byte(`["EOSE",`+strconv.Quote(id)+`]`))
+}
+
+// pour sends all events. The frames are written as they stand on the wire, many
+// at a time, over the connection that coder/websocket has opened.
+func (r *replay) pour(ctx context.Context, ws *websocket.Conn, id string) error {
+	conn := ctx.Value(connKey{}).(net.Conn)
+	var wire []byte
+	for _, event := range r.events {
+		wire = appendFrame(wire, fmt.Appendf(nil, `["EVENT",%q,%s]`, id, event))
+	}
+	wire = appendFrame(wire, fmt.Appendf(nil, `["EOSE",%q]`, id))
+	w := bufio.NewWriterSize(conn, 256<<10)
+	if _, err := w.Write(wire); err != nil {
+		return err
+	}
+	return w.Flush()
+}
+
+// appendFrame appends an unmasked text frame (RFC 6455, 5.2).
+func appendFrame(dst, payload []byte) []byte {
+	dst = append(dst, 0x81)
+	switch n := len(payload); {
+	case n < 126:
+		dst = append(dst, byte(n))
+	case n < 1<<16:
+		dst = append(dst, 126, byte(n>>8), byte(n))
+	default:
+		dst = append(dst, 127, 0, 0, 0, 0, byte(n>>24), byte(n>>16), byte(n>>8), byte(n))
+	}
+	return append(dst, payload...)
+}
