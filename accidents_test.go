@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -295,4 +298,24 @@ func TestLongMatchHoldsUpNoOtherRelay(t *testing.T) {
 		return len(notes) > 0 && notes[len(notes)-1].Name == "OnError"
 	})
 	assert.ErrorIs(t, r.named("OnError")[0].Msg.(error), gennostr.ErrFilterMismatch)
+}
+
+// A transport that ends its goroutine, as t.FailNow does, fails the dial; the
+// relay comes back like any other, and the client can be stopped.
+func TestGoexitInATransportFailsTheDial(t *testing.T) {
+	r := &recorder{}
+	var dials atomic.Int32
+	transport := roundTrip(func(*http.Request) (*http.Response, error) {
+		if dials.Add(1) == 1 {
+			runtime.Goexit()
+		}
+		return nil, io.ErrClosedPipe
+	})
+	client := launch(t, r, gennostr.WithRelays("ws://goexit.example"), gennostr.WithReconnectSchedule(time.Millisecond), quietly(),
+		gennostr.WithHTTPClient(&http.Client{Transport: transport}))
+	r.waitCount(t, "OnDisconnect", 2)
+	require.NoError(t, client.Stop(t.Context()))
+	var panicked *gennostr.PanicError
+	assert.ErrorAs(t, reasonOf(t, r.named("OnDisconnect")[0]), &panicked)
+	assert.ErrorIs(t, reasonOf(t, r.named("OnDisconnect")[1]), io.ErrClosedPipe)
 }

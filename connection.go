@@ -29,8 +29,6 @@ type connection struct {
 	url    string
 	relay  Relay // written by run before supervisor.up, immutable after
 
-	ctx     context.Context // ends the dial
-	cancel  context.CancelFunc
 	ended   chan struct{}  // closed by cut, or by run: wakes whoever waits beside the socket
 	helpers sync.WaitGroup // writer, pings, closing handshake: see spawn
 
@@ -49,6 +47,7 @@ type connection struct {
 	mu        sync.Mutex        // held for moments only: the supervisor takes it
 	sock      *socket.Conn      // guarded by mu until open; nil while dialling
 	open      bool              // guarded by mu: sends are taken
+	stopDial  func()            // guarded by mu: nil but while dialling
 	over      bool              // guarded by mu: no more helpers may start
 	cause     error             // guarded by mu: why we ended it ourselves; the first one counts
 	asks      map[string]uint64 // guarded by mu: which REQ of each id is the current one
@@ -82,15 +81,25 @@ func newConnection(s *supervisor, e *relayEntry) *connection {
 		window: mailbox.NewWindow(e.cfg.windowMessages, e.cfg.windowBytes, s.client.budget),
 		reqs:   reqs.New(requestGrace),
 	}
-	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.lane = verify.NewLane(s.client.pool, c.deliver)
 	return c
 }
 
-// run is the connection's goroutine, started by the supervisor, which learns of its end and joins it.
+// run is the connection's goroutine, started by the supervisor, which learns of
+// its end and joins it. A goroutine of its own dials: TLS and HTTP want a deep
+// stack, which would stay as large for as long as the connection lives.
 func (c *connection) run() {
 	defer c.sup.conns.Done()
-	err := c.live()
+	dialled := make(chan error)
+	go func() { // ended by cut, joined here
+		err := error(&PanicError{Where: "connection", Value: errGoexit}) // unless dial returns
+		defer func() { dialled <- err }()
+		err = c.protect(c.dial)
+	}()
+	err := <-dialled
+	if err == nil {
+		err = c.protect(c.read)
+	}
 	c.mu.Lock()
 	c.open = false // what could only fail is refused from now on
 	c.endLocked(err)
@@ -115,13 +124,8 @@ func (c *connection) run() {
 	c.sup.inbox.Put(connectionEnded{c, err})
 }
 
-// live dials and reads until the end, and says why it ended. A panic in here
-// concerns this relay only (R44).
-func (c *connection) live() (err error) {
-	if c.client.harness != nil { // no socket: the test says what becomes of it
-		<-c.ended
-		return c.endCause()
-	}
+// protect confines a panic to this relay (R44).
+func (c *connection) protect(f func() error) (err error) {
 	if !c.client.cfg.crashOnPanic {
 		defer func() {
 			if v := recover(); v != nil {
@@ -129,12 +133,30 @@ func (c *connection) live() (err error) {
 			}
 		}()
 	}
-	sock, err := c.cfg.dialer.Dial(c.ctx, c.url)
+	return f()
+}
+
+// dial opens the connection; an error says why it did not.
+func (c *connection) dial() error {
+	if c.client.harness != nil { // no socket: the test says what becomes of it
+		<-c.ended
+		return c.endCause()
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	c.mu.Lock()
+	c.stopDial = stop
+	cause := c.cause
+	c.mu.Unlock()
+	if cause != nil { // cut before it began
+		return cause
+	}
+	sock, err := c.cfg.dialer.Dial(ctx, c.url)
 	if err != nil {
 		return dialError(c.url, err)
 	}
 	c.mu.Lock()
-	c.sock = sock
+	c.sock, c.stopDial = sock, nil
 	if cause := c.cause; cause != nil { // cut while the handshake was ending
 		c.mu.Unlock()
 		return cause
@@ -147,14 +169,16 @@ func (c *connection) live() (err error) {
 	if !up {
 		return c.endCause()
 	}
-	return c.read(sock)
+	return nil
 }
 
 // keepBuffer is the largest read buffer that is kept between messages, in bytes.
 const keepBuffer = 64 << 10
 
-func (c *connection) read(sock *socket.Conn) error {
+// read reads until the end, and says why it ended.
+func (c *connection) read() error {
 	var buf []byte
+	sock := c.sock
 	var decoder wire.Decoder
 	for {
 		text, frame, err := sock.Read(buf)
@@ -218,9 +242,11 @@ func (c *connection) cut(cause error) {
 	c.mu.Lock()
 	c.open = false
 	c.endLocked(cause)
-	sock, cause := c.sock, c.cause
+	sock, stopDial, cause := c.sock, c.stopDial, c.cause
 	c.mu.Unlock()
-	c.cancel()
+	if stopDial != nil {
+		stopDial()
+	}
 	if sock != nil {
 		sock.Cut(cause)
 	}
@@ -251,7 +277,9 @@ func (c *connection) finish(cause error, within time.Duration) {
 	if c.sock == nil {
 		c.open = false
 		c.endLocked(cause)
-		c.cancel()
+		if c.stopDial != nil {
+			c.stopDial()
+		}
 		return
 	}
 	if c.drained != nil || c.over {
