@@ -38,6 +38,7 @@ type Client struct {
 	cancel  context.CancelCauseFunc
 	parent  context.Context // Start's
 
+	intakes *sync.Pool // of *intake, for the readers. Apart from the client, which the runtime would hold on to with it
 	reg     registry
 	timers  timers
 	harness *Harness // nil in life
@@ -101,9 +102,10 @@ func newClient(ctx context.Context, h Handler, opts []Option) (*Client, error) {
 	}
 	c := &Client{
 		handler: h, cfg: cfg, log: cfg.logger, parent: ctx, dialer: dialer,
-		mail:   mailbox.NewQueue[letter](),
-		budget: mailbox.NewBudget(cfg.mailboxBudget),
-		hard:   make(chan struct{}), dead: make(chan struct{}), done: make(chan struct{}),
+		mail:    mailbox.NewQueue[letter](),
+		budget:  mailbox.NewBudget(cfg.mailboxBudget),
+		intakes: new(sync.Pool),
+		hard:    make(chan struct{}), dead: make(chan struct{}), done: make(chan struct{}),
 	}
 	if cfg.name != "" {
 		c.log = c.log.With("client", cfg.name)
@@ -111,7 +113,7 @@ func newClient(ctx context.Context, h Handler, opts []Option) (*Client, error) {
 	c.self = &Self{c: c}
 	c.tasks = newTaskGroup(context.WithValue(ctx, onLoop{}, inTask{c}))
 	c.ctx, c.cancel = context.WithCancelCause(context.WithValue(ctx, onLoop{}, c))
-	c.pool = verify.NewPool(cfg.workers, c.verify)
+	c.pool = verify.NewPool(verify.Config{Workers: cfg.workers, NewCheck: func() verify.Check { return verify.Each(c.verify) }})
 	c.sup = newSupervisor(c)
 	if err := c.takeName(); err != nil {
 		c.cancel(err)
@@ -163,12 +165,8 @@ func (c *Client) now() time.Time {
 	return time.Now()
 }
 
-// verify is the expensive half of DESIGN 4, on a goroutine of the pool: the
-// hash every time, then the signature.
+// verify checks the signature of an event, on a goroutine of the pool.
 func (c *Client) verify(e *nostr.Event) error {
-	if err := e.CheckID(); err != nil {
-		return err
-	}
 	if err := c.cfg.verifier.VerifySignature(e.PubKey, e.ID, e.Sig); err != nil {
 		if errors.Is(err, nostr.ErrBadSignature) { // an error whose methods panic does so here, where it is caught
 			return err

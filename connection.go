@@ -13,7 +13,6 @@ import (
 	"github.com/gennostr/gennostr/internal/reqs"
 	"github.com/gennostr/gennostr/internal/socket"
 	"github.com/gennostr/gennostr/internal/verify"
-	"github.com/gennostr/gennostr/internal/wire"
 )
 
 // connection is one attempt to be connected to one relay: it dials, reads until
@@ -172,26 +171,23 @@ func (c *connection) dial() error {
 	return nil
 }
 
-// keepBuffer is the largest read buffer that is kept between messages, in bytes.
-const keepBuffer = 64 << 10
-
 // read reads until the end, and says why it ended.
 func (c *connection) read() error {
-	var buf []byte
-	sock := c.sock
-	var decoder wire.Decoder
 	for {
-		text, frame, err := sock.Read(buf)
+		text, err := c.sock.Next()
+		if err != nil {
+			return readError(err)
+		}
+		in := c.client.takeIntake()
+		in.frame, err = c.sock.Message(in.frame)
 		if err != nil {
 			return readError(err)
 		}
 		c.count.messagesIn.Add(1)
-		if err := c.frame(&decoder, text, frame); err != nil {
+		if err := c.frame(in, text, in.frame); err != nil {
 			return err
 		}
-		if buf = frame[:0]; cap(buf) > keepBuffer {
-			buf = nil
-		}
+		c.client.keepIntake(in)
 	}
 }
 

@@ -147,8 +147,7 @@ func (t *Harness) Receive(url, frame string) error {
 	if err != nil {
 		return err
 	}
-	var decoder wire.Decoder
-	_ = conn.frame(&decoder, true, []byte(frame)) // its error is that the connection has ended: settle tells
+	_ = conn.frame(new(intake), true, []byte(frame)) // its error is that the connection has ended: settle tells
 	conn.lane.Drain()
 	conn.flushReports() // now, not within a second
 	return t.settle()

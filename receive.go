@@ -1,6 +1,7 @@
 package gennostr
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"time"
@@ -12,20 +13,44 @@ import (
 )
 
 // The receiving half of a connection, in the order of DESIGN 4: parse, known
-// subscription, filter on the reader's goroutine; space in the window; hash and
-// signature in the lane; then the mailbox.
+// subscription, filter, hash on the reader's goroutine; space in the window; the
+// signature in the lane, unless this very pair of id and signature has been
+// proven before; then the mailbox.
 
 var errBinary = errors.New("binary message: the protocol has text only")
 
+// intake is what a reader works with while it has a message in hand. Those that
+// wait have none, so that a thousand idle relays need a few.
+type intake struct {
+	decoder   wire.Decoder
+	frame     []byte
+	canonical []byte // room for what is hashed, so that the reader's stack stays small
+}
+
+// keepBuffer is the largest buffer that is kept between messages, in bytes.
+const keepBuffer = 64 << 10
+
+func (c *Client) takeIntake() *intake {
+	if in, ok := c.intakes.Get().(*intake); ok {
+		return in
+	}
+	return new(intake)
+}
+
+func (c *Client) keepIntake(in *intake) {
+	if cap(in.frame) <= keepBuffer && cap(in.canonical) <= keepBuffer {
+		c.intakes.Put(in)
+	}
+}
+
 // frame takes one message through the cheap half of DESIGN 4 on the reader's
-// goroutine: parse, known subscription, filter. Hash and signature are the
-// lane's. It waits only for the window; an error ends the connection.
-func (c *connection) frame(d *wire.Decoder, text bool, frame []byte) error {
+// goroutine. It waits only for the window; an error ends the connection.
+func (c *connection) frame(in *intake, text bool, frame []byte) error {
 	if !text {
 		c.reject(ErrMalformed, errBinary)
 		return nil
 	}
-	event, msg, err := d.Decode(frame)
+	event, msg, err := in.decoder.Decode(frame)
 	if err != nil {
 		c.reject(ErrMalformed, err)
 		return nil
@@ -38,7 +63,12 @@ func (c *connection) frame(d *wire.Decoder, text bool, frame []byte) error {
 		}
 		letter.size += weight(event.Event)
 		if !c.cfg.trusted {
-			unproven = event.Event
+			if !c.hashed(in, event.Event) {
+				return nil
+			}
+			if !c.client.pool.Proven(event.Event) {
+				unproven = event.Event
+			}
 		}
 	} else {
 		if !c.expected(msg, letter) {
@@ -52,6 +82,17 @@ func (c *connection) frame(d *wire.Decoder, text bool, frame []byte) error {
 	}
 	c.lane.Submit(letter, unproven)
 	return nil
+}
+
+// hashed tells whether the event's id is its hash. That is found out every
+// time: it is what makes all other copies of an event worthless to a forger.
+func (c *connection) hashed(in *intake, e *nostr.Event) bool {
+	in.canonical = e.AppendSerialized(in.canonical[:0])
+	if sha256.Sum256(in.canonical) == e.ID {
+		return true
+	}
+	c.refused(e, e.CheckID())
+	return false
 }
 
 // weight is what an event's tags take in memory beside their text, in bytes:

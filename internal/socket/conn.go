@@ -99,13 +99,15 @@ func (d *Dialer) Get(ctx context.Context, url, accept string, maxBytes int64) ([
 	return data, nil
 }
 
-// Conn is an open websocket. Read belongs to one goroutine; the other methods
-// may be called from any.
+// Conn is an open websocket. Next and Message belong to one goroutine; the other
+// methods may be called from any.
 type Conn struct {
 	ws           *websocket.Conn
 	body         *body
 	limit        int64
 	writeTimeout time.Duration
+
+	message io.Reader // the reading goroutine only: what Next has announced
 
 	helpers sync.WaitGroup // closers and fired timers
 
@@ -113,14 +115,22 @@ type Conn struct {
 	cause error // guarded by mu: of the cut, nil before
 }
 
-// Read reads one message into buf's storage, which grows as bytes arrive and
-// never by what a header announces. Errors: ErrTooLarge, *CloseError, the
-// cause of a Cut, or what the network said.
-func (c *Conn) Read(buf []byte) (text bool, msg []byte, err error) {
+// Next waits for the next message, which Message reads: a connection needs no
+// buffer while it waits. Errors: *CloseError, the cause of a Cut, or what the
+// network said.
+func (c *Conn) Next() (text bool, err error) {
 	kind, r, err := c.ws.Reader(context.Background())
 	if err != nil {
-		return false, nil, c.ended(err)
+		return false, c.ended(err)
 	}
+	c.message = r
+	return kind == websocket.MessageText, nil
+}
+
+// Message reads the message that Next has announced into buf's storage, which
+// grows as bytes arrive and never by what a header announces. Errors are those
+// of Next, and ErrTooLarge.
+func (c *Conn) Message(buf []byte) (msg []byte, err error) {
 	msg = buf[:0]
 	for {
 		if len(msg) == cap(msg) {
@@ -130,22 +140,22 @@ func (c *Conn) Read(buf []byte) (text bool, msg []byte, err error) {
 		if left := c.limit + 1 - int64(len(msg)); int64(len(room)) > left {
 			room = room[:left]
 		}
-		n, err := r.Read(room)
+		n, err := c.message.Read(room)
 		msg = msg[:len(msg)+n]
 		if int64(len(msg)) > c.limit {
 			c.Close(int(websocket.StatusMessageTooBig), "", tooBigTimeout)
-			return false, nil, fmt.Errorf("%w of %d bytes", ErrTooLarge, c.limit)
+			return nil, fmt.Errorf("%w of %d bytes", ErrTooLarge, c.limit)
 		}
 		if err == io.EOF && c.body.ended.Load() {
 			// coder/websocket takes the end of the stream for the end of the
 			// message; a whole message needs no byte beyond its own.
-			return false, nil, c.ended(io.ErrUnexpectedEOF)
+			return nil, c.ended(io.ErrUnexpectedEOF)
 		}
 		if err == io.EOF {
-			return kind == websocket.MessageText, msg, nil
+			return msg, nil
 		}
 		if err != nil {
-			return false, nil, c.ended(err)
+			return nil, c.ended(err)
 		}
 	}
 }

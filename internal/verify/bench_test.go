@@ -21,7 +21,7 @@ type message struct {
 
 // pipeline sends b.N copies of ev through reserve, verify and deliver on so
 // many lanes, each with a window of 2,048 messages, as a client's readers do.
-func pipeline(b *testing.B, lanes int, check verify.Check, ev *nostr.Event) {
+func pipeline(b *testing.B, lanes int, check func(*nostr.Event) error, ev *nostr.Event) {
 	b.ReportAllocs()
 	pool := newPool(b, 0, check)
 	var readers sync.WaitGroup

@@ -1,5 +1,7 @@
 package verify
 
+import "unsafe"
+
 // Workers returns how many goroutines the pool has.
 func (p *Pool) Workers() int {
 	p.mu.Lock()
@@ -25,3 +27,13 @@ const (
 	BatchSize = batchSize
 	MaxIdle   = maxIdle
 )
+
+// MostProven is how many events are remembered.
+const MostProven = mostProven
+
+// ProvenBytes returns what that takes.
+func (p *Pool) ProvenBytes() int {
+	p.proven.mu.Lock()
+	defer p.proven.mu.Unlock()
+	return len(p.proven.sets) * int(unsafe.Sizeof(set{}))
+}

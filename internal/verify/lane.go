@@ -18,6 +18,11 @@ const (
 	// batchSize is how many items a worker delivers before other lanes have
 	// their turn, and how many it takes from the lane at a time.
 	batchSize = 16
+
+	// apartFor is how many events in a row have to be accepted before those of a
+	// lane that had one refused are checked together with those of others again:
+	// finding the bad ones in a batch costs, and their relay is to pay for it alone.
+	apartFor = 1024
 )
 
 // Lane keeps one connection's messages in order while their events are
@@ -29,10 +34,11 @@ type Lane[T any] struct {
 	pending atomic.Int64   // items submitted and not delivered; set under pool.mu, but see Submit
 
 	// All below is guarded by pool.mu. Items are numbered in the order in
-	// which they were submitted; number n stands in ring[n mod len(ring)].
+	unclaimed  int           // events that wait for a worker
+	distrust   int           // events still to be accepted before this lane's are mixed with those of others
 	ring       []slot[T]     // its length is a power of two, or 0; slots outside head…tail are zero
 	head       uint64        // the oldest item that nobody has begun to deliver
-	claim      uint64        // no item before this one waits for a worker; may lag behind head
+	next       uint64        // no item before this one waits for a worker; may lag behind head
 	tail       uint64        // the next item to be submitted
 	unchecked  int           // items that wait for a worker
 	delivering bool          // a worker is calling deliver
@@ -53,12 +59,12 @@ type slot[T any] struct {
 // not block, nor submit to the same lane. If it panics, the program ends.
 func NewLane[T any](p *Pool, deliver func(v T, err error)) *Lane[T] {
 	l := &Lane[T]{pool: p, deliver: deliver}
-	l.station.step = l.step
+	l.station.lane = l
 	return l
 }
 
-// Submit hands in v; its event ev is checked before v is delivered. If ev is
-// nil there is nothing to check, v only keeps its place; when nothing stands
+// Submit hands in v; its event ev, whose id has to be its hash, is checked
+// before v is delivered. If ev is nil there is nothing to check, v only keeps its place; when nothing stands
 // before it, it is delivered here and now. One goroutine at a time submits.
 func (l *Lane[T]) Submit(v T, ev *nostr.Event) {
 	// Only the submitter adds items: what it finds empty stays empty, and the
@@ -80,7 +86,8 @@ func (l *Lane[T]) Submit(v T, ev *nostr.Event) {
 	}
 	l.push(s)
 	if s.ev != nil {
-		l.unchecked++
+		l.unclaimed++
+		p.unclaimed++
 		p.enqueue(&l.station)
 		p.rouse()
 	}
@@ -106,42 +113,47 @@ func (l *Lane[T]) Drain() {
 	<-drained
 }
 
-// step delivers what is ready, else checks one event and then delivers what
-// that made ready: see station.step.
-func (l *Lane[T]) step() {
-	// It may have nothing to do at all: a lane that waits with a batch can be
-	// relieved of it by a worker that comes back from a check.
-	if !l.deliverable() && l.unchecked > 0 {
-		l.checkOne()
-	}
-	if l.deliverable() {
+// step delivers what is ready, else has a batch checked. It may have nothing to
+// do at all: what a lane waits with can be claimed or delivered by others.
+func (l *Lane[T]) step(w *worker) {
+	switch {
+	case l.deliverable():
 		l.deliverBatch()
+		l.requeue()
+	case l.unclaimed > 0:
+		w.run(&l.station)
 	}
-	l.requeue()
 }
 
-// checkOne claims the oldest unclaimed event, of which there is one, and
-// checks it. Needs pool.mu, and gives it up for the check.
-func (l *Lane[T]) checkOne() {
-	l.claim = max(l.claim, l.head)
-	for l.at(l.claim).ev == nil {
-		l.claim++
+// claim hands the oldest unclaimed events to a worker, as far as it has room.
+func (l *Lane[T]) claim(w *worker) {
+	l.next = max(l.next, l.head)
+	for ; l.unclaimed > 0 && w.room > 0; l.next++ {
+		s := l.at(l.next)
+		if s.ev == nil {
+			continue
+		}
+		w.add(s.ev, item{&l.station, l.next})
+		s.ev = nil
+		l.unclaimed--
 	}
-	n := l.claim
-	ev := l.at(n).ev
-	l.at(n).ev = nil
-	l.claim++
-	l.unchecked--
-	l.requeue() // the other workers may take the next ones meanwhile
+}
 
-	l.pool.mu.Unlock()
-	err := l.pool.verdict(ev)
-	l.pool.mu.Lock()
-
-	// The item is still there, as it was not done; its slot may have moved.
+// settle takes a verdict. The item is still there, as it was not done; its slot
+// may have moved.
+func (l *Lane[T]) settle(n uint64, err error) {
 	s := l.at(n)
 	s.err, s.done = err, true
+	if err != nil {
+		l.distrust = apartFor
+	} else if l.distrust > 0 {
+		l.distrust--
+	}
 }
+
+func (l *Lane[T]) apart() bool { return l.distrust > 0 }
+
+func (l *Lane[T]) busy() bool { return l.unclaimed > 0 || l.deliverable() }
 
 // deliverBatch delivers the oldest items as far as they are done, but one
 // batch at most. Needs pool.mu, and gives it up for the deliver calls; until
@@ -191,7 +203,7 @@ func (l *Lane[T]) deliverable() bool {
 // requeue puts the lane into the pool's queue if there is a step to do: after
 // every change that may have made one. Needs pool.mu.
 func (l *Lane[T]) requeue() {
-	if l.unchecked > 0 || l.deliverable() {
+	if l.busy() {
 		l.pool.enqueue(&l.station)
 	}
 }

@@ -227,7 +227,7 @@ func TestDrainReturnsWhenAllIsDelivered(t *testing.T) {
 
 func TestDrainWaitsForADeliveryThatIsGoingOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		pool := verify.NewPool(1, func(*nostr.Event) error { return nil })
+		pool := verify.NewPool(config(1, func(*nostr.Event) error { return nil }))
 		goOn := make(chan struct{})
 		lane := verify.NewLane(pool, func(int, error) { <-goOn })
 		lane.Submit(0, numbered(0))

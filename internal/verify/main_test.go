@@ -1,6 +1,7 @@
 package verify_test
 
 import (
+	"encoding/binary"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -29,15 +30,30 @@ func receive[T any](t *testing.T, c <-chan T) T {
 	}
 }
 
+// ids makes every event of a test a different one.
+var ids atomic.Uint64
+
 // numbered returns an event that carries n.
-func numbered(n int) *nostr.Event { return &nostr.Event{CreatedAt: nostr.Timestamp(n)} }
+func numbered(n int) *nostr.Event {
+	ev := &nostr.Event{CreatedAt: nostr.Timestamp(n)}
+	binary.BigEndian.PutUint64(ev.ID[:], ids.Add(1))
+	return ev
+}
 
 func number(ev *nostr.Event) int { return int(ev.CreatedAt) }
 
+// config is a pool that checks events one by one.
+func config(workers int, check func(*nostr.Event) error) verify.Config {
+	if check == nil {
+		check = (*nostr.Event).Verify
+	}
+	return verify.Config{Workers: workers, MaxBatch: 1, NewCheck: func() verify.Check { return verify.Each(check) }}
+}
+
 // newPool returns a pool that the test stops at its end.
-func newPool(t testing.TB, workers int, check verify.Check) *verify.Pool {
+func newPool(t testing.TB, workers int, check func(*nostr.Event) error) *verify.Pool {
 	t.Helper()
-	p := verify.NewPool(workers, check)
+	p := verify.NewPool(config(workers, check))
 	t.Cleanup(p.Stop)
 	return p
 }

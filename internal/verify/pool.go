@@ -1,11 +1,15 @@
-// Package verify checks events on all cores between the readers of a client's
-// connections and its mailbox, and hands them on in the order in which they
-// came.
+// Package verify checks signatures on all cores between the readers of a
+// client's connections and its mailbox, and hands the events on in the order in
+// which they came.
 //
 // A Pool owns the goroutines: workers, which do nothing but check and deliver.
 // A Lane is one connection's way through the pool and owns none: an idle lane
 // is a small struct. Both may be created in any number; neither is shared
 // between clients.
+//
+// What waits becomes a batch, of all lanes together, since many signatures are
+// checked for less than the sum of each. There is no timer: a lone event is
+// checked at once and by itself, and under load the batches grow by themselves.
 package verify
 
 import (
@@ -18,10 +22,31 @@ import (
 	"github.com/gennostr/gennostr/nostr"
 )
 
-// Check decides about one event: nil means genuine. It is called on a worker,
-// from several workers at once; it may panic (see PanicError), but it must not
-// end its goroutine, nor keep or change the event.
-type Check func(*nostr.Event) error
+// Check decides about a batch of events, no two of the same id and signature:
+// errs[i], nil before, becomes why events[i] is refused. Each worker has a Check
+// of its own, so it may keep scratch space. It may panic (see PanicError), but it
+// must not end its goroutine, nor keep or change an event.
+type Check func(events []*nostr.Event, errs []error)
+
+// Each makes a Check of a function that checks one event, and confines a panic to its event.
+func Each(check func(*nostr.Event) error) Check {
+	one := func(ev *nostr.Event) (err error) {
+		returned := false
+		defer func() {
+			if !returned {
+				err = &PanicError{Value: recover(), Stack: debug.Stack()}
+			}
+		}()
+		err = check(ev)
+		returned = true
+		return err
+	}
+	return func(events []*nostr.Event, errs []error) {
+		for i, ev := range events {
+			errs[i] = one(ev)
+		}
+	}
+}
 
 // PanicError is the outcome of an event whose Check panicked.
 type PanicError struct {
@@ -41,53 +66,78 @@ func (e *PanicError) Unwrap() error {
 // not been checked.
 var ErrStopped = errors.New("verify: pool is stopped")
 
+// Config is what a Pool is made of.
+type Config struct {
+	Workers  int          // at most so many goroutines; less than one for as many as GOMAXPROCS
+	MaxBatch int          // at most so many events for one call of a Check; less than one for 1
+	NewCheck func() Check // called once for each worker
+}
+
 // Pool is a client's set of workers. Make it with NewPool, end it with Stop.
 //
-// The unit of its work is a step of a lane: to check one event, or to deliver
-// one batch. Lanes that have a step to do stand in a queue, each at most once;
-// a worker takes the first lane, does one step, and the lane goes to the end
-// if it has more. So a lane with thousands of events costs a neighbour's lone
-// event the wait for one step per waiting lane, never the thousands.
+// The unit of its work is a step of a lane: to deliver what is ready, or to have
+// a batch checked, which takes events of other lanes along. Lanes that have a
+// step to do stand in a queue, each at most once; a worker takes the first lane,
+// does one step, and the lane goes to the end if it has more. So a lane with
+// thousands of events costs a neighbour's lone event the wait for one batch,
+// never the thousands.
 type Pool struct {
-	check   Check // immutable
-	workers int   // how many there may be; immutable
+	cfg    Config // immutable
+	proven proven // has a lock of its own
 
 	// mu guards the fields below and the bookkeeping of all lanes of this pool.
-	// Neither Check nor deliver is called while it is held.
+	// Neither a Check nor deliver is called while it is held.
 	mu          sync.Mutex
-	first, last *station   // lanes with a step to do, each once, next to be served first
-	wake        *sync.Cond // on mu: idle workers wait for a lane in the queue, or for stopped
-	running     int        // workers started
-	idle        int        // workers that wait and have not been called; who calls one subtracts it
-	stopped     bool       // no worker is started any more; the queue is still emptied
+	first, last *station             // lanes with a step to do, each once, next to be served first
+	length      int                  // of that queue
+	unclaimed   int                  // events of all lanes that wait for a worker
+	flights     map[nostr.ID]*flight // events that are being checked
+	wake        *sync.Cond           // on mu: idle workers wait for a lane in the queue, or for stopped
+	running     int                  // workers started
+	idle        int                  // workers that wait and have not been called; who calls one subtracts it
+	stopped     bool                 // no worker is started any more; the queue is still emptied
 
 	joined sync.WaitGroup // the workers; Add under mu and only before stopped is set
 }
 
 // station is what the pool sees of a lane.
 type station struct {
-	next   *station // guarded by Pool.mu
-	queued bool     // guarded by Pool.mu: it is in the pool's queue
-
-	// step does one unit of the lane's work. It is called with Pool.mu held and
-	// returns with it held; in between it gives it up. Immutable.
-	step func()
+	next    *station // guarded by Pool.mu
+	queued  bool     // guarded by Pool.mu: it is in the pool's queue
+	touched bool     // guarded by Pool.mu, and false whenever it is given up: see worker.touch
+	lane    line     // immutable
 }
 
-// NewPool returns a pool of at most so many workers, less than one for as many
-// as GOMAXPROCS; check nil is (*nostr.Event).Verify. No goroutine is started
-// before the first event needs it, and then no more than there are events.
-func NewPool(workers int, check Check) *Pool {
-	if workers < 1 {
-		workers = runtime.GOMAXPROCS(0)
+// line is a Lane, whatever it carries. All its methods need Pool.mu.
+type line interface {
+	// step does one unit of the lane's work. In between it gives Pool.mu up.
+	step(*worker)
+	// claim adds waiting events to the worker's batch.
+	claim(*worker)
+	// settle takes the verdict on item n.
+	settle(n uint64, err error)
+	// apart tells that the lane's events are kept out of others' batches.
+	apart() bool
+	// busy tells whether there is a step to do.
+	busy() bool
+}
+
+// NewPool returns a pool. No goroutine is started before the first event needs
+// it, and then no more than there are events.
+func NewPool(cfg Config) *Pool {
+	if cfg.Workers < 1 {
+		cfg.Workers = runtime.GOMAXPROCS(0)
 	}
-	if check == nil {
-		check = (*nostr.Event).Verify
-	}
-	p := &Pool{check: check, workers: workers}
+	cfg.MaxBatch = max(1, cfg.MaxBatch)
+	p := &Pool{cfg: cfg}
 	p.wake = sync.NewCond(&p.mu)
 	return p
 }
+
+// Proven tells whether a Check of this pool has accepted this very id and
+// signature, as far as the pool remembers. Such an event need not be submitted
+// for a check; its id has to be recomputed all the same. Any goroutine.
+func (p *Pool) Proven(ev *nostr.Event) bool { return p.proven.has(ev) }
 
 // Stop ends the workers and returns when they have exited. All lanes should
 // have been drained; what has been submitted nevertheless is checked and
@@ -103,24 +153,35 @@ func (p *Pool) Stop() {
 
 // work is a worker. Stop ends it and waits for it.
 func (p *Pool) work() {
+	w := &worker{pool: p, check: p.cfg.NewCheck()}
 	p.mu.Lock()
 	for {
 		for p.first == nil && !p.stopped {
 			p.idle++
 			p.wake.Wait()
 		}
-		s := p.first
+		s := p.next()
 		if s == nil {
 			break
 		}
-		p.first, s.next = s.next, nil
-		if p.first == nil {
-			p.last = nil
-		}
-		s.queued = false
-		s.step()
+		s.lane.step(w)
 	}
 	p.mu.Unlock()
+}
+
+// next takes the first lane out of the queue, nil if it is empty. Needs mu.
+func (p *Pool) next() *station {
+	s := p.first
+	if s == nil {
+		return nil
+	}
+	p.first, s.next = s.next, nil
+	if p.first == nil {
+		p.last = nil
+	}
+	p.length--
+	s.queued = false
+	return s
 }
 
 // enqueue puts a lane that has a step to do into the queue, if it is not
@@ -136,35 +197,38 @@ func (p *Pool) enqueue(s *station) {
 		p.last.next = s
 	}
 	p.last = s
+	p.length++
+}
+
+// enqueueFirst is enqueue at the other end: for lanes whose events have just been
+// checked, which are not to wait for another batch's check to be delivered. Each
+// batch does so once, so that nobody is kept waiting for long. Needs mu.
+func (p *Pool) enqueueFirst(s *station) {
+	if s.queued {
+		return
+	}
+	s.queued = true
+	s.next = p.first
+	p.first = s
+	if p.last == nil {
+		p.last = s
+	}
+	p.length++
 }
 
 // rouse finds a worker for a step that has just been added by somebody who is
 // not a worker: an idle one, or a new one, or none, when all are busy. Needs mu.
 //
-// A worker that adds steps need not call it: it makes at most one (a delivery;
-// the checks were announced when their events were submitted) and takes one
-// before it gives up mu. So there are as many steps as awake workers, or all
-// workers are awake, and nobody goes idle before the queue is empty.
+// A worker that adds steps calls it for all but one of them, which it takes
+// itself before it gives up mu. So there are as many steps as awake workers, or
+// all workers are awake, and nobody goes idle before the queue is empty.
 func (p *Pool) rouse() {
 	switch {
 	case p.idle > 0:
 		p.idle--
 		p.wake.Signal()
-	case p.running < p.workers:
+	case p.running < p.cfg.Workers && !p.stopped:
 		p.running++
 		p.joined.Go(p.work)
 	}
-}
-
-// verdict is check, with a panic turned into an error.
-func (p *Pool) verdict(ev *nostr.Event) (err error) {
-	returned := false
-	defer func() {
-		if !returned {
-			err = &PanicError{Value: recover(), Stack: debug.Stack()}
-		}
-	}()
-	err = p.check(ev)
-	returned = true
-	return err
 }

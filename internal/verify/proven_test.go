@@ -1,0 +1,97 @@
+package verify_test
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/gennostr/gennostr/internal/verify"
+	"github.com/gennostr/gennostr/nostr"
+)
+
+// random is an event with an id and a signature that nobody else has.
+func random() *nostr.Event {
+	ev := new(nostr.Event)
+	for i := range ev.ID {
+		ev.ID[i] = byte(rand.Uint32())
+	}
+	for i := range ev.Sig {
+		ev.Sig[i] = byte(rand.Uint32())
+	}
+	return ev
+}
+
+// prove sends events through a pool whose check accepts what refuse does not.
+func prove(pool *verify.Pool, events ...*nostr.Event) {
+	lane := verify.NewLane(pool, func(int, error) {})
+	for _, ev := range events {
+		lane.Submit(0, ev)
+		lane.Drain()
+	}
+}
+
+func TestOnlyTheVeryPairThatWasAcceptedIsProven(t *testing.T) {
+	refused := random()
+	pool := newPool(t, 1, func(ev *nostr.Event) error {
+		if ev == refused {
+			return nostr.ErrBadSignature
+		}
+		return nil
+	})
+	ev := random()
+	assert.False(t, pool.Proven(ev))
+	prove(pool, ev, refused)
+	assert.True(t, pool.Proven(ev))
+	assert.False(t, pool.Proven(refused))
+	for i := range ev.Sig {
+		other := *ev
+		other.Sig[i] ^= 1
+		assert.False(t, pool.Proven(&other), "signature byte %d", i)
+	}
+	for i := range ev.ID {
+		other := *ev
+		other.ID[i] ^= 1
+		assert.False(t, pool.Proven(&other), "id byte %d", i)
+	}
+
+	resigned := *ev
+	resigned.Sig = random().Sig
+	prove(pool, &resigned)
+	assert.True(t, pool.Proven(&resigned), "the newest signature counts")
+	assert.False(t, pool.Proven(ev))
+}
+
+func TestWhatIsProvenIsRememberedForLongAndNotForEver(t *testing.T) {
+	pool := newPool(t, 1, func(*nostr.Event) error { return nil })
+	var events []*nostr.Event
+	for range 3 * verify.MostProven {
+		events = append(events, random())
+	}
+	known := func(list []*nostr.Event) (n int) {
+		for _, ev := range list {
+			if pool.Proven(ev) {
+				n++
+			}
+		}
+		return n
+	}
+	prove(pool, events[:100]...)
+	assert.GreaterOrEqual(t, known(events[:100]), 90)
+	prove(pool, events[100:1000]...)
+	assert.GreaterOrEqual(t, known(events[:1000]), 900, "also while the table grows")
+	prove(pool, events[1000:]...)
+	assert.GreaterOrEqual(t, known(events[len(events)-verify.MostProven/2:]), verify.MostProven*45/100, "the younger half is nearly all there")
+	assert.LessOrEqual(t, known(events), verify.MostProven)
+	assert.LessOrEqual(t, pool.ProvenBytes(), 800<<10)
+}
+
+func TestAPanicProvesNothing(t *testing.T) {
+	ev := random()
+	pool := verify.NewPool(verify.Config{NewCheck: func() verify.Check {
+		return func([]*nostr.Event, []error) { panic("halfway") }
+	}})
+	defer pool.Stop()
+	prove(pool, ev)
+	assert.False(t, pool.Proven(ev))
+}

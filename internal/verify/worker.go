@@ -1,0 +1,169 @@
+package verify
+
+import (
+	"runtime/debug"
+
+	"github.com/gennostr/gennostr/nostr"
+)
+
+// worker is what a worker's goroutine has to itself.
+type worker struct {
+	pool  *Pool
+	check Check
+
+	// The batch that is being put together or checked.
+	room    int
+	flights []flight // never moves while it is in use: its capacity is MaxBatch
+	events  []*nostr.Event
+	errs    []error
+	touched []*station // lanes whose items were settled
+}
+
+// item is a place in a lane.
+type item struct {
+	at *station
+	n  uint64
+}
+
+// flight is an event on its way through a check. The same event may be asked
+// for by several lanes meanwhile: they get the same verdict, for the id, which
+// was recomputed, and the signature are all there is to judge. The fields are
+// guarded by Pool.mu, but for ev, which is immutable.
+type flight struct {
+	ev   *nostr.Event
+	item item   // who asked first
+	more []item // who asked while it was under way
+}
+
+// minBatch is how many events a worker takes, if there are so many, before it
+// leaves some to others: less would save too little by being together.
+const minBatch = 32
+
+// share is how many events of those that wait are one worker's. Needs Pool.mu.
+func (p *Pool) share() int {
+	return min(p.cfg.MaxBatch, max(minBatch, (p.unclaimed+p.cfg.Workers-1)/p.cfg.Workers))
+}
+
+// run puts a batch together, beginning with a lane that has unclaimed events,
+// checks it and settles its items. Needs Pool.mu, and gives it up for the check.
+func (w *worker) run(first *station) {
+	p := w.pool
+	if w.flights == nil {
+		w.flights = make([]flight, 0, p.cfg.MaxBatch)
+	}
+	w.room = p.share()
+	first.lane.claim(w)
+	w.touch(first)
+	if !first.lane.apart() {
+		// Each lane is looked at once: those that have more to do go to the end.
+		for left := p.length; left > 0 && w.room > 0; left-- {
+			s := p.next()
+			if !s.lane.apart() {
+				s.lane.claim(w)
+			}
+			w.touch(s)
+		}
+	}
+	// What is left is for other workers, who were told of it when it was submitted.
+	w.requeue((*Pool).enqueue)
+	if len(w.flights) == 0 {
+		return // all of it is proven, or being checked by others
+	}
+	p.mu.Unlock()
+	w.verdicts()
+	p.mu.Lock()
+	w.settle()
+}
+
+// add claims one event. Needs Pool.mu.
+func (w *worker) add(ev *nostr.Event, it item) {
+	p := w.pool
+	p.unclaimed--
+	if p.proven.has(ev) { // since it was submitted
+		w.verdict(it, nil)
+		return
+	}
+	if f := p.flights[ev.ID]; f != nil && f.ev.Sig == ev.Sig {
+		f.more = append(f.more, it)
+		return
+	}
+	w.flights = append(w.flights, flight{ev: ev, item: it})
+	w.events = append(w.events, ev)
+	w.room--
+	if p.flights == nil {
+		p.flights = make(map[nostr.ID]*flight)
+	}
+	if p.flights[ev.ID] == nil {
+		p.flights[ev.ID] = &w.flights[len(w.flights)-1]
+	}
+}
+
+// verdicts calls the Check.
+func (w *worker) verdicts() {
+	w.errs = append(w.errs[:0], make([]error, len(w.events))...)
+	returned := false
+	defer func() {
+		if returned {
+			return
+		}
+		// The whole batch is in doubt: none of it may pass.
+		err := &PanicError{Value: recover(), Stack: debug.Stack()}
+		for i := range w.errs {
+			w.errs[i] = err
+		}
+	}()
+	w.check(w.events, w.errs)
+	w.pool.proven.add(w.events, w.errs)
+	returned = true
+}
+
+// settle hands the verdicts to the lanes. Needs Pool.mu.
+func (w *worker) settle() {
+	p := w.pool
+	for i := range w.flights {
+		f := &w.flights[i]
+		if p.flights[f.ev.ID] == f {
+			delete(p.flights, f.ev.ID)
+		}
+		w.verdict(f.item, w.errs[i])
+		for _, it := range f.more {
+			w.verdict(it, w.errs[i])
+		}
+	}
+	clear(w.flights)
+	clear(w.events)
+	clear(w.errs)
+	w.flights, w.events, w.errs = w.flights[:0], w.events[:0], w.errs[:0]
+	for range w.requeue((*Pool).enqueueFirst) - 1 { // one of them is this worker's
+		p.rouse()
+	}
+}
+
+func (w *worker) verdict(it item, err error) {
+	it.at.lane.settle(it.n, err)
+	w.touch(it.at)
+}
+
+// touch notes a lane that may have got a step to do. Needs Pool.mu, which is
+// not given up before requeue.
+func (w *worker) touch(s *station) {
+	if !s.touched {
+		s.touched = true
+		w.touched = append(w.touched, s)
+	}
+}
+
+// requeue puts the lanes that were touched into the queue if they have a step
+// to do, and counts those that were not in it. Needs Pool.mu.
+func (w *worker) requeue(enqueue func(*Pool, *station)) (n int) {
+	for i, s := range w.touched {
+		s.touched = false
+		w.touched[i] = nil
+		if s.lane.busy() && !s.queued {
+			enqueue(w.pool, s)
+			n++
+		}
+	}
+	w.touched = w.touched[:0]
+	return n
+}
