@@ -40,7 +40,6 @@ type Lane[T any] struct {
 	head       uint64        // the oldest item that nobody has begun to deliver
 	next       uint64        // no item before this one waits for a worker; may lag behind head
 	tail       uint64        // the next item to be submitted
-	unchecked  int           // items that wait for a worker
 	delivering bool          // a worker is calling deliver
 	drained    chan struct{} // closed and forgotten when pending falls to 0; nil when nobody drains
 }
