@@ -259,6 +259,12 @@ func (c *connection) endLocked(cause error) {
 	}
 }
 
+func (c *connection) isOpen() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.open
+}
+
 func (c *connection) endCause() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -11,32 +11,35 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/gennostr/gennostr/internal/wire"
 	"github.com/gennostr/gennostr/nostr"
 )
 
 // Harness runs a handler by hand, for unit tests of the handler alone: no relay,
-// no socket, and a clock that stands still. The test says what happens
-// (Connect, Deliver, Call, Advance, …); the callbacks run at once, on the test's
-// goroutine; then the test reads what the handler has sent, subscribed and
-// scheduled. Everything between is the library's own code: a client whose
-// connections have no socket. Continues, the order of callbacks, OnError, stops
-// and Terminate are as in life, and so is what a relay may say: an event has to
-// be asked for and genuine (nostrtest makes such events).
+// no socket, no waiting. The test says what happens (Connect, Deliver, Call,
+// Advance, …); the callbacks run at once, on the test's goroutine; then the test
+// reads what the handler has sent, subscribed and scheduled. Everything between
+// is the library's own code: a client whose connections have no socket.
+// Continues, the order of callbacks, OnError, stops and Terminate are as in life,
+// and so is what a relay may say: an event has to be asked for and genuine
+// (nostrtest makes such events).
+//
+// Time stands still for all that the library schedules, and passes by Advance.
+// What the handler asks of package time itself is not the Harness's to say;
+// testing/synctest helps there.
 //
 // The verbs that feed the handler return nil if all went well: else why the
-// client has stopped, ErrStop included, or else the first problem that OnError
-// was told. A test that expects no trouble requires NoError of each. After the
-// stop they return ErrClientClosed with the reason.
+// client has stopped, ErrStop included, or else the problems that OnError was
+// told, joined. A test that expects no trouble requires NoError of each. After
+// the stop they return ErrClientClosed with the reason.
 //
 // All methods are for one goroutine, outside of callbacks. Work of Go runs on
 // goroutines as always; Settle waits for it.
 type Harness struct {
-	c       *Client
-	clock   atomic.Pointer[time.Time] // stands still but for Advance
-	fed     error                     // what a verb is telling OnError itself
-	problem error                     // the first one that OnError was told since a verb returned
-	over    bool                      // the client has stopped
+	c        *Client
+	clock    atomic.Pointer[time.Time] // stands still but for Advance
+	fed      error                     // what a verb is about to tell OnError itself
+	problems []error                   // what else OnError was told since a verb returned
+	over     bool                      // the client has stopped
 
 	mu   sync.Mutex                // of what Send notes, from any goroutine; taken after connection.mu
 	sent []Sent                    // guarded by mu
@@ -47,6 +50,7 @@ type Harness struct {
 type Sent struct {
 	URL     string // of the relay, normalised
 	Message ClientMessage
+	Frame   string // as it goes out, whatever becomes of what Message points to
 }
 
 // Scheduled is a message that Self.SendAfter has set for later.
@@ -70,15 +74,34 @@ func NewHarness(h Handler, opts ...Option) (*Harness, error) {
 	c.cfg.maxDials = math.MaxInt // none of them ends by itself
 	c.cfg.slowCallback = 0       // a test that is being debugged is slow
 	go c.sup.run()               // ended and joined by the client's end
-	if err := c.init(); err != nil {
-		c.abort(err)
+	if err := t.init(); err != nil {
 		return nil, err
 	}
 	for _, url := range c.cfg.relays {
 		_, _ = c.EnsureRelay(url) // validated; one that Init added is merged
 	}
-	t.problem = t.settle() // the next verb tells
+	if err := t.settle(); err != nil && !t.over {
+		t.problems = append(t.problems, err) // the next verb tells
+	}
 	return t, nil
+}
+
+// init runs Init. A client that it does not let start is ended here, also when
+// Init has ended its goroutine, as t.FailNow does, or panicked WithoutRecover.
+func (t *Harness) init() (err error) {
+	returned := false
+	defer func() {
+		if !returned {
+			err = &PanicError{Where: "Init", Value: errGoexit}
+		}
+		if err != nil {
+			t.over = true
+			t.c.abort(err)
+		}
+	}()
+	err = t.c.init()
+	returned = true
+	return err
 }
 
 // Client is the client that the handler sees: for Relays, Stats and the verbs of
@@ -86,12 +109,23 @@ func NewHarness(h Handler, opts ...Option) (*Harness, error) {
 // loop, which a Harness does not have: use those here.
 func (t *Harness) Client() *Client { return t.c }
 
-// Self is what callbacks get, to call one of them directly. Continues of such a
-// call are handled by the next verb.
-func (t *Harness) Self() *Self { return t.c.self }
+// Now is the Harness's time: when it was made, and what Advance has added since.
+func (t *Harness) Now() time.Time { return t.now() }
+
+// Run runs f as if it were a callback: all of Self may be used, and what f returns
+// is judged like the error of a callback.
+func (t *Harness) Run(f func(*Self) error) error {
+	if t.over {
+		return t.c.closedErr()
+	}
+	t.c.mail.Put(&thenLetter{f})
+	return t.settle()
+}
 
 // Connect opens the connection that is being dialled, or waited for: OnConnect.
-// ErrUnknownRelay if the handler has no such relay.
+// ErrUnknownRelay if the handler has no such relay; another error if nobody
+// dials it: it is connected, or lost and the handler, which has
+// WithManualReconnect, did not ask for it.
 func (t *Harness) Connect(url string) error {
 	conn, err := t.dialling(url)
 	if err != nil {
@@ -101,19 +135,21 @@ func (t *Harness) Connect(url string) error {
 	conn.open = true
 	conn.relay.ConnectedAt = t.now()
 	conn.mu.Unlock()
-	t.c.sup.ask(func(s *supervisor) { s.up(conn) })
+	t.c.sup.ask(func(s *supervisor) { s.up(conn) }) // it is dialling, so it is taken
 	return t.settle()
 }
 
 // FailDial fails the dial that is going on or waited for: OnError and
 // OnDisconnect get a *DialError that wraps err.
 func (t *Harness) FailDial(url string, err error) error {
+	if err == nil {
+		return errNilProblem
+	}
 	conn, failed := t.dialling(url)
 	if failed != nil {
 		return failed
 	}
-	conn.cut(dialError(conn.url, err))
-	return t.settleBut(err)
+	return t.feed(err, func() { conn.cut(dialError(conn.url, err)) })
 }
 
 // Disconnect ends an open connection: OnError, unless the reason is a
@@ -126,8 +162,7 @@ func (t *Harness) Disconnect(url string, reason error) error {
 	if reason == nil {
 		reason = &CloseError{Code: 1000}
 	}
-	conn.cut(reason)
-	return t.settleBut(reason)
+	return t.feed(reason, func() { conn.cut(reason) })
 }
 
 // Deliver has the relay say something on an open connection. Whether the
@@ -147,19 +182,28 @@ func (t *Harness) Receive(url, frame string) error {
 	if err != nil {
 		return err
 	}
+	conn.count.messagesIn.Add(1)
 	_ = conn.frame(new(intake), true, []byte(frame)) // its error is that the connection has ended: settle tells
 	conn.lane.Drain()
 	conn.flushReports() // now, not within a second
 	return t.settle()
 }
 
-// Fail tells OnError of a problem, as if the library had met it.
+// Fail tells OnError of a problem, as if the library had met it. The url may be "".
 func (t *Harness) Fail(url string, problem error) error {
-	if !t.c.mail.Put(&errorLetter{relay: Relay{URL: url}, err: problem}) {
+	if problem == nil {
+		return errNilProblem
+	}
+	if t.over {
 		return t.c.closedErr()
 	}
-	return t.settleBut(problem)
+	if normal, err := nostr.NormalizeURL(url); err == nil {
+		url = normal
+	}
+	return t.feed(problem, func() { t.c.mail.Put(&errorLetter{relay: Relay{URL: url}, err: problem}) })
 }
+
+var errNilProblem = errors.New("gennostr: nil error")
 
 // Cast is Client.Cast, handled at once.
 func (t *Harness) Cast(request any) error { return t.post(&castLetter{request}) }
@@ -183,26 +227,31 @@ func (t *Harness) Call(request any) (any, error) {
 
 // Ask is a call whose answer may come later.
 type Ask struct {
+	harness *Harness
 	pending *pendingCall
-	err     error // why there will be no answer
+	err     error // what went wrong while it was handled
 	answer  *answer
 }
 
 // Ask hands a request to HandleCall and does not wait for the answer.
 func (t *Harness) Ask(request any) *Ask {
-	ask := &Ask{pending: &pendingCall{answer: make(chan answer, 1)}}
+	ask := &Ask{harness: t, pending: &pendingCall{answer: make(chan answer, 1)}}
 	ask.err = t.post(&callLetter{From{ask.pending}, request})
 	return ask
 }
 
-// Answer is the reply so far: ErrNoReply before there is one. Where the caller
-// got no error of its own, it is what other verbs would have returned for the call.
+// Answer is the reply so far: ErrNoReply before there is one, and ErrClientClosed
+// when there will be none. Where the caller got no error of its own, it is what
+// other verbs would have returned for the call.
 func (a *Ask) Answer() (any, error) {
 	if a.answer == nil {
 		select {
 		case got := <-a.pending.answer:
 			a.answer = &got
 		default:
+			if a.harness.over {
+				return nil, a.harness.c.closedErr() // as in life (R14)
+			}
 			if a.err != nil {
 				return nil, a.err
 			}
@@ -219,8 +268,11 @@ func (a *Ask) Answer() (any, error) {
 // these d happens in order, each at its time. The schedule of reconnects does
 // not: Connect says when a relay comes back.
 func (t *Harness) Advance(d time.Duration) error {
+	if d < 0 {
+		return fmt.Errorf("gennostr: Advance by %v", d)
+	}
 	end := t.now().Add(d)
-	var first error
+	var told []error
 	for {
 		at, some := t.c.timers.next()
 		at, some = earlier(at, some, t.c.self.timeout)
@@ -230,32 +282,36 @@ func (t *Harness) Advance(d time.Duration) error {
 		if at.After(t.now()) {
 			t.clock.Store(&at)
 		}
-		if err := t.settle(); first == nil {
-			first = err
+		err := t.settle()
+		if t.over || err == errRestless {
+			return join(append(told, err))
 		}
-		if t.over {
-			return first
-		}
+		told = append(told, err)
 	}
 	t.clock.Store(&end)
-	if err := t.settle(); first == nil {
-		first = err
+	return join(append(told, t.settle()))
+}
+
+// join is errors.Join that leaves a single error as it is.
+func join(errs []error) error {
+	errs = slices.DeleteFunc(errs, func(err error) bool { return err == nil })
+	if len(errs) == 1 {
+		return errs[0]
 	}
-	return first
+	return errors.Join(errs...)
 }
 
 // Settle handles what other goroutines have sent to Client meanwhile, and waits
 // for the work of Go that is running, as long as ctx lives, to handle its results.
 func (t *Harness) Settle(ctx context.Context) error {
-	var first error
+	var told []error
 	for {
 		_, before := t.c.tasks.oldest()
-		if err := t.settle(); first == nil {
-			first = err
-		}
+		err := t.settle()
+		told = append(told, err)
 		_, after := t.c.tasks.oldest()
-		if before == 0 && after == 0 || t.over {
-			return first
+		if before == 0 && after == 0 || t.over || err == errRestless {
+			return join(told)
 		}
 		if after == 0 {
 			continue // the results of the last ones may have come after all was handled
@@ -264,14 +320,18 @@ func (t *Harness) Settle(ctx context.Context) error {
 		case <-t.c.tasks.ended:
 		case <-t.c.mail.Wake():
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return join(append(told, context.Cause(ctx)))
 		}
 	}
 }
 
 // Stop stops the client in good order, if it has not stopped, and returns what
-// Client.Wait does: nil, or why the client failed.
+// Client.Wait does: nil, or why the client failed. If work of Go does not end
+// within WithShutdownTimeout, it returns a *ShutdownError.
 func (t *Harness) Stop() error {
+	if !t.over && t.c.goexit != nil { // a callback has ended the test's goroutine: this is its deferred Stop
+		t.end(t.c.goexit)
+	}
 	if !t.over {
 		t.c.mail.Put(&stopLetter{})
 		_ = t.settle()
@@ -279,7 +339,12 @@ func (t *Harness) Stop() error {
 	if !t.over { // it does not come to rest
 		t.end(ErrShutdown)
 	}
-	return t.c.Wait()
+	select {
+	case <-t.c.done:
+		return t.c.Wait()
+	default:
+		return t.c.stillRunning(context.DeadlineExceeded)
+	}
 }
 
 // Stopped tells whether the client has stopped.
@@ -326,128 +391,3 @@ func (t *Harness) Timeout() (after time.Duration, set bool) {
 
 // now may be asked by any goroutine.
 func (t *Harness) now() time.Time { return *t.clock.Load() }
-
-// dialling finds the connection that is not open yet, and starts it if its time has not come.
-func (t *Harness) dialling(url string) (conn *connection, err error) {
-	if t.over {
-		return nil, t.c.closedErr()
-	}
-	url, err = nostr.NormalizeURL(url)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrUnknownRelay, err)
-	}
-	t.c.sup.ask(func(s *supervisor) {
-		e := s.relays[url]
-		if e == nil || !e.known() {
-			err = fmt.Errorf("%w: %s", ErrUnknownRelay, url)
-			return
-		}
-		if e.stage == waiting || e.stage == down {
-			s.dial(e)
-		}
-		if e.stage == connected {
-			err = fmt.Errorf("gennostr: %s is connected already", url)
-			return
-		}
-		conn = e.conn
-	})
-	return conn, err
-}
-
-// connected finds an open connection.
-func (t *Harness) connected(url string) (*connection, error) {
-	if t.over {
-		return nil, t.c.closedErr()
-	}
-	normal, err := nostr.NormalizeURL(url)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrUnknownRelay, err)
-	}
-	if conn := t.c.reg.lookup(normal); conn != nil {
-		conn.mu.Lock()
-		defer conn.mu.Unlock()
-		if conn.open {
-			return conn, nil
-		}
-	}
-	return nil, t.c.notConnected(normal)
-}
-
-// took notes what was accepted for sending. Any goroutine; conn.mu is held.
-func (t *Harness) took(conn *connection, msg ClientMessage, opens wire.ClientMessage) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.sent = append(t.sent, Sent{URL: conn.url, Message: msg})
-	if req, ok := opens.(wire.Req); ok {
-		if t.open[conn.url] == nil {
-			t.open[conn.url] = make(map[string]Req)
-		}
-		t.open[conn.url][req.SubscriptionID] = Req(req)
-	}
-}
-
-// told notes what OnError is about to be told.
-func (t *Harness) told(problem error) {
-	if t.problem == nil && (t.fed == nil || !errors.Is(problem, t.fed)) {
-		t.problem = problem
-	}
-}
-
-// settleBut settles what a verb does that tells OnError of a problem itself.
-func (t *Harness) settleBut(fed error) error {
-	t.fed = fed
-	defer func() { t.fed = nil }()
-	return t.settle()
-}
-
-// restless is how many steps a client may take until nothing is left to do.
-const restless = 100_000
-
-var errRestless = errors.New("gennostr: the handler does not come to rest: something that it does is always followed by more")
-
-// settle lets the client do what there is to do, until there is nothing.
-func (t *Harness) settle() error {
-	if t.c.self.inside.Load() {
-		panic("gennostr: Harness used inside a callback")
-	}
-	if t.over {
-		return t.c.closedErr()
-	}
-	for range restless {
-		did, e := t.c.step()
-		switch {
-		case e != nil:
-			t.end(e.reason)
-			return e.reason
-		case did != didNothing:
-		case t.ending():
-			<-t.c.mail.Wake()
-		default:
-			t.c.sup.ask(func(*supervisor) {}) // it has done what the callbacks left to it
-			if t.c.mail.Len() == 0 && !t.ending() {
-				problem := t.problem
-				t.problem = nil
-				return problem
-			}
-		}
-	}
-	return errRestless
-}
-
-// ending tells whether some connection has ended and its OnDisconnect is not queued yet.
-func (t *Harness) ending() bool {
-	return slices.ContainsFunc(t.c.reg.all(), func(conn *connection) bool {
-		select {
-		case <-conn.ended:
-			return true
-		default:
-			return false
-		}
-	})
-}
-
-// end is what the loop does when it is over.
-func (t *Harness) end(reason error) {
-	t.over = true
-	t.c.finish(reason)
-}

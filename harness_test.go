@@ -3,8 +3,10 @@ package gennostr_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 
@@ -35,13 +37,13 @@ func connectedByHand(t *testing.T, h gennostr.Handler, opts ...gennostr.Option) 
 
 func TestHarnessShowsWhatTheHandlerSendsAndSubscribes(t *testing.T) {
 	r := &recorder{on: streamer}
-	h := byHand(t, r, gennostr.WithRelays("wss://a.example", "wss://b.example"))
+	h := byHand(t, r, gennostr.WithRelays("wss://a.example", "wss://b.example"), gennostr.WithMaxDials(1))
 	assert.Empty(t, r.names(), "nothing happens by itself")
 	assert.Len(t, h.Client().Relays(), 2)
 	assert.Equal(t, gennostr.RelayDialing, h.Client().Relays()[0].State)
 
 	require.NoError(t, h.Connect("WSS://A.example:443"))
-	assert.Equal(t, []gennostr.Sent{{URL: stageURL, Message: everything("all")}}, h.Sent())
+	assert.Equal(t, []gennostr.Sent{{URL: stageURL, Message: everything("all"), Frame: `["REQ","all",{}]`}}, h.Sent())
 	assert.Empty(t, h.Sent(), "each message once")
 	assert.Equal(t, []gennostr.Req{everything("all")}, h.Subscribed(stageURL))
 	assert.Empty(t, h.Subscribed("wss://b.example/"))
@@ -49,18 +51,28 @@ func TestHarnessShowsWhatTheHandlerSendsAndSubscribes(t *testing.T) {
 	assert.Equal(t, gennostr.RelayConnected, status.State)
 	assert.Equal(t, 1, r.named("OnConnect")[0].Relay.Attempts)
 
-	h.Self().Send(stageURL, gennostr.Raw(`["REQ","raw",{"kinds":[7]}]`))
-	h.Self().Send(stageURL, gennostr.Close{SubscriptionID: "all"})
+	require.NoError(t, h.Run(func(self *gennostr.Self) error {
+		self.Send(stageURL, gennostr.Raw(`["REQ","raw",{"kinds":[7]}]`))
+		self.Send(stageURL, gennostr.Close{SubscriptionID: "all"})
+		return nil
+	}))
 	assert.Equal(t, []gennostr.Req{request("raw", ofKind(7))}, h.Subscribed(stageURL))
 
 	require.NoError(t, h.Connect("wss://b.example"))
+	for i := range 8 {
+		require.NoError(t, h.Client().AddRelay(fmt.Sprintf("wss://%d.example", 9-i)))
+		require.NoError(t, h.Connect(fmt.Sprintf("wss://%d.example", 9-i)))
+	}
 	h.Sent()
-	h.Self().Broadcast(gennostr.Close{SubscriptionID: "x"})
-	assert.Equal(t, []gennostr.Sent{
-		{URL: "wss://a.example/", Message: gennostr.Close{SubscriptionID: "x"}},
-		{URL: "wss://b.example/", Message: gennostr.Close{SubscriptionID: "x"}},
-	}, h.Sent(), "in the order of the URLs")
-	assert.ErrorContains(t, h.Connect(stageURL), "connected already")
+	require.NoError(t, h.Client().Broadcast(gennostr.Close{SubscriptionID: "x"}))
+	var urls []string
+	for _, sent := range h.Sent() {
+		assert.Equal(t, `["CLOSE","x"]`, sent.Frame)
+		urls = append(urls, sent.URL)
+	}
+	assert.Len(t, urls, 10)
+	assert.True(t, slices.IsSorted(urls), "in the order of the URLs")
+	assert.ErrorContains(t, h.Connect(stageURL), "connected")
 	assert.ErrorIs(t, h.Connect("wss://c.example"), gennostr.ErrUnknownRelay)
 	assert.ErrorIs(t, h.Connect("what?"), gennostr.ErrUnknownRelay)
 }
@@ -106,9 +118,9 @@ func TestHarnessDeliversWhatTheHandlerWouldGetInLife(t *testing.T) {
 	require.NoError(t, h.Deliver(stageURL, gennostr.NoticeMessage{Message: "hello"}))
 	require.NoError(t, h.Deliver(stageURL, gennostr.AuthMessage{Challenge: "c"}))
 	require.NoError(t, h.Deliver(stageURL, gennostr.UnknownMessage{Verb: "X", Raw: `["X",1]`}))
-	h.Self().Send(stageURL, gennostr.CountReq{SubscriptionID: "n", Filters: []nostr.Filter{{}}})
+	_ = h.Client().Send(stageURL, gennostr.CountReq{SubscriptionID: "n", Filters: []nostr.Filter{{}}})
 	require.NoError(t, h.Deliver(stageURL, gennostr.CountMessage{SubscriptionID: "n", Count: 3}))
-	h.Self().Send(stageURL, gennostr.NegOpen{SubscriptionID: "neg", Payload: []byte{0x61}})
+	_ = h.Client().Send(stageURL, gennostr.NegOpen{SubscriptionID: "neg", Payload: []byte{0x61}})
 	require.NoError(t, h.Deliver(stageURL, gennostr.NegMessage{SubscriptionID: "neg", Payload: []byte{0x61}}))
 	require.NoError(t, h.Deliver(stageURL, gennostr.NegErrorMessage{SubscriptionID: "neg", Reason: "blocked: no"}))
 	require.NoError(t, h.Deliver(stageURL, gennostr.ClosedMessage{SubscriptionID: "notes", Message: "error: enough"}))
@@ -147,21 +159,23 @@ func TestHarnessEndsConnectionsAsInLife(t *testing.T) {
 	assert.Len(t, r.named("OnError"), 2)
 	require.NoError(t, h.Connect(stageURL))
 	again = false
-	h.Self().RemoveRelay(stageURL)
-	h.Self().Send(stageURL, everything("x"))
-	err := h.Notify(1)
+	err := h.Run(func(self *gennostr.Self) error {
+		self.RemoveRelay(stageURL)
+		self.Send(stageURL, everything("x"))
+		return nil
+	})
 	var unsent *gennostr.SendError
 	assert.ErrorAs(t, err, &unsent, "a problem of the handler's is the verb's error")
 	assert.Equal(t, gennostr.ErrRelayRemoved, r.named("OnDisconnect")[3].Msg)
 	assert.Empty(t, h.Client().Relays())
 	assert.ErrorIs(t, h.FailDial(stageURL, refused), gennostr.ErrUnknownRelay)
 
-	require.NoError(t, h.Self().AddRelay(stageURL, gennostr.WithManualReconnect()))
+	require.NoError(t, h.Client().AddRelay(stageURL, gennostr.WithManualReconnect()))
 	require.NoError(t, h.Connect(stageURL))
 	require.NoError(t, h.Disconnect(stageURL, io.EOF))
-	status, _ := h.Client().Relay(stageURL)
-	assert.Equal(t, gennostr.RelayDown, status.State)
-	require.NoError(t, h.Connect(stageURL), "the test says when it is back")
+	assert.ErrorContains(t, h.Connect(stageURL), "it is down", "nobody has asked for it back")
+	require.NoError(t, h.Client().Reconnect(stageURL))
+	require.NoError(t, h.Connect(stageURL))
 	grammar(t, r.all())
 }
 
@@ -442,12 +456,14 @@ func TestHarnessSurvivesGoexitInACallback(t *testing.T) {
 		defer close(over)
 		h, err := gennostr.NewHarness(b, quietly(), gennostr.WithRelays(stageURL))
 		assert.NoError(t, err)
-		defer func() { assert.NoError(t, h.Stop()) }()
+		defer func() { assert.ErrorContains(t, h.Stop(), "Goexit") }()
 		_ = h.Cast("go")
 		t.Error("unreachable")
 	}()
 	within(t, "the end", over)
 	assert.Equal(t, []string{"Init", "HandleCast", "Terminate"}, b.names())
+	var panicked *gennostr.PanicError
+	assert.ErrorAs(t, reasonOf(t, b.named("Terminate")[0]), &panicked, "as in life")
 }
 
 func TestHarnessWorksInABubble(t *testing.T) {

@@ -267,6 +267,10 @@ func (c *Client) bury(inTerminate *PanicError) {
 		log.Error("client stopped", "reason", c.reason)
 	}
 	close(c.dead)
+	if c.harness != nil {
+		go c.close() // which waits for work of Go; joined by Harness.end, as long as it is worth it
+		return
+	}
 	c.close()
 }
 

@@ -1,6 +1,7 @@
 package gennostr
 
 import (
+	"encoding/json"
 	"errors"
 
 	"github.com/gennostr/gennostr/internal/wire"
@@ -103,6 +104,10 @@ func (m NegErrorMessage) fromRelay() wire.ServerMessage {
 	return wire.NegErr{SubscriptionID: m.SubscriptionID, Reason: m.Reason, Max: m.Max}
 }
 func (m UnknownMessage) fromRelay() wire.ServerMessage {
+	if m.Raw == "" {
+		raw, _ := json.Marshal([]string{m.Verb}) // of strings: it cannot fail
+		return wire.Unknown{Name: m.Verb, Raw: raw}
+	}
 	return wire.Unknown{Name: m.Verb, Raw: []byte(m.Raw)}
 }
 

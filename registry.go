@@ -3,7 +3,6 @@ package gennostr
 import (
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 )
 
@@ -45,13 +44,11 @@ func (r *registry) lookup(url string) *connection {
 	return r.conns[url]
 }
 
-// all returns the registered connections in the order of their URLs.
+// all returns the registered connections in no particular order.
 func (r *registry) all() []*connection {
 	r.mu.RLock()
-	list := slices.Collect(maps.Values(r.conns))
-	r.mu.RUnlock()
-	slices.SortFunc(list, func(a, b *connection) int { return strings.Compare(a.url, b.url) })
-	return list
+	defer r.mu.RUnlock()
+	return slices.Collect(maps.Values(r.conns))
 }
 
 // names is the one table that belongs to the process and not to a client: who

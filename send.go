@@ -44,7 +44,7 @@ func (c *connection) send(msg ClientMessage, frame []byte, opens wire.ClientMess
 		c.reqs.CloseNeg(m.SubscriptionID, now)
 	}
 	if h := c.client.harness; h != nil {
-		h.took(c, msg, opens)
+		h.took(c, msg, frame, opens)
 		return nil
 	}
 	c.out = append(c.out, outgoing{frame, msg})

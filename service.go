@@ -29,6 +29,9 @@ func (s *ChildSpec) Serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if s.handler == nil {
+		return errors.New("gennostr: Service without a factory of handlers")
+	}
 	err = Run(ctx, s.handler(), s.opts...)
 	switch {
 	case ctx.Err() != nil:

@@ -167,6 +167,19 @@ func TestServiceUnderErrgroupEndsWithItsGroup(t *testing.T) {
 	})
 }
 
+// WithStopError is for a client that has stopped by itself, not for the end of ctx.
+func TestServiceThatIsToldToEndReturnsNoStopError(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		service := gennostr.Service(func() gennostr.Handler { return nil }, gennostr.WithStopError(suture.ErrDoNotRestart))
+		ctx, cancel := context.WithCancel(t.Context())
+		served := make(chan error, 1)
+		go func() { served <- service.Serve(ctx) }()
+		synctest.Wait()
+		cancel()
+		assert.NoError(t, <-served)
+	})
+}
+
 func TestServiceErrorKeepsWhatItWraps(t *testing.T) {
 	service := gennostr.Service(func() gennostr.Handler {
 		return newBot(func(*gennostr.Self, note) error {
@@ -180,6 +193,7 @@ func TestServiceErrorKeepsWhatItWraps(t *testing.T) {
 	assert.NotErrorIs(t, err, context.Canceled)
 	assert.Equal(t, "gennostr client", service.String())
 
+	assert.ErrorContains(t, gennostr.Service(nil).Serve(t.Context()), "factory")
 	err = gennostr.Service(nil, gennostr.WithCallTimeout(-1)).Serve(t.Context())
 	assert.ErrorContains(t, err, "WithCallTimeout")
 	assert.False(t, errors.Is(err, suture.ErrDoNotRestart))

@@ -36,6 +36,7 @@ func (s *supervisor) checkSlow(now time.Time) {
 	c := s.client
 	c.running.watched.Store(false)
 	call := c.running.get()
+	// The second look at one callback is rare: watch was held up between its two steps for as long as it takes.
 	if call.name == "" || call.number == s.slow {
 		return // the next callback arms the watch again
 	}
@@ -48,8 +49,12 @@ func (s *supervisor) checkSlow(now time.Time) {
 	s.slow = call.number
 	// A logger is user code, which the supervisor does not wait for. Joined by conns.
 	s.conns.Go(func() {
-		c.log.Warn("callback does not return", "callback", call.name, "running", time.Since(call.since).Round(time.Millisecond),
-			"mailbox", c.mail.Len(), "stack", stackOf(call.goroutine))
+		running, stack := time.Since(call.since), stackOf(call.goroutine)
+		if c.running.get().number != call.number || c.running.get().name == "" {
+			stack = "it has returned meanwhile"
+		}
+		c.log.Warn("callback does not return", "callback", call.name, "running", running.Round(time.Millisecond),
+			"mailbox", c.mail.Len(), "stack", stack)
 	})
 }
 

@@ -217,7 +217,7 @@ func (s *supervisor) up(c *connection) bool {
 	if e.stage != dialing {
 		return false
 	}
-	now := time.Now()
+	now := s.client.now()
 	e.stage = connected
 	e.connects++
 	e.failures = 0
@@ -254,7 +254,7 @@ func (ev connectionEnded) supervise(s *supervisor) {
 		return
 	}
 
-	now := time.Now()
+	now := s.client.now()
 	reason := ev.err
 	var panicked *PanicError
 	var dial *DialError
@@ -319,7 +319,9 @@ func (ev disconnectTold) supervise(s *supervisor) {
 // wait sets the alarm for the next dial.
 func (s *supervisor) wait(e *relayEntry) {
 	e.stage = waiting
-	s.due.Set(alarm{e, alarmDial}, e.redialAt)
+	if s.client.harness == nil { // under it, the test says when
+		s.due.Set(alarm{e, alarmDial}, e.redialAt)
+	}
 }
 
 func (ev reportsPending) supervise(s *supervisor) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/gennostr/gennostr/internal/socket"
 	"github.com/gennostr/gennostr/nostr"
@@ -247,7 +248,11 @@ func (c *Client) broadcast(msg ClientMessage) (failed []*SendError) {
 		return []*SendError{{Message: msg, Err: c.closedErr()}}
 	default:
 	}
-	for _, conn := range c.reg.all() {
+	conns := c.reg.all()
+	if c.harness != nil { // a test compares
+		slices.SortFunc(conns, func(a, b *connection) int { return strings.Compare(a.url, b.url) })
+	}
+	for _, conn := range conns {
 		if err := conn.send(msg, frame, opens); err != nil && !errors.Is(err, ErrNotConnected) {
 			failed = append(failed, &SendError{URL: conn.url, Message: msg, Err: err})
 		}

@@ -48,7 +48,7 @@ func demo(ctx context.Context, say func(who, format string, args ...any)) error 
 	}
 	defer relay.Close()
 
-	key, ready := nostr.GenerateSecretKey(), make(chan int)
+	key, ready := nostr.GenerateSecretKey(), make(chan int, 16)
 	supervising, stop := context.WithCancel(ctx)
 	ended := supervise(relay.URL(), key, say, ready).ServeBackground(supervising)
 	defer func() { stop(); <-ended }()
@@ -81,16 +81,17 @@ func demo(ctx context.Context, say func(who, format string, args ...any)) error 
 	return nil
 }
 
-// listening waits until a bot listens, which has to be that one.
+// listening waits until that bot listens.
 func listening(ctx context.Context, ready <-chan int, want int) error {
-	select {
-	case number := <-ready:
-		if number != want {
-			return fmt.Errorf("bot number %d is listening, want number %d", number, want)
+	for {
+		select {
+		case number := <-ready:
+			if number == want {
+				return nil
+			}
+		case <-ctx.Done():
+			return context.Cause(ctx)
 		}
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
 }
 
