@@ -1,0 +1,2 @@
+// Package bip340 verifies.
+package bip340

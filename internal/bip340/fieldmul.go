@@ -1,0 +1,159 @@
+package bip340
+
+import "math/bits"
+
+// mul sets z to x · y.
+//
+// The 512-bit product is folded twice: its upper half times fieldFold, then what sticks out
+// of the top (below 2³⁴) times fieldFold. The second fold can carry once more, but leaves a
+// value below 2⁶⁸ then; only operands near the limbs' bounds get there.
+func (z *fe) mul(x, y *fe) {
+	y0, y1, y2, y3 := y[0], y[1], y[2], y[3]
+
+	xi := x[0]
+	t1, t0 := bits.Mul64(xi, y0)
+	t2, l1 := bits.Mul64(xi, y1)
+	t3, l2 := bits.Mul64(xi, y2)
+	t4, l3 := bits.Mul64(xi, y3)
+	t1, c := bits.Add64(t1, l1, 0)
+	t2, c = bits.Add64(t2, l2, c)
+	t3, c = bits.Add64(t3, l3, c)
+	t4, _ = bits.Add64(t4, 0, c)
+
+	xi = x[1]
+	h0, l0 := bits.Mul64(xi, y0)
+	h1, l1 := bits.Mul64(xi, y1)
+	h2, l2 := bits.Mul64(xi, y2)
+	t5, l3 := bits.Mul64(xi, y3)
+	t1, c = bits.Add64(t1, l0, 0)
+	t2, c = bits.Add64(t2, l1, c)
+	t3, c = bits.Add64(t3, l2, c)
+	t4, c = bits.Add64(t4, l3, c)
+	t5, _ = bits.Add64(t5, 0, c)
+	t2, c = bits.Add64(t2, h0, 0)
+	t3, c = bits.Add64(t3, h1, c)
+	t4, c = bits.Add64(t4, h2, c)
+	t5, _ = bits.Add64(t5, 0, c)
+
+	xi = x[2]
+	h0, l0 = bits.Mul64(xi, y0)
+	h1, l1 = bits.Mul64(xi, y1)
+	h2, l2 = bits.Mul64(xi, y2)
+	t6, l3 := bits.Mul64(xi, y3)
+	t2, c = bits.Add64(t2, l0, 0)
+	t3, c = bits.Add64(t3, l1, c)
+	t4, c = bits.Add64(t4, l2, c)
+	t5, c = bits.Add64(t5, l3, c)
+	t6, _ = bits.Add64(t6, 0, c)
+	t3, c = bits.Add64(t3, h0, 0)
+	t4, c = bits.Add64(t4, h1, c)
+	t5, c = bits.Add64(t5, h2, c)
+	t6, _ = bits.Add64(t6, 0, c)
+
+	xi = x[3]
+	h0, l0 = bits.Mul64(xi, y0)
+	h1, l1 = bits.Mul64(xi, y1)
+	h2, l2 = bits.Mul64(xi, y2)
+	t7, l3 := bits.Mul64(xi, y3)
+	t3, c = bits.Add64(t3, l0, 0)
+	t4, c = bits.Add64(t4, l1, c)
+	t5, c = bits.Add64(t5, l2, c)
+	t6, c = bits.Add64(t6, l3, c)
+	t7, _ = bits.Add64(t7, 0, c)
+	t4, c = bits.Add64(t4, h0, 0)
+	t5, c = bits.Add64(t5, h1, c)
+	t6, c = bits.Add64(t6, h2, c)
+	t7, _ = bits.Add64(t7, 0, c)
+
+	h0, l0 = bits.Mul64(t4, fieldFold)
+	h1, l1 = bits.Mul64(t5, fieldFold)
+	h2, l2 = bits.Mul64(t6, fieldFold)
+	h3, l3 := bits.Mul64(t7, fieldFold)
+	t0, c = bits.Add64(t0, l0, 0)
+	t1, c = bits.Add64(t1, l1, c)
+	t2, c = bits.Add64(t2, l2, c)
+	t3, c = bits.Add64(t3, l3, c)
+	h3, _ = bits.Add64(h3, 0, c)
+	t1, c = bits.Add64(t1, h0, 0)
+	t2, c = bits.Add64(t2, h1, c)
+	t3, c = bits.Add64(t3, h2, c)
+	h3, _ = bits.Add64(h3, 0, c)
+	h0, l0 = bits.Mul64(h3, fieldFold)
+	t0, c = bits.Add64(t0, l0, 0)
+	t1, c = bits.Add64(t1, h0, c)
+	t2, c = bits.Add64(t2, 0, c)
+	t3, c = bits.Add64(t3, 0, c)
+	if c != 0 {
+		t0, c = bits.Add64(t0, fieldFold, 0)
+		t1, _ = bits.Add64(t1, 0, c)
+	}
+	z[0], z[1], z[2], z[3] = t0, t1, t2, t3
+}
+
+// sqr sets z to x².
+func (z *fe) sqr(x *fe) {
+	x0, x1, x2, x3 := x[0], x[1], x[2], x[3]
+
+	// The products of different limbs, once,
+	t2, t1 := bits.Mul64(x0, x1)
+	t3, l2 := bits.Mul64(x0, x2)
+	t4, l3 := bits.Mul64(x0, x3)
+	h1, l1 := bits.Mul64(x1, x2)
+	t5, l4 := bits.Mul64(x1, x3)
+	t6, l5 := bits.Mul64(x2, x3)
+	t2, c := bits.Add64(t2, l2, 0)
+	t3, c = bits.Add64(t3, l3, c)
+	t4, c = bits.Add64(t4, l4, c)
+	t5, c = bits.Add64(t5, l5, c)
+	t6, _ = bits.Add64(t6, 0, c)
+	t3, c = bits.Add64(t3, l1, 0)
+	t4, c = bits.Add64(t4, h1, c)
+	t5, c = bits.Add64(t5, 0, c)
+	t6, _ = bits.Add64(t6, 0, c)
+
+	// doubled,
+	t7 := t6 >> 63
+	t6 = t6<<1 | t5>>63
+	t5 = t5<<1 | t4>>63
+	t4 = t4<<1 | t3>>63
+	t3 = t3<<1 | t2>>63
+	t2 = t2<<1 | t1>>63
+	t1 <<= 1
+
+	// and the squares.
+	h0, t0 := bits.Mul64(x0, x0)
+	h1, l1 = bits.Mul64(x1, x1)
+	h2, l2 := bits.Mul64(x2, x2)
+	h3, l3 := bits.Mul64(x3, x3)
+	t1, c = bits.Add64(t1, h0, 0)
+	t2, c = bits.Add64(t2, l1, c)
+	t3, c = bits.Add64(t3, h1, c)
+	t4, c = bits.Add64(t4, l2, c)
+	t5, c = bits.Add64(t5, h2, c)
+	t6, c = bits.Add64(t6, l3, c)
+	t7, _ = bits.Add64(t7, h3, c)
+
+	h0, l0 := bits.Mul64(t4, fieldFold)
+	h1, l1 = bits.Mul64(t5, fieldFold)
+	h2, l2 = bits.Mul64(t6, fieldFold)
+	h3, l3 = bits.Mul64(t7, fieldFold)
+	t0, c = bits.Add64(t0, l0, 0)
+	t1, c = bits.Add64(t1, l1, c)
+	t2, c = bits.Add64(t2, l2, c)
+	t3, c = bits.Add64(t3, l3, c)
+	h3, _ = bits.Add64(h3, 0, c)
+	t1, c = bits.Add64(t1, h0, 0)
+	t2, c = bits.Add64(t2, h1, c)
+	t3, c = bits.Add64(t3, h2, c)
+	h3, _ = bits.Add64(h3, 0, c)
+	h0, l0 = bits.Mul64(h3, fieldFold)
+	t0, c = bits.Add64(t0, l0, 0)
+	t1, c = bits.Add64(t1, h0, c)
+	t2, c = bits.Add64(t2, 0, c)
+	t3, c = bits.Add64(t3, 0, c)
+	if c != 0 {
+		t0, c = bits.Add64(t0, fieldFold, 0)
+		t1, _ = bits.Add64(t1, 0, c)
+	}
+	z[0], z[1], z[2], z[3] = t0, t1, t2, t3
+}

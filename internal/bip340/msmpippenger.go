@@ -1,0 +1,117 @@
+package bip340
+
+// pippenger is for many terms: their multiples are cut into windows of c bits; within a
+// window, all points with the same digit go into one bucket, whose sum is then taken digit
+// times.
+func (m *msm) pippenger(r *jacobian) {
+	tables := theGTables()
+	m.terms = append(m.terms,
+		term{p: tables.low[0], k: m.gLow},
+		term{p: tables.high[0], k: m.gHigh})
+	m.tables = resize(m.tables, len(m.terms))
+	for i := range m.terms {
+		m.tables[i] = m.terms[i].p
+	}
+
+	c := windowBits(len(m.terms))
+	windows := (128 + c - 1) / c
+	group := max(1, pippengerPoints/len(m.terms))
+	r.setInfinity()
+	for high := windows; high > 0; {
+		low := max(0, high-group)
+		m.windows(r, c, low, high)
+		high = low
+	}
+}
+
+// pippengerPoints bounds how many points are worked on at once.
+const pippengerPoints = 8192
+
+func windowBits(terms int) int {
+	switch {
+	case terms < 500:
+		return 6
+	case terms < 1000:
+		return 7
+	default:
+		return 8
+	}
+}
+
+// windows multiplies r by two to the power of the bits of the windows from low up to high, and
+// adds the sum of these windows.
+func (m *msm) windows(r *jacobian, c, low, high int) {
+	buckets := 1 << (c - 1) // of a window, for digits 1 to buckets; of the topmost window twice as many
+	m.events = m.events[:0]
+	for w := low; w < high; w++ {
+		base := (w-low)*buckets - 1
+		for i := range m.terms {
+			d := m.terms[i].k.digit(w*c, c)
+			if d == 0 {
+				continue
+			}
+			neg := uint32(0)
+			if d < 0 {
+				neg, d = 1, -d
+			}
+			m.events = append(m.events, event{list: uint32(base + d), point: uint32(i)<<1 | neg})
+		}
+	}
+	lists := (high - low) * buckets
+	if (high * c) >= 128 {
+		lists += buckets
+	}
+	m.scatter(m.tables, lists)
+	m.lists.reduce()
+	// plain running sums
+	at := 0
+	for _, n := range m.lists.count {
+		at += int(n)
+	}
+	end := lists
+	for w := high - 1; w >= low; w-- {
+		for range c {
+			r.double()
+		}
+		var run, sum jacobian
+		start := (w - low) * buckets
+		for l := end - 1; l >= start; l-- {
+			if m.lists.count[l] != 0 {
+				at--
+				run.addAffine(&m.lists.pts[at])
+			}
+			sum.add(&run)
+		}
+		r.add(&sum)
+		end = start
+	}
+}
+
+// digit returns the digit of k for the c bits from bit at: the digits times 2^at add up to k.
+// They are between −2^(c−1) and 2^(c−1); in the topmost window, which has nowhere to carry to,
+// between 0 and 2^c.
+func (k *half) digit(at, c int) int {
+	v := k.bits(at, c)
+	if at > 0 {
+		v += k.bits(at-1, 1)
+	}
+	d := int(v)
+	if at+c < 128 && k.bits(at+c-1, 1) != 0 {
+		d -= 1 << c
+	}
+	if k.neg {
+		return -d
+	}
+	return d
+}
+
+// bits returns the n bits of the magnitude from bit at, n below 64.
+func (k *half) bits(at, n int) uint64 {
+	var v uint64
+	if at < 64 {
+		v = k.lo>>at | k.hi<<(64-at)
+	} else {
+		v = k.hi >> (at - 64)
+	}
+	return v & (1<<n - 1)
+}

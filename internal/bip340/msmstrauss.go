@@ -1,0 +1,133 @@
+package bip340
+
+// strauss is for few terms: each has a table of its odd multiples, and at each of the 129 bits
+// some of them are added. All that belongs to one bit is added up first, with shared
+// inversions, if batched; and added one by one if not.
+func (m *msm) strauss(r *jacobian, batched bool) {
+	m.oddTables()
+	tables := theGTables()
+	m.events = m.events[:0]
+	top := 0
+	for i := range m.terms {
+		t := &m.terms[i]
+		m.nafs = t.k.sparse(m.nafs[:0], pWindow)
+		for _, d := range m.nafs {
+			m.event(d, int(t.start))
+		}
+		top = max(top, m.nafTop())
+	}
+	// The few multiples of G that are needed come behind the tables.
+	for i, k := range [2]half{m.gLow, m.gHigh} {
+		m.nafs = k.sparse(m.nafs[:0], gWindow)
+		from := &tables.low
+		if i == 1 {
+			from = &tables.high
+		}
+		for _, d := range m.nafs {
+			m.tables = append(m.tables, from[index(d.value)])
+			one := nafDigit{at: d.at, value: 1}
+			if d.value < 0 {
+				one.value = -1
+			}
+			m.event(one, len(m.tables)-1)
+		}
+		top = max(top, m.nafTop())
+	}
+	m.scatter(m.tables, top)
+	if batched {
+		m.lists.reduce()
+	}
+	at := len(m.lists.pts)
+	if batched {
+		at = 0
+		for _, n := range m.lists.count {
+			at += int(n)
+		}
+	}
+	r.setInfinity()
+	for i := top - 1; i >= 0; i-- {
+		r.double()
+		for range m.lists.count[i] {
+			at--
+			r.addAffine(&m.lists.pts[at])
+		}
+	}
+}
+
+func (m *msm) nafTop() int {
+	if len(m.nafs) == 0 {
+		return 0
+	}
+	return int(m.nafs[len(m.nafs)-1].at) + 1
+}
+
+func (m *msm) event(d nafDigit, table int) {
+	neg := uint32(0)
+	if d.value < 0 {
+		neg = 1
+	}
+	m.events = append(m.events, event{list: uint32(d.at), point: uint32(table+index(d.value))<<1 | neg})
+}
+
+// oddTables fills tables with the odd multiples of all terms.
+func (m *msm) oddTables() {
+	n := len(m.terms)
+	m.tables = resize(m.tables, n*pSize+64)[:n*pSize]
+	m.twice = resize(m.twice, n)
+	m.lists.resize(2 * n)
+	for i := range m.terms {
+		t := &m.terms[i]
+		t.start = int32(i * pSize)
+		m.tables[t.start] = t.p
+	}
+	// 2P, 3P = P + 2P, 5P = 3P + 2P, …: in no pair are both the same but in the first, and
+	// none cancels, since the order of P is a large prime.
+	for k := range pSize {
+		prods := m.lists.prods
+		prods[0] = feOne
+		used := 0
+		var d, inv, q fe
+		for i := range m.terms {
+			if m.terms[i].beta {
+				continue
+			}
+			if k == 0 {
+				y := &m.terms[i].p.y
+				d.add(y, y)
+			} else {
+				d.sub(&m.twice[i].x, &m.tables[i*pSize+k-1].x)
+			}
+			prods[used+1].mul(&prods[used], &d)
+			used++
+		}
+		inv.inv(&prods[used])
+		for i := n - 1; i >= 0; i-- {
+			if m.terms[i].beta {
+				continue
+			}
+			used--
+			q.mul(&inv, &prods[used])
+			if k == 0 {
+				p := &m.terms[i].p
+				d.add(&p.y, &p.y)
+				inv.mul(&inv, &d)
+				m.twice[i].addWith(p, p, &q, same)
+				continue
+			}
+			from := &m.tables[i*pSize+k-1]
+			d.sub(&m.twice[i].x, &from.x)
+			inv.mul(&inv, &d)
+			m.tables[i*pSize+k].addWith(from, &m.twice[i], &q, different)
+		}
+	}
+	for i := range m.terms {
+		if !m.terms[i].beta {
+			continue
+		}
+		for k := 1; k < pSize; k++ {
+			at := i*pSize + k
+			m.tables[at].x.mul(&m.tables[at-pSize].x, &feBeta)
+			m.tables[at].y = m.tables[at-pSize].y
+		}
+	}
+}

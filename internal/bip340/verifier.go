@@ -1,0 +1,110 @@
+package bip340
+
+import (
+	"crypto/rand"
+	"hash/maphash"
+	mathrand "math/rand/v2"
+)
+
+// An Item is a signature to verify: BIP-340's pk, m and sig. What it points to must not
+// change while it is verified.
+type Item struct {
+	Pub *[32]byte
+	Msg *[32]byte
+	Sig *[64]byte
+}
+
+// A Verifier verifies signatures, and owns the scratch space for that: about a megabyte after
+// its first large batch, and no allocation from then on. It is for one goroutine at a time;
+// workers have one each.
+type Verifier struct {
+	keys *KeyCache
+	hash challenger
+	one  straussOne
+
+	weights *mathrand.ChaCha8
+	seed    maphash.Seed
+	entries []entry
+	authors []author
+	table   []int32 // of authors, by hash, open; -1 is free
+	msm     msm
+	touched []int32 // the authors of the sum that is made
+	mark    int32   // the number of that sum
+	budget  int
+}
+
+// New returns a Verifier that looks up and keeps public keys in keys, which may be nil.
+func New(keys *KeyCache) *Verifier {
+	theGTables()
+	var seed [32]byte
+	rand.Read(seed[:]) // never fails
+	return &Verifier{
+		keys:    keys,
+		hash:    newChallenger(),
+		weights: mathrand.NewChaCha8(seed),
+		seed:    maphash.MakeSeed(),
+	}
+}
+
+// VerifyOne reports whether sig is a signature of pub over msg, by BIP-340.
+func (v *Verifier) VerifyOne(pub, msg *[32]byte, sig *[64]byte) bool {
+	var r, p affine
+	var s, e scalar
+	if !parseSig(&r.x, &s, sig) || !p.x.setBytes(pub) {
+		return false
+	}
+	h := v.keys.hash(pub)
+	known := v.keys.get(h, &p.x, &p.y)
+	if known {
+		if !r.lift() {
+			return false
+		}
+	} else if okR, okP := liftBoth(&r, &p); !okR || !okP {
+		return false
+	}
+	v.hash.challenge(&e, sig, pub, msg)
+	if !v.verifyLifted(&r, &p, &e, &s) {
+		return false
+	}
+	if !known {
+		v.keys.put(h, &p.x, &p.y)
+	}
+	return true
+}
+
+// parseSig sets rx and s to the halves of sig and reports whether both are in range.
+func parseSig(rx *fe, s *scalar, sig *[64]byte) bool {
+	return rx.setBytes((*[32]byte)(sig[:32])) && s.setBytes((*[32]byte)(sig[32:]))
+}
+
+// verifyLifted reports whether s·G − e·P is R. That R's y is even was seen to by lifting it,
+// and it is not infinity.
+func (v *Verifier) verifyLifted(r, p *affine, e, s *scalar) bool {
+	var minusE scalar
+	var got jacobian
+	minusE.neg(e)
+	v.one.multiply(&got, p, &minusE, s)
+	return got.equalAffine(r)
+}
+
+// lift sets y to the even one that belongs to x, and reports whether x is on the curve.
+func (a *affine) lift() bool {
+	a.y.curveRHS(&a.x)
+	if !a.y.sqrt(&a.y) {
+		return false
+	}
+	a.y.makeEven()
+	return true
+}
+
+// liftBoth lifts two points in much less time than one after the other.
+func liftBoth(a, b *affine) (okA, okB bool) {
+	var y fePair
+	y[0].curveRHS(&a.x)
+	y[1].curveRHS(&b.x)
+	okA, okB = y.sqrt(&y)
+	a.y, b.y = y[0], y[1]
+	a.y.makeEven()
+	b.y.makeEven()
+	return okA, okB
+}
