@@ -38,8 +38,11 @@ func (s *sums) round() bool {
 		n := int(s.count[i])
 		at -= n
 		for k := at + n&^1 - 2; k >= at; k -= 2 {
-			denominator(&d, &s.pts[k], &s.pts[k+1])
-			prods[pairs+2].mul(&prods[pairs], &d)
+			a, b := &s.pts[k], &s.pts[k+1]
+			if prods[pairs+2].mulDiff(&b.x, &a.x, &prods[pairs]) {
+				denominator(&d, a, b)
+				prods[pairs+2].mul(&prods[pairs], &d)
+			}
 			pairs++
 		}
 	}
@@ -60,15 +63,17 @@ func (s *sums) round() bool {
 		for ; read+1 < end; read += 2 {
 			pairs--
 			a, b := &s.pts[read], &s.pts[read+1]
-			kind := denominator(&d, a, b)
-			var q fe
 			chain := &inv[pairs&1]
-			q.mul(chain, &prods[pairs])
-			chain.mul(chain, &d)
-			if kind == cancelling {
+			d.mul(chain, &prods[pairs])
+			var next fe
+			if next.mulDiff(&b.x, &a.x, chain) {
+				if s.special(a, b, chain, &d, write) {
+					write++
+				}
 				continue
 			}
-			s.pts[write].addWith(a, b, &q, kind)
+			*chain = next
+			s.pts[write].addWith(a, b, &d)
 			write++
 		}
 		if read < end {
@@ -81,44 +86,46 @@ func (s *sums) round() bool {
 	return true
 }
 
-type pairKind uint8
-
-const (
-	different  pairKind = iota // the slope is (b.y − a.y) / (b.x − a.x)
-	same                       // the slope of the tangent is 3x² / 2y
-	cancelling                 // b is −a: the sum is infinity
-)
-
-// denominator sets d to the denominator of the slope between a and b, never 0.
-func denominator(d *fe, a, b *affine) pairKind {
-	d.sub(&b.x, &a.x)
-	if !d.isZero() {
-		return different
+// special adds a and b, whose x are the same, to the place write, if there is a sum. q is the
+// inverse of their denominator, chain what it is to be multiplied with.
+func (s *sums) special(a, b *affine, chain, q *fe, write int) bool {
+	var d fe
+	twice := denominator(&d, a, b)
+	chain.mul(chain, &d)
+	if twice {
+		s.pts[write].doubleWith(a, q)
 	}
-	if a.y.equal(&b.y) {
-		d.add(&a.y, &a.y)
-		return same
-	}
-	*d = feOne
-	return cancelling
+	return twice
 }
 
-// addWith sets z to a + b, where q is the inverse of their denominator. z may be a or b.
-func (z *affine) addWith(a, b *affine, q *fe, kind pairKind) {
-	var l, x, t fe
-	if kind == same {
-		l.sqr(&a.x)
-		t.add(&l, &l)
-		l.add(&t, &l)
-	} else {
-		l.sub(&b.y, &a.y)
+// denominator sets d to what the slope between a and b, whose x are the same, is to be divided
+// by: 2y of both for the tangent, if they are the same. If they cancel it is 1, which changes nothing.
+func denominator(d *fe, a, b *affine) (twice bool) {
+	if !a.y.equal(&b.y) {
+		*d = feOne
+		return false
 	}
+	d.add(&a.y, &a.y)
+	return true
+}
+
+// addWith sets z to a + b, where q is 1/(b.x − a.x). z may be a or b.
+func (z *affine) addWith(a, b *affine, q *fe) {
+	var l, x fe
+	l.mulDiff(&b.y, &a.y, q)
+	x.sqrSub(&l, &a.x, &b.x)
+	z.y.mulDiffSub(&a.x, &x, &l, &a.y)
+	z.x = x
+}
+
+// doubleWith sets z to 2a, where q is 1/(2·a.y). z may be a.
+func (z *affine) doubleWith(a *affine, q *fe) {
+	var l, x, t fe
+	l.sqr(&a.x)
+	t.add(&l, &l)
+	l.add(&t, &l)
 	l.mul(&l, q)
-	x.sqr(&l)
-	x.sub(&x, &a.x)
-	x.sub(&x, &b.x)
-	t.sub(&a.x, &x)
-	t.mul(&t, &l)
-	z.y.sub(&t, &a.y)
+	x.sqrSub(&l, &a.x, &a.x)
+	z.y.mulDiffSub(&a.x, &x, &l, &a.y)
 	z.x = x
 }

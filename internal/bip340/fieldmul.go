@@ -112,13 +112,13 @@ func (z *fe) sqr(x *fe) {
 	t6, _ = bits.Add64(t6, 0, c)
 
 	// doubled,
-	t7 := t6 >> 63
-	t6 = t6<<1 | t5>>63
-	t5 = t5<<1 | t4>>63
-	t4 = t4<<1 | t3>>63
-	t3 = t3<<1 | t2>>63
-	t2 = t2<<1 | t1>>63
-	t1 <<= 1
+	t1, c = bits.Add64(t1, t1, 0)
+	t2, c = bits.Add64(t2, t2, c)
+	t3, c = bits.Add64(t3, t3, c)
+	t4, c = bits.Add64(t4, t4, c)
+	t5, c = bits.Add64(t5, t5, c)
+	t6, c = bits.Add64(t6, t6, c)
+	t7, _ := bits.Add64(0, 0, c)
 
 	// and the squares.
 	h0, t0 := bits.Mul64(x0, x0)
@@ -146,13 +146,15 @@ func (z *fe) sqr(x *fe) {
 	t2, c = bits.Add64(t2, h1, c)
 	t3, c = bits.Add64(t3, h2, c)
 	h3, _ = bits.Add64(h3, 0, c)
-	h0, l0 = bits.Mul64(h3, fieldFold)
+	// h3 is below 2³⁴: a single product and a shift do
+	l0, c = bits.Add64(h3*977, h3<<32, 0)
+	h0, _ = bits.Add64(h3>>32, 0, c)
 	t0, c = bits.Add64(t0, l0, 0)
 	t1, c = bits.Add64(t1, h0, c)
-	t2, c = bits.Add64(t2, 0, c)
-	t3, c = bits.Add64(t3, 0, c)
 	if c != 0 {
-		t0, c = bits.Add64(t0, fieldFold, 0)
+		t2, c = bits.Add64(t2, 0, c)
+		t3, c = bits.Add64(t3, 0, c)
+		t0, c = bits.Add64(t0, -c&fieldFold, 0)
 		t1, _ = bits.Add64(t1, 0, c)
 	}
 	z[0], z[1], z[2], z[3] = t0, t1, t2, t3

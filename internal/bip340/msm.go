@@ -8,13 +8,14 @@ type msm struct {
 	gLow  half // the multiples of G and of 2¹²⁸·G
 	gHigh half
 
-	tables []affine // the points that sums are made of, where they are not the terms'
-	twice  []affine
-	events []event
-	lists  sums
-	starts []int32
-	nafs   []nafDigit
-	total  jacobian
+	tables  []affine // the points that sums are made of, where they are not the terms'
+	twice   []affine
+	buckets []affine
+	events  []event
+	lists   sums
+	starts  []int32
+	nafs    []nafDigit
+	total   jacobian
 }
 
 type term struct {

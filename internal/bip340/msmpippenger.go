@@ -63,27 +63,68 @@ func (m *msm) windows(r *jacobian, c, low, high int) {
 	}
 	m.scatter(m.tables, lists)
 	m.lists.reduce()
-	// plain running sums
+	m.weighted(r, c, high-low, lists)
+}
+
+// weighted multiplies r by two to the power of the bits of so many windows and adds their
+// buckets, each times its digit.
+//
+// A digit is taken apart into row·2^half + column: all buckets of a row are added up, and all
+// of a column, which is two cheap additions a bucket. Only the rows and columns, some twenty,
+// take dear ones.
+func (m *msm) weighted(r *jacobian, c, windows, lists int) {
+	buckets := 1 << (c - 1)
+	low := c / 2           // bits of a column
+	cols := 1<<low - 1     // none for 0
+	rows := 1 << (c - low) // digits are at most 2^c
+	m.events = m.events[:0]
+	point := uint32(0)
+	for l, n := range m.lists.count {
+		if n == 0 {
+			continue
+		}
+		w := min(l/buckets, windows-1)
+		d := l - w*buckets + 1
+		base := w * (cols + rows)
+		if col := d & cols; col != 0 {
+			m.events = append(m.events, event{list: uint32(base + col - 1), point: point << 1})
+		}
+		if row := d >> low; row != 0 {
+			m.events = append(m.events, event{list: uint32(base + cols + row - 1), point: point << 1})
+		}
+		point++
+	}
+	m.buckets = append(m.buckets[:0], m.lists.pts[:point]...)
+	m.scatter(m.buckets, windows*(cols+rows))
+	m.lists.reduce()
 	at := 0
 	for _, n := range m.lists.count {
 		at += int(n)
 	}
-	end := lists
-	for w := high - 1; w >= low; w-- {
-		for range c {
-			r.double()
-		}
-		var run, sum jacobian
-		start := (w - low) * buckets
-		for l := end - 1; l >= start; l-- {
+	var run, sum jacobian
+	running := func(from, to int) { // from the highest list to the lowest
+		run.setInfinity()
+		sum.setInfinity()
+		for l := from; l >= to; l-- {
 			if m.lists.count[l] != 0 {
 				at--
 				run.addAffine(&m.lists.pts[at])
 			}
 			sum.add(&run)
 		}
+	}
+	for w := windows - 1; w >= 0; w-- {
+		base := w * (cols + rows)
+		for range c - low {
+			r.double()
+		}
+		running(base+cols+rows-1, base+cols)
 		r.add(&sum)
-		end = start
+		for range low {
+			r.double()
+		}
+		running(base+cols-1, base)
+		r.add(&sum)
 	}
 }
 

@@ -111,13 +111,13 @@ func (m *msm) oddTables() {
 				p := &m.terms[i].p
 				d.add(&p.y, &p.y)
 				inv.mul(&inv, &d)
-				m.twice[i].addWith(p, p, &q, same)
+				m.twice[i].doubleWith(p, &q)
 				continue
 			}
 			from := &m.tables[i*pSize+k-1]
 			d.sub(&m.twice[i].x, &from.x)
 			inv.mul(&inv, &d)
-			m.tables[i*pSize+k].addWith(from, &m.twice[i], &q, different)
+			m.tables[i*pSize+k].addWith(from, &m.twice[i], &q)
 		}
 	}
 	for i := range m.terms {

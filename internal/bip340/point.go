@@ -56,18 +56,15 @@ func (r *jacobian) equalAffine(a *affine) bool {
 //
 // With L = 3x²/2, S = y², T = x·S: x' = L² − 2T, y' = L·(T − x') − S², z' = y·z.
 func (r *jacobian) double() {
-	var l, s, m, t, u fe
+	var l, s, t fe
 	l.sqr(&r.x)
 	s.sqr(&r.y)
 	r.z.mul(&r.z, &r.y)
 	l.threeHalves(&l)
 	t.mul(&r.x, &s)
-	m.neg(&s)
-	r.x.sqr(&l)
-	u.add(&t, &t)
-	r.x.sub(&r.x, &u)
-	t.sub(&t, &r.x)
-	r.y.mulSum(&l, &t, &m, &s)
+	s.sqr(&s)
+	r.x.sqrSub(&l, &t, &t)
+	r.y.mulDiffSub(&t, &r.x, &l, &s)
 }
 
 // threeHalves sets z to 3x/2.
@@ -77,11 +74,7 @@ func (z *fe) threeHalves(x *fe) {
 	z.add(x, &t)
 }
 
-// addAffine sets r to r + a and zr, if it is not nil, to the ratio of the new z and the old.
-// r must not be infinity then.
-//
-// With u = a.x·z² − x, i = a.y·z³ − y: z' = z·u, x' = i² − u³ − 2·x·u²,
-// y' = i·(x·u² − x') − y·u³.
+// addAffine sets r to r + a.
 func (r *jacobian) addAffine(a *affine) {
 	if r.isInfinity() {
 		r.setAffine(a)
@@ -89,17 +82,17 @@ func (r *jacobian) addAffine(a *affine) {
 	}
 	var zz, u, i fe
 	zz.sqr(&r.z)
-	u.mul(&a.x, &zz)
+	u.mulSub(&a.x, &zz, &r.x)
 	zz.mul(&zz, &r.z)
-	i.mul(&a.y, &zz)
-	r.addFinish(&u, &i, &r.z)
+	i.mulSub(&a.y, &zz, &r.y)
+	r.addFinish(&u, &i)
 }
 
 // addScaled sets r to r + a, where r is on the isomorphic curve in which scale is 1: the true
 // z of r is z·scale, a is a point of the true curve.
 func (r *jacobian) addScaled(a *affine, scale *fe) {
 	if r.isInfinity() {
-		// a on the isomorphic curve, with z = 1
+		// a as it is on the isomorphic curve
 		var zz fe
 		zz.sqr(scale)
 		r.x.mul(&a.x, &zz)
@@ -111,37 +104,10 @@ func (r *jacobian) addScaled(a *affine, scale *fe) {
 	var z, zz, u, i fe
 	z.mul(&r.z, scale)
 	zz.sqr(&z)
-	u.mul(&a.x, &zz)
+	u.mulSub(&a.x, &zz, &r.x)
 	zz.mul(&zz, &z)
-	i.mul(&a.y, &zz)
-	r.addFinish(&u, &i, &r.z)
-}
-
-// addFinish ends an addition: x2 and y2 are the coordinates of what is added, brought to the
-// denominators of r; z is r's z, times what it takes to get there. x2 and y2 are overwritten.
-func (r *jacobian) addFinish(x2, y2, z *fe) {
-	x2.sub(x2, &r.x)
-	y2.sub(y2, &r.y)
-	if x2.isZero() {
-		if y2.isZero() {
-			r.double()
-		} else {
-			r.setInfinity()
-		}
-		return
-	}
-	var uu, uuu, t fe
-	uu.sqr(x2)
-	r.z.mul(z, x2)
-	t.mul(&r.x, &uu)
-	uuu.mul(&uu, x2)
-	uuu.neg(&uuu)
-	r.x.sqr(y2)
-	r.x.add(&r.x, &uuu)
-	uu.add(&t, &t)
-	r.x.sub(&r.x, &uu)
-	t.sub(&t, &r.x)
-	r.y.mulSum(y2, &t, &uuu, &r.y)
+	i.mulSub(&a.y, &zz, &r.y)
+	r.addFinish(&u, &i)
 }
 
 // add sets r to r + b.
@@ -153,19 +119,40 @@ func (r *jacobian) add(b *jacobian) {
 		*r = *b
 		return
 	}
-	var zz1, zz2, x2, y2, z fe
-	zz1.sqr(&r.z)
-	zz2.sqr(&b.z)
-	x2.mul(&b.x, &zz1)
-	zz1.mul(&zz1, &r.z)
-	y2.mul(&b.y, &zz1)
-	// r to the common denominators too
-	r.x.mul(&r.x, &zz2)
-	zz2.mul(&zz2, &b.z)
-	r.y.mul(&r.y, &zz2)
-	z.mul(&r.z, &b.z)
-	r.z = z // for addFinish's doubling
-	r.addFinish(&x2, &y2, &z)
+	// r to the common denominator first
+	var zz, zzr, u, i fe
+	zz.sqr(&b.z)
+	zzr.sqr(&r.z)
+	r.x.mul(&r.x, &zz)
+	u.mulSub(&b.x, &zzr, &r.x)
+	zz.mul(&zz, &b.z)
+	r.y.mul(&r.y, &zz)
+	zzr.mul(&zzr, &r.z)
+	i.mulSub(&b.y, &zzr, &r.y)
+	r.z.mul(&r.z, &b.z)
+	r.addFinish(&u, &i)
+}
+
+// addFinish ends an addition: u and i are x and y of what is added, brought to the denominators
+// of r, less those of r. With them z' = z·u, x' = i² − u³ − 2·x·u², y' = i·(x·u² − x') − y·u³.
+func (r *jacobian) addFinish(u, i *fe) {
+	if u.isZero() {
+		if i.isZero() {
+			r.double()
+		} else {
+			r.setInfinity()
+		}
+		return
+	}
+	var uu, t, t2 fe
+	uu.sqr(u)
+	r.z.mul(&r.z, u)
+	t.mul(&r.x, &uu)
+	uu.mul(&uu, u) // u³
+	t2.add(&t, &t)
+	r.x.sqrSub(i, &uu, &t2)
+	uu.mul(&uu, &r.y)
+	r.y.mulDiffSub(&t, &r.x, i, &uu)
 }
 
 // toAffine returns r, which must not be infinity, as an affine point.

@@ -44,9 +44,9 @@ func BenchmarkPt(b *testing.B) {
 		}
 	})
 	a, c := x, r.y
-	b.Run("mulSum", func(b *testing.B) {
+	b.Run("mulDiffSub", func(b *testing.B) {
 		for range b.N {
-			a.mulSum(&a, &x, &c, &r.y)
+			a.mulDiffSub(&a, &x, &c, &r.y)
 		}
 	})
 	s := scalar{1 << 63, 5 << 60, 99 << 57, 77 << 55}

@@ -120,8 +120,8 @@ func (s *straussOne) setPoint(p *affine) {
 func (r *jacobian) addRatio(a *affine, ratio *fe) {
 	var zz, i fe
 	zz.sqr(&r.z)
-	ratio.mul(&a.x, &zz)
+	ratio.mulSub(&a.x, &zz, &r.x)
 	zz.mul(&zz, &r.z)
-	i.mul(&a.y, &zz)
-	r.addFinish(ratio, &i, &r.z) // leaves the ratio in its first argument
+	i.mulSub(&a.y, &zz, &r.y)
+	r.addFinish(ratio, &i)
 }
