@@ -58,7 +58,7 @@ func (m *msm) setG(k *scalar) {
 // what they share, each way is the fastest. Measured, on amd64.
 const (
 	plainTerms  = 24
-	straussMost = 450
+	straussMost = 200
 )
 
 // sum sets r to the sum of all that was added.

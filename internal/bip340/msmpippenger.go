@@ -29,9 +29,9 @@ const pippengerPoints = 8192
 
 func windowBits(terms int) int {
 	switch {
-	case terms < 500:
+	case terms < 250:
 		return 6
-	case terms < 1000:
+	case terms < 600:
 		return 7
 	default:
 		return 8

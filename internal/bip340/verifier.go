@@ -48,28 +48,42 @@ func New(keys *KeyCache) *Verifier {
 
 // VerifyOne reports whether sig is a signature of pub over msg, by BIP-340.
 func (v *Verifier) VerifyOne(pub, msg *[32]byte, sig *[64]byte) bool {
-	var r, p affine
-	var s, e scalar
-	if !parseSig(&r.x, &s, sig) || !p.x.setBytes(pub) {
+	var c candidate
+	if !v.admit(&c, pub, sig) {
 		return false
 	}
-	h := v.keys.hash(pub)
-	known := v.keys.get(h, &p.x, &p.y)
-	if known {
-		if !r.lift() {
-			return false
-		}
-	} else if okR, okP := liftBoth(&r, &p); !okR || !okP {
-		return false
-	}
+	var e scalar
 	v.hash.challenge(&e, sig, pub, msg)
-	if !v.verifyLifted(&r, &p, &e, &s) {
+	if !v.verifyLifted(&c.r, &c.p, &e, &c.s) {
 		return false
 	}
-	if !known {
-		v.keys.put(h, &p.x, &p.y)
+	if !c.known {
+		v.keys.put(c.key, &c.p.x, &c.p.y)
 	}
 	return true
+}
+
+// candidate is a signature and a key whose parts are what they should be.
+type candidate struct {
+	r, p  affine
+	s     scalar
+	key   uint64 // of the cache
+	known bool   // to the cache
+}
+
+// admit fills c and reports whether r and pub are below p, s below n, and both points are on
+// the curve.
+func (v *Verifier) admit(c *candidate, pub *[32]byte, sig *[64]byte) bool {
+	if !parseSig(&c.r.x, &c.s, sig) || !c.p.x.setBytes(pub) {
+		return false
+	}
+	c.key = v.keys.hash(pub)
+	c.known = v.keys.get(c.key, &c.p.x, &c.p.y)
+	if c.known {
+		return c.r.lift()
+	}
+	okR, okP := liftBoth(&c.r, &c.p)
+	return okR && okP
 }
 
 // parseSig sets rx and s to the halves of sig and reports whether both are in range.
