@@ -20,7 +20,7 @@ type KeyCache struct {
 const keyShards = 16
 
 // KeyCacheBytes is what one key of a KeyCache takes, at most, in bytes.
-const KeyCacheBytes = 84
+const KeyCacheBytes = 88
 
 // keyShard is a hash table with chains and a list in the order of use, both threaded through
 // one array that never grows.
