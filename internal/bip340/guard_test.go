@@ -172,7 +172,7 @@ func TestAGuardNeedsNoConfig(t *testing.T) {
 
 func TestManyGoroutinesShareAGuardAndAKeyCache(t *testing.T) {
 	m := newCaseMaker(36, 60)
-	items := m.batch(64, 20)
+	items := m.batch(40, 20)
 	want, all := verdicts(items, bip340.Reference)
 	for _, lie := range []bool{false, true} {
 		var reports atomic.Int64
@@ -185,11 +185,11 @@ func TestManyGoroutinesShareAGuardAndAKeyCache(t *testing.T) {
 		})
 		keys := bip340.NewKeyCache(30)
 		var workers sync.WaitGroup
-		for range 4 {
+		for range 3 {
 			workers.Go(func() {
 				v := bip340.New(keys)
 				valid := make([]bool, len(items))
-				for range 3 {
+				for range 2 {
 					got := g.VerifyBatch(v, items, valid)
 					if !lie {
 						assert.Equal(t, all, got)

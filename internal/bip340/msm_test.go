@@ -99,20 +99,23 @@ func (w *work) total() *big.Int {
 }
 
 func (w *work) check(t *testing.T, m *msm) {
+	points := make([]affine, len(w.points))
+	for i, k := range w.points {
+		var ok bool
+		points[i], ok = refMul(&generator, k)
+		require.True(t, ok)
+	}
 	for _, method := range methods {
 		m.reset()
 		for i, k := range w.halves {
-			p, ok := refMul(&generator, w.points[i])
-			require.True(t, ok)
-			m.addHalf(&p, k)
+			m.addHalf(&points[i], k)
 		}
 		for i, k := range w.scalars {
-			p, ok := refMul(&generator, w.points[len(w.halves)+i])
-			require.True(t, ok)
+			p := &points[len(w.halves)+i]
 			var betaX fe
 			betaX.mul(&p.x, &feBeta)
 			s := bigToScalar(k)
-			m.addScalar(&p, &betaX, &s)
+			m.addScalar(p, &betaX, &s)
 		}
 		g := bigToScalar(w.g)
 		m.setG(&g)
@@ -126,7 +129,7 @@ func TestSumsOfMultiplesComeOutByEveryMethod(t *testing.T) {
 	m := new(msm)
 	r := rand.New(rand.NewPCG(19, 20))
 	halves, all := edgeHalves(), scalars(50)
-	for _, n := range []int{0, 1, 2, 3, 5, 9, 17, 40, 130, 400} {
+	for _, n := range []int{0, 1, 2, 3, 5, 9, 17, 40, 300} {
 		for _, spread := range []int64{1, 2, 40, 1 << 40} { // few points: many pairs double or cancel
 			w := work{g: all[r.IntN(len(all))]}
 			for range n {
