@@ -8,6 +8,9 @@ import (
 // MaxBatch is how many signatures are verified as one; longer batches are cut.
 const MaxBatch = 512
 
+// minBatch is from how many signatures on it takes less time to verify them as one.
+const minBatch = 3
+
 // entry is a signature of the batch that is worked on whose parts are in range.
 type entry struct {
 	at     int32 // in the batch
@@ -51,9 +54,13 @@ func (v *Verifier) VerifyBatch(items []Item, valid []bool) bool {
 }
 
 func (v *Verifier) verifyPart(items []Item, valid []bool) bool {
-	if len(items) == 1 {
-		valid[0] = v.VerifyOne(items[0].Pub, items[0].Msg, items[0].Sig)
-		return valid[0]
+	if len(items) < minBatch {
+		all := true
+		for i := range items {
+			valid[i] = v.VerifyOne(items[i].Pub, items[i].Msg, items[i].Sig)
+			all = all && valid[i]
+		}
+		return all
 	}
 	clear(valid)
 	v.collect(items)

@@ -4,9 +4,11 @@ package bip340
 // and sum. Everything in it is scratch, kept from one sum to the next; it grows to what the
 // largest one took.
 type msm struct {
-	terms []term
-	gLow  half // the multiples of G and of 2¹²⁸·G
-	gHigh half
+	points  []affine // the terms are factors[i]·points[i]
+	factors []half
+	beta    []bool // points[i] is λ times the point before
+	gLow    half   // the multiples of G and of 2¹²⁸·G
+	gHigh   half
 
 	tables  []affine // the points that sums are made of, where they are not the terms'
 	twice   []affine
@@ -18,13 +20,6 @@ type msm struct {
 	total   jacobian
 }
 
-type term struct {
-	p     affine
-	k     half
-	beta  bool  // p is λ times the p of the term before
-	start int32 // of its odd multiples in tables
-}
-
 // event says that a point, or its negative, belongs to a list.
 type event struct {
 	list  uint32
@@ -32,21 +27,23 @@ type event struct {
 }
 
 func (m *msm) reset() {
-	m.terms = m.terms[:0]
+	m.points, m.factors, m.beta = m.points[:0], m.factors[:0], m.beta[:0]
 	m.gLow, m.gHigh = half{}, half{}
 }
 
 // addHalf adds k·p.
 func (m *msm) addHalf(p *affine, k half) {
-	m.terms = append(m.terms, term{p: *p, k: k})
+	m.points = append(m.points, *p)
+	m.factors = append(m.factors, k)
+	m.beta = append(m.beta, false)
 }
 
 // addScalar adds k·p; betaX is β times p's x.
 func (m *msm) addScalar(p *affine, betaX *fe, k *scalar) {
 	k1, k2 := k.split()
-	m.terms = append(m.terms,
-		term{p: *p, k: k1},
-		term{p: affine{*betaX, p.y}, k: k2, beta: true})
+	m.points = append(m.points, *p, affine{*betaX, p.y})
+	m.factors = append(m.factors, k1, k2)
+	m.beta = append(m.beta, false, true)
 }
 
 // setG sets the multiple of G.
@@ -64,9 +61,9 @@ const (
 // sum sets r to the sum of all that was added.
 func (m *msm) sum(r *jacobian) {
 	switch {
-	case len(m.terms) <= plainTerms:
+	case len(m.points) <= plainTerms:
 		m.strauss(r, false)
-	case len(m.terms) <= straussMost:
+	case len(m.points) <= straussMost:
 		m.strauss(r, true)
 	default:
 		m.pippenger(r)

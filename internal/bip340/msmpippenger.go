@@ -5,17 +5,12 @@ package bip340
 // times.
 func (m *msm) pippenger(r *jacobian) {
 	tables := theGTables()
-	m.terms = append(m.terms,
-		term{p: tables.low[0], k: m.gLow},
-		term{p: tables.high[0], k: m.gHigh})
-	m.tables = resize(m.tables, len(m.terms))
-	for i := range m.terms {
-		m.tables[i] = m.terms[i].p
-	}
+	m.points = append(m.points, tables.low[0], tables.high[0])
+	m.factors = append(m.factors, m.gLow, m.gHigh)
 
-	c := windowBits(len(m.terms))
+	c := windowBits(len(m.points))
 	windows := (128 + c - 1) / c
-	group := max(1, pippengerPoints/len(m.terms))
+	group := max(1, pippengerPoints/len(m.points))
 	r.setInfinity()
 	for high := windows; high > 0; {
 		low := max(0, high-group)
@@ -45,8 +40,8 @@ func (m *msm) windows(r *jacobian, c, low, high int) {
 	m.events = m.events[:0]
 	for w := low; w < high; w++ {
 		base := (w-low)*buckets - 1
-		for i := range m.terms {
-			d := m.terms[i].k.digit(w*c, c)
+		for i := range m.factors {
+			d := m.factors[i].digit(w*c, c)
 			if d == 0 {
 				continue
 			}
@@ -61,7 +56,7 @@ func (m *msm) windows(r *jacobian, c, low, high int) {
 	if (high * c) >= 128 {
 		lists += buckets
 	}
-	m.scatter(m.tables, lists)
+	m.scatter(m.points, lists)
 	m.lists.reduce()
 	m.weighted(r, c, high-low, lists)
 }
@@ -132,27 +127,23 @@ func (m *msm) weighted(r *jacobian, c, windows, lists int) {
 // They are between −2^(c−1) and 2^(c−1); in the topmost window, which has nowhere to carry to,
 // between 0 and 2^c.
 func (k *half) digit(at, c int) int {
-	v := k.bits(at, c)
-	if at > 0 {
-		v += k.bits(at-1, 1)
+	// the c bits, and below them the one that carries into them
+	var v uint64
+	switch {
+	case at == 0:
+		v = k.lo << 1
+	case at <= 64:
+		v = k.lo>>(at-1) | k.hi<<(65-at) // a shift by 64 or more gives 0
+	default:
+		v = k.hi >> (at - 65)
 	}
-	d := int(v)
-	if at+c < 128 && k.bits(at+c-1, 1) != 0 {
-		d -= 1 << c
+	v &= 2<<c - 1
+	d := int(v>>1 + v&1)
+	if at+c < 128 {
+		d -= int(v >> c << c) // the topmost of them carries out
 	}
 	if k.neg {
 		return -d
 	}
 	return d
-}
-
-// bits returns the n bits of the magnitude from bit at, n below 64.
-func (k *half) bits(at, n int) uint64 {
-	var v uint64
-	if at < 64 {
-		v = k.lo>>at | k.hi<<(64-at)
-	} else {
-		v = k.hi >> (at - 64)
-	}
-	return v & (1<<n - 1)
 }

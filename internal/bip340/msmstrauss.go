@@ -8,11 +8,10 @@ func (m *msm) strauss(r *jacobian, batched bool) {
 	tables := theGTables()
 	m.events = m.events[:0]
 	top := 0
-	for i := range m.terms {
-		t := &m.terms[i]
-		m.nafs = t.k.sparse(m.nafs[:0], pWindow)
+	for i, k := range m.factors {
+		m.nafs = k.sparse(m.nafs[:0], pWindow)
 		for _, d := range m.nafs {
-			m.event(d, int(t.start))
+			m.event(d, i*pSize)
 		}
 		top = max(top, m.nafTop())
 	}
@@ -71,14 +70,12 @@ func (m *msm) event(d nafDigit, table int) {
 
 // oddTables fills tables with the odd multiples of all terms.
 func (m *msm) oddTables() {
-	n := len(m.terms)
+	n := len(m.points)
 	m.tables = resize(m.tables, n*pSize+64)[:n*pSize]
 	m.twice = resize(m.twice, n)
 	m.lists.resize(2 * n)
-	for i := range m.terms {
-		t := &m.terms[i]
-		t.start = int32(i * pSize)
-		m.tables[t.start] = t.p
+	for i := range m.points {
+		m.tables[i*pSize] = m.points[i]
 	}
 	// 2P, 3P = P + 2P, 5P = 3P + 2P, …: in no pair are both the same but in the first, and
 	// none cancels, since the order of P is a large prime.
@@ -87,12 +84,12 @@ func (m *msm) oddTables() {
 		prods[0] = feOne
 		used := 0
 		var d, inv, q fe
-		for i := range m.terms {
-			if m.terms[i].beta {
+		for i := range m.points {
+			if m.beta[i] {
 				continue
 			}
 			if k == 0 {
-				y := &m.terms[i].p.y
+				y := &m.points[i].y
 				d.add(y, y)
 			} else {
 				d.sub(&m.twice[i].x, &m.tables[i*pSize+k-1].x)
@@ -102,13 +99,13 @@ func (m *msm) oddTables() {
 		}
 		inv.inv(&prods[used])
 		for i := n - 1; i >= 0; i-- {
-			if m.terms[i].beta {
+			if m.beta[i] {
 				continue
 			}
 			used--
 			q.mul(&inv, &prods[used])
 			if k == 0 {
-				p := &m.terms[i].p
+				p := &m.points[i]
 				d.add(&p.y, &p.y)
 				inv.mul(&inv, &d)
 				m.twice[i].doubleWith(p, &q)
@@ -120,8 +117,8 @@ func (m *msm) oddTables() {
 			m.tables[i*pSize+k].addWith(from, &m.twice[i], &q)
 		}
 	}
-	for i := range m.terms {
-		if !m.terms[i].beta {
+	for i := range m.points {
+		if !m.beta[i] {
 			continue
 		}
 		for k := 1; k < pSize; k++ {
