@@ -73,6 +73,7 @@ func (v *Verifier) verifyPart(items []Item, valid []bool) bool {
 			v.accept(0, len(v.entries), valid)
 		} else {
 			v.budget = len(v.entries) * bisectionBudget
+			v.settled, v.wrong = 0, 0
 			v.bisect(0, len(v.entries), &diff, valid)
 		}
 	}
@@ -180,9 +181,6 @@ func (v *Verifier) weigh(items []Item) {
 		item := &items[e.at]
 		v.hash.challenge(&e.e, item.Sig, item.Pub, item.Msg)
 		e.z = half{lo: v.weights.Uint64(), hi: v.weights.Uint64()}
-		if e.z.lo|e.z.hi == 0 {
-			e.z.lo = 1 // a weight of 0 would let anything pass
-		}
 		z := scalar{e.z.lo, e.z.hi}
 		e.zs.mul(&z, &e.s)
 		e.ze.mul(&z, &e.e)
@@ -223,6 +221,7 @@ func (v *Verifier) accept(low, high int, valid []bool) {
 	for i := low; i < high; i++ {
 		valid[v.entries[i].at] = true
 	}
+	v.settled += high - low
 }
 
 // keep puts the keys of accepted signatures into the cache.
@@ -240,40 +239,56 @@ func (v *Verifier) keep(items []Item, valid []bool) {
 	}
 }
 
-// bisectionBudget is how many times each signature of a failed batch may, on average, take
-// part in another sum before what is left is settled one by one.
-const bisectionBudget = 3
+// A bisection ends, and what is left is settled one by one, when each signature of the batch has
+// on average taken part in so many further sums, or when so large a share of those settled is
+// wrong that there is little to be accepted as a whole. The share counts from a few settled on.
+const (
+	bisectionBudget = 3
+	wrongShare      = 10 // one in so many
+	wrongCounts     = 16
+)
 
 // bisect finds the wrong ones among the entries from low up to high, whose difference is not
-// infinity. The sum over the right half is known once that over the left is.
+// infinity. The difference of the right half is known once that of the left is.
 func (v *Verifier) bisect(low, high int, diff *jacobian, valid []bool) {
 	n := high - low
 	if n == 1 {
+		v.settled++
+		v.wrong++
 		return // its difference alone is not infinity
 	}
-	if n > 2 && v.budget >= n/2 {
-		mid := low + n/2
-		v.budget -= n / 2
-		var left, right jacobian
-		v.difference(&left, low, mid)
-		if left.isInfinity() {
-			v.accept(low, mid, valid)
-			v.bisect(mid, high, diff, valid)
-			return
-		}
-		right = left
-		right.neg()
-		right.add(diff)
-		if right.isInfinity() {
-			v.accept(mid, high, valid)
-		} else {
-			v.bisect(mid, high, &right, valid)
-		}
-		v.bisect(low, mid, &left, valid)
+	if n == 2 || v.budget < n/2 || v.settled >= wrongCounts && v.wrong*wrongShare > v.settled {
+		v.settleEach(low, high, valid)
 		return
 	}
+	mid := low + n/2
+	v.budget -= n / 2
+	var left, right jacobian
+	v.difference(&left, low, mid)
+	if left.isInfinity() {
+		v.accept(low, mid, valid)
+		v.bisect(mid, high, diff, valid)
+		return
+	}
+	right = left
+	right.neg()
+	right.add(diff)
+	if right.isInfinity() {
+		v.accept(mid, high, valid)
+	} else {
+		v.bisect(mid, high, &right, valid)
+	}
+	v.bisect(low, mid, &left, valid)
+}
+
+func (v *Verifier) settleEach(low, high int, valid []bool) {
 	for i := low; i < high; i++ {
 		e := &v.entries[i]
-		valid[e.at] = v.verifyLifted(&e.r, &v.authors[e.author].p, &e.e, &e.s)
+		if v.verifyLifted(&e.r, &v.authors[e.author].p, &e.e, &e.s) {
+			valid[e.at] = true
+		} else {
+			v.wrong++
+		}
 	}
+	v.settled += high - low
 }

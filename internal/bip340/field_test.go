@@ -46,6 +46,8 @@ func edges() []fe {
 		{p0 + 1, m, m, m}, {p0 + 2, m, m, m}, // p+1, p+2
 		{m - fieldFold, m, m, m}, {m - 2*fieldFold, m, m, m},
 		{m - 2, m, m, m}, {m - 1, m, m, m}, {m, m, m, m}, // 2²⁵⁶−1
+		// ±2³² mod p, close to 2²⁵⁶: their squares end with a carry out of the lowest limb, too
+		{p0 + 1<<32, m, m, m}, {p0 - 1<<32, m, m, m},
 		{p0/2 + 1, m, m, m >> 1}, {p0 / 2, m, m, m >> 1}, // about half of p
 		{m - fieldFold + 1, m - 1, m, m}, {0, 1, 0, m}, {m, 0, m, 0}, {0, m, 0, m},
 		{1 << 32, 1 << 32, 1 << 32, 1 << 32}, {m &^ 0xFFFFFFFF, m &^ 0xFFFFFFFF, m &^ 0xFFFFFFFF, m &^ 0xFFFFFFFF},
@@ -72,7 +74,7 @@ func someFe(r *rand.Rand, e []fe) fe {
 	}
 }
 
-// binary are the operations of two operands, with what they should do.
+// binaryOps are the operations of two operands, with what they should do.
 var binaryOps = []struct {
 	name string
 	do   func(z, x, y *fe)
@@ -83,6 +85,16 @@ var binaryOps = []struct {
 	{"mul", (*fe).mul, func(x, y *big.Int) *big.Int { return new(big.Int).Mul(x, y) }},
 	{"neg", func(z, x, _ *fe) { z.neg(x) }, func(x, _ *big.Int) *big.Int { return new(big.Int).Neg(x) }},
 	{"sqr", func(z, x, _ *fe) { z.sqr(x) }, func(x, _ *big.Int) *big.Int { return new(big.Int).Mul(x, x) }},
+	{"first of a pair squared", func(z, x, y *fe) {
+		p := fePair{*x, *y}
+		p.sqrn(1)
+		*z = p[0]
+	}, func(x, _ *big.Int) *big.Int { return new(big.Int).Mul(x, x) }},
+	{"second of a pair squared", func(z, x, y *fe) {
+		p := fePair{*y, *x}
+		p.sqrn(1)
+		*z = p[1]
+	}, func(x, _ *big.Int) *big.Int { return new(big.Int).Mul(x, x) }},
 	{"half", func(z, x, _ *fe) { z.half(x) }, func(x, _ *big.Int) *big.Int {
 		return new(big.Int).Mul(x, new(big.Int).ModInverse(big.NewInt(2), bigP))
 	}},

@@ -1,6 +1,7 @@
 package bip340
 
 import (
+	"math/big"
 	"math/rand/v2"
 	"reflect"
 	"testing"
@@ -124,14 +125,19 @@ func TestOnlyKeysOfAcceptedSignaturesAreKept(t *testing.T) {
 	bad := withSig(32, bytes32(bigN))
 	wrong := genuine
 	wrong.Msg = &[32]byte{1}
-	valid := make([]bool, 2)
+	valid := make([]bool, 4)
 	require.False(t, v.VerifyOne(bad.Pub, bad.Msg, bad.Sig))
 	require.False(t, v.VerifyOne(wrong.Pub, wrong.Msg, wrong.Sig))
-	require.False(t, v.VerifyBatch([]Item{wrong, bad}, valid))
+	require.False(t, v.VerifyBatch([]Item{wrong, bad, wrong, wrong}, valid))
 	require.Zero(t, used())
-	require.False(t, v.VerifyBatch([]Item{wrong, genuine}, valid))
+	require.False(t, v.VerifyBatch([]Item{wrong, genuine, wrong, bad}, valid))
 	require.Equal(t, 1, used())
 	require.True(t, v.VerifyOne(genuine.Pub, genuine.Msg, genuine.Sig))
 	require.False(t, v.VerifyOne(wrong.Pub, wrong.Msg, wrong.Sig))
 	require.Equal(t, 1, used())
+
+	c = NewKeyCache(10)
+	v = New(c)
+	require.False(t, v.VerifyBatch([]Item{wrong, wrong, withPub(bytes32(big.NewInt(1))), bad}, valid))
+	require.Zero(t, used())
 }

@@ -138,7 +138,7 @@ func TestUnderEqualWeightsErrorsCancel(t *testing.T) {
 	require.True(t, diff.isInfinity())
 }
 
-func TestWeightsAreRandomAndNeverZero(t *testing.T) {
+func TestWeightsAreRandom(t *testing.T) {
 	v, w := New(nil), New(nil)
 	items := make([]Item, 400)
 	for i := range items {
@@ -163,21 +163,77 @@ func TestWeightsAreRandomAndNeverZero(t *testing.T) {
 		}
 	}
 	require.Equal(t, half{lo: ^uint64(0), hi: ^uint64(0)}, bits, "all 128 bits are used")
-	require.False(t, seen[half{}])
 }
 
-// A batch of which one half is wrong throughout must end in single verifications, whatever the
-// budget.
+// batchOf returns n items of which those that wrong names are.
+func batchOf(n int, wrong func(i int) bool) []Item {
+	bad := withSig(32, bytes32(big.NewInt(1)))
+	items := make([]Item, n)
+	for i := range items {
+		items[i] = genuine
+		if wrong(i) {
+			items[i] = bad
+		}
+	}
+	return items
+}
+
+func TestABisectionReusesTheDifferenceOfTheWhole(t *testing.T) {
+	v := New(nil)
+	const n = 64
+	valid := make([]bool, n)
+	for bad := range n {
+		require.False(t, v.VerifyBatch(batchOf(n, func(i int) bool { return i == bad }), valid))
+		for i, ok := range valid {
+			require.Equal(t, i != bad, ok)
+		}
+		// one half of the 64, of the 32, …, of the 4 that have the wrong one
+		require.Equal(t, n*bisectionBudget-(32+16+8+4+2), v.budget, "%d", bad)
+		require.Equal(t, n, v.settled)
+		require.Equal(t, 1, v.wrong)
+	}
+}
+
+func TestABisectionThatFindsManyWrongOnesIsGivenUp(t *testing.T) {
+	v := New(nil)
+	const n = 256
+	valid := make([]bool, n)
+	for name, wrong := range map[string]func(i int) bool{
+		"all":       func(int) bool { return true },
+		"every 3rd": func(i int) bool { return i%3 == 0 },
+		"every 8th": func(i int) bool { return i%8 == 0 },
+	} {
+		require.False(t, v.VerifyBatch(batchOf(n, wrong), valid))
+		for i, ok := range valid {
+			require.Equal(t, !wrong(i), ok, name)
+		}
+		require.Equal(t, n, v.settled, name)
+		require.Greater(t, v.budget, n*(bisectionBudget-2), name)
+	}
+}
+
 func TestTheBudgetOfABisectionIsKept(t *testing.T) {
 	v := New(nil)
-	bad := withSig(32, bytes32(big.NewInt(1)))
-	items := make([]Item, 300)
-	for i := range items {
-		items[i] = bad
+	const n = 512
+	valid := make([]bool, n)
+	for every := 2; every < 60; every += 3 {
+		wrong := func(i int) bool { return i%every == every/2 }
+		require.False(t, v.VerifyBatch(batchOf(n, wrong), valid))
+		require.GreaterOrEqual(t, v.budget, 0, "every %dth", every)
+		for i, ok := range valid {
+			require.Equal(t, !wrong(i), ok, "every %dth", every)
+		}
 	}
-	valid := make([]bool, len(items))
-	require.False(t, v.VerifyBatch(items, valid))
-	require.GreaterOrEqual(t, v.budget, 0)
-	require.Less(t, v.budget, len(items)*bisectionBudget)
-	require.NotContains(t, valid, true)
+	// with none to go on with
+	v.collect(batchOf(n, func(i int) bool { return i == 7 }))
+	v.liftAll()
+	v.weigh(batchOf(n, func(i int) bool { return i == 7 }))
+	var diff jacobian
+	v.difference(&diff, 0, n)
+	v.budget, v.settled, v.wrong = n, 0, 0
+	clear(valid)
+	v.bisect(0, n, &diff, valid)
+	require.Equal(t, n, v.settled)
+	require.Equal(t, 1, v.wrong)
+	require.False(t, valid[7])
 }

@@ -30,7 +30,9 @@ type Verifier struct {
 	msm     msm
 	touched []int32 // the authors of the sum that is made
 	mark    int32   // the number of that sum
-	budget  int
+	budget  int     // how many more signatures may go into sums, while a batch is bisected
+	settled int     // how many are settled
+	wrong   int     // how many of those are wrong
 }
 
 // New returns a Verifier that looks up and keeps public keys in keys, which may be nil.
