@@ -49,13 +49,7 @@ func (s *sums) round() bool {
 	if pairs == 0 {
 		return false
 	}
-	var inv [2]fe
-	last, other := &prods[pairs+1], &prods[pairs]
-	d.mul(last, other)
-	d.inv(&d)
-	inv[(pairs-1)&1].mul(&d, other)
-	inv[pairs&1].mul(&d, last)
-
+	inv := invertProducts(prods, pairs)
 	read, write := 0, 0
 	for i, n := range s.count {
 		end := read + int(n)
@@ -84,6 +78,19 @@ func (s *sums) round() bool {
 		s.count[i] = int32(write - start)
 	}
 	return true
+}
+
+// invertProducts returns the inverses of two products, of the factors with even numbers and of
+// those with odd ones: there are n factors, and prods[k+2] is the product of factor k and those
+// before it that it is in turns with.
+func invertProducts(prods []fe, n int) (inv [2]fe) {
+	last, other := &prods[n+1], &prods[n]
+	var both fe
+	both.mul(last, other)
+	both.inv(&both)
+	inv[(n-1)&1].mul(&both, other)
+	inv[n&1].mul(&both, last)
+	return inv
 }
 
 // special adds a and b, whose x are the same, to the place write, if there is a sum. q is the

@@ -78,42 +78,42 @@ func (m *msm) oddTables() {
 		m.tables[i*pSize] = m.points[i]
 	}
 	// 2P, 3P = P + 2P, 5P = 3P + 2P, …: in no pair are both the same but in the first, and
-	// none cancels, since the order of P is a large prime.
+	// none cancels, since the order of P is a large prime. The inverses are shared as those of
+	// sums are.
+	prods := m.lists.prods
 	for k := range pSize {
-		prods := m.lists.prods
-		prods[0] = feOne
+		prods[0], prods[1] = feOne, feOne
 		used := 0
-		var d, inv, q fe
+		var d, q fe
 		for i := range m.points {
-			if m.beta[i] {
+			switch {
+			case m.beta[i]:
 				continue
+			case k == 0:
+				d.add(&m.points[i].y, &m.points[i].y)
+				prods[used+2].mul(&prods[used], &d)
+			default:
+				prods[used+2].mulDiff(&m.twice[i].x, &m.tables[i*pSize+k-1].x, &prods[used])
 			}
-			if k == 0 {
-				y := &m.points[i].y
-				d.add(y, y)
-			} else {
-				d.sub(&m.twice[i].x, &m.tables[i*pSize+k-1].x)
-			}
-			prods[used+1].mul(&prods[used], &d)
 			used++
 		}
-		inv.inv(&prods[used])
+		inv := invertProducts(prods, used)
 		for i := n - 1; i >= 0; i-- {
 			if m.beta[i] {
 				continue
 			}
 			used--
-			q.mul(&inv, &prods[used])
+			chain := &inv[used&1]
+			q.mul(chain, &prods[used])
 			if k == 0 {
 				p := &m.points[i]
 				d.add(&p.y, &p.y)
-				inv.mul(&inv, &d)
+				chain.mul(chain, &d)
 				m.twice[i].doubleWith(p, &q)
 				continue
 			}
 			from := &m.tables[i*pSize+k-1]
-			d.sub(&m.twice[i].x, &from.x)
-			inv.mul(&inv, &d)
+			chain.mulDiff(&m.twice[i].x, &from.x, chain)
 			m.tables[i*pSize+k].addWith(from, &m.twice[i], &q)
 		}
 	}

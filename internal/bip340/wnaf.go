@@ -1,5 +1,7 @@
 package bip340
 
+import "math/bits"
+
 // digits is a signed integer in windowed non-adjacent form: the sum of digits[i]·2ⁱ. Every
 // digit is 0 or odd, and of any w in a row at most one is not 0. A half has one digit more
 // than its 128 bits, since the last window may carry.
@@ -34,8 +36,9 @@ func (k half) sparse(list []nafDigit, w uint) []nafDigit {
 		} else {
 			left = k.hi >> (i - 64)
 		}
-		if left&1 == carry {
-			i++ // a zero, or a one that the carry makes a zero and carries on
+		// past zeros, or past ones that the carry makes zeros and carries on
+		if skip := bits.TrailingZeros64(left ^ -carry); skip > 0 {
+			i += uint(skip)
 			continue
 		}
 		window := left&(1<<w-1) + carry
