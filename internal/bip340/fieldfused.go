@@ -6,8 +6,8 @@ import "math/bits"
 // stores are a quarter of what a chain of small operations costs. Each is sub and mul, or sqr
 // and sub, one after the other.
 
-// mulDiff sets z to (a − b) · y. It reports whether a − b is 0, for which z is no result to
-// go on with in most cases.
+// mulDiff sets z to (a − b) · y and reports whether a − b is 0, since no product that is to be
+// inverted may take that in.
 func (z *fe) mulDiff(a, b, y *fe) (zero bool) {
 	d0, c := bits.Sub64(a[0], b[0], 0)
 	d1, c := bits.Sub64(a[1], b[1], c)

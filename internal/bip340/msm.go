@@ -1,8 +1,7 @@
 package bip340
 
-// msm computes a sum of many multiples of points. Set it to work with reset, the add methods
-// and sum. Everything in it is scratch, kept from one sum to the next; it grows to what the
-// largest one took.
+// msm computes a sum of multiples of points: reset, the add methods, sum. What it holds is
+// scratch, kept from one sum to the next, and grows to what the largest one took.
 type msm struct {
 	points  []affine // the terms are factors[i]·points[i]
 	factors []half
@@ -10,14 +9,13 @@ type msm struct {
 	gLow    half   // the multiples of G and of 2¹²⁸·G
 	gHigh   half
 
-	tables  []affine // the points that sums are made of, where they are not the terms'
-	twice   []affine
-	buckets []affine
-	events  []event
+	tables  []affine // of strauss: pSize odd multiples of each point, then those of G in use
+	twice   []affine // of strauss: twice the points
+	buckets []affine // of pippenger: the sums of the buckets that are not empty
+	events  []event  // what goes into which list
 	lists   sums
-	starts  []int32
+	starts  []int32 // of scatter: where the next point of a list goes
 	nafs    []nafDigit
-	total   jacobian
 }
 
 // event says that a point, or its negative, belongs to a list.
@@ -51,11 +49,11 @@ func (m *msm) setG(k *scalar) {
 	m.gLow, m.gHigh = half{lo: k[0], hi: k[1]}, half{lo: k[2], hi: k[3]}
 }
 
-// Up to so many terms, which two out of three of are for what signatures bring and one for
-// what they share, each way is the fastest. Measured, on amd64.
+// Up to so many terms each way is the fastest, measured on amd64. A signature of an author of
+// its own brings three.
 const (
-	plainTerms  = 24
-	straussMost = 200
+	plainTerms  = 24  // strauss, one by one
+	straussMost = 200 // strauss, batched; beyond it pippenger
 )
 
 // sum sets r to the sum of all that was added.

@@ -5,7 +5,7 @@ package bip340
 // times.
 func (m *msm) pippenger(r *jacobian) {
 	tables := theGTables()
-	m.points = append(m.points, tables.low[0], tables.high[0])
+	m.points = append(m.points, tables.low[0], tables.high[0]) // G and 2¹²⁸·G, two more terms
 	m.factors = append(m.factors, m.gLow, m.gHigh)
 
 	c := windowBits(len(m.points))
@@ -19,7 +19,7 @@ func (m *msm) pippenger(r *jacobian) {
 	}
 }
 
-// pippengerPoints bounds how many points are worked on at once.
+// pippengerPoints bounds how many points are worked on at once, and so the memory that takes.
 const pippengerPoints = 8192
 
 func windowBits(terms int) int {
@@ -53,7 +53,7 @@ func (m *msm) windows(r *jacobian, c, low, high int) {
 		}
 	}
 	lists := (high - low) * buckets
-	if (high * c) >= 128 {
+	if high*c >= 128 {
 		lists += buckets
 	}
 	m.scatter(m.points, lists)

@@ -20,7 +20,7 @@ func (z *fe) curveRHS(x *fe) {
 	z.add(&t, &fe{7})
 }
 
-// evenY makes y the one of y and −y that is even.
+// makeEven makes y the one of y and −y that is even.
 func (y *fe) makeEven() {
 	if y.isOdd() {
 		y.neg(y)

@@ -106,8 +106,7 @@ func mulWide(t *[8]uint64, x, y *[4]uint64) {
 	t[4], t[5], t[6], t[7] = t0, t1, t2, t3
 }
 
-// mulFold returns x · (2²⁵⁶ − n) + low, in five limbs; it must fit. It does for an x below
-// 2¹⁹⁰: x's fourth limb does not exist.
+// mulFold returns x · (2²⁵⁶ − n) + low in five limbs, into which it must fit: x is below 2¹⁹⁰.
 func mulFold(x0, x1, x2 uint64, low *[4]uint64) (r [5]uint64) {
 	h00, l00 := bits.Mul64(x0, nFold0)
 	h01, l01 := bits.Mul64(x0, nFold1)
@@ -140,10 +139,11 @@ func mulFold(x0, x1, x2 uint64, low *[4]uint64) (r [5]uint64) {
 
 // reduce sets s to t modulo n.
 func (s *scalar) reduce(t *[8]uint64) {
-	// The upper half, limb by limb from the top: hi · 2²⁵⁶ is worth hi · nFold. With three
-	// limbs of it (t5, t6, t7), the fold stays within t1…t5 plus t6 below 2².
+	// What is at 2²⁵⁶ and above is worth nFold times as much at the bottom. First the three
+	// topmost limbs are folded to the limbs from 1 up, then what is left above limb 3, below
+	// 2¹³⁰, then the last few bits.
 	lo := [4]uint64{t[1], t[2], t[3], t[4]}
-	h := foldTop(t[5], t[6], t[7], &lo) // six limbs, at the place of t1…t6
+	h := foldTop(t[5], t[6], t[7], &lo) // limbs 1 to 6
 	lo = [4]uint64{t[0], h[0], h[1], h[2]}
 	r := mulFold(h[3], h[4], h[5], &lo)
 	lo = [4]uint64{r[0], r[1], r[2], r[3]}
