@@ -30,14 +30,15 @@ type author struct {
 	first int32  // an item of it
 	ok    bool   // p is on the curve
 	known bool   // to the cache
-	in    int32  // its mark: in which sum coef is
+	in    int32  // the mark of the sum that coef belongs to; 0 is none yet
 	coef  scalar // the sum of the ze
 }
 
 // VerifyBatch sets valid[i] to whether items[i] is a signature by BIP-340, and reports whether
-// all are. valid must be as long as items.
+// all are. valid must be at least as long as items.
 //
-// A wrong signature passes with a probability of 2⁻¹²⁸, whoever made the others.
+// What is refused is wrong. What is accepted is genuine but for a chance of about 2⁻¹²⁸,
+// whoever made the signatures of the batch, and however they fit together.
 func (v *Verifier) VerifyBatch(items []Item, valid []bool) bool {
 	valid = valid[:len(items)]
 	all := true
@@ -90,6 +91,7 @@ func (v *Verifier) verifyPart(items []Item, valid []bool) bool {
 func (v *Verifier) collect(items []Item) {
 	v.entries = v.entries[:0]
 	v.authors = v.authors[:0]
+	v.mark = 0 // as in new authors: the first sum's is 1
 	v.table = resize(v.table, 1<<bits.Len(uint(2*len(items))))
 	for i := range v.table {
 		v.table[i] = -1
@@ -163,7 +165,6 @@ func (v *Verifier) liftAll() {
 	for i := range v.authors {
 		a := &v.authors[i]
 		a.betaX.mul(&a.p.x, &feBeta)
-		a.in = 0
 	}
 	kept := v.entries[:0]
 	for i := range v.entries {

@@ -1,6 +1,7 @@
 package bip340
 
 import (
+	"math"
 	"math/big"
 	"testing"
 
@@ -163,6 +164,18 @@ func TestWeightsAreRandom(t *testing.T) {
 		}
 	}
 	require.Equal(t, half{lo: ^uint64(0), hi: ^uint64(0)}, bits, "all 128 bits are used")
+}
+
+// Sums are numbered within their batch: a Verifier may live for ever.
+func TestOldSumsDoNotShowInNewOnes(t *testing.T) {
+	v := New(nil)
+	items := batchOf(8, func(int) bool { return false })
+	valid := make([]bool, len(items))
+	for _, mark := range []int32{0, 1, 2, -1, math.MaxInt32, math.MinInt32} {
+		v.mark = mark
+		require.True(t, v.VerifyBatch(items, valid))
+		require.Equal(t, int32(1), v.mark, "one sum")
+	}
 }
 
 // batchOf returns n items of which those that wrong names are.

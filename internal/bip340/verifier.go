@@ -29,7 +29,7 @@ type Verifier struct {
 	table   []int32 // of authors, by hash, open; -1 is free
 	msm     msm
 	touched []int32 // the authors of the sum that is made
-	mark    int32   // the number of that sum
+	mark    int32   // the number of that sum, within a batch
 	budget  int     // how many more signatures may go into sums, while a batch is bisected
 	settled int     // how many are settled
 	wrong   int     // how many of those are wrong
