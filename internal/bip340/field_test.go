@@ -177,12 +177,12 @@ func checkFused(t *testing.T, a, b, y, e *fe) {
 func TestFieldOperationsAreExactAtTheBoundsOfLimbs(t *testing.T) {
 	e := edges()
 	for i := range e {
-		for j := range 64 {
+		for j := range 40 {
 			checkBinary(t, &e[i], &e[j%len(e)])
 		}
 	}
 	r := rand.New(rand.NewPCG(1, 2))
-	for range 30000 {
+	for range 12000 {
 		x, y := someFe(r, e), someFe(r, e)
 		checkBinary(t, &x, &y)
 	}
@@ -191,13 +191,13 @@ func TestFieldOperationsAreExactAtTheBoundsOfLimbs(t *testing.T) {
 func TestFusedOperationsAreExactAtTheBoundsOfLimbs(t *testing.T) {
 	e := edges()
 	for i := range e {
-		for j := range 40 {
+		for j := range 20 {
 			checkFused(t, &e[i], &e[j], &e[j*7%40], &e[(i+j)%len(e)])
 			checkFused(t, &e[j], &e[j*11%40], &e[i], &e[(i+3*j)%len(e)])
 		}
 	}
 	r := rand.New(rand.NewPCG(3, 4))
-	for range 30000 {
+	for range 12000 {
 		a, b, y, d := someFe(r, e), someFe(r, e), someFe(r, e), someFe(r, e)
 		checkFused(t, &a, &b, &y, &d)
 	}

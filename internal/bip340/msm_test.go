@@ -130,7 +130,7 @@ func TestSumsOfMultiplesComeOutByEveryMethod(t *testing.T) {
 	r := rand.New(rand.NewPCG(19, 20))
 	halves, all := edgeHalves(), scalars(50)
 	for _, n := range []int{0, 1, 2, 3, 5, 9, 17, 40, 300} {
-		for _, spread := range []int64{1, 2, 40, 1 << 40} { // few points: many pairs double or cancel
+		for _, spread := range []int64{1, 3, 1 << 40} { // few points: many pairs double or cancel
 			w := work{g: all[r.IntN(len(all))]}
 			for range n {
 				w.halves = append(w.halves, halves[r.IntN(len(halves))])
