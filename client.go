@@ -3,7 +3,6 @@ package gennostr
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -14,7 +13,6 @@ import (
 	"github.com/gennostr/gennostr/internal/mailbox"
 	"github.com/gennostr/gennostr/internal/socket"
 	"github.com/gennostr/gennostr/internal/verify"
-	"github.com/gennostr/gennostr/nostr"
 )
 
 // Client is a running bot, seen from outside its callbacks. All its methods
@@ -113,7 +111,7 @@ func newClient(ctx context.Context, h Handler, opts []Option) (*Client, error) {
 	c.self = &Self{c: c}
 	c.tasks = newTaskGroup(context.WithValue(ctx, onLoop{}, inTask{c}))
 	c.ctx, c.cancel = context.WithCancelCause(context.WithValue(ctx, onLoop{}, c))
-	c.pool = verify.NewPool(verify.Config{Workers: cfg.workers, NewCheck: func() verify.Check { return verify.Each(c.verify) }})
+	c.pool = verify.NewPool(c.signatures())
 	c.sup = newSupervisor(c)
 	if err := c.takeName(); err != nil {
 		c.cancel(err)
@@ -163,17 +161,6 @@ func (c *Client) now() time.Time {
 		return c.harness.now()
 	}
 	return time.Now()
-}
-
-// verify checks the signature of an event, on a goroutine of the pool.
-func (c *Client) verify(e *nostr.Event) error {
-	if err := c.cfg.verifier.VerifySignature(e.PubKey, e.ID, e.Sig); err != nil {
-		if errors.Is(err, nostr.ErrBadSignature) { // an error whose methods panic does so here, where it is caught
-			return err
-		}
-		return fmt.Errorf("%w: %w", nostr.ErrBadSignature, err)
-	}
-	return nil
 }
 
 // Stop stops the client in good order (R37, R38): what was queued before is
@@ -228,7 +215,7 @@ func (c *Client) stillRunning(cause error) error {
 		return &ShutdownError{Running: "a task of Go", Since: since, Err: cause}
 	}
 	// What is left is a function of an option, called by the library.
-	running := "a DialContext, a Verifier or the like"
+	running := "a DialContext, a Verifier, a logger or the like"
 	if urls := c.left(); len(urls) > 0 {
 		running += " for " + strings.Join(urls, ", ")
 	}

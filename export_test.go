@@ -1,5 +1,7 @@
 package gennostr
 
+import "github.com/gennostr/gennostr/internal/bip340"
+
 // BreakChecks makes the next message of a relay that is checked against the
 // connection's requests panic, in the middle of that check: a bug of ours that
 // only these bytes bring out (R44).
@@ -9,3 +11,6 @@ func BreakChecks(c *Client, url string) {
 	defer conn.reqMu.Unlock()
 	conn.reqs = nil
 }
+
+// Disagree is what happens when the verifier and btcec come to differ.
+func Disagree(c *Client, d bip340.Disagreement) { c.disagreed(d) }

@@ -83,7 +83,7 @@ type config struct {
 	maxDials        int
 	maxTasks        int
 	workers         int
-	verifier        Verifier
+	verifier        Verifier // nil: our own
 	crashOnPanic    bool
 	stopError       error       // what Serve returns for a normal stop
 	relay           relayConfig // the default of every relay
@@ -136,7 +136,6 @@ func newConfig(opts []Option) (config, error) {
 		maxDials:        defaultMaxDials,
 		maxTasks:        defaultMaxTasks,
 		workers:         runtime.GOMAXPROCS(0),
-		verifier:        referenceVerifier{},
 		relay:           defaultRelayConfig(),
 	}
 	for _, o := range opts {
@@ -307,7 +306,8 @@ func WithVerifyWorkers(n int) Option {
 	return option(func(c *config) error { c.workers = n; return nil })
 }
 
-// WithVerifier swaps what verifies signatures; ids are always recomputed here first. Default: btcec.
+// WithVerifier swaps what verifies signatures, one by one; ids are always recomputed
+// here first. Default: our own BIP-340 verifier, in batches, watched over by btcec.
 func WithVerifier(v Verifier) Option {
 	return option(func(c *config) error {
 		if v == nil {
@@ -483,12 +483,4 @@ func WithTask(name string, every time.Duration, run func(*Self, Relay) error) Re
 type Verifier interface {
 	// VerifySignature returns nil if sig is pubkey's signature of the 32 bytes of id.
 	VerifySignature(pubkey nostr.PubKey, id nostr.ID, sig nostr.Sig) error
-}
-
-// referenceVerifier is btcec's.
-type referenceVerifier struct{}
-
-func (referenceVerifier) VerifySignature(pubkey nostr.PubKey, id nostr.ID, sig nostr.Sig) error {
-	e := nostr.Event{ID: id, PubKey: pubkey, Sig: sig}
-	return e.CheckSignature()
 }

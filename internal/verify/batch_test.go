@@ -123,18 +123,18 @@ func TestWorkersShareWhatWaits(t *testing.T) {
 		lane.Submit(1, numbered(1))
 		synctest.Wait()
 		require.Equal(t, []int{1, 1}, b.sizes(), "both are busy")
-		for n := range 200 {
+		for n := range 600 {
 			lane.Submit(n, numbered(n))
 		}
 		b.let <- struct{}{}
 		synctest.Wait()
 		b.let <- struct{}{}
 		synctest.Wait()
-		assert.Equal(t, []int{1, 1, 100, 50}, b.sizes(), "each takes its share of what waits")
+		assert.Equal(t, []int{1, 1, 300, 150}, b.sizes(), "each takes its share of what waits")
 		close(b.let)
 		lane.Drain()
 		pool.Stop()
-		assert.Equal(t, []int{1, 1, 100, 50, 32, 18}, b.sizes(), "but not less than is worth being together")
+		assert.Equal(t, []int{1, 1, 300, 150, 128, 22}, b.sizes(), "but not less than is worth being together")
 	})
 }
 

@@ -70,7 +70,7 @@ var ErrStopped = errors.New("verify: pool is stopped")
 type Config struct {
 	Workers  int          // at most so many goroutines; less than one for as many as GOMAXPROCS
 	MaxBatch int          // at most so many events for one call of a Check; less than one for 1
-	NewCheck func() Check // called once for each worker
+	NewCheck func() Check // called once by each worker, maybe several at a time
 }
 
 // Pool is a client's set of workers. Make it with NewPool, end it with Stop.

@@ -36,8 +36,9 @@ type flight struct {
 }
 
 // minBatch is how many events a worker takes, if there are so many, before it
-// leaves some to others: less would save too little by being together.
-const minBatch = 32
+// leaves some to others: fewer would save too little by being together. It takes
+// a millisecond or two.
+const minBatch = 128
 
 // share is how many events of those that wait are one worker's. Needs Pool.mu.
 func (p *Pool) share() int {

@@ -1,0 +1,107 @@
+package gennostr_test
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gennostr/gennostr"
+	"github.com/gennostr/gennostr/internal/bip340"
+	"github.com/gennostr/gennostr/nostr"
+	"github.com/gennostr/gennostr/nostrtest"
+)
+
+// countingVerifier counts what it is asked.
+type countingVerifier struct {
+	mu    sync.Mutex
+	asked map[nostr.ID]int // guarded by mu
+}
+
+func (v *countingVerifier) VerifySignature(pubkey nostr.PubKey, id nostr.ID, sig nostr.Sig) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.asked == nil {
+		v.asked = make(map[nostr.ID]int)
+	}
+	v.asked[id]++
+	e := nostr.Event{PubKey: pubkey, ID: id, Sig: sig}
+	return e.CheckSignature()
+}
+
+// What one relay has brought is not verified again when another brings it, but
+// its hash is recomputed each time: a copy that was altered is refused.
+func TestProvenEventsAreNotVerifiedAgainAndAlwaysHashed(t *testing.T) {
+	virtual(t, func(t *testing.T, network *nostrtest.Network) {
+		v := new(countingVerifier)
+		r := &recorder{on: streamer}
+		var urls []string
+		var relays []*nostrtest.Relay
+		for i := range 3 {
+			urls = append(urls, fmt.Sprintf("wss://%d.example/", i))
+			relays = append(relays, network.NewRelay(urls[i]))
+		}
+		start(t, r, over(network, gennostr.WithRelays(urls...), gennostr.WithVerifier(v), quietly())...)
+		synctest.Wait()
+		events := textNotes(5)
+		for _, relay := range relays {
+			relay.Push(events...)
+			synctest.Wait()
+		}
+		assert.Len(t, r.named("OnEvent"), 15)
+		for _, e := range events {
+			assert.Equal(t, 1, v.asked[e.ID])
+		}
+		altered := *events[0]
+		altered.Content = "altered"
+		resigned := *events[1]
+		resigned.Sig[10] ^= 1
+		relays[0].Push(&altered, &resigned)
+		synctest.Wait()
+		assert.Len(t, r.named("OnEvent"), 15)
+		assert.Equal(t, 2, v.asked[resigned.ID], "another signature has to be verified")
+		assert.Equal(t, 1, v.asked[altered.ID])
+	})
+}
+
+// Bad signatures among many good ones: each is found, the good ones arrive, in order.
+func TestForgeriesInABatchCostNoNeighbour(t *testing.T) {
+	virtual(t, func(t *testing.T, network *nostrtest.Network) {
+		r := &recorder{on: streamer}
+		relay := network.NewRelay(stageURL)
+		start(t, r, over(network, gennostr.WithRelays(stageURL), quietly())...)
+		synctest.Wait()
+		events := textNotes(200)
+		var want []string
+		for i, e := range events {
+			if i%50 == 7 {
+				forged := *e
+				forged.Sig[40] ^= 1
+				events[i] = &forged
+				continue
+			}
+			want = append(want, e.Content)
+		}
+		relay.Push(events...)
+		synctest.Wait()
+		assert.Equal(t, want, contents(r.all(), stageURL))
+		refused := r.named("OnError")
+		require.NotEmpty(t, refused)
+		assert.ErrorIs(t, reasonOf(t, refused[0]), nostr.ErrBadSignature)
+	})
+}
+
+func TestADisagreementOfVerifiersIsLogged(t *testing.T) {
+	var log journal
+	c := start(t, nil, log.option())
+	gennostr.Disagree(c, bip340.Disagreement{Accepted: true, Pub: [32]byte{0xab}})
+	gennostr.Disagree(c, bip340.Disagreement{Panic: errors.New("index out of range")})
+	lines := log.lines("ERROR")
+	require.Len(t, lines, 2)
+	assert.Contains(t, lines[0], "accepted=true pubkey=ab00")
+	assert.Contains(t, lines[1], "index out of range")
+}
