@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -126,50 +125,11 @@ func (t tripper) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	t.a.mu.Lock()
 	defer t.a.mu.Unlock()
-	b := &body{ReadWriteCloser: rwc, began: time.Now()}
+	b := &body{ReadWriteCloser: rwc, began: time.Now(), buffers: t.d.ahead}
 	if n := len(t.a.conns); n > 0 {
 		b.raw = t.a.conns[n-1]
 	}
 	t.a.body = b
 	resp.Body = b
 	return resp, nil
-}
-
-// body is the connection underneath the websocket. It counts and dates what
-// passes, and can be closed without waiting for anybody.
-type body struct {
-	io.ReadWriteCloser
-	raw   net.Conn  // what our own dialer opened, nil with somebody else's transport
-	began time.Time // dates are kept relative to it, on the monotonic clock
-
-	last    atomic.Int64 // when the last byte arrived, nanoseconds after began
-	in, out atomic.Uint64
-	ended   atomic.Bool // a Read has found nothing more
-}
-
-func (b *body) Read(p []byte) (int, error) {
-	n, err := b.ReadWriteCloser.Read(p)
-	if n > 0 {
-		b.in.Add(uint64(n))
-		b.last.Store(int64(time.Since(b.began)))
-	} else if err != nil {
-		b.ended.Store(true)
-	}
-	return n, err
-}
-
-func (b *body) Write(p []byte) (int, error) {
-	n, err := b.ReadWriteCloser.Write(p)
-	b.out.Add(uint64(n))
-	return n, err
-}
-
-// Close closes the raw connection first: TLS of our own would wait up to five
-// seconds to say goodbye to a peer that does not read. So may a raw connection
-// that is not closesAtOnce.
-func (b *body) Close() error {
-	if b.raw != nil {
-		_ = b.raw.Close()
-	}
-	return b.ReadWriteCloser.Close()
 }

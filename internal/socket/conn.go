@@ -283,6 +283,7 @@ func (c *Conn) Cut(cause error) {
 	c.cause = cause
 	c.helpers.Add(1) // before a second Cut returns and its caller waits
 	c.mu.Unlock()
+	c.body.closed.Store(true) // nothing more of what was read ahead
 	if raw := c.body.raw; raw != nil && closesAtOnce(raw) {
 		_ = raw.Close()
 	}

@@ -16,6 +16,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -45,13 +46,14 @@ type Dialer struct {
 	cfg    Config      // immutable
 	client http.Client // immutable; its Transport is wrapped anew for each dial
 	own    *http.Transport
+	ahead  *sync.Pool      // buffers of the bodies; apart, for the runtime holds on to a pool for a while
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
 }
 
 // NewDialer checks that the options can be combined.
 func NewDialer(cfg Config) (*Dialer, error) {
-	d := &Dialer{cfg: cfg}
+	d := &Dialer{cfg: cfg, ahead: new(sync.Pool)}
 	d.ctx, d.cancel = context.WithCancel(context.Background())
 	if err := d.setTransport(); err != nil {
 		d.cancel()
