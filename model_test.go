@@ -1,0 +1,179 @@
+package gennostr_test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// Model-based tests: random programs of verbs, dying relays and time, against
+// a model of what the documentation promises. go test runs a hundred programs
+// of each test; more with
+//
+//	go test -race -run '^TestModelIn' -rapid.checks=3000 .
+//
+// A violation is reported with the smallest program that shows it and the
+// seed that finds it again.
+
+// TestModelInLockstep lets everything come to rest after each operation. Then
+// nothing is left to chance: what every verb answers, every callback in its
+// order, what each relay receives and what Relays lists are as the oracle says.
+func TestModelInLockstep(t *testing.T) {
+	events := newModelEvents()
+	rapid.Check(t, func(rt *rapid.T) {
+		plan := &program{initial: drawInitial(rt), wishes: drawWishes(rt)}
+		plan.steps = [][]operation{drawSteps(rt, "steps", 1, lockstepActions)}
+		if violation := inBubble(t, plan, events, lockstep); violation != "" {
+			rt.Fatalf("the client does not do what the model says: %s\n%s", violation, plan)
+		}
+	})
+}
+
+// inBubble runs a program in virtual time and returns the first violation.
+func inBubble(t *testing.T, plan *program, events modelEvents, run func(*world) string) (violation string) {
+	synctest.Test(t, func(t *testing.T) {
+		w, err := newWorld(t, plan, events)
+		if err != nil {
+			violation = fmt.Sprintf("Start: %v", err)
+			return
+		}
+		defer w.finish()
+		violation = run(w)
+	})
+	return violation
+}
+
+func lockstep(w *world) string {
+	o := newOracle(w.plan)
+	synctest.Wait()
+	if violation := compare(w, o, "ok", "ok"); violation != "" {
+		return "after Start: " + violation
+	}
+	step := func(s operation) string {
+		answer := w.do(s)
+		synctest.Wait()
+		expected := o.do(s)
+		if violation := compare(w, o, answer, expected); violation != "" {
+			return fmt.Sprintf("after %s: %s", s, violation)
+		}
+		return ""
+	}
+	steps := w.plan.steps[0]
+	unblock := operation{action: doUnblock, number: len(steps) + 1}
+	for _, s := range append(slices.Clone(steps), operation{action: doStop, number: len(steps) + 2}, operation{action: doSleep, wait: time.Hour}) {
+		// A handler that is still blocked at the deadline of a stop is another story (R48).
+		for s.action == doSleep && o.blocked && (o.cancelled || len(o.stops) > 0) {
+			if violation := step(unblock); violation != "" {
+				return violation
+			}
+		}
+		if violation := step(s); violation != "" {
+			return violation
+		}
+	}
+	return ""
+}
+
+// do is what an operation does in the model, and what it answers.
+func (o *oracle) do(s operation) (answer string) {
+	defer o.settle()
+	at, number := s.relay, s.number
+	switch s.action {
+	case doAdd:
+		return o.add(at, s.manual, false)
+	case doEnsure:
+		return o.add(at, s.manual, true)
+	case doSet:
+		return o.set(s.some, s.manual)
+	case doRemove:
+		return o.remove(at)
+	case doReconnect:
+		return o.reconnect(at)
+	case doCount:
+		return o.count(at, number)
+	case doTell:
+		return o.send(at, fmt.Sprint("CLOSE ", number))
+	case doLast:
+		return o.send(at, fmt.Sprint("CLOSE ", number)) + ", " + o.remove(at)
+	case doRequest:
+		return o.send(at, "REQ all")
+	case doUnrequest:
+		return o.send(at, "CLOSE all")
+	case doBroadcast:
+		if o.over {
+			return "closed"
+		}
+		for at := range o.relays {
+			o.count(at, number)
+		}
+	case doCall:
+		o.call(number, s.how)
+	case doCast:
+		return o.cast(number, s.how)
+	case doNotify:
+		if o.over {
+			return "closed"
+		}
+		o.post(func() { o.say("client", "HandleInfo %d", number) })
+	case doStop:
+		o.stop(number)
+	case doCancel:
+		o.cancelled = true
+	case doKill:
+		o.servers[at].up = false
+		o.lost(at, "lost")
+	case doRestart:
+		o.lost(at, "lost")
+		o.servers[at].up = true
+	case doCut:
+		o.lost(at, "lost")
+	case doClose:
+		o.push(at, s.count, false)
+		o.lost(at, fmt.Sprint("closed ", s.code))
+	case doBye:
+		o.push(at, s.count, false)
+		o.servers[at].up = false
+		o.lost(at, fmt.Sprint("closed ", s.code))
+	case doPublish:
+		o.push(at, s.count, true)
+	case doPoison:
+		o.poison(at, s.how)
+	case doHold:
+		o.servers[at].held = true
+	case doRelease:
+		o.servers[at].held = false
+		if l := o.relays[at]; l != nil && l.state == dialling {
+			o.dial(l)
+		}
+	case doSleep:
+		o.sleep(s.wait)
+	case doUnblock:
+		o.blocked = false
+	}
+	return "ok"
+}
+
+// compare looks for the first difference.
+func compare(w *world, o *oracle, answer, expected string) string {
+	if answer != expected {
+		return fmt.Sprintf("it answers %q, want %q", answer, expected)
+	}
+	have, want, unsure := w.look(), o.story, o.unsure
+	o.turn()
+	have["Relays"], want["Relays"] = w.list(), o.list()
+	who := slices.Collect(maps.Keys(have))
+	who = slices.AppendSeq(who, maps.Keys(want))
+	slices.Sort(who)
+	for _, who := range who {
+		if !unsure[who] && !slices.Equal(have[who], want[who]) {
+			return fmt.Sprintf("%s:\n\thave %s\n\twant %s", who, strings.Join(have[who], "; "), strings.Join(want[who], "; "))
+		}
+	}
+	return ""
+}
