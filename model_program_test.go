@@ -50,6 +50,7 @@ const (
 	doRelease   action = "dials hang no more"
 	doPartition action = "partition" // bursts only
 	doHeal      action = "heal"      // bursts only
+	doYield     action = "yield"     // bursts only
 
 	doSleep   action = "sleep"
 	doUnblock action = "unblock the handler"
@@ -75,7 +76,7 @@ func (o operation) String() string {
 		s = append(s, o.how)
 	case doSleep:
 		s = append(s, o.wait.String())
-	case doBroadcast, doStop, doCancel, doUnblock:
+	case doBroadcast, doStop, doCancel, doUnblock, doYield:
 	case doSet:
 		s = append(s, relaysOf(o.some))
 	default:
@@ -169,7 +170,7 @@ var (
 		doLast, doRequest, doUnrequest, doPoison,
 	}, verbActions...), relayActions...)
 	burstActions = append(append([]action{
-		doSleep, doSleep, doPublish, doPublish, doPublish, doCast, doTell, doTell, doPartition, doHeal,
+		doSleep, doSleep, doPublish, doPublish, doPublish, doYield, doYield, doCast, doTell, doTell, doLast, doPartition, doHeal,
 	}, verbActions...), relayActions...)
 )
 
