@@ -13,8 +13,8 @@ import (
 func (b *burst) invariants(end ending) string {
 	notes := b.handler.all()
 	for _, check := range []func() string{
-		func() string { return storyline(notes, b.plan.initial) },
 		func() string { return b.endingKept(end) },
+		func() string { return storyline(notes, b.plan.initial) },
 		func() string { return b.relaysKept(end) },
 		func() string { return b.callsKept(end) },
 		func() string { return b.castsKept(notes, end) },
@@ -104,6 +104,9 @@ func (b *burst) endingKept(end ending) string {
 	if end.stop != nil {
 		return fmt.Sprintf("Stop: %v", end.stop)
 	}
+	if err := b.client.Wait(); errors.Is(err, errStorm) {
+		return err.Error()
+	}
 	if n := len(b.handler.named("Terminate")); n != 1 {
 		return fmt.Sprintf("Terminate ran %d times", n)
 	}
@@ -137,8 +140,7 @@ func (b *burst) relaysKept(end ending) string {
 		removals := 0
 		for g, answers := range b.answers {
 			for i, answer := range answers {
-				s := b.plan.steps[g][i]
-				if s.relay == at && (s.action == doRemove && answer == "ok" || s.action == doLast && strings.HasSuffix(answer, ", ok")) {
+				if s := b.plan.steps[g][i]; s.relay == at && s.removes(answer) {
 					removals++
 				}
 			}
@@ -197,6 +199,9 @@ func (b *burst) follow(at int) (known, automatic bool, violation string) {
 				automatic = !s.manual
 			}
 			known = true
+		case s.action == doRegret:
+			ok = answer == "ok, ok" || known && answer == "exists, ok"
+			known = false
 		case s.action == doRemove, s.action == doReconnect, s.action == doLast:
 			want := "unknown"
 			if known {

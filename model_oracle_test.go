@@ -510,7 +510,7 @@ func (o *oracle) cast(number int, how string) string {
 		case blocks:
 			o.blocked = true
 		case remind:
-			o.alarms = append(o.alarms, reminder{o.now + modelIn, number})
+			o.alarms = append(o.alarms, reminder{o.now + remindAfter, number})
 		}
 	})
 	return "ok"

@@ -48,9 +48,10 @@ const (
 	doPoison    action = "relay pushes"
 	doHold      action = "dials hang"
 	doRelease   action = "dials hang no more"
-	doPartition action = "partition" // bursts only
-	doHeal      action = "heal"      // bursts only
-	doYield     action = "yield"     // bursts only
+	doPartition action = "partition"                    // bursts only
+	doHeal      action = "heal"                         // bursts only
+	doYield     action = "yield"                        // bursts only
+	doRegret    action = "AddRelay, yield, RemoveRelay" // bursts only: in the middle of a dial
 
 	doSleep   action = "sleep"
 	doUnblock action = "unblock the handler"
@@ -63,7 +64,7 @@ type operation struct {
 	some   int           // SetRelays: a bit for each relay
 	manual bool          // WithManualReconnect
 	how    string        // Call, Cast and poison: what the handler does about it
-	count  int           // how many events, before the relay goes as well
+	count  int           // how many events, before the relay goes as well; how many yields
 	code   int           // of a close frame
 	wait   time.Duration // virtual
 	number int           // of this operation in its program: names calls, casts and messages
@@ -76,13 +77,17 @@ func (o operation) String() string {
 		s = append(s, o.how)
 	case doSleep:
 		s = append(s, o.wait.String())
-	case doBroadcast, doStop, doCancel, doUnblock, doYield:
+	case doBroadcast, doStop, doCancel, doUnblock:
+	case doYield:
+		s = append(s, fmt.Sprint(o.count, " times"))
 	case doSet:
 		s = append(s, relaysOf(o.some))
 	default:
 		s = append(s, modelNames[o.relay:o.relay+1])
 	}
 	switch o.action {
+	case doRegret:
+		s = append(s, fmt.Sprint(o.count, " times"))
 	case doClose, doBye:
 		s = append(s, fmt.Sprint("code ", o.code, " behind ", o.count, " events"))
 	case doPublish:
@@ -137,16 +142,17 @@ const (
 
 // What the handler does about a Call, a Cast or an event.
 const (
-	justSo  = ""       // takes note; a Call is answered
-	fails   = "error"  // returns an error that does not stop the client
-	ends    = "stop"   // stops the client; a Call is answered first
-	panics  = "panic"  // panics
-	never   = "never"  // a Call is not answered
-	kept    = "kept"   // a Call is answered by the next Cast
-	blocks  = "block"  // a Cast blocks the handler until doUnblock
-	remind  = "remind" // a Cast sets a timer, SendAfter
-	modelIn = 700 * time.Millisecond
+	justSo = ""       // takes note; a Call is answered
+	fails  = "error"  // returns an error that does not stop the client
+	ends   = "stop"   // stops the client; a Call is answered first
+	panics = "panic"  // panics
+	never  = "never"  // a Call is not answered
+	kept   = "kept"   // a Call is answered by the next Cast
+	blocks = "block"  // a Cast blocks the handler until doUnblock
+	remind = "remind" // a Cast sets a timer, SendAfter, of remindAfter
 )
+
+const remindAfter = 700 * time.Millisecond
 
 // modelSchedule is the library's default; the pauses lie around it and the stability window.
 var (
@@ -170,7 +176,7 @@ var (
 		doLast, doRequest, doUnrequest, doPoison,
 	}, verbActions...), relayActions...)
 	burstActions = append(append([]action{
-		doSleep, doSleep, doPublish, doPublish, doPublish, doYield, doYield, doCast, doTell, doTell, doLast, doPartition, doHeal,
+		doSleep, doSleep, doPublish, doPublish, doPublish, doYield, doYield, doRegret, doRegret, doCast, doTell, doTell, doLast, doPartition, doHeal,
 	}, verbActions...), relayActions...)
 )
 
@@ -202,6 +208,8 @@ func drawStep(actions []action) *rapid.Generator[operation] {
 		switch o.action {
 		case doClose, doBye:
 			o.count = rapid.IntRange(0, 3).Draw(t, "events")
+		case doYield, doRegret:
+			o.count = rapid.IntRange(1, 200).Draw(t, "times")
 		case doPublish:
 			o.count = rapid.IntRange(1, 3).Draw(t, "events")
 		case doAdd, doEnsure, doSet:
@@ -215,11 +223,13 @@ func drawStep(actions []action) *rapid.Generator[operation] {
 	})
 }
 
-// drawSteps draws a list of operations and numbers them from first. Short ones
-// are for rapid, which shrinks towards them; most are longer.
-func drawSteps(rt *rapid.T, label string, first int, actions []action) []operation {
-	least := rapid.SampledFrom([]int{1, 20, 10, 20}).Draw(rt, "at least")
-	steps := rapid.SliceOfN(drawStep(actions), least, 40).Draw(rt, label)
+// drawSteps draws a list of operations and numbers them from first. It is made
+// of pieces: a slice of rapid's has five elements on average, and one with a
+// minimum would not shrink below it.
+func drawSteps(rt *rapid.T, first int, actions []action) (steps []operation) {
+	for range 5 {
+		steps = append(steps, rapid.SliceOfN(drawStep(actions), 0, 20).Draw(rt, "steps")...)
+	}
 	for i := range steps {
 		steps[i].number = first + i
 	}

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/gennostr/gennostr"
 )
 
 // Model-based tests: random programs of verbs, dying relays and time, against
@@ -21,6 +23,12 @@ import (
 // A violation is reported with the smallest program that shows it and the
 // seed that finds it again.
 
+// How the reports of violations begin.
+const (
+	saysLockstep = "the client does not do what the model says"
+	saysBurst    = "the client does not keep a promise"
+)
+
 // TestModelInLockstep lets everything come to rest after each operation. Then
 // nothing is left to chance: what every verb answers, every callback in its
 // order, what each relay receives and what Relays lists are as the oracle says.
@@ -28,17 +36,22 @@ func TestModelInLockstep(t *testing.T) {
 	events := newModelEvents()
 	rapid.Check(t, func(rt *rapid.T) {
 		plan := &program{initial: drawInitial(rt), wishes: drawWishes(rt)}
-		plan.steps = [][]operation{drawSteps(rt, "steps", 1, lockstepActions)}
+		plan.steps = [][]operation{drawSteps(rt, 1, lockstepActions)}
 		if violation := inBubble(t, plan, events, lockstep); violation != "" {
-			rt.Fatalf("the client does not do what the model says: %s\n%s", violation, plan)
+			rt.Fatalf("%s: %s\n%s", saysLockstep, violation, plan)
 		}
 	})
 }
 
 // inBubble runs a program in virtual time and returns the first violation.
-func inBubble(t *testing.T, plan *program, events modelEvents, run func(*world) string) (violation string) {
+func inBubble(t *testing.T, plan *program, events modelEvents, run func(*world) string, opts ...gennostr.Option) (violation string) {
+	defer func() {
+		if v := recover(); v != nil { // synctest's: goroutines outlive the client
+			violation = strings.TrimSpace(fmt.Sprint(violation, "\n", v))
+		}
+	}()
 	synctest.Test(t, func(t *testing.T) {
-		w, err := newWorld(t, plan, events)
+		w, err := newWorld(t, plan, events, opts...)
 		if err != nil {
 			violation = fmt.Sprintf("Start: %v", err)
 			return
