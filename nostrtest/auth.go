@@ -28,29 +28,27 @@ func (s *session) sendChallenge() {
 	s.reply(wire.AuthChallenge{Challenge: s.challenge})
 }
 
-// challengeIfAsked sends the first challenge before a refusal that demands one (P41, P42).
-func (s *session) challengeIfAsked(refusal string) {
-	s.relay.mu.Lock()
-	defer s.relay.mu.Unlock()
-	s.challengeIfAskedLocked(refusal)
-}
-
-// challengeIfAskedLocked is challengeIfAsked for a caller that holds relay.mu.
-func (s *session) challengeIfAskedLocked(refusal string) {
-	if s.challenge == "" && strings.HasPrefix(refusal, wire.PrefixAuthRequired+":") {
+// challengeIfAsked sends the first challenge before a refusal that demands one
+// (P41, P42). Caller holds relay.mu.
+func (s *session) challengeIfAsked(h *handling, refusal string) {
+	if s.challenge == "" && !h.noChallenge && strings.HasPrefix(refusal, wire.PrefixAuthRequired+":") {
 		s.sendChallenge()
 	}
 }
 
 // handleAuth answers AUTH with OK (P40). Several keys may authenticate on one
 // connection (P44), with the same challenge.
-func (s *session) handleAuth(event *nostr.Event) {
+func (s *session) handleAuth(h *handling, event *nostr.Event) {
 	r := s.relay
 	r.mu.Lock()
 	challenge := s.challenge
 	r.mu.Unlock()
-	if err := s.checkAuth(event, challenge, time.Now()); err != nil {
-		s.reply(wire.OK{EventID: event.ID, Message: "invalid: " + err.Error()})
+	refusal := h.refusal
+	if err := s.checkAuth(event, challenge, r.now()); err != nil {
+		refusal = "invalid: " + err.Error()
+	}
+	if refusal != "" {
+		h.reply(wire.OK{EventID: event.ID, Message: refusal})
 		return
 	}
 	r.mu.Lock()
@@ -58,7 +56,7 @@ func (s *session) handleAuth(event *nostr.Event) {
 	if !slices.Contains(s.record.Authenticated, event.PubKey) {
 		s.record.Authenticated = append(s.record.Authenticated, event.PubKey)
 	}
-	s.reply(wire.OK{EventID: event.ID, Accepted: true})
+	h.reply(wire.OK{EventID: event.ID, Accepted: true})
 	r.changed.ring()
 }
 

@@ -1,8 +1,6 @@
 package nostrtest_test
 
 import (
-	"net/http"
-	"strings"
 	"testing"
 
 	"github.com/coder/websocket"
@@ -104,28 +102,4 @@ func TestCloseConnectionSendsACloseFrame(t *testing.T) {
 		assert.Equal(t, websocket.StatusCode(4000), websocket.CloseStatus(c.ended()))
 		assert.False(t, relay.CloseConnection(1, 1000, ""))
 	})
-}
-
-// The places where the faults of the fault relay go in.
-func TestHooksStandAtHandshakeReceivingAndSending(t *testing.T) {
-	refuse := true
-	inBubble(t, func(t *testing.T, network *nostrtest.Network, relay *nostrtest.Relay) {
-		_, err := tryDial(t, network.HTTPClient(), home)
-		require.ErrorContains(t, err, "503")
-		assert.Zero(t, relay.ConnectionCount())
-		refuse = false
-		c := dial(t, network.HTTPClient(), home)
-		assert.Empty(t, c.ask("REQ", "ignored", nostr.Filter{}))
-		assert.Len(t, relay.Requests(), 1, "received, though not handled")
-		assert.Equal(t, []string{eose("s"), eose("s")}, c.ask("REQ", "s", nostr.Filter{}))
-	}, nostrtest.WithHooks(
-		func(w http.ResponseWriter, _ *http.Request) bool {
-			if refuse {
-				http.Error(w, "not now", http.StatusServiceUnavailable)
-			}
-			return refuse
-		},
-		func(_ int, frame string) bool { return !strings.Contains(frame, "ignored") },
-		func(_ int, frame string) []string { return []string{frame, frame} },
-	))
 }

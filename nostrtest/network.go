@@ -76,7 +76,12 @@ func NewNetwork(tb TB, opts ...NetworkOption) *Network {
 	tb.Helper()
 	n := StartNetwork(opts...)
 	n.tb = tb
-	tb.Cleanup(n.Close)
+	tb.Cleanup(func() {
+		n.Close()
+		for _, r := range n.relays {
+			r.explain(tb)
+		}
+	})
 	return n
 }
 

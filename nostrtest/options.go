@@ -33,7 +33,8 @@ type config struct {
 	sendBuffer int
 	history    int
 	logf       func(format string, args ...any)
-	hooks      hooks // for the faults; an honest relay has none
+	wireLog    int
+	faults     []Fault
 }
 
 func newConfig(opts []Option) (config, error) {
@@ -41,6 +42,7 @@ func newConfig(opts []Option) (config, error) {
 		limits:     Limits{MessageLength: DefaultMessageLength, SubIDLength: DefaultSubIDLength},
 		sendBuffer: DefaultSendBuffer,
 		history:    DefaultHistory,
+		wireLog:    DefaultWireLog,
 	}
 	for _, opt := range opts {
 		opt(&c)
@@ -66,9 +68,15 @@ func (c *config) validate() error {
 		{"Limits.Future", int64(c.limits.Future)},
 		{"WithSendBuffer", int64(c.sendBuffer)},
 		{"WithHistory", int64(c.history)},
+		{"WithWireLog", int64(c.wireLog)},
 	} {
 		if number.value < 0 {
 			return fmt.Errorf("nostrtest: %s is %d, want 0 or more", number.name, number.value)
+		}
+	}
+	for _, fault := range c.faults {
+		if err := fault.validate(); err != nil {
+			return err
 		}
 	}
 	return nil

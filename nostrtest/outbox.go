@@ -19,6 +19,7 @@ type outbox struct {
 	bytes  int    // sum of the sizes of items
 	pong   []byte // payload of the newest ping not yet answered
 	pinged bool
+	urgent []urgent // of faults; overtakes the queue
 	closed bool
 }
 
@@ -38,6 +39,8 @@ type outItem struct {
 type storedEvents struct {
 	events []*nostr.Event
 	hints  []string
+
+	handling *handling // of the REQ: what becomes of EOSE
 }
 
 // closeFrame is the code and reason of a websocket close frame (RFC 6455, 5.5.1).
@@ -81,12 +84,35 @@ func (o *outbox) putPong(payload []byte) {
 	o.signal()
 }
 
+// putUrgent queues what a fault has to send. It overtakes the queue.
+func (o *outbox) putUrgent(u urgent) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closed {
+		return
+	}
+	o.urgent = append(o.urgent, u)
+	o.signal()
+}
+
+// takeUrgent returns what a fault has to send now.
+func (o *outbox) takeUrgent() (u urgent, due bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.urgent) == 0 {
+		return urgent{}, false
+	}
+	u = o.urgent[0]
+	o.urgent = o.urgent[1:]
+	return u, true
+}
+
 // close makes take return false; what is queued is dropped.
 func (o *outbox) close() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.closed = true
-	o.items, o.head, o.bytes = nil, 0, 0
+	o.items, o.head, o.bytes, o.urgent = nil, 0, 0, nil
 	o.signal()
 }
 
@@ -98,7 +124,7 @@ func (o *outbox) signal() {
 }
 
 // take waits for the next item. It reports false when the outbox was closed.
-// An item with nothing set means that only a pong is due.
+// An item with nothing set means that only a pong or something urgent is due.
 func (o *outbox) take() (outItem, bool) {
 	for {
 		o.mu.Lock()
@@ -106,7 +132,7 @@ func (o *outbox) take() (outItem, bool) {
 		case o.closed:
 			o.mu.Unlock()
 			return outItem{}, false
-		case o.pinged:
+		case o.pinged, len(o.urgent) > 0:
 			o.mu.Unlock()
 			return outItem{}, true
 		case o.head < len(o.items):

@@ -152,7 +152,7 @@ func TestResetPipeFailsBothEndsAtOnceEvenWhenHeld(t *testing.T) {
 	nostrtest.Hold(a, true)
 	_, err := a.Write([]byte("lost"))
 	require.NoError(t, err)
-	nostrtest.Reset(a)
+	nostrtest.ResetPipe(a)
 	for _, end := range []net.Conn{a, b} {
 		_, err = end.Read(make([]byte, 1))
 		require.ErrorIs(t, err, syscall.ECONNRESET)

@@ -37,6 +37,10 @@ type Relay struct {
 	closing chan struct{} // one token, taken by the first Close
 	done    chan struct{} // closed when Close has finished
 
+	faults     faults
+	wire       wireLog
+	background sync.WaitGroup // crashes that come back by themselves; Close waits for them
+
 	mu           sync.Mutex // guards all below; never held while waiting
 	changed      bell
 	url          string
@@ -58,8 +62,24 @@ func NewRelay(tb TB, opts ...Option) *Relay {
 	if err != nil {
 		tb.Fatalf("%v", err)
 	}
-	tb.Cleanup(r.Close)
+	tb.Cleanup(func() {
+		r.Close()
+		r.explain(tb)
+	})
 	return r
+}
+
+// explain prints what helps to understand a test that has failed: the seeds of
+// chaos and the wire log. The relay has to be closed.
+func (r *Relay) explain(tb TB) {
+	if test, ok := tb.(interface{ Failed() bool }); !ok || !test.Failed() {
+		return
+	}
+	tb.Helper()
+	for _, seed := range r.faults.allSeeds() {
+		tb.Logf("nostrtest: %s had chaos with seed %d: Chaos(%d) in memory repeats it", r.URL(), seed, seed)
+	}
+	r.wire.show(tb.Logf, r.URL())
 }
 
 // StartRelay starts a relay outside of a test, for examples and programs.
@@ -103,6 +123,9 @@ func newRelay(opts []Option) (*Relay, error) {
 		accepted:    history[*nostr.Event]{keep: cfg.history},
 	}
 	r.closing <- struct{}{}
+	r.faults.relay = r
+	r.faults.arm(cfg.faults)
+	r.wire.keep = cfg.wireLog
 	return r, nil
 }
 
@@ -174,6 +197,7 @@ func (r *Relay) Close() {
 	}
 	close(r.closed)
 	r.Stop()
+	r.background.Wait()
 	close(r.done)
 }
 

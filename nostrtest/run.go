@@ -31,6 +31,10 @@ type peer struct {
 	net.Conn
 	run      *run
 	hijacked atomic.Bool // a session has it: the HTTP server will not report its end
+	tap      *tap        // sees every byte; immutable
+
+	once sync.Once
+	gone chan struct{} // closed by Close
 }
 
 func newRun(r *Relay, listener net.Listener) *run {
@@ -108,7 +112,8 @@ func (l peerListener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &peer{Conn: conn, run: l.run}
+	p := &peer{Conn: conn, run: l.run, gone: make(chan struct{})}
+	p.tap = newTap(p)
 	l.run.mu.Lock()
 	over := l.run.over
 	if !over {
@@ -121,7 +126,11 @@ func (l peerListener) Accept() (net.Conn, error) {
 	return p, nil
 }
 
+func (p *peer) Read(b []byte) (int, error)  { return p.tap.read(b) }
+func (p *peer) Write(b []byte) (int, error) { return p.tap.write(b) }
+
 func (p *peer) Close() error {
+	p.once.Do(func() { close(p.gone) })
 	p.run.mu.Lock()
 	delete(p.run.peers, p)
 	p.run.mu.Unlock()
@@ -135,4 +144,15 @@ func (p *peer) CloseWrite() error {
 		return half.CloseWrite()
 	}
 	return nil
+}
+
+// reset ends the connection for both ends with "connection reset by peer".
+func (p *peer) reset() {
+	switch conn := p.Conn.(type) {
+	case interface{ reset() }:
+		conn.reset()
+	case interface{ SetLinger(int) error }:
+		_ = conn.SetLinger(0) // close sends RST
+	}
+	_ = p.Close()
 }

@@ -20,19 +20,28 @@ import (
 // where that is asked for, else with a websocket. It returns when the
 // websocket has ended.
 func (r *Relay) serveHTTP(p *peer, w http.ResponseWriter, req *http.Request) {
-	if r.cfg.hooks.handshake != nil && r.cfg.hooks.handshake(p, w, req) {
+	if !upgrades(req) && (wantsInfo(req) || req.Method == http.MethodOptions) {
+		if !r.spoilInfo(p, w, req) {
+			r.serveInfo(w, req)
+		}
 		return
 	}
-	if !upgrades(req) && (wantsInfo(req) || req.Method == http.MethodOptions) {
-		r.serveInfo(w, req)
-		return
+	if upgrades(req) {
+		p.tap.hears.Store(true) // a client says nothing more until it has the answer
+		r.wire.add(WireEntry{Direction: FromClient, Kind: "HTTP", Text: req.Method + " " + req.URL.RequestURI()})
+		if r.spoilHandshake(p, w, req) {
+			return
+		}
 	}
 	s := newSession(r, p, req)
 	options := &websocket.AcceptOptions{
 		InsecureSkipVerify: true, // browsers may come from anywhere, as on any relay
 		OnPingReceived:     s.pinged,
 	}
-	if r.cfg.compress {
+	switch {
+	case r.faults.wantsDeflate(): // what a fault compresses is not in the common history
+		options.CompressionMode = websocket.CompressionNoContextTakeover
+	case r.cfg.compress:
 		options.CompressionMode = websocket.CompressionContextTakeover
 	}
 	ws, err := websocket.Accept(joiningWriter{w, s}, req, options)
@@ -55,10 +64,16 @@ type joiningWriter struct {
 
 // Hijack is what sends the handshake's answer.
 func (w joiningWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	if !w.session.join() {
+	s := w.session
+	if !s.join() {
 		return nil, nil, errStopped
 	}
-	return http.NewResponseController(w.ResponseWriter).Hijack()
+	tap := s.peer.tap
+	tap.session.Store(s)
+	s.relay.wire.add(WireEntry{Connection: s.number, Direction: ToClient, Kind: "HTTP", Text: "101 Switching Protocols"})
+	conn, buf, err := http.NewResponseController(w.ResponseWriter).Hijack()
+	tap.speaks.Store(err == nil)
+	return conn, buf, err
 }
 
 var errStopped = errors.New("the relay was stopped during the handshake")
@@ -152,10 +167,14 @@ func (r *Relay) info() nip11.Document {
 // to the writer: the library would send it from the reader, and give up on the
 // connection after five seconds when a slow client has the writer waiting.
 func (s *session) pinged(_ context.Context, payload []byte) bool {
+	h := &handling{session: s, verb: pingVerb, frame: payload}
+	answered := s.faulty(h)
 	s.relay.mu.Lock()
 	s.record.Pings++
 	s.relay.changed.ring()
 	s.relay.mu.Unlock()
-	s.out.putPong(payload)
+	if answered {
+		s.out.putPong(payload)
+	}
 	return false
 }

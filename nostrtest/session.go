@@ -3,7 +3,6 @@ package nostrtest
 import (
 	"context"
 	"errors"
-	"io"
 	"net/http"
 	"runtime/debug"
 	"slices"
@@ -28,6 +27,8 @@ type session struct {
 	out   *outbox
 	url   string        // as the client reached it, path included; immutable
 	ended chan struct{} // closed when the session has left the relay
+
+	timers timers
 
 	number int // set by join
 
@@ -70,13 +71,17 @@ func (s *session) serve() {
 		}
 		s.leave(failure)
 		s.out.close()
-		if errors.Is(failure, websocket.ErrMessageTooBig) {
-			s.linger()
+		if errors.Is(failure, websocket.ErrMessageTooBig) || s.peer.tap.isEnding() {
+			// Let a client that is still sending read the close frame, or the
+			// last messages: on a socket, closing at once would throw them away.
+			s.peer.drain(stopGrace)
 		}
 		_ = s.peer.Close()
+		s.timers.end()
 		writer.Wait()
 		_ = s.ws.CloseNow()
 	}()
+	s.relay.faults.opened(s)
 	failure = s.read()
 }
 
@@ -121,14 +126,6 @@ func (s *session) leave(failure error) {
 	r.changed.ring()
 }
 
-// linger lets a client that is still sending its much too long message read
-// the close frame: on a socket, closing at once would throw it away.
-func (s *session) linger() {
-	_ = s.peer.CloseWrite()
-	_ = s.peer.SetReadDeadline(time.Now().Add(stopGrace))
-	_, _ = io.Copy(io.Discard, s.peer)
-}
-
 // read handles the client's messages until the connection ends, and returns
 // why it did. The background context keeps the library from closing the
 // connection on its own; it ends when the peer is closed.
@@ -146,11 +143,27 @@ func (s *session) read() error {
 		} else {
 			bad = errBinary
 		}
-		if s.relay.cfg.hooks.receiving == nil || s.relay.cfg.hooks.receiving(s, frame) {
-			s.handle(message, bad)
+		h := &handling{session: s, frame: frame, message: message, bad: bad}
+		if bad == nil {
+			h.verb = message.Verb()
 		}
+		s.receive(h)
 		s.relay.record(newMessage(s.number, at, frame, message, bad))
 	}
+}
+
+// receive handles a message, as the faults want it.
+func (s *session) receive(h *handling) {
+	if s.relay.faults.any.Load() { // else there is nothing to ask
+		if !s.faulty(h) || !s.peer.pause(h.wait, nil) || s.peer.tap.isEnding() {
+			return
+		}
+		if h.later > 0 {
+			s.after(h.later, func() { s.handle(h) })
+			return
+		}
+	}
+	s.handle(h)
 }
 
 var errBinary = errors.New("binary frame, want text")
@@ -160,7 +173,7 @@ func (s *session) write() {
 	var frame []byte
 	for {
 		item, ok := s.out.take()
-		if !ok || !s.sendPong() {
+		if !ok || !s.between() {
 			return
 		}
 		if item.subscription != nil && item.subscription.over.Load() {
@@ -169,9 +182,9 @@ func (s *session) write() {
 		switch {
 		case item.message != nil:
 			frame = item.message.AppendJSON(frame[:0])
-			ok = s.writeFrame(frame)
+			ok = s.transmit(item.message.Verb(), item.message, frame)
 		case item.raw != nil:
-			ok = s.writeFrame(item.raw)
+			ok = s.transmit("", nil, item.raw)
 		case item.stored != nil:
 			frame, ok = s.writeStored(item.subscription, item.stored, frame)
 		case item.close != nil:
@@ -179,7 +192,7 @@ func (s *session) write() {
 			return
 		}
 		if !ok {
-			_ = s.peer.Close() // the reader ends, and with it the session
+			s.giveUp()
 			return
 		}
 		const keep = 64 << 10
@@ -195,35 +208,60 @@ func (s *session) writeStored(sub *subscription, stored *storedEvents, buf []byt
 		if sub.over.Load() || s.out.isClosed() {
 			return buf, true
 		}
-		buf = wire.Event{SubscriptionID: sub.id, Event: event}.AppendJSON(buf[:0])
-		if !s.writeFrame(buf) || !s.sendPong() {
+		message := wire.Event{SubscriptionID: sub.id, Event: event}
+		buf = message.AppendJSON(buf[:0])
+		if !s.transmit(message.Verb(), message, buf) || !s.between() {
 			return buf, false
 		}
 	}
-	if sub.over.Load() {
-		return buf, true
-	}
-	buf = wire.EOSE{SubscriptionID: sub.id, Hints: stored.hints}.AppendJSON(buf[:0])
-	return buf, s.writeFrame(buf)
-}
-
-func (s *session) writeFrame(frame []byte) bool {
-	if s.relay.cfg.hooks.sending == nil {
-		return s.ws.Write(context.Background(), websocket.MessageText, frame) == nil
-	}
-	for _, other := range s.relay.cfg.hooks.sending(s, frame) {
-		if s.ws.Write(context.Background(), websocket.MessageText, other) != nil {
-			return false
+	for _, a := range stored.handling.rewrite(wire.EOSE{SubscriptionID: sub.id, Hints: stored.hints}) {
+		if sub.over.Load() {
+			break
+		}
+		if a.after > 0 || a.message == nil {
+			s.answer(a)
+			continue
+		}
+		buf = a.message.AppendJSON(buf[:0])
+		if !s.transmit(a.message.Verb(), a.message, buf) {
+			return buf, false
 		}
 	}
-	return true
+	return buf, true
 }
 
-// sendPong answers the newest ping, if there is one. The frame is written past
-// the library, which has no call for it. It cannot land inside another frame:
-// between its writes, and only there, the writer has everything flushed, and
-// what the library writes from the reader is a single write that ends the
-// connection.
+func (s *session) writeWhole(frame []byte) bool {
+	return s.ws.Write(context.Background(), websocket.MessageText, frame) == nil
+}
+
+// between sends what goes between two messages: a pong, and what faults send.
+// It is written past the library, which has no call for it. It cannot land
+// inside another frame: between its writes, and only there, the writer has
+// everything flushed, and what the library writes from the reader is a single
+// write that ends the connection.
+func (s *session) between() bool {
+	for s.sendPong() {
+		u, due := s.out.takeUrgent()
+		if !due {
+			return true
+		}
+		if !s.writeUrgent(u) {
+			break
+		}
+	}
+	s.giveUp()
+	return false
+}
+
+// giveUp is for a connection that takes no more: the reader ends, and with it
+// the session. Where a fault is ending it, the reader knows already.
+func (s *session) giveUp() {
+	if !s.peer.tap.isEnding() {
+		_ = s.peer.Close()
+	}
+}
+
+// sendPong answers the newest ping, if there is one.
 func (s *session) sendPong() bool {
 	var buf [2 + 125]byte
 	payload, due := s.out.takePong(buf[2:2])
@@ -253,23 +291,3 @@ func (s *session) reply(message wire.ServerMessage) { s.send(outItem{message: me
 
 // sendClose queues a close frame behind everything else.
 func (s *session) sendClose(frame closeFrame) { s.send(outItem{close: &frame}) }
-
-// hooks are the three places where a relay can be made to misbehave. An honest
-// relay has none. They run on the
-// connection's own goroutines, without a lock, so they may wait; session.ended
-// tells when waiting is pointless.
-type hooks struct {
-	// handshake may answer an HTTP request, websocket or not, in the relay's
-	// stead, and says whether it did.
-	handshake func(p *peer, w http.ResponseWriter, req *http.Request) bool
-
-	// receiving sees a client's message before it is parsed, and says whether
-	// the relay is to handle it. It is recorded for the views either way.
-	// Called on the session's reader.
-	receiving func(s *session, frame []byte) bool
-
-	// sending sees every message before it is written, and returns the
-	// messages to write in its stead. Called on the session's writer; the
-	// frame is only good until it returns.
-	sending func(s *session, frame []byte) [][]byte
-}

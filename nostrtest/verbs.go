@@ -11,39 +11,49 @@ import (
 )
 
 // handle answers one message of the client. It runs on the session's reader.
-func (s *session) handle(message wire.ClientMessage, bad error) {
-	if bad != nil {
-		s.reply(wire.Notice{Message: "invalid: " + bad.Error()})
+// Where a fault asks for it, it runs on a timer's goroutine instead.
+func (s *session) handle(h *handling) {
+	switch {
+	case h.notice != "":
+		h.reply(wire.Notice{Message: h.notice})
+		return
+	case h.bad != nil:
+		h.reply(wire.Notice{Message: "invalid: " + h.bad.Error()})
 		return
 	}
-	switch m := message.(type) {
+	switch m := h.message.(type) {
 	case wire.Publish:
-		s.handleEvent(m.Event)
+		s.handleEvent(h, m.Event)
 	case wire.Req:
-		s.handleReq(m)
+		s.handleReq(h, m)
 	case wire.Close:
 		s.handleClose(m.SubscriptionID)
 	case wire.CountReq:
-		s.handleCount(m)
+		s.handleCount(h, m)
 	case wire.Auth:
-		s.handleAuth(m.Event)
+		s.handleAuth(h, m.Event)
 	default:
-		s.reply(wire.Notice{Message: fmt.Sprintf("unsupported: %.32q is not understood here", message.Verb())})
+		h.reply(wire.Notice{Message: fmt.Sprintf("unsupported: %.32q is not understood here", m.Verb())})
 	}
 }
 
 // handleEvent decides on an event and answers with OK (P28).
-func (s *session) handleEvent(event *nostr.Event) {
-	if refusal := s.refuseEvent(event); refusal != "" {
-		s.challengeIfAsked(refusal)
-		s.reply(wire.OK{EventID: event.ID, Message: refusal})
-		return
-	}
+func (s *session) handleEvent(h *handling, event *nostr.Event) {
 	r := s.relay
+	refusal := s.refuseEvent(h, event)
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if refusal != "" {
+		s.challengeIfAsked(h, refusal)
+		h.reply(wire.OK{EventID: event.ID, Message: refusal})
+		return
+	}
+	if h.forget {
+		h.reply(wire.OK{EventID: event.ID, Accepted: true})
+		return
+	}
 	verdict := r.store.add(event)
-	s.reply(wire.OK{EventID: event.ID, Accepted: verdict != gone, Message: verdict.message()})
+	h.reply(wire.OK{EventID: event.ID, Accepted: verdict != gone, Message: verdict.message()})
 	if verdict == gone {
 		return
 	}
@@ -55,20 +65,26 @@ func (s *session) handleEvent(event *nostr.Event) {
 }
 
 // refuseEvent returns why an event is not accepted, or "".
-func (s *session) refuseEvent(event *nostr.Event) string {
+func (s *session) refuseEvent(h *handling, event *nostr.Event) string {
+	if h.refusal != "" {
+		return h.refusal
+	}
 	if s.relay.cfg.auth && !s.hasAuthenticated() {
 		return "auth-required: authenticate before publishing"
 	}
 	if event.Kind == nostr.KindClientAuthentication { // P45
 		return "invalid: events of kind 22242 answer AUTH and are not published"
 	}
-	if err := event.Verify(); err != nil { // P06
-		return "invalid: " + err.Error()
+	if !h.trustKnown || !s.relay.knows(event.ID) {
+		if err := event.Verify(); err != nil { // P06
+			return "invalid: " + err.Error()
+		}
 	}
-	if refusal := s.relay.cfg.limits.refuse(event, time.Now()); refusal != "" {
+	now := s.relay.now()
+	if refusal := s.relay.cfg.limits.refuse(event, now); refusal != "" {
 		return refusal
 	}
-	if expired(event, nostr.Now()) { // P62
+	if !h.keepExpired && expired(event, nostr.TimestampOf(now)) { // P62
 		return "invalid: the event has expired"
 	}
 	if event.Tags.Has("-") && !s.isAuthenticated(event.PubKey) { // P61
@@ -102,26 +118,35 @@ func (l Limits) refuse(event *nostr.Event, now time.Time) string {
 
 // handleReq opens a subscription, answers with the stored events and EOSE, and
 // from then on pushes what comes (P13, P16–P25, P29).
-func (s *session) handleReq(m wire.Req) {
+func (s *session) handleReq(h *handling, m wire.Req) {
 	r := s.relay
-	refusal := s.refuseRequest(m.SubscriptionID, m.Filters)
+	refusal := s.refuseRequest(h, m.SubscriptionID, m.Filters)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	old := s.dropSubscription(m.SubscriptionID)
-	if limit := r.cfg.limits.Subscriptions; refusal == "" && limit > 0 && len(s.subscriptions) >= limit {
+	limit := r.cfg.limits.Subscriptions
+	if h.maxOpen > 0 {
+		limit = h.maxOpen
+	}
+	full := refusal == "" && limit > 0 && len(s.subscriptions) >= limit
+	if full {
 		refusal = fmt.Sprintf("rate-limited: %d subscriptions are open, at most %d", len(s.subscriptions), limit)
 	}
 	if old || refusal == "" {
 		r.changed.ring()
 	}
-	if refusal != "" {
-		s.refuse(m.SubscriptionID, refusal)
+	switch {
+	case full && h.maxNotice != "":
+		h.reply(wire.Notice{Message: h.maxNotice})
+		return
+	case refusal != "":
+		s.refuse(h, m.SubscriptionID, refusal)
 		return
 	}
 	sub := &subscription{id: m.SubscriptionID, filters: m.Filters}
 	s.subscriptions = append(s.subscriptions, sub)
-	events, more := r.store.query(m.Filters, r.cfg.limits.page, nostr.Now())
-	stored := &storedEvents{events: events}
+	events, more := r.stored(h, m.Filters)
+	stored := &storedEvents{events: events, handling: h}
 	if r.cfg.hints { // P36
 		stored.hints = []string{"finish"}
 		if more {
@@ -131,6 +156,40 @@ func (s *session) handleReq(m wire.Req) {
 	// Registered and queried under one lock: an event is either among the
 	// stored ones or pushed behind EOSE, never both and never neither.
 	s.send(outItem{stored: stored, subscription: sub})
+}
+
+// stored returns the stored events for a REQ, as far as the faults leave it so.
+// Caller holds mu.
+func (r *Relay) stored(h *handling, filters []nostr.Filter) (events []*nostr.Event, more bool) {
+	page := r.cfg.limits.page
+	if h.unlimited {
+		page = Limits{}.page
+		filters = slices.Clone(filters)
+		for i := range filters {
+			filters[i].Limit, filters[i].LimitZero = 0, false
+		}
+	}
+	if h.page > 0 {
+		page = Limits{Limit: h.page}.page
+	}
+	if h.filter != nil {
+		filters = slices.Clone(filters)
+		for i := range filters {
+			filters[i] = h.filter(filters[i])
+		}
+	}
+	now := nostr.TimestampOf(r.now())
+	if h.keepExpired {
+		now = 0
+	}
+	return r.store.query(filters, page, now)
+}
+
+// knows reports whether an event with this id is stored.
+func (r *Relay) knows(id nostr.ID) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.store.byID[id] != nil
 }
 
 // page returns how many stored events a filter gets at most, or -1 for all (P51).
@@ -151,22 +210,25 @@ func (l Limits) page(f nostr.Filter) int {
 }
 
 // handleCount answers COUNT (P54), or refuses it with CLOSED (P55).
-func (s *session) handleCount(m wire.CountReq) {
-	if refusal := s.refuseRequest(m.SubscriptionID, m.Filters); refusal != "" {
+func (s *session) handleCount(h *handling, m wire.CountReq) {
+	if refusal := s.refuseRequest(h, m.SubscriptionID, m.Filters); refusal != "" {
 		s.relay.mu.Lock()
 		defer s.relay.mu.Unlock()
-		s.refuse(m.SubscriptionID, refusal)
+		s.refuse(h, m.SubscriptionID, refusal)
 		return
 	}
 	r := s.relay
 	r.mu.Lock()
-	events, _ := r.store.query(m.Filters, func(nostr.Filter) int { return -1 }, nostr.Now())
+	events, _ := r.store.query(m.Filters, func(nostr.Filter) int { return -1 }, nostr.TimestampOf(r.now()))
 	r.mu.Unlock()
-	s.reply(wire.Count{SubscriptionID: m.SubscriptionID, Count: int64(len(events))})
+	h.reply(wire.Count{SubscriptionID: m.SubscriptionID, Count: int64(len(events))})
 }
 
 // refuseRequest returns why a REQ or COUNT is not answered, or "".
-func (s *session) refuseRequest(id string, filters []nostr.Filter) string {
+func (s *session) refuseRequest(h *handling, id string, filters []nostr.Filter) string {
+	if h.refusal != "" {
+		return h.refusal
+	}
 	limits := s.relay.cfg.limits
 	switch n := utf8.RuneCountInString(id); {
 	case n == 0 || n > limits.SubIDLength: // P12
@@ -191,9 +253,9 @@ func (s *session) refuseRequest(id string, filters []nostr.Filter) string {
 }
 
 // refuse sends CLOSED. Caller holds relay.mu.
-func (s *session) refuse(id, refusal string) {
-	s.challengeIfAskedLocked(refusal)
-	s.reply(wire.Closed{SubscriptionID: id, Message: refusal})
+func (s *session) refuse(h *handling, id, refusal string) {
+	s.challengeIfAsked(h, refusal)
+	h.reply(wire.Closed{SubscriptionID: id, Message: refusal})
 }
 
 // handleClose ends a subscription. NIP-01 has no answer to CLOSE.

@@ -1,0 +1,204 @@
+package nostrtest
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/gennostr/gennostr/internal/wire"
+	"github.com/gennostr/gennostr/nostr"
+)
+
+// The faults of this file are of how the relay answers REQ.
+
+// eoseFault changes the EOSE of a REQ.
+func eoseFault(change func(wire.EOSE) []answer, format string, args ...any) Fault {
+	return answerFault([]string{"REQ"}, func(_ *handling, m wire.ServerMessage) []answer {
+		if eose, is := m.(wire.EOSE); is {
+			return change(eose)
+		}
+		return []answer{{message: m}}
+	}, format, args...)
+}
+
+// NoEOSE sends the stored events and never says that they were all.
+func NoEOSE() Fault { return eoseFault(func(wire.EOSE) []answer { return nil }, "NoEOSE()") }
+
+// LateEOSE sends EOSE so much later than the stored events; live events overtake it.
+func LateEOSE(d time.Duration) Fault {
+	return eoseFault(func(m wire.EOSE) []answer { return []answer{{message: m, after: d}} }, "LateEOSE(%v)", d)
+}
+
+// TwoEOSEs sends EOSE twice.
+func TwoEOSEs() Fault {
+	return eoseFault(func(m wire.EOSE) []answer { return []answer{{message: m}, {message: m}} }, "TwoEOSEs()")
+}
+
+// EOSEHints puts these hints in EOSE (NIP-67, P36), true or not: "finish",
+// "more", or what nobody knows. Without any, EOSE has an empty list.
+func EOSEHints(hints ...string) Fault {
+	if hints == nil {
+		hints = []string{}
+	}
+	return eoseFault(func(m wire.EOSE) []answer {
+		m.Hints = hints
+		return []answer{{message: m}}
+	}, "EOSEHints(%s)", quoted(hints))
+}
+
+// EndlessMore hints "more" at each EOSE and serves the same newest n events,
+// whatever until says: who pages by the hint alone never ends.
+func EndlessMore(n int) Fault {
+	f := answerFault([]string{"REQ"}, func(_ *handling, m wire.ServerMessage) []answer {
+		if eose, is := m.(wire.EOSE); is {
+			eose.Hints = []string{"more"}
+			m = eose
+		}
+		return []answer{{message: m}}
+	}, "EndlessMore(%d)", n)
+	return f.alongside(func(h *handling) {
+		h.page = n
+		h.narrow(func(f nostr.Filter) nostr.Filter {
+			f.Until = nil
+			return f
+		})
+	}).atLeastOne(n)
+}
+
+// alongside makes an answer fault change how the message is handled too.
+func (f Fault) alongside(change func(*handling)) Fault {
+	f.effect.also = change
+	return f
+}
+
+func (f Fault) atLeastOne(n int) Fault {
+	if n < 1 {
+		return f.broken("want at least 1")
+	}
+	return f
+}
+
+// narrow adds a change to how the relay reads filters.
+func (h *handling) narrow(change func(nostr.Filter) nostr.Filter) {
+	if earlier := h.filter; earlier != nil {
+		h.filter = func(f nostr.Filter) nostr.Filter { return change(earlier(f)) }
+		return
+	}
+	h.filter = change
+}
+
+// reqFault returns a fault of how the relay handles REQ.
+func reqFault(change func(*handling), format string, args ...any) Fault {
+	return messageFault([]string{"REQ"}, change, format, args...)
+}
+
+// IgnoreLimits sends every stored event that matches, whatever limit a filter
+// has and whatever the relay's own Limits say.
+func IgnoreLimits() Fault {
+	return reqFault(func(h *handling) { h.unlimited = true }, "IgnoreLimits()")
+}
+
+// PageCap sends at most n stored events for a filter, and does not say so in the
+// information document (P25, P51).
+func PageCap(n int) Fault {
+	return reqFault(func(h *handling) { h.page = n }, "PageCap(%d)", n).atLeastOne(n)
+}
+
+// LimitZeroSends sends stored events although the filter's limit is 0 (Q04, Q05).
+func LimitZeroSends() Fault {
+	return reqFault(func(h *handling) {
+		h.narrow(func(f nostr.Filter) nostr.Filter {
+			f.LimitZero = false
+			return f
+		})
+	}, "LimitZeroSends()")
+}
+
+// ExclusiveBounds leaves out the stored events of the very seconds that since
+// and until name (P22, Q03, Q07).
+func ExclusiveBounds() Fault {
+	return reqFault(func(h *handling) {
+		h.narrow(func(f nostr.Filter) nostr.Filter {
+			if f.Since != nil {
+				since := *f.Since + 1
+				f.Since = &since
+			}
+			if f.Until != nil {
+				until := *f.Until - 1
+				f.Until = &until
+			}
+			return f
+		})
+	}, "ExclusiveBounds()")
+}
+
+// SubscriptionCap allows n open subscriptions on a connection; one more is
+// answered with CLOSED "rate-limited:", without a word in the information document.
+func SubscriptionCap(n int) Fault {
+	return reqFault(func(h *handling) { h.maxOpen = n }, "SubscriptionCap(%d)", n).atLeastOne(n)
+}
+
+// SubscriptionCapNotice is SubscriptionCap with a NOTICE that names no
+// subscription, and nothing else (P31).
+func SubscriptionCapNotice(n int) Fault {
+	return reqFault(func(h *handling) {
+		h.maxOpen, h.maxNotice = n, fmt.Sprintf("ERROR: too many concurrent REQs, at most %d", n)
+	}, "SubscriptionCapNotice(%d)", n).atLeastOne(n)
+}
+
+// KeepExpired serves stored events whose expiration has passed, and takes such
+// (NIP-40, P62).
+func KeepExpired() Fault {
+	return messageFault([]string{"REQ", "EVENT"}, func(h *handling) { h.keepExpired = true }, "KeepExpired()")
+}
+
+// AuthStorm sends n challenges in a row (NIP-42, L13). Only the last one counts.
+func AuthStorm(n int) Fault {
+	return linkFault(func(a *act) {
+		s := a.session
+		s.relay.mu.Lock()
+		defer s.relay.mu.Unlock()
+		for range n {
+			s.sendChallenge()
+		}
+	}, "AuthStorm(%d)", n).atLeastOne(n)
+}
+
+// LateChallenge sends a challenge so much later, and an earlier one stops
+// counting then (P38): late after the connection has opened, or a re-challenge
+// after what On and After name.
+func LateChallenge(d time.Duration) Fault {
+	return linkFault(func(a *act) {
+		s := a.session
+		challenge := func() {
+			s.relay.mu.Lock()
+			defer s.relay.mu.Unlock()
+			s.sendChallenge()
+		}
+		if d <= 0 {
+			challenge()
+			return
+		}
+		s.after(d, challenge)
+	}, "LateChallenge(%v)", d)
+}
+
+// NoChallenge refuses with "auth-required:" where that is due, and sends no
+// challenge with it.
+func NoChallenge() Fault {
+	return messageFault([]string{"EVENT", "REQ", "COUNT"}, func(h *handling) { h.noChallenge = true }, "NoChallenge()")
+}
+
+// RejectAuth answers AUTH with OK false and this text, such as "restricted: not
+// for you" (P43).
+func RejectAuth(text string) Fault {
+	return messageFault([]string{"AUTH"}, func(h *handling) { h.refusal = text }, "RejectAuth(%q)", text)
+}
+
+// OneKeyOnly refuses to authenticate a second key on a connection (P44).
+func OneKeyOnly() Fault {
+	return messageFault([]string{"AUTH"}, func(h *handling) {
+		if m, ok := h.message.(wire.Auth); ok && h.session.hasAuthenticated() && !h.session.isAuthenticated(m.Event.PubKey) {
+			h.refusal = "error: already authenticated"
+		}
+	}, "OneKeyOnly()")
+}
