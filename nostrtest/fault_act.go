@@ -19,10 +19,8 @@ func (s *session) strike(a *armed, writing bool) {
 	a.effect.link(&act{session: s, fault: a, writing: writing})
 }
 
-// bytes puts bytes on the wire, between two frames and before all that is
-// queued. If they are no frames, what says what they are. then is called behind them.
-func (a *act) bytes(b []byte, what string, then func()) {
-	u := urgent{bytes: b, what: what, then: then}
+// put puts bytes on the wire, between two frames and before all that is queued.
+func (a *act) put(u urgent) {
 	if a.writing {
 		a.session.writeUrgent(u)
 		return
@@ -30,20 +28,22 @@ func (a *act) bytes(b []byte, what string, then func()) {
 	a.session.out.putUrgent(u)
 }
 
-// frames is bytes for proper frames.
-func (a *act) frames(b []byte) { a.bytes(b, "", nil) }
+// frames is put for proper frames.
+func (a *act) frames(b []byte) { a.put(urgent{bytes: b}) }
 
 // urgent is what a fault has to send.
 type urgent struct {
 	bytes []byte
 	what  string // "" if the bytes are frames
+	last  bool   // nothing else is sent behind it
 	then  func() // may be nil
 }
 
 func (s *session) writeUrgent(u urgent) bool {
 	ok := true
 	switch {
-	case len(u.bytes) == 0:
+	case u.last:
+		ok = s.peer.tap.writeLast(u.bytes) == nil
 	case u.what == "":
 		_, err := s.peer.Write(u.bytes)
 		ok = err == nil

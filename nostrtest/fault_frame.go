@@ -120,7 +120,7 @@ func MalformedFrame(m Malformation) Fault {
 		if end {
 			then = a.session.peer.tap.finish
 		}
-		a.bytes(b, "MalformedFrame "+m.String(), then)
+		a.put(urgent{bytes: b, what: "MalformedFrame " + m.String(), then: then})
 	}, "MalformedFrame(%v)", m)
 	if len(b) == 0 {
 		return f.broken("unknown malformation")
@@ -207,7 +207,7 @@ func sized(f Fault, size int) Fault {
 func DeflateBomb(size int) Fault {
 	f := linkFault(func(a *act) {
 		frame := wsFrame{opcode: opText, rsv: rsv1Bit, payload: deflateBomb(size)}
-		a.bytes(frame.append(nil), fmt.Sprintf("DeflateBomb of %d bytes, deflated %d", size, len(frame.payload)), nil)
+		a.put(urgent{bytes: frame.append(nil), what: fmt.Sprintf("DeflateBomb of %d bytes, deflated %d", size, len(frame.payload))})
 	}, "DeflateBomb(%d)", size)
 	f.effect.deflate = true
 	if size < 1 {

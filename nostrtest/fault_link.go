@@ -63,11 +63,10 @@ func CloseWith(code int, reason string) Fault {
 		if !a.writing {
 			tap.end() // the message it strikes at is not handled
 		}
-		a.bytes(wsFrame{opcode: opClose, payload: payload}.append(nil), "", func() {
-			tap.mute() // the library echoes the client's close
+		a.put(urgent{bytes: wsFrame{opcode: opClose, payload: payload}.append(nil), last: true, then: func() {
 			tap.end()
 			s.after(closeWait, tap.finish)
-		})
+		}})
 	}, "CloseWith(%d, %q)", code, reason)
 	const room = 125 - 2 // RFC 6455, 5.5
 	if code < 0 || code > 0xFFFF || len(reason) > room {
@@ -167,5 +166,5 @@ func Say(message string) Fault {
 // SendBytes puts bytes on the connection exactly as given, between two frames.
 func SendBytes(b []byte) Fault {
 	what := fmt.Sprintf("%d bytes: %.20x", len(b), b)
-	return linkFault(func(a *act) { a.bytes(b, what, nil) }, "SendBytes(%.20x)", b)
+	return linkFault(func(a *act) { a.put(urgent{bytes: b, what: what}) }, "SendBytes(%.20x)", b)
 }

@@ -71,8 +71,12 @@ func (t *tap) read(b []byte) (int, error) {
 	if !t.hears.Load() {
 		return n, err
 	}
-	if waited := t.pass(&t.reads); waited != nil && err == nil {
-		return 0, waited
+	// Not before the HTTP server has let go of the connection: it interrupts a
+	// read of its own then, and waits for it.
+	if t.speaks.Load() {
+		if ended := t.pass(&t.reads); ended != nil && err == nil {
+			return 0, ended
+		}
 	}
 	for rest := b[:n]; len(rest) > 0; {
 		taken, done := t.in.next(rest)
@@ -93,6 +97,23 @@ func (t *tap) write(b []byte) (int, error) {
 		return 0, net.ErrClosed
 	}
 	defer t.give()
+	return t.writeFrames(b)
+}
+
+// writeLast writes the last frame of the connection: the library's own close
+// frame, in answer to the client's, goes nowhere.
+func (t *tap) writeLast(b []byte) error {
+	if !t.take() {
+		return net.ErrClosed
+	}
+	defer t.give()
+	defer t.mute()
+	_, err := t.writeFrames(b)
+	return err
+}
+
+// writeFrames is write for a caller that has the turn.
+func (t *tap) writeFrames(b []byte) (int, error) {
 	written := 0
 	for len(b) > 0 {
 		n, done := t.out.next(b)
