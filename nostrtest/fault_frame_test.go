@@ -101,7 +101,7 @@ func TestMalformedFrames(t *testing.T) {
 		t.Run(m.String(), func(t *testing.T) {
 			everywhere(t, func(t *testing.T, w world) {
 				c := w.dial()
-				c.send("REQ", "s", everything)
+				c.send("REQ", "subscription", everything)
 				checks[m](t, c)
 			}, nostrtest.WithFaults(nostrtest.MalformedFrame(m).On("REQ")))
 			if tolerated[m] || silent[m] {
