@@ -10,7 +10,7 @@ import (
 // How chaotic Chaos is.
 const (
 	chaosOneIn    = 8                      // handshakes, messages and answers between two that meet a fault, on average
-	chaosJitter   = 20 * time.Millisecond  // before a message is handled, at most
+	chaosJitter   = 20 * time.Millisecond  // before a message is handled, at most; a tenth of it before one is sent
 	chaosSoonest  = 500 * time.Millisecond // until something happens to a connection
 	chaosLatest   = 30 * time.Second
 	chaosShortest = time.Second // that a lasting fault lasts
@@ -25,10 +25,11 @@ const (
 // it down; it cannot be counted.
 //
 // The seed decides everything, for each connection and direction on its own.
-// Besides, chaos handles each message after a short pause, never the same one twice:
-// in virtual time a pause ends only when all else has come to rest. So over the
-// in-memory network the same seed and the same clients give the same run: the
-// same faults, at the same messages, at the same times. A test that fails
+// Besides, chaos handles and sends each message after a short pause, up to 20
+// and 2 milliseconds long: in virtual time a pause ends only when all else has
+// come to rest. So over the in-memory network the same seed and the same clients
+// give the same run: the same faults, at the same messages, at the same times.
+// (Signatures are made with fresh randomness and differ.) A test that fails
 // prints the seed.
 //
 // Mending it gives the honest relay back. The usual test lets chaos rage for some
@@ -117,9 +118,13 @@ func (c *chaos) pick(parent *armed, where place, o Occasion) []*armed {
 	}
 	n := c.draw(chance{o.Connection, where}, 3)
 	var picked []*armed
-	if where == atMessage {
-		pause := time.Duration(n[0] % uint64(chaosJitter))
-		picked = append(picked, parent.child(Fault{effect: effect{message: func(h *handling) { h.wait += pause }}}))
+	pause := time.Duration(n[0] % uint64(chaosJitter))
+	switch where {
+	case atMessage:
+		picked = append(picked, parent.child(Fault{effect: effect{message: func(h *handling) { h.session.peer.pause(pause, nil) }}}))
+	case beforeSend:
+		pause /= 10
+		picked = append(picked, parent.child(Fault{effect: effect{sending: func(m *outgoing) { m.session.peer.pause(pause, nil) }}}))
 	}
 	if n[1]%chaosOneIn != 0 {
 		return picked
@@ -131,7 +136,15 @@ func (c *chaos) pick(parent *armed, where place, o Occasion) []*armed {
 		}
 	}
 	if len(fitting) > 0 {
-		picked = append(picked, parent.child(fitting[n[2]%uint64(len(fitting))]))
+		f := fitting[n[2]%uint64(len(fitting))]
+		if strike := f.effect.link; strike != nil && where == afterSend {
+			f.effect.link = func(a *act) {
+				if a.session.peer.pause(pause, nil) {
+					strike(a)
+				}
+			}
+		}
+		picked = append(picked, parent.child(f))
 	}
 	return picked
 }

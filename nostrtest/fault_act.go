@@ -15,8 +15,16 @@ type act struct {
 
 // strike lets a fault of the connection strike.
 func (s *session) strike(a *armed, writing bool) {
-	s.relay.wire.note(s.number, a.name)
+	s.note(a)
 	a.effect.link(&act{session: s, fault: a, writing: writing})
+}
+
+// note puts into the wire log that a fault strikes; a pause of chaos has no name
+// and is not worth a line.
+func (s *session) note(a *armed) {
+	if a.name != "" {
+		s.relay.wire.note(s.number, a.name)
+	}
 }
 
 // put puts bytes on the wire, between two frames and before all that is queued.
@@ -75,11 +83,14 @@ func (s *session) transmit(verb string, message wire.ServerMessage, frame []byte
 	if !s.relay.faults.any.Load() {
 		return s.writeText(frame, 0, false)
 	}
+	if s.peer.tap.isSevered() {
+		return false
+	}
 	o := Occasion{Connection: s.number, Verb: verb, Frame: string(frame)}
 	m := outgoing{session: s, verb: verb, message: message, frame: frame}
 	for _, a := range s.relay.faults.due(beforeSend, o) {
 		if a.effect.sending != nil {
-			s.relay.wire.note(s.number, a.name)
+			s.note(a)
 			m.apply(a)
 		} else if s.strike(a, true); s.peer.tap.isEnding() {
 			return true

@@ -51,12 +51,10 @@ func (s *session) faulty(h *handling) bool {
 	for _, a := range s.relay.faults.due(atMessage, o) {
 		switch {
 		case a.effect.message != nil:
-			if a.name != "" { // a pause of chaos is not worth a line
-				s.relay.wire.note(s.number, a.name)
-			}
+			s.note(a)
 			a.effect.message(h)
 		case a.effect.answer != nil:
-			s.relay.wire.note(s.number, a.name)
+			s.note(a)
 			if a.effect.also != nil {
 				a.effect.also(h)
 			}

@@ -2,6 +2,7 @@ package nostrtest_test
 
 import (
 	"bufio"
+	"context"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -272,4 +273,11 @@ func parts(message string) []string {
 
 func isReset(err error) bool {
 	return err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, os.ErrDeadlineExceeded)
+}
+
+// soonIf waits shortly for what need not come.
+func soonIf(t *testing.T, w world) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), w.while())
+	t.Cleanup(cancel)
+	return ctx
 }

@@ -155,7 +155,7 @@ func (s *session) read() error {
 // receive handles a message, as the faults want it.
 func (s *session) receive(h *handling) {
 	if s.relay.faults.any.Load() { // else there is nothing to ask
-		if !s.faulty(h) || !s.peer.pause(h.wait, nil) || s.peer.tap.isEnding() {
+		if s.peer.tap.isEnding() || !s.faulty(h) || !s.peer.pause(h.wait, nil) || s.peer.tap.isEnding() {
 			return
 		}
 		if h.later > 0 {

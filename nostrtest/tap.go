@@ -38,6 +38,7 @@ type tap struct {
 	met     map[*armed]bool
 	muted   bool // what is written goes nowhere
 	ending  bool // the relay has begun to end the connection: nothing more is handled
+	severed bool // and has ended its direction: nothing more is written
 }
 
 // drip is a fault that sends single bytes.
@@ -120,6 +121,9 @@ func (t *tap) writeFrames(b []byte) (int, error) {
 		if err := t.pass(&t.writes); err != nil {
 			return written, err
 		}
+		if t.isSevered() {
+			return written, errCut
+		}
 		if t.isMuted() {
 			return written + len(b), nil
 		}
@@ -152,7 +156,10 @@ func (t *tap) writeBroken(b []byte) error {
 	if err := t.pass(&t.writes); err != nil {
 		return err
 	}
-	if t.isMuted() {
+	switch {
+	case t.isSevered():
+		return errCut
+	case t.isMuted():
 		return nil
 	}
 	if _, err := t.send(b); err != nil {
@@ -328,6 +335,20 @@ func (t *tap) isEnding() bool {
 	return t.ending
 }
 
+// sever is end for a connection on which nothing can be written any more.
+func (t *tap) sever() {
+	t.end()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.severed = true
+}
+
+func (t *tap) isSevered() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.severed
+}
+
 // mute makes everything written from now on go nowhere.
 func (t *tap) mute() {
 	t.mu.Lock()
@@ -344,14 +365,14 @@ func (t *tap) isMuted() bool {
 // finish ends the connection with FIN: the client reads what was sent before,
 // and then the end. The session's reader is woken, and lingers.
 func (t *tap) finish() {
-	t.end()
+	t.sever()
 	_ = t.peer.CloseWrite()
 	_ = t.peer.SetReadDeadline(time.Unix(1, 0))
 }
 
 // reset ends the connection with RST: the client reads an error.
 func (t *tap) reset() {
-	t.end()
+	t.sever()
 	t.peer.reset()
 }
 

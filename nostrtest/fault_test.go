@@ -1,0 +1,152 @@
+package nostrtest_test
+
+import (
+	"fmt"
+	"io"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gennostr/gennostr/nostrtest"
+)
+
+func TestFaultReadsAsTheSentenceThatMakesIt(t *testing.T) {
+	for want, fault := range map[string]nostrtest.Fault{
+		`NoOK().Nth(2)`:                            nostrtest.NoOK().Nth(2),
+		`RefuseHandshake(429, 1m0s).Times(3)`:      nostrtest.RefuseHandshake(429, time.Minute).Times(3),
+		`Cut().After("EVENT", "EOSE").From(5)`:     nostrtest.Cut().After("EVENT", "EOSE").From(5),
+		`Reset().AfterBytes(9).OnConnection(1, 3)`: nostrtest.Reset().AfterBytes(9).OnConnection(1, 3),
+		`Silence().AfterFrames(2).If(…)`:           nostrtest.Silence().AfterFrames(2).If(func(nostrtest.Occasion) bool { return true }),
+		`Lose().Of("OK").Every(2)`:                 nostrtest.Lose().Of("OK").Every(2),
+		`ForgedEvents().AsWell().EachConnection()`: nostrtest.ForgedEvents().AsWell().EachConnection(),
+		`Chaos(7, Cut(), NoOK())`:                  nostrtest.Chaos(7, nostrtest.Cut(), nostrtest.NoOK()),
+	} {
+		assert.Equal(t, want, fault.String())
+	}
+}
+
+func TestConditionsCountOccasions(t *testing.T) {
+	// Of eight EVENTs on two connections, in turns, the numbers of those that get no OK.
+	for _, test := range []struct {
+		fault nostrtest.Fault
+		want  []int
+	}{
+		{nostrtest.NoOK().Nth(3), []int{3}},
+		{nostrtest.NoOK().From(7), []int{7, 8}},
+		{nostrtest.NoOK().Times(2), []int{1, 2}},
+		{nostrtest.NoOK().From(3).Times(2), []int{3, 4}},
+		{nostrtest.NoOK().Every(3), []int{3, 6}},
+		{nostrtest.NoOK().Every(3).Times(1), []int{3}},
+		{nostrtest.NoOK().Nth(2).EachConnection(), []int{3, 4}},
+		{nostrtest.NoOK().OnConnection(2), []int{2, 4, 6, 8}},
+		{nostrtest.NoOK().OnConnection(2).Nth(2), []int{4}},
+		{nostrtest.NoOK().On("REQ"), nil},
+		{nostrtest.NoOK().On("REQ", "EVENT").Nth(1), []int{1}},
+		{nostrtest.NoOK().If(func(o nostrtest.Occasion) bool { return o.Connection == 1 && o.Verb == "EVENT" }).Nth(2), []int{3}},
+		{nostrtest.NoOK().If(func(nostrtest.Occasion) bool { return true }).If(func(nostrtest.Occasion) bool { return false }), nil},
+	} {
+		t.Run(test.fault.String(), func(t *testing.T) {
+			inBubble(t, func(t *testing.T, network *nostrtest.Network, relay *nostrtest.Relay) {
+				clients := []*client{dial(t, network.HTTPClient(), home), dial(t, network.HTTPClient(), home)}
+				var without []int
+				for i := range 8 {
+					if len(clients[i%2].ask("EVENT", note(i+1))) == 0 {
+						without = append(without, i+1)
+					}
+				}
+				assert.Equal(t, test.want, without)
+			}, nostrtest.WithFaults(test.fault))
+		})
+	}
+}
+
+func TestFaultsAreGivenAndMendedWhileTheRelayRuns(t *testing.T) {
+	everywhere(t, func(t *testing.T, w world) {
+		c := w.dial()
+		c.send("EVENT", note(1))
+		assert.Equal(t, ok(note(1)), c.next())
+		one := w.relay.Break(nostrtest.OKSays("one"))
+		two := w.relay.Break(nostrtest.TwoOKs(), nostrtest.ShortOK().Nth(2))
+		assert.Equal(t, "[OKSays(\"one\") TwoOKs() ShortOK().Nth(2)]", fmt.Sprint(w.relay.Faults()))
+		c.send("EVENT", note(2))
+		assert.Equal(t, []string{frame("OK", note(2).ID, true, "one"), frame("OK", note(2).ID, true, "one")}, c.nexts(2), "they add up")
+		one()
+		one()
+		c.send("EVENT", note(3))
+		short := `["OK","` + note(3).ID.String() + `",true]`
+		assert.Equal(t, []string{short, short}, c.nexts(2))
+		two()
+		c.send("EVENT", note(4))
+		assert.Equal(t, ok(note(4)), c.next())
+		c.alive()
+		w.relay.Break(nostrtest.NoAnswer(), nostrtest.NoPong())
+		w.relay.Mend()
+		c.alive()
+		assert.Empty(t, w.relay.Faults())
+	})
+}
+
+func TestConditionsWithoutMeaningAreRefused(t *testing.T) {
+	relay := nostrtest.NewRelay(t)
+	for want, fault := range map[string]nostrtest.Fault{
+		`NoOK().AfterBytes(3): Before, After, AfterFrames and AfterBytes are for`: nostrtest.NoOK().AfterBytes(3),
+		`NoOK().Before("OK"): Before`:                  nostrtest.NoOK().Before("OK"),
+		`ForgedEvents().On("REQ"): On is for`:          nostrtest.ForgedEvents().On("REQ"),
+		`Cut().Of("EVENT"): Of is for`:                 nostrtest.Cut().Of("EVENT"),
+		`Cut().AsWell(): AsWell is for`:                nostrtest.Cut().AsWell(),
+		`Cut().Nth(0): occasions are counted from 1`:   nostrtest.Cut().Nth(0),
+		`Cut().Times(-1): want 0 or more`:              nostrtest.Cut().Times(-1),
+		`RefuseHandshake(99, 0s): want a status`:       nostrtest.RefuseHandshake(99, 0),
+		`CloseWith(70000, ""): want a code of 16 bits`: nostrtest.CloseWith(70000, ""),
+		`Fragmented(0): want at least 1 byte`:          nostrtest.Fragmented(0),
+		`MalformedFrame(Malformation(0)): unknown`:     nostrtest.MalformedFrame(0),
+		`OversizedMessage(3): want at least 13 bytes`:  nostrtest.OversizedMessage(3),
+		`PageCap(0): want at least 1`:                  nostrtest.PageCap(0),
+		`PingEvery(0s): want a period`:                 nostrtest.PingEvery(0),
+		`ClockSkew(1s) cannot be part of chaos`:        nostrtest.Chaos(1, nostrtest.ClockSkew(time.Second)),
+		`a Fault that no constructor has made`:         {},
+	} {
+		_, err := nostrtest.StartRelay(nostrtest.WithFaults(fault))
+		require.ErrorContains(t, err, want)
+		assert.PanicsWithError(t, err.Error(), func() { relay.Break(fault) })
+	}
+	_, err := nostrtest.StartRelay(nostrtest.WithWireLog(-1))
+	require.ErrorContains(t, err, "WithWireLog is -1")
+}
+
+func TestOneFaultServesSeveralRelays(t *testing.T) {
+	fault := nostrtest.Cut().On("REQ").Nth(1)
+	for range 2 {
+		everywhere(t, func(t *testing.T, w world) {
+			c := w.dial()
+			c.send("REQ", "s", everything)
+			_, err := c.end()
+			assert.Equal(t, io.EOF, err)
+			c = w.dial()
+			c.send("REQ", "s", everything)
+			assert.Equal(t, eose("s"), c.next())
+		}, nostrtest.WithFaults(fault))
+	}
+}
+
+func TestCloseEndsWhateverAFaultHasBegun(t *testing.T) {
+	// Whatever waits in the relay or the client has to end with it, at once.
+	for _, fault := range []nostrtest.Fault{
+		nostrtest.Silence(), nostrtest.StallReads(), nostrtest.StallWrites(), nostrtest.Drip(time.Hour), nostrtest.PingEvery(time.Hour),
+		nostrtest.SlowAnswers(time.Hour), nostrtest.Overtaken(time.Hour), nostrtest.LateOK(time.Hour), nostrtest.Late(time.Hour),
+		nostrtest.LateChallenge(time.Hour), nostrtest.DelayHandshake(time.Hour), nostrtest.IgnoreHandshake(), nostrtest.CloseWith(1000, ""),
+		nostrtest.Crash(time.Hour),
+	} {
+		everywhere(t, func(t *testing.T, w world) {
+			c := w.ask()
+			if w.relay.WaitFor(soonIf(t, w), func() bool { return w.relay.ConnectionCount() == 1 }) == nil {
+				_ = c.trySend(1, frame("EVENT", note(1)))
+			}
+			w.relay.Close()
+			_, err := c.end()
+			require.Error(t, err)
+		}, nostrtest.WithFaults(fault))
+	}
+}
