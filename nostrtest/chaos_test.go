@@ -63,14 +63,17 @@ func (s *stubborn) session(ctx context.Context) {
 			}
 		}
 	}
-	for s.again || s.done < len(s.notes) {
+	for ctx.Err() == nil && (s.again || s.done < len(s.notes)) {
 		event := s.notes[s.done%len(s.notes)]
 		if !exchange(frame("EVENT", event), func(m string) bool { return strings.HasPrefix(m, `["OK","`+event.ID.String()+`",true`) }) {
 			return
 		}
 		s.done++
 		if s.again { // or no time would pass at an honest relay
-			time.Sleep(100 * time.Millisecond)
+			time.Sleep(time.Second)
+		}
+		if ctx.Err() != nil {
+			return
 		}
 		if !exchange(frame("REQ", "mine", nostr.Filter{}.WithIDs(event.ID)), func(m string) bool { return m == eose("mine") }) {
 			return
@@ -88,14 +91,14 @@ func someNotes(author, n int) []*nostr.Event {
 
 var signature = regexp.MustCompile(`"sig":"[0-9a-f]*`)
 
-// wild runs three clients through three virtual minutes of chaos and returns what went over
+// wild runs three clients through some virtual time of chaos and returns what went over
 // the wire, connection by connection and direction by direction.
-func wild(t *testing.T, seed uint64, notes [][]*nostr.Event) (log []string) {
+func wild(t *testing.T, seed uint64, long time.Duration, notes [][]*nostr.Event) (log []string) {
 	synctest.Test(t, func(t *testing.T) {
 		network := nostrtest.NewNetwork(t)
 		relay := network.NewRelay(home, nostrtest.WithFaults(nostrtest.Chaos(seed)), nostrtest.WithWireLog(1<<20))
 		start := time.Now()
-		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), long)
 		defer cancel()
 		var clients sync.WaitGroup
 		for i := range notes {
@@ -121,19 +124,19 @@ func wild(t *testing.T, seed uint64, notes [][]*nostr.Event) (log []string) {
 func TestChaosOfTheSameSeedIsTheSameRun(t *testing.T) {
 	notes := [][]*nostr.Event{someNotes(1, 10), someNotes(2, 10), someNotes(3, 10)}
 	for seed := range uint64(2) {
-		first := wild(t, seed, notes)
-		require.Greater(t, len(first), 1000)
-		second := wild(t, seed, notes)
+		first := wild(t, seed, 3*time.Minute, notes)
+		require.Greater(t, len(first), 500)
+		second := wild(t, seed, 3*time.Minute, notes)
 		assert.Equal(t, first, second, "seed %d", seed)
-		other := wild(t, seed+1000, notes)
-		assert.NotEqual(t, first[:200], other[:200])
+		other := wild(t, seed+1000, time.Minute, notes)
+		assert.NotEqual(t, first[:100], other[:100])
 	}
 }
 
 func TestChaosMixesWhatItHasAndLosesNothingInSilence(t *testing.T) {
-	notes := someNotes(1, 200)
+	notes := someNotes(1, 50)
 	struck := make(map[string]bool)
-	for seed := range uint64(5) {
+	for seed := range uint64(4) {
 		inBubble(t, func(t *testing.T, network *nostrtest.Network, relay *nostrtest.Relay) {
 			client := &stubborn{network: network, notes: notes}
 			client.run(t.Context())

@@ -178,16 +178,16 @@ func TestOversizedMessage(t *testing.T) {
 	everywhere(t, func(t *testing.T, w world) {
 		c := w.dial()
 		c.alive()
-		defer w.relay.Break(nostrtest.OversizedMessage(20 << 20))()
+		defer w.relay.Break(nostrtest.OversizedMessage(5 << 20))()
 		f := c.mustFrame()
-		assert.EqualValues(t, 20<<20, f.length)
-		assert.Equal(t, []string{"NOTICE", strings.Repeat("x", 20<<20-13)}, parts(f.payload))
+		assert.EqualValues(t, 5<<20, f.length)
+		assert.Equal(t, []string{"NOTICE", strings.Repeat("x", 5<<20-13)}, parts(f.payload))
 		c.alive()
 	})
 }
 
 func TestDeflateBomb(t *testing.T) {
-	const size = 64 << 20
+	const size = 16 << 20
 	everywhere(t, func(t *testing.T, w world) {
 		c := w.dial("Sec-WebSocket-Extensions: permessage-deflate")
 		assert.Contains(t, c.response.Header.Get("Sec-WebSocket-Extensions"), "permessage-deflate")

@@ -22,7 +22,9 @@ type tap struct {
 	hears  atomic.Bool // what is read are websocket frames
 	speaks atomic.Bool // what is written are websocket frames
 
-	in frameReader // belongs to whoever reads: the HTTP server, then the session's reader
+	// Belong to whoever reads: the HTTP server, then the session's reader.
+	in    frameReader
+	ahead []byte // read and not yet handed on
 
 	turn   chan struct{} // one token: who has it writes, and owns the four below
 	out    frameReader
@@ -66,11 +68,20 @@ func (t *tap) number() int {
 }
 
 // read is the connection's Read. Bytes that come while a fault holds reads back
-// are handed on when it is mended; so is the end of the connection.
+// are handed on when it is mended; so is the end of the connection. At most one
+// frame is handed on at a time: when the relay gets to read a frame then depends
+// on what it does with those before, and not on how they were packed underway.
 func (t *tap) read(b []byte) (int, error) {
-	n, err := t.peer.Conn.Read(b)
-	if !t.hears.Load() {
-		return n, err
+	var n int
+	var err error
+	fresh := len(t.ahead) == 0
+	if fresh {
+		n, err = t.peer.Conn.Read(b)
+		if !t.hears.Load() { // asked now: the HTTP server may have waited here since before the handshake
+			return n, err
+		}
+	} else {
+		n = copy(b, t.ahead)
 	}
 	// Not before the HTTP server has let go of the connection: it interrupts a
 	// read of its own then, and waits for it.
@@ -79,14 +90,17 @@ func (t *tap) read(b []byte) (int, error) {
 			return 0, ended
 		}
 	}
-	for rest := b[:n]; len(rest) > 0; {
-		taken, done := t.in.next(rest)
-		if done {
-			t.relay.wire.frame(t.number(), FromClient, &t.in)
-		}
-		rest = rest[taken:]
+	taken, done := t.in.next(b[:n])
+	if done {
+		t.relay.wire.frame(t.number(), FromClient, &t.in)
 	}
-	return n, err
+	switch {
+	case !fresh:
+		t.ahead = t.ahead[taken:]
+	case taken < n:
+		t.ahead, err = append([]byte(nil), b[taken:n]...), nil // the next Read finds the error again
+	}
+	return taken, err
 }
 
 // write is the connection's Write, for whole frames and for pieces of them.
