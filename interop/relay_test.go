@@ -1,10 +1,6 @@
-// Package interop checks the relay of nostrtest against a client that shares no
-// line with it, go-nostr 0.52.3, so that the fake is honest: what a test learns
-// from it is true of relays. It is a module of its own, so that go-nostr never
-// enters the library's go.mod. Everything stays on the loopback interface.
-//
-//	cd interop && go test ./...
-package interop
+//go:build !race
+
+package interop_test
 
 import (
 	"context"

@@ -57,7 +57,7 @@ func TestMalformedFrames(t *testing.T) {
 		nostrtest.HugeLength: func(t *testing.T, c *raw) {
 			f, err := c.header()
 			require.NoError(t, err)
-			assert.EqualValues(t, 1<<40, f.length)
+			assert.Equal(t, uint64(1<<40), f.length)
 		},
 		nostrtest.LongLength: func(t *testing.T, c *raw) {
 			f := c.mustFrame()
