@@ -1,6 +1,7 @@
 // Package nostrtest is a Nostr relay for tests, inside the test's own process,
-// as net/http/httptest is a web server. It is an honest relay: it keeps to
-// NIP-01 and verifies what it is sent, and it shows a test what it has received.
+// as net/http/httptest is a web server. By itself it is an honest relay: it
+// keeps to NIP-01 and verifies what it is sent, and it shows a test what it has
+// received. On command it misbehaves, in every way that relays and networks do.
 //
 //	func TestBotAnswers(t *testing.T) {
 //		relay := nostrtest.NewRelay(t)
@@ -67,6 +68,92 @@
 // [Network.Partition], where the connection stays open and nothing gets
 // through, and [Network.HoldDials], where dials hang. A dial of a stopped relay
 // is refused at once.
+//
+// # Faults
+//
+// A [Fault] says what goes wrong and when. [WithFaults] gives a relay faults
+// from the start, [Relay.Break] while it runs, until they are mended:
+//
+//	relay := nostrtest.NewRelay(t, nostrtest.WithFaults(
+//		nostrtest.RefuseHandshake(429, time.Minute).Times(2), // the first two dials
+//		nostrtest.Cut().After("EVENT").Nth(3),                // behind the third event sent
+//	))
+//	mend := relay.Break(nostrtest.NoOK()) // from now on
+//	…
+//	mend()
+//
+// What can go wrong:
+//
+//   - The handshake: [RefuseHandshake] (403, 429, 503), [DelayHandshake],
+//     [IgnoreHandshake], [BadAcceptKey], [CutHandshake], [AnswerHandshake],
+//     [AnswerInfo].
+//   - The connection: [Cut] (FIN), [Reset] (RST), [CloseWith], [Silence],
+//     [StallReads], [StallWrites], [Drip], [Crash], [NoPong], [PingFlood],
+//     [PingEvery], [NoticeFlood].
+//   - Frames: [MalformedFrame] (reserved bits, lying lengths, truncated and
+//     many more, see [Malformation]), [Fragmented], [Interleaved],
+//     [OversizedMessage], [DeflateBomb], [SendBytes].
+//   - Messages: [Say], [MalformedMessage], [Lose], [Late], [Repeat], [Rewrite],
+//     [LineFeeds].
+//   - Answers to EVENT: [NoOK], [LateOK], [TwoOKs], [ShortOK],
+//     [OKForAnotherID], [OKSays], [RefuseEvents] (see [Prefixes]),
+//     [ForgetEvents], [TrustKnownIDs], [NoticeForBadEvents].
+//   - Answers to REQ and COUNT: [NoEOSE], [LateEOSE], [TwoEOSEs], [EOSEHints],
+//     [EndlessMore], [RefuseRequests], [EndSubscriptions], [PrefixClosed],
+//     [IgnoreLimits], [PageCap], [LimitZeroSends], [ExclusiveBounds],
+//     [SubscriptionCap], [SubscriptionCapNotice], [KeepExpired].
+//   - Answers to anything: [NoAnswer], [NoticeInstead], [SlowAnswers],
+//     [Overtaken], [RefuseNegentropy].
+//   - Events: [ForgedEvents], [AlteredEvents], [RelabelledEvents],
+//     [DuplicatedEvents], [UnsolicitedEvents], [MismatchingEvents].
+//   - Authentication: [AuthStorm], [LateChallenge], [NoChallenge],
+//     [RejectAuth], [OneKeyOnly].
+//   - Time: [ClockSkew].
+//
+// And when: [Fault.On] a message of the client, [Fault.Before] or [Fault.After]
+// one of the relay, [Fault.Of] certain verbs, [Fault.AfterFrames],
+// [Fault.AfterBytes], [Fault.OnConnection], [Fault.Nth], [Fault.From],
+// [Fault.Every], [Fault.Times], [Fault.EachConnection], [Fault.If]. Faults of
+// the connection and of frames, and messages to [Say], go wherever On, Before,
+// After, AfterFrames and AfterBytes put them; without these they strike when a
+// connection opens, and with Break at those that are open already.
+//
+// Everything works on sockets and in memory alike. [Silence] is for one
+// connection what [Network.Partition] is for a host; restarts on the same
+// address are [Relay.Stop] and [Relay.Restart], or [Crash].
+//
+// # Relays in the wild
+//
+// [Strfry], [Khatru], [Slicestore], [LMDBStore], [Mocrelay], [MattnRelay],
+// [NostrRelayCore] and [NakServe] are options that make the relay behave as
+// these do where they leave the protocol, so that a bot can be tested against
+// all of them:
+//
+//	for _, profile := range []nostrtest.Option{nostrtest.Strfry(), nostrtest.Khatru()} {
+//		relay := nostrtest.NewRelay(t, profile)
+//
+// # Chaos
+//
+// [Chaos] mixes faults by chance, and a seed decides. In memory the same seed
+// gives the same run. Let it rage, mend it, and ask for what has to be true in
+// the end:
+//
+//	mend := relay.Break(nostrtest.Chaos(42))
+//	time.Sleep(10 * time.Minute) // of virtual time, in a bubble
+//	mend()
+//	answer, err := relay.WaitEvent(ctx, filter)
+//
+// # When a test fails
+//
+// The relay of a test that fails prints the wire log: the newest 200 frames
+// with time and direction, handshakes and faults among them, and the seeds of
+// chaos. [Relay.WireLog] has it at any time, [WithWireLog] says how much of it
+// is kept.
+//
+//	0.000s #- → HTTP GET /
+//	0.000s #1 ← HTTP 101 Switching Protocols
+//	0.013s #1 → TEXT 34 ["REQ","notes",{"kinds":[1]}]
+//	0.013s #1 ! FAULT Cut().Before("EOSE")
 //
 // # Keys and events
 //

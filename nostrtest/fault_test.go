@@ -2,7 +2,11 @@ package nostrtest_test
 
 import (
 	"fmt"
+	"go/parser"
+	"go/token"
 	"io"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -148,5 +152,21 @@ func TestCloseEndsWhateverAFaultHasBegun(t *testing.T) {
 			_, err := c.end()
 			require.Error(t, err)
 		}, nostrtest.WithFaults(fault))
+	}
+}
+
+// The package serves tests of the root package, and of what it is built from.
+func TestPackageDoesNotDependOnTheRoot(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	require.NoError(t, err)
+	for _, name := range files {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+		require.NoError(t, err)
+		for _, imported := range file.Imports {
+			assert.NotEqual(t, `"github.com/gennostr/gennostr"`, imported.Path.Value, name)
+		}
 	}
 }
