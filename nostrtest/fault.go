@@ -244,8 +244,10 @@ func (f Fault) validate() error {
 		return errors.New("nostrtest: a Fault that no constructor has made")
 	case f.first < 1:
 		return fmt.Errorf("nostrtest: %s: occasions are counted from 1", f.name)
-	case f.times < 0, f.threshold < 0:
-		return fmt.Errorf("nostrtest: %s: want 0 or more", f.name)
+	case f.times < 0:
+		return fmt.Errorf("nostrtest: %s: want 0 or more times", f.name)
+	case f.threshold < 1 && (f.where == atFrames || f.where == atBytes):
+		return fmt.Errorf("nostrtest: %s: want at least 1", f.name)
 	}
 	return nil
 }

@@ -65,39 +65,49 @@ func (s *session) writeUrgent(u urgent) bool {
 	return ok
 }
 
-// outgoing is a message of the relay that is about to be written.
+// outgoing is a message of the relay that is about to be written, as one fault
+// finds it: faults work on it one after the other, each on what the last one made.
 type outgoing struct {
 	session *session
-	verb    string
-	message wire.ServerMessage // nil for a message of Inject
-	frame   []byte             // as it would be sent; only good until the fault returns
+	message wire.ServerMessage // nil where only the text is known
+	frame   []byte             // the text; only good until the fault returns
 
-	out        []answer // what is sent in its stead
-	replaced   bool     // out counts, and frame does not
-	size       int      // of fragments; 0 for one frame
-	interleave bool     // pings between fragments
+	out      []answer // what is sent in its stead
+	replaced bool     // out counts
+	shape    shape
+}
+
+// shape is how messages are put into frames.
+type shape struct {
+	size  int  // of fragments; 0 for one frame
+	pings bool // between fragments
 }
 
 // transmit writes a message of the relay, or what the faults make of it.
 func (s *session) transmit(verb string, message wire.ServerMessage, frame []byte) bool {
 	if !s.relay.faults.any.Load() {
-		return s.writeText(frame, 0, false)
+		return s.writeText(frame, shape{})
 	}
 	if s.peer.tap.isSevered() {
 		return false
 	}
 	o := Occasion{Connection: s.number, Verb: verb, Frame: string(frame)}
-	m := outgoing{session: s, verb: verb, message: message, frame: frame}
+	list, form := []answer{{message: message, raw: frame}}, shape{}
 	for _, a := range s.relay.faults.due(beforeSend, o) {
 		if a.effect.sending != nil {
 			s.note(a)
-			m.apply(a)
+			list, form = s.spoil(a, list, form)
 		} else if s.strike(a, true); s.peer.tap.isEnding() {
 			return true
 		}
 	}
-	if !m.write() {
-		return false
+	for _, m := range list {
+		if m.after > 0 {
+			m.raw, m.spoilt = m.text(), true
+			s.answer(m)
+		} else if !s.writeText(m.text(), form) {
+			return false
+		}
 	}
 	for _, a := range s.relay.faults.due(afterSend, o) {
 		s.strike(a, true)
@@ -105,42 +115,33 @@ func (s *session) transmit(verb string, message wire.ServerMessage, frame []byte
 	return true
 }
 
-// write writes what the faults have made of the message.
-func (m *outgoing) write() bool {
-	if !m.replaced {
-		return m.session.writeText(m.frame, m.size, m.interleave)
-	}
-	for _, a := range m.out {
-		if a.after > 0 {
-			m.session.answer(a)
+// spoil lets one fault work on a list of messages.
+func (s *session) spoil(a *armed, list []answer, form shape) ([]answer, shape) {
+	var out []answer
+	for _, m := range list {
+		if m.after > 0 { // on its way already
+			out = append(out, m)
 			continue
 		}
-		if a.message != nil {
-			a.raw = a.message.AppendJSON(nil)
+		o := outgoing{session: s, message: m.message, frame: m.text(), shape: form}
+		a.effect.sending(&o)
+		form = o.shape
+		if o.replaced {
+			out = append(out, o.out...)
 		}
-		if !m.session.writeText(a.raw, m.size, m.interleave) {
-			return false
+		if !o.replaced || a.asWell {
+			out = append(out, m)
 		}
 	}
-	return true
+	return out, form
 }
 
-// apply lets one fault change what is sent. A fault sees the message as it was,
-// so that two of them add up.
-func (m *outgoing) apply(a *armed) {
-	before := m.out
-	m.out = nil
-	spoilt := m.replaced
-	a.effect.sending(m)
-	if !m.replaced {
-		return
+// text returns the message as it is sent.
+func (a answer) text() []byte {
+	if a.raw == nil && a.message != nil {
+		return a.message.AppendJSON(nil)
 	}
-	if spoilt { // an earlier fault's work stays
-		m.out = append(before, m.out...)
-	}
-	if a.asWell && !m.hasGenuine() {
-		m.out = append(m.out, m.genuine())
-	}
+	return a.raw
 }
 
 // replace sets what is sent in the message's stead; nothing loses it.
@@ -149,23 +150,17 @@ func (m *outgoing) replace(out ...answer) {
 	m.out = append(m.out, out...)
 }
 
-func (m *outgoing) genuine() answer { return answer{raw: append([]byte(nil), m.frame...)} }
-
-func (m *outgoing) hasGenuine() bool {
-	for _, a := range m.out {
-		if a.after == 0 && string(a.raw) == string(m.frame) {
-			return true
-		}
-	}
-	return false
+// same returns the message as it is.
+func (m *outgoing) same() answer {
+	return answer{message: m.message, raw: append([]byte(nil), m.frame...)}
 }
 
 // writeText writes a text message, whole or in fragments.
-func (s *session) writeText(message []byte, size int, pings bool) bool {
-	if size <= 0 {
+func (s *session) writeText(message []byte, form shape) bool {
+	if form.size <= 0 {
 		return s.writeWhole(message)
 	}
-	_, err := s.peer.Write(fragments(message, size, pings))
+	_, err := s.peer.Write(fragments(message, form.size, form.pings))
 	return err == nil
 }
 

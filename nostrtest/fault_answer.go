@@ -217,7 +217,7 @@ func Lose() Fault { return sentFault("", func(m *outgoing) { m.replace() }, "Los
 // verb; see Of.
 func Late(d time.Duration) Fault {
 	return sentFault("", func(m *outgoing) {
-		late := m.genuine()
+		late := m.same()
 		late.after = d
 		m.replace(late)
 	}, "Late(%v)", d)
@@ -225,12 +225,12 @@ func Late(d time.Duration) Fault {
 
 // Repeat sends a message n times. It is for every verb; see Of.
 func Repeat(n int) Fault {
-	return sentFault("", func(m *outgoing) { m.replace(slices.Repeat([]answer{m.genuine()}, n)...) }, "Repeat(%d)", n)
+	return sentFault("", func(m *outgoing) { m.replace(slices.Repeat([]answer{m.same()}, n)...) }, "Repeat(%d)", n)
 }
 
 // LineFeeds ends every message with a line feed (Q02).
 func LineFeeds() Fault {
-	return sentFault("", func(m *outgoing) { m.replace(answer{raw: append(m.genuine().raw, '\n')}) }, "LineFeeds()")
+	return sentFault("", func(m *outgoing) { m.replace(answer{raw: append(m.same().raw, '\n')}) }, "LineFeeds()")
 }
 
 // Rewrite sends what rewrite makes of a message: other texts in its place, the

@@ -40,9 +40,9 @@ func WithFaults(faults ...Fault) Option {
 }
 
 // Break gives the relay faults, besides those it has, until mend is called.
-// Faults of the connection without a condition strike at the open connections at
-// once, and at each further one when it opens. It panics if a fault's conditions make
-// no sense.
+// Faults of the connection that On, Before, After, AfterFrames and AfterBytes
+// have not moved strike at the open connections at once, and at each further one
+// when it opens. It panics if a fault's conditions make no sense.
 //
 // Mending ends what lasts (Silence, StallReads, StallWrites, Drip, PingEvery):
 // what has waited goes on its way. What has happened stays: a connection that

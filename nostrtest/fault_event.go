@@ -21,7 +21,7 @@ func eventFault(change func(wire.Event) []wire.Event, format string, args ...any
 		event.Event = event.Event.Clone()
 		var out []answer
 		for _, e := range change(event) {
-			out = append(out, answer{raw: e.AppendJSON(nil)})
+			out = append(out, answer{message: e})
 		}
 		m.replace(out...)
 	}, format, args...)

@@ -182,14 +182,14 @@ func HostileMessages() []string {
 // Fragmented sends every message in fragments of this many bytes (RFC 6455, 5.4),
 // uncompressed.
 func Fragmented(size int) Fault {
-	return sized(newFault(beforeSend, effect{sending: func(m *outgoing) { m.size = size }}, "Fragmented(%d)", size), size)
+	return sized(newFault(beforeSend, effect{sending: func(m *outgoing) { m.shape.size = size }}, "Fragmented(%d)", size), size)
 }
 
 // Interleaved is Fragmented with a ping between any two fragments, which a
 // client has to answer before the message is whole.
 func Interleaved(size int) Fault {
 	return sized(newFault(beforeSend, effect{sending: func(m *outgoing) {
-		m.size, m.interleave = size, true
+		m.shape = shape{size: size, pings: true}
 	}}, "Interleaved(%d)", size), size)
 }
 
@@ -203,7 +203,9 @@ func sized(f Fault, size int) Fault {
 // DeflateBomb sends a NOTICE that permessage-deflate (RFC 7692) has made a
 // thousand times smaller: of size bytes once it is inflated, rounded up to
 // whole MiB. The relay agrees to compression while it has this fault. A client
-// that has not asked for compression gets the bomb as well, as a frame that it has to refuse.
+// that has not asked for compression gets the bomb as well, as a frame that it
+// has to refuse; one that had agreed on compression before (WithCompression)
+// cannot inflate what follows the bomb.
 func DeflateBomb(size int) Fault {
 	f := linkFault(func(a *act) {
 		frame := wsFrame{opcode: opText, rsv: rsv1Bit, payload: deflateBomb(size)}

@@ -88,6 +88,12 @@ func Crash(down time.Duration) Fault {
 // crash stops the relay and restarts it later, on a goroutine that Close waits
 // for: the caller may be one that Stop waits for.
 func (r *Relay) crash(down time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.isClosed() {
+		return
+	}
+	// Close has not begun to wait: it stops the relay before, for which it needs mu.
 	r.background.Go(func() {
 		r.Stop()
 		timer := time.NewTimer(down)

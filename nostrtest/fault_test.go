@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/gennostr/gennostr/nostr"
 	"github.com/gennostr/gennostr/nostrtest"
 )
 
@@ -169,4 +170,55 @@ func TestPackageDoesNotDependOnTheRoot(t *testing.T) {
 			assert.NotEqual(t, `"github.com/gennostr/gennostr"`, imported.Path.Value, name)
 		}
 	}
+}
+
+func TestFaultsOfOneMessageWorkOneAfterTheOther(t *testing.T) {
+	everywhere(t, func(t *testing.T, w world) {
+		w.relay.Publish(note(1))
+		genuine := events("s", w.relay.Events()...)[0]
+		c := w.dial()
+		defer w.relay.Break(nostrtest.DuplicatedEvents(2), nostrtest.AlteredEvents().AsWell(), nostrtest.LineFeeds().Of("EVENT"), nostrtest.NoEOSE())()
+		c.send("REQ", "s", everything)
+		got := c.nexts(4)
+		assert.Contains(t, got[0], "(altered)")
+		assert.Equal(t, genuine+"\n", got[1])
+		assert.Contains(t, got[2], "(altered)")
+		assert.Equal(t, genuine+"\n", got[3])
+		c.alive()
+	})
+}
+
+func TestLateMessagesAreLateOnce(t *testing.T) {
+	everywhere(t, func(t *testing.T, w world) {
+		c := w.dial()
+		c.alive()
+		start := time.Now()
+		w.relay.Notice("one")
+		w.relay.Inject("two")
+		assert.Equal(t, []string{`["NOTICE","one"]`, "two"}, c.nexts(2))
+		assert.GreaterOrEqual(t, time.Since(start), 20*time.Millisecond)
+		c.quiet()
+	}, nostrtest.WithFaults(nostrtest.Late(20*time.Millisecond)))
+}
+
+func TestMessagesAfterCountsGoBetweenFrames(t *testing.T) {
+	everywhere(t, func(t *testing.T, w world) {
+		w.relay.Publish(note(1), note(2))
+		all := w.relay.Events()
+		c := w.dial()
+		c.send("REQ", "s", everything)
+		got := c.nexts(5)
+		assert.Equal(t, []string{events("s", all...)[0], `["NOTICE","one"]`, events("s", all...)[1], `["NOTICE","amid"]`, eose("s")}, got)
+	}, nostrtest.WithFaults(nostrtest.Say(`["NOTICE","one"]`).AfterFrames(1), nostrtest.Say(`["NOTICE","amid"]`).AfterBytes(400)))
+}
+
+func TestPanicOfAPolicyEndsTheConnectionAlsoWhenItIsOvertaken(t *testing.T) {
+	inBubble(t, func(t *testing.T, network *nostrtest.Network, relay *nostrtest.Relay) {
+		c := dial(t, network.HTTPClient(), home)
+		assert.Empty(t, c.ask("EVENT", note(1)))
+		time.Sleep(time.Second)
+		require.Error(t, c.ended())
+		dial(t, network.HTTPClient(), home)
+	}, nostrtest.WithFaults(nostrtest.Overtaken(time.Second)),
+		nostrtest.WithPolicy(func(nostrtest.Connection, *nostr.Event) string { panic("in a policy") }), nostrtest.WithLog(nil))
 }

@@ -37,11 +37,13 @@ type handling struct {
 	answers     []func(wire.ServerMessage) []answer // what becomes of each answer, in this order
 }
 
-// answer is what a fault makes of a message from the relay.
+// answer is what a fault makes of a message from the relay: another message, or
+// one that is only a text.
 type answer struct {
 	message wire.ServerMessage
-	raw     []byte        // in its stead: a message exactly as given
+	raw     []byte        // the text; nil for that of message
 	after   time.Duration // held back, while others go on
+	spoilt  bool          // has met the faults of what is sent, and does not meet them again
 }
 
 // faulty lets the faults strike that are for this message. It reports whether
@@ -78,7 +80,7 @@ func (h *handling) rewrite(message wire.ServerMessage) []answer {
 	for _, fault := range h.answers {
 		var next []answer
 		for _, a := range out {
-			if a.message == nil {
+			if a.message == nil { // beyond recognition
 				next = append(next, a)
 				continue
 			}
@@ -92,11 +94,11 @@ func (h *handling) rewrite(message wire.ServerMessage) []answer {
 	return out
 }
 
-// answer queues what a fault has made of an answer.
+// answer queues what a fault has made of an answer, or of a message on its way.
 func (s *session) answer(a answer) {
-	item := outItem{message: a.message, raw: a.raw}
-	if a.message != nil {
-		item.raw = nil
+	item := outItem{message: a.message}
+	if a.raw != nil {
+		item = outItem{raw: a.raw, spoilt: a.spoilt}
 	}
 	if a.after <= 0 {
 		s.send(item)
@@ -107,13 +109,22 @@ func (s *session) answer(a answer) {
 
 // timers are what a session has to do later. They end with it.
 type timers struct {
+	turn    chan struct{}  // full while somebody does what is due, so that the order is kept
+	running sync.WaitGroup // timers that have not fired, or are at it
+
 	mu      sync.Mutex // guards the two below; never held while waiting
-	waiting []*time.Timer
+	waiting []*later   // by when they are due, and of one instant in the order of after
 	over    bool
-	running sync.WaitGroup // a timer that waits, or runs
 }
 
-// after calls f on a goroutine of its own after d, unless the session ends before.
+// later is something to be done.
+type later struct {
+	due   time.Time
+	do    func()
+	timer *time.Timer
+}
+
+// after calls f on another goroutine after d, unless the session ends before.
 func (s *session) after(d time.Duration, f func()) {
 	t := &s.timers
 	t.mu.Lock()
@@ -122,26 +133,55 @@ func (s *session) after(d time.Duration, f func()) {
 		return
 	}
 	t.running.Add(1)
-	var timer *time.Timer
-	timer = time.AfterFunc(d, func() {
-		defer t.running.Done()
-		t.mu.Lock()
-		t.waiting = slices.DeleteFunc(t.waiting, func(other *time.Timer) bool { return other == timer })
-		over := t.over
-		t.mu.Unlock()
-		if !over {
-			f()
+	l := &later{due: time.Now().Add(d), do: f}
+	at, _ := slices.BinarySearchFunc(t.waiting, l, func(other, l *later) int {
+		if other.due.After(l.due) {
+			return 1
 		}
+		return -1 // equal ones come before
 	})
-	t.waiting = append(t.waiting, timer)
+	t.waiting = slices.Insert(t.waiting, at, l)
+	l.timer = time.AfterFunc(d, s.doWhatIsDue)
+}
+
+// doWhatIsDue is what a timer calls: it need not be the one that fires first
+// whose goroutine runs first.
+func (s *session) doWhatIsDue() {
+	t := &s.timers
+	defer t.running.Done()
+	t.turn <- struct{}{}
+	defer func() { <-t.turn }()
+	for {
+		t.mu.Lock()
+		if t.over || len(t.waiting) == 0 || t.waiting[0].due.After(time.Now()) {
+			t.mu.Unlock()
+			return
+		}
+		next := t.waiting[0]
+		t.waiting = t.waiting[1:]
+		t.mu.Unlock()
+		s.do(next.do)
+	}
+}
+
+// do calls f. A policy may panic in it, which ends the connection as it does on
+// the session's reader.
+func (s *session) do(f func()) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.report(p)
+			_ = s.peer.Close()
+		}
+	}()
+	f()
 }
 
 // end takes back what still waits, and waits for what runs.
 func (t *timers) end() {
 	t.mu.Lock()
 	t.over = true
-	for _, timer := range t.waiting {
-		if timer.Stop() {
+	for _, l := range t.waiting {
+		if l.timer.Stop() {
 			t.running.Done()
 		}
 	}

@@ -30,6 +30,7 @@ type outItem struct {
 	stored  *storedEvents
 	close   *closeFrame
 
+	spoilt       bool          // raw is the work of a fault: others leave it alone
 	subscription *subscription // if it has ended by then, the item is dropped
 	size         int
 }

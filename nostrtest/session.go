@@ -48,11 +48,13 @@ type subscription struct {
 
 func newSession(r *Relay, p *peer, req *http.Request) *session {
 	return &session{
-		relay: r,
-		peer:  p,
-		out:   newOutbox(r.cfg.sendBuffer),
-		url:   sessionURL(r.URL(), req),
-		ended: make(chan struct{}),
+		relay:  r,
+		peer:   p,
+		out:    newOutbox(r.cfg.sendBuffer),
+		url:    sessionURL(r.URL(), req),
+		ended:  make(chan struct{}),
+		timers: timers{turn: make(chan struct{}, 1)},
+
 		record: &Connection{
 			RemoteAddr: p.RemoteAddr().String(),
 			Header:     req.Header.Clone(),
@@ -67,7 +69,7 @@ func (s *session) serve() {
 	var failure error
 	defer func() {
 		if p := recover(); p != nil {
-			s.relay.logf("panic on connection %d, which ends: %v\n%s", s.number, p, debug.Stack())
+			s.report(p)
 		}
 		s.leave(failure)
 		s.out.close()
@@ -83,6 +85,10 @@ func (s *session) serve() {
 	}()
 	s.relay.faults.opened(s)
 	failure = s.read()
+}
+
+func (s *session) report(panicked any) {
+	s.relay.logf("panic on connection %d, which ends: %v\n%s", s.number, panicked, debug.Stack())
 }
 
 // join makes the session known to the relay. It fails when the relay has been
@@ -183,6 +189,8 @@ func (s *session) write() {
 		case item.message != nil:
 			frame = item.message.AppendJSON(frame[:0])
 			ok = s.transmit(item.message.Verb(), item.message, frame)
+		case item.spoilt:
+			ok = s.writeText(item.raw, shape{})
 		case item.raw != nil:
 			ok = s.transmit("", nil, item.raw)
 		case item.stored != nil:
@@ -218,7 +226,7 @@ func (s *session) writeStored(sub *subscription, stored *storedEvents, buf []byt
 		if sub.over.Load() {
 			break
 		}
-		if a.after > 0 || a.message == nil {
+		if a.after > 0 || a.raw != nil {
 			s.answer(a)
 			continue
 		}

@@ -67,8 +67,12 @@ func (e WireEntry) String() string {
 	if e.Fragment {
 		kind += "+"
 	}
-	return strings.TrimRight(fmt.Sprintf("%s %s %s %d %s", connection, e.Direction, kind, e.Length, e.Text), " ")
+	text := oneLine.Replace(e.Text)
+	return strings.TrimRight(fmt.Sprintf("%s %s %s %d %s", connection, e.Direction, kind, e.Length, text), " ")
 }
+
+// oneLine keeps an entry on its line.
+var oneLine = strings.NewReplacer("\n", `\n`, "\r", `\r`)
 
 // WireLog returns what has passed between the relay and its clients: every
 // frame with its time and direction, handshakes, and what faults did. Only the
