@@ -88,74 +88,100 @@ type wireLog struct {
 	keep int // immutable
 
 	mu      sync.Mutex // guards the two below; never held while waiting
-	entries []WireEntry
-	total   int // entries so far; the next goes to total % keep
+	records []wireRecord
+	total   int // records so far; the next goes to total % keep
+}
+
+// wireRecord is an entry as it is kept: frames are many and seldom looked at, so
+// that their bytes become text only when they are.
+type wireRecord struct {
+	WireEntry        // without Kind and Text if it is a frame
+	frame     bool   //
+	first     byte   // of the frame
+	start     []byte // of its payload; the memory is used again
+}
+
+// next returns the place of the next record. Caller holds mu.
+func (l *wireLog) next() *wireRecord {
+	at := l.total % l.keep
+	l.total++
+	if at == len(l.records) {
+		l.records = append(l.records, wireRecord{})
+	}
+	return &l.records[at]
 }
 
 func (l *wireLog) add(e WireEntry) {
 	if l.keep == 0 {
 		return
 	}
-	e.Time = time.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.entries) < l.keep {
-		l.entries = append(l.entries, e)
-	} else {
-		l.entries[l.total%l.keep] = e
+	e.Time = time.Now()
+	r := l.next()
+	r.WireEntry, r.frame = e, false
+}
+
+// frame adds a frame that f has just completed.
+func (l *wireLog) frame(connection int, direction Direction, f *frameReader) {
+	if l.keep == 0 {
+		return
 	}
-	l.total++
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	r := l.next()
+	r.WireEntry = WireEntry{Time: time.Now(), Connection: connection, Direction: direction, Length: f.total}
+	r.frame, r.first = true, f.head[0]
+	r.start = append(r.start[:0], f.start...)
 }
 
 // snapshot returns the entries in order, and how many there were before them.
 func (l *wireLog) snapshot() (entries []WireEntry, before int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	entries = make([]WireEntry, 0, len(l.entries))
-	for i := range l.entries {
-		entries = append(entries, l.entries[(l.total+i)%len(l.entries)])
+	entries = make([]WireEntry, 0, len(l.records))
+	for i := range l.records {
+		entries = append(entries, l.records[(l.total+i)%len(l.records)].entry())
 	}
 	return entries, l.total - len(entries)
 }
 
-// frame adds a frame that r has just completed.
-func (l *wireLog) frame(connection int, direction Direction, r *frameReader) {
-	if l.keep == 0 {
-		return
+// entry returns the record as it is shown.
+func (r *wireRecord) entry() WireEntry {
+	e := r.WireEntry
+	if !r.frame {
+		return e
 	}
-	entry := WireEntry{
-		Connection: connection, Direction: direction,
-		Fragment: r.head[0]&finBit == 0, Length: r.total,
-	}
-	opcode := r.head[0] & 0x0F
+	e.Fragment = r.first&finBit == 0
+	opcode := r.first & 0x0F
 	switch opcode {
 	case opContinuation:
-		entry.Kind = "CONTINUATION"
+		e.Kind = "CONTINUATION"
 	case opText:
-		entry.Kind = "TEXT"
+		e.Kind = "TEXT"
 	case opBinary:
-		entry.Kind = "BINARY"
+		e.Kind = "BINARY"
 	case opClose:
-		entry.Kind = "CLOSE"
+		e.Kind = "CLOSE"
 	case opPing:
-		entry.Kind = "PING"
+		e.Kind = "PING"
 	case opPong:
-		entry.Kind = "PONG"
+		e.Kind = "PONG"
 	default:
-		entry.Kind = fmt.Sprintf("OPCODE %d", opcode)
+		e.Kind = fmt.Sprintf("OPCODE %d", opcode)
 	}
 	switch {
-	case r.head[0]&rsv1Bit != 0:
-		entry.Kind += " (compressed)"
+	case r.first&rsv1Bit != 0:
+		e.Kind += " (compressed)"
 	case opcode == opClose && len(r.start) >= 2:
-		entry.Text = fmt.Sprintf("%d %s", binary.BigEndian.Uint16(r.start), r.start[2:])
-	case r.total > wireLogText:
-		entry.Text = string(r.start[:wireLogText]) + "…"
+		e.Text = fmt.Sprintf("%d %s", binary.BigEndian.Uint16(r.start), r.start[2:])
+	case e.Length > wireLogText:
+		e.Text = string(r.start[:wireLogText]) + "…"
 	default:
-		entry.Text = string(r.start)
+		e.Text = string(r.start)
 	}
-	entry.Text = strings.ToValidUTF8(entry.Text, "\uFFFD")
-	l.add(entry)
+	e.Text = strings.ToValidUTF8(e.Text, "\uFFFD")
+	return e
 }
 
 // note adds what a fault did.
