@@ -10,30 +10,34 @@ import (
 // How chaotic Chaos is.
 const (
 	chaosOneIn    = 8                      // handshakes, messages and answers between two that meet a fault, on average
-	chaosJitter   = 20 * time.Millisecond  // before a message is handled, at most; a tenth of it before one is sent
+	chaosJitter   = 20 * time.Millisecond  // before something is handled, at most; a tenth of it before it is sent
 	chaosSoonest  = 500 * time.Millisecond // until something happens to a connection
 	chaosLatest   = 30 * time.Second
 	chaosShortest = time.Second // that a lasting fault lasts
 	chaosLongest  = 30 * time.Second
+
+	// unevenly is a prime number of nanoseconds, so that drops never fall into one
+	// instant with a client's timeout, where their order would be anybody's guess.
+	unevenly = 1_000_037 * time.Nanosecond
 )
 
 // Chaos mixes faults by chance. About one handshake, message and answer in
 // eight meets a fault; besides, every half to thirty seconds one of the faults
-// of connections strikes at a connection. What lasts is over after half a minute at
-// most, and where it had held back bytes, the connection is reset then. Without
-// faults of your choice Chaos mixes ChaosFaults. OnConnection, On and If narrow
-// it down; it cannot be counted.
+// of connections strikes at a connection. What lasts is over after half a minute
+// at most, and where it had held back bytes, the connection is reset then.
+// Without faults of your choice Chaos mixes ChaosFaults. OnConnection and If
+// narrow it down; it cannot be counted.
 //
 // The seed decides everything, for each connection and direction on its own.
-// Besides, chaos handles and sends each message after a short pause, up to 20
-// and 2 milliseconds long: in virtual time a pause ends only when all else has
-// come to rest. So over the in-memory network the same seed and the same clients
-// give the same run: the same faults, at the same messages, at the same times.
-// (Signatures are made with fresh randomness and differ.) A test that fails
-// prints the seed.
+// Besides, chaos makes a short pause, of at most 20 milliseconds, before it
+// handles a handshake or a message and before it sends one: in virtual time a
+// pause ends only when all else has come to rest. So over the in-memory network
+// the same seed and the same clients give the same run: the same faults, at the
+// same messages, at the same times. (Signatures are made with fresh randomness
+// and differ.) A test that fails prints the seed.
 //
-// Mending it gives the honest relay back. The usual test lets chaos rage for some
-// virtual minutes, mends it, and asks for what has to be true in the end.
+// Mending it gives the honest relay back. The usual test lets chaos rage for
+// some virtual minutes, mends it, and asks for what has to be true in the end.
 func Chaos(seed uint64, faults ...Fault) Fault {
 	names := make([]string, len(faults))
 	for i, fault := range faults {
@@ -63,7 +67,7 @@ func Chaos(seed uint64, faults ...Fault) Fault {
 func ChaosFaults() []Fault {
 	return []Fault{
 		RefuseHandshake(503, 0), RefuseHandshake(429, 5*time.Second), DelayHandshake(3 * time.Second), CutHandshake(), BadAcceptKey(),
-		Cut(), Reset(), Silence(), StallReads(), StallWrites(), Drip(time.Millisecond),
+		Cut(), Reset(), Silence(), StallReads(), StallWrites(), Drip(unevenly),
 		CloseWith(1001, "going away"), CloseWith(1012, "restarting"), PingFlood(20), NoticeFlood(20),
 		Cut().On("REQ"), Reset().On("EVENT"), Cut().After("EVENT"), Cut().Before("EOSE"),
 		NoOK(), LateOK(7 * time.Second), TwoOKs(), OKForAnotherID(), RefuseEvents("rate-limited: slow down"), RefuseEvents("error: try again"),
@@ -120,11 +124,19 @@ func (c *chaos) pick(parent *armed, where place, o Occasion) []*armed {
 	var picked []*armed
 	pause := time.Duration(n[0] % uint64(chaosJitter))
 	switch where {
+	case atHandshake:
+		picked = append(picked, parent.child(Fault{effect: effect{handshake: func(h *handshake) bool {
+			return !h.peer.pause(pause, nil) || h.left()
+		}}}))
 	case atMessage:
-		picked = append(picked, parent.child(Fault{effect: effect{message: func(h *handling) { h.session.peer.pause(pause, nil) }}}))
+		picked = append(picked, parent.child(Fault{effect: effect{message: func(h *handling) {
+			h.session.peer.pause(pause, nil)
+		}}}))
 	case beforeSend:
 		pause /= 10
-		picked = append(picked, parent.child(Fault{effect: effect{sending: func(m *outgoing) { m.session.peer.pause(pause, nil) }}}))
+		picked = append(picked, parent.child(Fault{effect: effect{sending: func(m *outgoing) {
+			m.session.peer.pause(pause, nil)
+		}}}))
 	}
 	if n[1]%chaosOneIn != 0 {
 		return picked

@@ -100,7 +100,9 @@ func AnswerInfo(status int, body string) Fault {
 func (r *Relay) spoilHandshake(p *peer, w http.ResponseWriter, req *http.Request) bool {
 	number := r.faults.attempt()
 	for _, a := range r.faults.due(atHandshake, Occasion{Connection: number}) {
-		r.wire.note(0, a.name)
+		if a.name != "" {
+			r.wire.note(0, a.name)
+		}
 		if a.effect.handshake(&handshake{r, p, w, req, a, number}) {
 			return true
 		}
