@@ -26,7 +26,8 @@ type TB interface {
 // any goroutine.
 //
 // Goroutines: one per listener, owned by its run, and two per connection,
-// owned by its session; Stop, Restart and Close wait for them. Events and
+// owned by its session, besides what its timers start for a fault; Stop, Restart
+// and Close wait for them. A Crash has one too, for which Close waits. Events and
 // subscriptions are guarded by one mutex, which nobody holds while waiting.
 type Relay struct {
 	cfg    config
