@@ -93,6 +93,11 @@ var plantedFaults = []fault{
 		"\tcase <-make(chan struct{}):\n",
 	},
 	{
+		"Stop drops what was queued before it", "client.go",
+		"\t\tc.mail.Put(&stopLetter{})\n",
+		"\t\tc.mail.Put(&stopLetter{})\n\t\tc.cancel(nil)\n",
+	},
+	{
 		"a removed relay is only not connected", "verbs.go",
 		"\t\tif e := s.relays[url]; e != nil && e.known() {\n",
 		"\t\tif e := s.relays[url]; e != nil {\n",

@@ -73,7 +73,7 @@ func inBursts(w *world) string {
 	time.Sleep(5 * time.Minute) // virtual: every schedule and handshake
 	synctest.Wait()
 
-	end := ending{early: closed(w.client.Done()), relays: w.client.Relays()}
+	end := outcome{early: closed(w.client.Done()), relays: w.client.Relays()}
 	for at := range w.relays { // the proof that those that are connected work
 		b.publish(at, 1)
 	}
@@ -84,8 +84,8 @@ func inBursts(w *world) string {
 	return b.invariants(end)
 }
 
-// ending is how a burst has ended.
-type ending struct {
+// outcome is how a burst has ended.
+type outcome struct {
 	early  bool // the program itself has stopped the client
 	relays []gennostr.RelayStatus
 	stop   error

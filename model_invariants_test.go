@@ -9,8 +9,10 @@ import (
 	"github.com/gennostr/gennostr"
 )
 
+// What holds for every burst, whatever the timing was.
+
 // invariants is the first promise that a burst has seen broken, "" for none.
-func (b *burst) invariants(end ending) string {
+func (b *burst) invariants(end outcome) string {
 	notes := b.handler.all()
 	for _, check := range []func() string{
 		func() string { return b.endingKept(end) },
@@ -100,7 +102,7 @@ func storyline(notes []note, initial int) string {
 	return ""
 }
 
-func (b *burst) endingKept(end ending) string {
+func (b *burst) endingKept(end outcome) string {
 	if end.stop != nil {
 		return fmt.Sprintf("Stop: %v", end.stop)
 	}
@@ -120,7 +122,7 @@ func (b *burst) endingKept(end ending) string {
 
 // relaysKept follows the verbs of one goroutine: which relays there are, and
 // that those which reconnect by themselves are connected in the end.
-func (b *burst) relaysKept(end ending) string {
+func (b *burst) relaysKept(end outcome) string {
 	if end.early {
 		return ""
 	}
@@ -218,7 +220,7 @@ func (b *burst) follow(at int) (known, automatic bool, violation string) {
 }
 
 // callsKept: every Call has exactly one answer, and an honest one.
-func (b *burst) callsKept(end ending) string {
+func (b *burst) callsKept(end outcome) string {
 	for g := range b.answers {
 		for _, s := range b.plan.steps[g] {
 			name := fmt.Sprint(s.action, " ", s.number)
@@ -248,7 +250,7 @@ func (b *burst) callsKept(end ending) string {
 
 // castsKept: what one goroutine has cast and notified arrives in that order
 // and without a hole; what was accepted behind a stop may be missing.
-func (b *burst) castsKept(notes []note, end ending) string {
+func (b *burst) castsKept(notes []note, end outcome) string {
 	for g, answers := range b.answers {
 		var accepted, arrived []int
 		for i, answer := range answers {
@@ -308,7 +310,7 @@ func (b *burst) messagesKept(notes []note) string {
 
 // eventsKept: events arrive in order, each at most once, and without a hole
 // within a connection; the last one on every relay that is connected in the end.
-func (b *burst) eventsKept(notes []note, end ending) string {
+func (b *burst) eventsKept(notes []note, end outcome) string {
 	for at, pushed := range b.pushed {
 		next, whole := 0, false // whole: no event since OnConnect may be missing
 		var arrived []string

@@ -163,8 +163,8 @@ var (
 	}
 )
 
-// The actions are drawn evenly from these lists, in which some stand more than
-// once. The simple ones come first: rapid shrinks towards them.
+// The actions are drawn from these lists, in which some stand more than once.
+// The simple ones come first: rapid prefers them, and shrinks towards them.
 var (
 	verbActions = []action{
 		doAdd, doAdd, doAdd, doRemove, doRemove, doReconnect, doReconnect, doEnsure, doSet,

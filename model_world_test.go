@@ -27,7 +27,10 @@ var (
 	errStorm = errors.New("a storm of callbacks")
 )
 
-const stormAt = 10_000 // callbacks; a program has some hundreds
+const (
+	stormAt    = 10_000 // callbacks; a program has some hundreds
+	modelNotes = 200    // events; few programs publish more, and they go without
+)
 
 // modelEvents are signed once: that is what takes the time.
 type modelEvents struct {
@@ -36,7 +39,7 @@ type modelEvents struct {
 }
 
 func newModelEvents() modelEvents {
-	e := modelEvents{notes: textNotes(200), poison: map[string]*nostr.Event{}}
+	e := modelEvents{notes: textNotes(modelNotes), poison: map[string]*nostr.Event{}}
 	for _, how := range []string{fails, ends, panics} {
 		e.poison[how] = nostrtest.TextNoteAt(1_600_000_000, nostrtest.Key(1), how)
 	}
