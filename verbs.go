@@ -98,7 +98,8 @@ func (c *Client) add(url string, cfg *relayConfig, ensure bool) (added bool, err
 
 // RemoveRelay disconnects a relay and forgets it. OnDisconnect gets
 // ErrRelayRemoved, also if there was no connection, and nothing follows for
-// this relay (R53). What was accepted for sending is written within a second.
+// this relay (R53), but for the *SendError of what a callback that ran meanwhile
+// wanted to send to it. What was accepted for sending is written within a second.
 // ErrUnknownRelay if it is not there.
 func (c *Client) RemoveRelay(url string) error {
 	return c.known(url, func(s *supervisor, url string) error { return s.remove(url) })
