@@ -183,6 +183,7 @@ func (c *connection) read() error {
 		if err != nil {
 			return readError(err)
 		}
+		in.lone = c.sock.Lone()
 		c.count.messagesIn.Add(1)
 		if err := c.frame(in, text, in.frame); err != nil {
 			return err

@@ -24,6 +24,7 @@ var errBinary = errors.New("binary message: the protocol has text only")
 type intake struct {
 	decoder   wire.Decoder
 	frame     []byte
+	lone      bool   // nothing is known to wait behind that frame
 	canonical []byte // room for what is hashed, so that the reader's stack stays small
 }
 
@@ -80,7 +81,11 @@ func (c *connection) frame(in *intake, text bool, frame []byte) error {
 	if !c.reserve(letter.size) {
 		return c.endCause()
 	}
-	c.lane.Submit(letter, unproven)
+	if in.lone && c.client.cfg.verifier == nil { // a verifier of the user's may take its time, but not the reader's
+		c.lane.SubmitLone(letter, unproven)
+	} else {
+		c.lane.Submit(letter, unproven)
+	}
 	return nil
 }
 

@@ -21,7 +21,7 @@ type body struct {
 	began   time.Time // dates are kept relative to it, on the monotonic clock
 	buffers *sync.Pool
 
-	// the reading goroutine only
+	// Who reads only: the reader, or coder/websocket's closing handshake, one at a time.
 	full   bool   // the last Read was given all it asked for
 	ahead  []byte // what was read and not yet handed on: the end of buffer
 	buffer *[readAhead]byte
@@ -29,13 +29,17 @@ type body struct {
 
 	last    atomic.Int64 // when the last byte arrived, nanoseconds after began
 	in, out atomic.Uint64
-	ended   atomic.Bool // a Read has found nothing more
+	reads   atomic.Uint64 // calls of Read
+	more    atomic.Bool   // the last Read has left something behind, or may have
+	ended   atomic.Bool   // a Read has found nothing more
 	closed  atomic.Bool
 }
 
 const readAhead = 32 << 10 // bytes
 
 func (b *body) Read(p []byte) (int, error) {
+	b.reads.Add(1)
+	defer func() { b.more.Store(b.full || len(b.ahead) > 0) }()
 	if b.closed.Load() {
 		b.ended.Store(true)
 		return 0, net.ErrClosed // what was read ahead is cut off with the connection

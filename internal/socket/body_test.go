@@ -98,3 +98,33 @@ func TestACutDropsWhatWasReadAhead(t *testing.T) {
 	}
 	assert.Less(t, left, 50, "no more than coder/websocket has in its own buffer")
 }
+
+// A message is alone if it had to be waited for and nothing came with it.
+func TestALoneMessageIsToldFromAStream(t *testing.T) {
+	wire, messages := frames(100)
+	first, written := len(messages[0])+4, make(chan struct{})
+	more := make(chan struct{})
+	url := upgraded(t, func(c net.Conn, _ *bufio.Reader) {
+		_, _ = c.Write(wire[:first])
+		<-more
+		_, _ = c.Write(wire[first:])
+		close(written)
+		_, _ = c.Read(make([]byte, 1)) // until the client is gone
+	})
+	c := connect(t, config(), url)
+	_, _, err := c.Read(nil)
+	require.NoError(t, err)
+	assert.True(t, c.Lone())
+	close(more)
+	<-written
+	lone := 0
+	for i := range messages[1:] {
+		_, _, err := c.Read(nil)
+		require.NoError(t, err, "message %d", i+1)
+		if c.Lone() {
+			lone++
+		}
+	}
+	// The network may cut the stream in pieces; this one, of some 17 blocks, it seldom does.
+	assert.LessOrEqual(t, lone, 5, "of %d in a row", len(messages)-1)
+}

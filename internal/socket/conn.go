@@ -99,7 +99,7 @@ func (d *Dialer) Get(ctx context.Context, url, accept string, maxBytes int64) ([
 	return data, nil
 }
 
-// Conn is an open websocket. Next and Message belong to one goroutine; the other
+// Conn is an open websocket. Next, Message and Lone belong to one goroutine; the other
 // methods may be called from any.
 type Conn struct {
 	ws           *websocket.Conn
@@ -107,7 +107,9 @@ type Conn struct {
 	limit        int64
 	writeTimeout time.Duration
 
-	message io.Reader // the reading goroutine only: what Next has announced
+	// The reading goroutine only.
+	message io.Reader // what Next has announced
+	reads   uint64    // of the body, before that
 
 	helpers sync.WaitGroup // closers and fired timers
 
@@ -119,6 +121,7 @@ type Conn struct {
 // buffer while it waits. Errors: *CloseError, the cause of a Cut, or what the
 // network said.
 func (c *Conn) Next() (text bool, err error) {
+	c.reads = c.body.reads.Load()
 	kind, r, err := c.ws.Reader(context.Background())
 	if err != nil {
 		return false, c.ended(err)
@@ -159,6 +162,10 @@ func (c *Conn) Message(buf []byte) (msg []byte, err error) {
 		}
 	}
 }
+
+// Lone tells, of a message that has been read, whether more is unlikely to wait
+// behind it: it had to be waited for, and nothing is known to have come after it.
+func (c *Conn) Lone() bool { return c.reads != c.body.reads.Load() && !c.body.more.Load() }
 
 const (
 	minRead       = 2048        // bytes of a fresh read buffer

@@ -9,7 +9,8 @@
 //
 // What waits becomes a batch, of all lanes together, since many signatures are
 // checked for less than the sum of each. There is no timer: a lone event is
-// checked at once and by itself, and under load the batches grow by themselves.
+// checked at once and by itself, by its submitter if nothing else is going on, and
+// under load the batches grow by themselves.
 package verify
 
 import (
@@ -24,7 +25,7 @@ import (
 
 // Check decides about a batch of events, no two of the same id and signature:
 // errs[i], nil before, becomes why events[i] is refused. Each worker has a Check
-// of its own, so it may keep scratch space. It may panic (see PanicError), but it
+// of its own, as have the submitters together, so it may keep scratch space. It may panic (see PanicError), but it
 // must not end its goroutine, nor keep or change an event.
 type Check func(events []*nostr.Event, errs []error)
 
@@ -70,7 +71,7 @@ var ErrStopped = errors.New("verify: pool is stopped")
 type Config struct {
 	Workers  int          // at most so many goroutines; less than one for as many as GOMAXPROCS
 	MaxBatch int          // at most so many events for one call of a Check; less than one for 1
-	NewCheck func() Check // called once by each worker, maybe several at a time
+	NewCheck func() Check // called once by each worker, and once for the submitters, maybe several at a time
 }
 
 // Pool is a client's set of workers. Make it with NewPool, end it with Stop.
@@ -96,8 +97,10 @@ type Pool struct {
 	running     int                  // workers started
 	idle        int                  // workers that wait and have not been called; who calls one subtracts it
 	stopped     bool                 // no worker is started any more; the queue is still emptied
+	lent        bool                 // a submitter is at work: see lone.go
+	lone        *worker              // what it works with; nil before the first time, its own from then on
 
-	joined sync.WaitGroup // the workers; Add under mu and only before stopped is set
+	joined sync.WaitGroup // the workers and who is lent one; Add under mu and only before stopped is set
 }
 
 // station is what the pool sees of a lane.
@@ -153,7 +156,7 @@ func (p *Pool) Stop() {
 
 // work is a worker. Stop ends it and waits for it.
 func (p *Pool) work() {
-	w := &worker{pool: p, check: p.cfg.NewCheck()}
+	w := &worker{pool: p, check: p.cfg.NewCheck(), most: p.cfg.MaxBatch}
 	p.mu.Lock()
 	for {
 		for p.first == nil && !p.stopped {

@@ -10,10 +10,11 @@ import (
 type worker struct {
 	pool  *Pool
 	check Check
+	most  int // events it takes at a time
 
 	// The batch that is being put together or checked.
 	room    int
-	flights []flight // never moves while it is in use: its capacity is MaxBatch
+	flights []flight // never moves while it is in use: its capacity is most
 	events  []*nostr.Event
 	errs    []error
 	touched []*station // lanes whose items were settled
@@ -50,9 +51,9 @@ func (p *Pool) share() int {
 func (w *worker) run(first *station) {
 	p := w.pool
 	if w.flights == nil {
-		w.flights = make([]flight, 0, p.cfg.MaxBatch)
+		w.flights = make([]flight, 0, w.most)
 	}
-	w.room = p.share()
+	w.room = min(w.most, p.share())
 	first.lane.claim(w)
 	w.touch(first)
 	if !first.lane.apart() {

@@ -1,0 +1,68 @@
+package verify
+
+import "github.com/gennostr/gennostr/nostr"
+
+// A lone event is not worth a worker: to wake one, and to wake whoever waits for
+// what it delivers, takes about as long as a signature. So while nothing else is
+// going on, the submitter is lent what a worker has and does the work itself.
+// There is one such loan at a time; whatever comes meanwhile goes to the workers.
+
+// SubmitLone is Submit for a submitter that has nothing else to do until more
+// arrives. If the pool has nothing to do either, v has been delivered when
+// SubmitLone returns, and the Check was called on this goroutine.
+func (l *Lane[T]) SubmitLone(v T, ev *nostr.Event) {
+	p := l.pool
+	if ev == nil || l.pending.Load() > 0 {
+		l.Submit(v, ev)
+		return
+	}
+	p.mu.Lock()
+	if !p.borrow() {
+		p.mu.Unlock()
+		l.Submit(v, ev)
+		return
+	}
+	defer p.joined.Done()
+	l.push(slot[T]{v: v, ev: ev})
+	l.unclaimed++
+	p.unclaimed++
+	p.lone.run(&l.station)
+	if p.first == &l.station { // as it is, unless others have asked for the same event
+		p.next()
+	}
+	if l.deliverable() {
+		l.deliverBatch()
+		l.requeue()
+	}
+	p.lent = false
+	for range p.length { // what others wait for, and nobody may have been called for
+		p.rouse()
+	}
+	p.mu.Unlock()
+}
+
+// borrow takes the loan, if all is quiet. Who has it owns lone, and Stop waits
+// for its joined.Done. Needs mu, and may give it up for a while, in which
+// nothing happens to the lane of its caller.
+func (p *Pool) borrow() bool {
+	if p.lent || p.stopped || p.busy() {
+		return false
+	}
+	p.lent = true
+	p.joined.Add(1)
+	if p.lone == nil {
+		p.mu.Unlock()
+		w := &worker{pool: p, check: p.cfg.NewCheck(), most: 1}
+		p.mu.Lock()
+		p.lone = w
+		if p.busy() {
+			p.lent = false
+			p.joined.Done()
+			return false
+		}
+	}
+	return true
+}
+
+// busy tells whether there is work, or a worker at it. Needs mu.
+func (p *Pool) busy() bool { return p.first != nil || p.unclaimed > 0 || p.idle < p.running }
