@@ -12,6 +12,7 @@ import (
 
 	"github.com/gennostr/gennostr/internal/mailbox"
 	"github.com/gennostr/gennostr/internal/socket"
+	"github.com/gennostr/gennostr/internal/twins"
 	"github.com/gennostr/gennostr/internal/verify"
 )
 
@@ -36,7 +37,8 @@ type Client struct {
 	cancel  context.CancelCauseFunc
 	parent  context.Context // Start's
 
-	intakes *sync.Pool // of *intake, for the readers. Apart from the client, which the runtime would hold on to with it
+	twins   *twins.Table // for the readers
+	intakes *sync.Pool   // of *intake, for the readers. Apart from the client, which the runtime would hold on to with it
 	reg     registry
 	timers  timers
 	harness *Harness // nil in life
@@ -102,6 +104,7 @@ func newClient(ctx context.Context, h Handler, opts []Option) (*Client, error) {
 		handler: h, cfg: cfg, log: cfg.logger, parent: ctx, dialer: dialer,
 		mail:    mailbox.NewQueue[letter](),
 		budget:  mailbox.NewBudget(cfg.mailboxBudget),
+		twins:   twins.New(),
 		intakes: new(sync.Pool),
 		hard:    make(chan struct{}), dead: make(chan struct{}), done: make(chan struct{}),
 	}

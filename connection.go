@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -171,9 +172,14 @@ func (c *connection) dial() error {
 	return nil
 }
 
+// turn is how many messages a reader takes in a row. Relays that send the same
+// events are read side by side then, and what one brings is still known when the
+// next brings it; and a stream leaves room for its neighbours.
+const turn = 64
+
 // read reads until the end, and says why it ended.
 func (c *connection) read() error {
-	for {
+	for n := 1; ; n++ {
 		text, err := c.sock.Next()
 		if err != nil {
 			return readError(err)
@@ -189,6 +195,9 @@ func (c *connection) read() error {
 			return err
 		}
 		c.client.keepIntake(in)
+		if n%turn == 0 {
+			runtime.Gosched()
+		}
 	}
 }
 

@@ -14,3 +14,6 @@ func BreakChecks(c *Client, url string) {
 
 // Disagree is what happens when the verifier and btcec come to differ.
 func Disagree(c *Client, d bip340.Disagreement) { c.disagreed(d) }
+
+// KnowsTwins tells whether the client recognises events by their bytes by now.
+func KnowsTwins(c *Client) bool { return c.twins.Hot() }

@@ -3,6 +3,7 @@ package gennostr_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -65,6 +66,51 @@ func TestProvenEventsAreNotVerifiedAgainAndAlwaysHashed(t *testing.T) {
 		assert.Len(t, r.named("OnEvent"), 15)
 		assert.Equal(t, 2, v.asked[resigned.ID], "another signature has to be verified")
 		assert.Equal(t, 1, v.asked[altered.ID])
+	})
+}
+
+// Five relays that send the same bytes: each of their events is the handler's
+// own, to spoil if it likes, and what was forged stays forged when it is sent again.
+func TestTheSameBytesFromManyRelaysAreTheSameEvent(t *testing.T) {
+	virtual(t, func(t *testing.T, network *nostrtest.Network) {
+		var got []string
+		r := &recorder{on: func(self *gennostr.Self, n note) error {
+			if m, ok := n.Msg.(gennostr.EventMessage); ok {
+				got = append(got, m.Event.String())
+				m.Event.Tags[0][1], m.Event.Content, m.Event.Sig = "spoiled", "spoiled", nostr.Sig{}
+			}
+			return streamer(self, n)
+		}}
+		var urls []string
+		var relays []*nostrtest.Relay
+		for i := range 5 {
+			urls = append(urls, fmt.Sprintf("wss://%d.example/", i))
+			relays = append(relays, network.NewRelay(urls[i]))
+		}
+		c := start(t, r, over(network, gennostr.WithRelays(urls...), quietly())...)
+		synctest.Wait()
+		var want []string
+		for i := range 300 {
+			e := &nostr.Event{CreatedAt: nostr.Timestamp(1_700_000_000 + i), Kind: 1, Tags: nostr.Tags{{"t", "nostr"}}, Content: "note"}
+			require.NoError(t, e.Sign(nostrtest.Key(1)))
+			genuine := e.String()
+			if i%50 == 7 {
+				e.Sig[40] ^= 1
+			} else {
+				want = slices.Concat(want, slices.Repeat([]string{genuine}, len(relays)))
+			}
+			altered := *e
+			altered.Content = "nope"
+			for _, relay := range relays {
+				relay.Push(e, &altered)
+				synctest.Wait()
+			}
+		}
+		assert.Equal(t, want, got)
+		assert.True(t, gennostr.KnowsTwins(c), "or this has tested nothing")
+		for _, relay := range c.Relays() {
+			assert.EqualValues(t, 306, relay.Traffic.Forged, "each of the altered and of the badly signed, from each relay")
+		}
 	})
 }
 

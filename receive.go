@@ -15,7 +15,8 @@ import (
 // The receiving half of a connection, in the order of DESIGN 4: parse, known
 // subscription, filter, hash on the reader's goroutine; space in the window; the
 // signature in the lane, unless this very pair of id and signature has been
-// proven before; then the mailbox.
+// proven before; then the mailbox. Of frames that are the same byte for byte only
+// the first is parsed and hashed, where that pays.
 
 var errBinary = errors.New("binary message: the protocol has text only")
 
@@ -51,7 +52,7 @@ func (c *connection) frame(in *intake, text bool, frame []byte) error {
 		c.reject(ErrMalformed, errBinary)
 		return nil
 	}
-	event, msg, err := in.decoder.Decode(frame)
+	event, twin, msg, err := c.decode(in, frame)
 	if err != nil {
 		c.reject(ErrMalformed, err)
 		return nil
@@ -62,13 +63,19 @@ func (c *connection) frame(in *intake, text bool, frame []byte) error {
 		if !c.asked(event, letter) {
 			return nil
 		}
-		letter.size += weight(event.Event)
+		weight := weight(event.Event)
+		letter.size += weight
 		if !c.cfg.trusted {
-			if !c.hashed(in, event.Event) {
+			if !twin.found && !c.hashed(in, event.Event) {
 				return nil
 			}
-			if !c.client.pool.Proven(event.Event) {
+			proven := c.client.pool.Proven(event.Event)
+			if !proven {
 				unproven = event.Event
+			}
+			c.client.twins.Saw(proven || twin.found, twin.found)
+			if twin.rest != nil && !proven && !twin.found {
+				c.client.twins.Add(twin.rest, event.Event, weight)
 			}
 		}
 	} else {
@@ -89,8 +96,30 @@ func (c *connection) frame(in *intake, text bool, frame []byte) error {
 	return nil
 }
 
-// hashed tells whether the event's id is its hash. That is found out every
-// time: it is what makes all other copies of an event worthless to a forger.
+// twin is what is known of an EVENT frame's bytes beyond what they hold.
+type twin struct {
+	rest  []byte // the event's, and what follows it; nil if nobody wants to know
+	found bool   // they have come before, and their hash was right
+}
+
+// decode parses a frame. While other relays send the same events, it knows most
+// of them by their bytes: those need not be parsed, nor hashed, a second time.
+func (c *connection) decode(in *intake, frame []byte) (e wire.Event, t twin, msg wire.ServerMessage, err error) {
+	if !c.cfg.trusted && c.client.twins.Hot() {
+		if id, rest, ok := in.decoder.Split(frame); ok {
+			if known := c.client.twins.Find(rest); known != nil {
+				return wire.Event{SubscriptionID: id, Event: known}, twin{rest, true}, nil, nil
+			}
+			t.rest = rest
+		}
+	}
+	e, msg, err = in.decoder.Decode(frame)
+	return e, t, msg, err
+}
+
+// hashed tells whether the event's id is its hash. That is found out for every
+// event but those whose very bytes have been through it: it is what makes all
+// other copies of an event worthless to a forger.
 func (c *connection) hashed(in *intake, e *nostr.Event) bool {
 	in.canonical = e.AppendSerialized(in.canonical[:0])
 	if sha256.Sum256(in.canonical) == e.ID {

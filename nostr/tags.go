@@ -100,9 +100,17 @@ func (tags Tags) Clone() Tags {
 	if tags == nil {
 		return nil
 	}
-	out := make(Tags, len(tags))
+	size := 0
+	for _, t := range tags {
+		size += len(t)
+	}
+	out, list := make(Tags, len(tags)), make([]string, 0, size)
 	for i, t := range tags {
-		out[i] = slices.Clone(t)
+		if t != nil {
+			start := len(list)
+			list = append(list, t...)
+			out[i] = list[start:len(list):len(list)] // an append to one does not run into the next
+		}
 	}
 	return out
 }

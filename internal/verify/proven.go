@@ -34,7 +34,7 @@ type pair struct {
 
 const (
 	leastProven = 256
-	mostProven  = 8192 // events; with 96 bytes each, 768 KB
+	mostProven  = 32768 // events; with 96 bytes each, 3 MiB
 )
 
 // has tells whether the event's signature has been accepted before.

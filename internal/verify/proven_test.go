@@ -83,7 +83,7 @@ func TestWhatIsProvenIsRememberedForLongAndNotForEver(t *testing.T) {
 	prove(pool, events[1000:]...)
 	assert.GreaterOrEqual(t, known(events[len(events)-verify.MostProven/2:]), verify.MostProven*45/100, "the younger half is nearly all there")
 	assert.LessOrEqual(t, known(events), verify.MostProven)
-	assert.LessOrEqual(t, pool.ProvenBytes(), 800<<10)
+	assert.LessOrEqual(t, pool.ProvenBytes(), 3<<20)
 }
 
 func TestAPanicProvesNothing(t *testing.T) {

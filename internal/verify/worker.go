@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"runtime"
 	"runtime/debug"
 
 	"github.com/gennostr/gennostr/nostr"
@@ -36,10 +37,14 @@ type flight struct {
 	more []item // who asked while it was under way
 }
 
-// minBatch is how many events a worker takes, if there are so many, before it
-// leaves some to others: fewer would save too little by being together. It takes
-// a millisecond or two.
-const minBatch = 128
+const (
+	// minBatch is how many events a worker takes, if there are so many, before it
+	// leaves some to others: fewer would save too little by being together. It takes
+	// two milliseconds or so.
+	minBatch = 256
+	// yields is how often a worker lets others go first, as long as that brings more events.
+	yields = 8
+)
 
 // share is how many events of those that wait are one worker's. Needs Pool.mu.
 func (p *Pool) share() int {
@@ -50,6 +55,7 @@ func (p *Pool) share() int {
 // checks it and settles its items. Needs Pool.mu, and gives it up for the check.
 func (w *worker) run(first *station) {
 	p := w.pool
+	w.gather()
 	if w.flights == nil {
 		w.flights = make([]flight, 0, w.most)
 	}
@@ -75,6 +81,19 @@ func (w *worker) run(first *station) {
 	w.verdicts()
 	p.mu.Lock()
 	w.settle()
+}
+
+// gather lets readers go first that are in the middle of a stream and wait for a
+// processor, so that fewer and larger batches are made. Where nobody waits it
+// takes no time. Needs Pool.mu, and gives it up meanwhile.
+func (w *worker) gather() {
+	p, had := w.pool, 0
+	for i := 0; i < yields && w.most > 1 && had < p.unclaimed && p.unclaimed < p.cfg.MaxBatch; i++ {
+		had = p.unclaimed
+		p.mu.Unlock()
+		runtime.Gosched()
+		p.mu.Lock()
+	}
 }
 
 // add claims one event. Needs Pool.mu.

@@ -32,6 +32,7 @@ func FuzzParseServer(f *testing.F) {
 		require.Equal(t, before, string(frame))
 		require.Equal(t, got, same)
 		require.Equal(t, err, errKept)
+		judgeSplit(t, frame, got)
 		if err != nil {
 			judgeRefusal(t, frame, err)
 			return
@@ -41,6 +42,25 @@ func FuzzParseServer(f *testing.F) {
 		require.NoError(t, err)
 		require.Equal(t, got, again)
 	})
+}
+
+// judgeSplit holds Split to what it says: whatever else stands before the same
+// rest, the event is the same, or there is none.
+func judgeSplit(t *testing.T, frame []byte, got wire.ServerMessage) {
+	var d wire.Decoder
+	id, rest, ok := d.Split(frame)
+	event, isEvent := got.(wire.Event)
+	if !ok {
+		return
+	}
+	other, err := wire.ParseServer([]byte(` ["\u0045VENT" ,"other",` + string(rest) + `]`))
+	if !isEvent {
+		require.Error(t, err)
+		return
+	}
+	require.NoError(t, err)
+	require.Equal(t, event.SubscriptionID, id)
+	require.Equal(t, wire.Event{SubscriptionID: "other", Event: event.Event}, other)
 }
 
 // The same, and what EncodeClient lets through is accepted too.

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"errors"
 	"math"
 	"strconv"
@@ -62,6 +63,24 @@ func (d *Decoder) Decode(frame []byte) (event Event, other ServerMessage, err er
 		return Event{}, nil, err
 	}
 	return event, other, nil
+}
+
+// Split takes an EVENT frame apart without looking into the event: rest is the
+// event and what follows it, but for the frame's last bracket. Two frames with
+// the same rest hold the same event, or are refused for the same reason. ok is
+// false where that is not plain to see; then Decode knows what the frame is.
+func (d *Decoder) Split(frame []byte) (subscriptionID string, rest []byte, ok bool) {
+	p := parser{s: strictjson.New(frame), ids: d}
+	verb, err := p.open()
+	if err != nil || string(verb) != verbEvent {
+		return "", nil, false
+	}
+	p.verb = verbEvent
+	if subscriptionID, err = p.subscriptionID(); err != nil || p.element("event") != nil {
+		return "", nil, false
+	}
+	rest, ok = bytes.CutSuffix(p.s.Rest(), []byte("]"))
+	return subscriptionID, rest, ok
 }
 
 // server parses what follows a verb other than EVENT.

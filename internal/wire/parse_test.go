@@ -332,3 +332,29 @@ func TestADecoderKeepsManyIDsApart(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, wire.EOSE{}, got)
 }
+
+func TestSplitTakesOnlyPlainEventFramesApart(t *testing.T) {
+	var d wire.Decoder
+	for frame, want := range map[string]string{
+		`["EVENT","s",{"id":"x"}]`:         `{"id":"x"}`,
+		` [ "EVENT" , "s" ,  {"id":"x"} ]`: `{"id":"x"} `,
+		`["EVENT","s",{"id":"x"},1,{}]`:    `{"id":"x"},1,{}`,
+		`["\u0045VENT","\u0073",{"a":[]}]`: `{"a":[]}`,
+		`["EVENT","s",garbage]`:            `garbage`,
+		`["EVENT","s",{"id":"x"}] `:        ``,
+		`["EVENT","s",{"id":"x"}`:          ``,
+		`["EVENT","s"]`:                    ``,
+		`["EVENT",{"id":"x"}]`:             ``,
+		`["EOSE","s",{"id":"x"}]`:          ``,
+		`{"EVENT":["s"]}`:                  ``,
+		``:                                 ``,
+		`["EVENT","` + strings.Repeat("s", 1025) + `",{"id":"x"}]`: ``,
+	} {
+		id, rest, ok := d.Split([]byte(frame))
+		assert.Equal(t, want != "", ok, frame)
+		if ok {
+			assert.Equal(t, "s", id, frame)
+			assert.Equal(t, want, string(rest), frame)
+		}
+	}
+}
