@@ -33,12 +33,62 @@ type result struct {
 
 // client is one of the libraries under measurement.
 type client interface {
-	// stream connects, asks every relay for everything, and calls event for each
-	// event it hands to the program, until event returns false. It calls asked
-	// when the connections are open, before the first REQ.
-	stream(ctx context.Context, urls []string, asked func(), event func(id string) bool) error
+	// stream connects, asks every relay for everything, and calls one method of
+	// sink for each event it hands to the program, until that returns false. It
+	// calls asked when the connections are open, before the first REQ.
+	stream(ctx context.Context, urls []string, asked func(), sink sink) error
 	// idle connects to all relays and calls open when they are.
 	idle(ctx context.Context, urls []string, open func()) error
+}
+
+// sink takes the id of each event, as the library has it: neither pays for a conversion.
+type sink interface {
+	hex(id string) (more bool)
+	raw(id [32]byte) (more bool)
+}
+
+// unique counts different events, and calls done when it has all.
+type unique struct {
+	hexIDs map[string]struct{}
+	rawIDs map[[32]byte]struct{}
+	all    int
+	done   func()
+}
+
+func newUnique(all int, done func()) *unique {
+	return &unique{make(map[string]struct{}, all), make(map[[32]byte]struct{}, all), all, done}
+}
+
+func (u *unique) hex(id string) bool {
+	u.hexIDs[id] = struct{}{}
+	return u.more(len(u.hexIDs))
+}
+
+func (u *unique) raw(id [32]byte) bool {
+	u.rawIDs[id] = struct{}{}
+	return u.more(len(u.rawIDs))
+}
+
+func (u *unique) more(n int) bool {
+	if n < u.all {
+		return true
+	}
+	u.done()
+	return false
+}
+
+// clock notes when each event came.
+type clock struct {
+	times []int64
+	all   int
+}
+
+func (c *clock) hex(string) bool   { return c.tick() }
+func (c *clock) raw([32]byte) bool { return c.tick() }
+
+func (c *clock) tick() bool {
+	c.times = append(c.times, time.Now().UnixNano())
+	return len(c.times) < c.all
 }
 
 func child(ctx context.Context, role, job string) error {
@@ -83,38 +133,30 @@ func (j clientJob) do(ctx context.Context, c client) (r result, err error) {
 }
 
 func (j clientJob) stream(ctx context.Context, c client) (r result, err error) {
-	seen := make(map[string]struct{}, j.Events)
 	var start time.Time
 	var cpu time.Duration
 	var mem runtime.MemStats
+	sink := newUnique(j.Events, func() {
+		r.Wall, r.CPU = time.Since(start), cpuTime()-cpu
+		runtime.ReadMemStats(&mem)
+		r.Allocs = mem.Mallocs - r.Allocs
+		r.Events = j.Events
+	})
 	err = c.stream(ctx, j.URLs, func() {
 		runtime.GC()
 		runtime.ReadMemStats(&mem)
 		r.Allocs = mem.Mallocs
 		start, cpu = time.Now(), cpuTime()
-	}, func(id string) bool {
-		seen[id] = struct{}{}
-		if len(seen) < j.Events {
-			return true
-		}
-		r.Wall, r.CPU = time.Since(start), cpuTime()-cpu
-		runtime.ReadMemStats(&mem)
-		r.Allocs = mem.Mallocs - r.Allocs
-		r.Events = len(seen)
-		return false
-	})
+	}, sink)
 	return r, err
 }
 
 func (j clientJob) lone(ctx context.Context, c client) (r result, err error) {
-	var got []int64
-	err = c.stream(ctx, j.URLs, func() {}, func(string) bool {
-		got = append(got, time.Now().UnixNano())
-		return len(got) < j.Events
-	})
-	if err != nil {
+	sink := &clock{all: j.Events}
+	if err := c.stream(ctx, j.URLs, func() {}, sink); err != nil {
 		return r, err
 	}
+	got := sink.times
 	resp, err := http.Get("http" + j.URLs[0][len("ws"):len(j.URLs[0])-len("/lone")] + "/sent")
 	if err != nil {
 		return r, err

@@ -13,11 +13,11 @@ type ours struct{}
 // reader asks when it is told and hands on what it gets.
 type reader struct {
 	gennostr.BaseHandler
-	event func(id string) bool
+	sink sink
 }
 
 func (r *reader) OnEvent(_ *gennostr.Self, _ gennostr.Relay, msg gennostr.EventMessage) error {
-	if !r.event(string(msg.Event.ID[:])) {
+	if !r.sink.raw(msg.Event.ID) {
 		return gennostr.ErrStop
 	}
 	return nil
@@ -26,8 +26,8 @@ func (r *reader) OnEvent(_ *gennostr.Self, _ gennostr.Relay, msg gennostr.EventM
 // OnError is silent: the forged ones are part of the measurement.
 func (r *reader) OnError(*gennostr.Self, gennostr.Relay, error) error { return nil }
 
-func (ours) stream(ctx context.Context, urls []string, asked func(), event func(id string) bool) error {
-	c, err := gennostr.Start(ctx, &reader{event: event}, gennostr.WithRelays(urls...))
+func (ours) stream(ctx context.Context, urls []string, asked func(), sink sink) error {
+	c, err := gennostr.Start(ctx, &reader{sink: sink}, gennostr.WithRelays(urls...))
 	if err != nil {
 		return err
 	}

@@ -15,11 +15,11 @@ type theirs struct{}
 
 var errEnded = errors.New("the subscription has ended early")
 
-func (theirs) stream(ctx context.Context, urls []string, asked func(), event func(id string) bool) error {
+func (theirs) stream(ctx context.Context, urls []string, asked func(), sink sink) error {
 	gonostr.InfoLogger.SetOutput(io.Discard) // it prints every forged event
 	filter := gonostr.Filter{Kinds: []int{gonostr.KindTextNote}}
 	if len(urls) > 1 {
-		return theirs{}.pool(ctx, urls, filter, asked, event)
+		return theirs{}.pool(ctx, urls, filter, asked, sink)
 	}
 	relay, err := gonostr.RelayConnect(ctx, urls[0])
 	if err != nil {
@@ -32,14 +32,14 @@ func (theirs) stream(ctx context.Context, urls []string, asked func(), event fun
 		return err
 	}
 	for e := range sub.Events {
-		if !event(e.ID) {
+		if !sink.hex(e.ID) {
 			return nil
 		}
 	}
 	return errEnded
 }
 
-func (theirs) pool(ctx context.Context, urls []string, filter gonostr.Filter, asked func(), event func(id string) bool) error {
+func (theirs) pool(ctx context.Context, urls []string, filter gonostr.Filter, asked func(), sink sink) error {
 	pool := gonostr.NewSimplePool(ctx)
 	for _, url := range urls {
 		if _, err := pool.EnsureRelay(url); err != nil {
@@ -48,7 +48,7 @@ func (theirs) pool(ctx context.Context, urls []string, filter gonostr.Filter, as
 	}
 	asked()
 	for e := range pool.SubscribeMany(ctx, urls, filter) {
-		if !event(e.ID) {
+		if !sink.hex(e.ID) {
 			return nil
 		}
 	}

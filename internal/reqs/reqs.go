@@ -135,6 +135,10 @@ func (t *Table) Event(id string, ev *nostr.Event, now time.Time) (v Verdict, liv
 	return Mismatch, false
 }
 
+// Timeless reports that nothing is in grace: then it makes no difference to the
+// next judgement what time it is.
+func (t *Table) Timeless() bool { return t.ending.oldest == nil }
+
 // EOSE judges an EOSE. The first one for an open REQ is accepted and makes it
 // live; another one is Late.
 func (t *Table) EOSE(id string, now time.Time) Verdict {

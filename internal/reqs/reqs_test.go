@@ -27,9 +27,14 @@ func event(kind nostr.Kind) *nostr.Event {
 	return &nostr.Event{Kind: kind, CreatedAt: 1_000, Tags: nostr.Tags{}}
 }
 
-// judge is the verdict on an event, without its phase.
+// judge is the verdict on an event, without its phase. Where time makes no
+// difference, none may be made.
 func judge(t *reqs.Table, id string, kind nostr.Kind, seconds float64) reqs.Verdict {
+	timeless := t.Timeless()
 	v, _ := t.Event(id, event(kind), at(seconds))
+	if w, _ := t.Event(id, event(kind), time.Time{}); timeless && v != w {
+		panic("the verdict depends on the time")
+	}
 	return v
 }
 
@@ -351,4 +356,14 @@ func TestVerdictsHaveNames(t *testing.T) {
 	assert.Equal(t, "accept late unknown mismatch invalid verdict",
 		reqs.Accept.String()+" "+reqs.Late.String()+" "+reqs.Unknown.String()+" "+
 			reqs.Mismatch.String()+" "+reqs.Verdict(9).String())
+}
+
+func TestTimeMattersWhileSomethingIsInGrace(t *testing.T) {
+	table := reqs.New(grace)
+	table.Open("a", kinds(1), at(0))
+	assert.True(t, table.Timeless())
+	table.Close("a", at(1))
+	assert.False(t, table.Timeless())
+	assert.Equal(t, reqs.Unknown, judge(table, "a", 1, 12))
+	assert.True(t, table.Timeless())
 }
