@@ -80,7 +80,7 @@ func CloseWith(code int, reason string) Fault {
 // meanwhile stays so.
 func Crash(down time.Duration) Fault {
 	return linkFault(func(a *act) {
-		a.session.peer.tap.end()
+		a.session.peer.tap.sever()
 		a.session.relay.crash(down)
 	}, "Crash(%v)", down)
 }

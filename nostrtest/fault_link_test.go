@@ -342,3 +342,37 @@ func TestSayAndSendBytesSendExactlyThat(t *testing.T) {
 		assert.Equal(t, "\x00\x01\x02", string(b))
 	})
 }
+
+func TestCloseWithAfterFramesAndAmidAStream(t *testing.T) {
+	everywhere(t, func(t *testing.T, w world) {
+		w.relay.Publish(note(1), note(2), note(3))
+		c := w.dial()
+		c.send("REQ", "s", everything)
+		c.nexts(2)
+		assert.Equal(t, "\x03\xF4", c.mustFrame().payload, "in place of the third event")
+	}, nostrtest.WithFaults(nostrtest.CloseWith(1012, "").AfterFrames(2)))
+	everywhere(t, func(t *testing.T, w world) {
+		w.relay.Publish(note(1), note(2))
+		c := w.dial()
+		c.send("REQ", "s", everything)
+		c.next()
+		assert.Equal(t, "\x03\xF4", c.mustFrame().payload, "behind the frame it strikes in")
+	}, nostrtest.WithFaults(nostrtest.CloseWith(1012, "").AfterBytes(100)))
+	everywhere(t, func(t *testing.T, w world) {
+		for i := range 100 { // more than the buffers between take
+			w.relay.Publish(nostrtest.TextNoteAt(nostr.Timestamp(i+1), nostrtest.Key(1), strings.Repeat("x", 100_000)))
+		}
+		c := w.dial()
+		c.send("REQ", "s", everything)
+		c.next()
+		w.relay.Break(nostrtest.CloseWith(1012, ""))
+		events := 1
+		for c.mustFrame().opcode != 8 {
+			events++
+		}
+		assert.Less(t, events, 100, "it overtakes what is queued")
+		c.sendFrame(8, "\x03\xF4")
+		_, err := c.end()
+		assert.Equal(t, io.EOF, err)
+	})
+}

@@ -262,9 +262,9 @@ func (s *session) between() bool {
 }
 
 // giveUp is for a connection that takes no more: the reader ends, and with it
-// the session. Where a fault is ending it, the reader knows already.
+// the session. Where a fault has cut it, the reader knows already.
 func (s *session) giveUp() {
-	if !s.peer.tap.isEnding() {
+	if !s.peer.tap.isSevered() {
 		_ = s.peer.Close()
 	}
 }

@@ -152,7 +152,7 @@ func (t *tap) writeFrames(b []byte) (int, error) {
 		b = b[n:]
 		if done {
 			t.frames++
-			if t.strike(atFrames, t.frames); t.isEnding() {
+			if t.strike(atFrames, t.frames); t.isSevered() {
 				return written, errCut
 			}
 		}
@@ -213,7 +213,7 @@ func (t *tap) send(b []byte) (written int, err error) {
 			return written, err
 		}
 		b = b[n:]
-		if t.strike(atBytes, t.bytes); t.isEnding() {
+		if t.strike(atBytes, t.bytes); t.isSevered() {
 			return written, errCut
 		}
 	}
@@ -335,7 +335,8 @@ func (t *tap) firstTime(a *armed) bool {
 }
 
 // end notes that the relay is ending the connection; from then on nothing is
-// held back and nothing more is handled.
+// held back and nothing more is handled. What is being written goes on, up to
+// the close frame.
 func (t *tap) end() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
