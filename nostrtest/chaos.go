@@ -174,9 +174,7 @@ func (c *chaos) follow(s *session, parent *armed) {
 	}
 	unlessMended := func(f func()) func() {
 		return func() {
-			select {
-			case <-parent.mended:
-			default:
+			if !parent.isMended() {
 				f()
 			}
 		}

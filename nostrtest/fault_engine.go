@@ -86,6 +86,16 @@ func (r *Relay) Faults() []Fault {
 	return out
 }
 
+// isMended reports whether the fault is over.
+func (a *armed) isMended() bool {
+	select {
+	case <-a.mended:
+		return true
+	default:
+		return false
+	}
+}
+
 func newArmed(f Fault) *armed {
 	return &armed{Fault: f, mended: make(chan struct{}), seen: make(map[int]int), stuck: make(map[int]int)}
 }

@@ -139,10 +139,8 @@ func PingEvery(period time.Duration) Fault {
 		again.writing = false
 		var ping func()
 		ping = func() {
-			select {
-			case <-a.fault.mended:
+			if a.fault.isMended() {
 				return
-			default:
 			}
 			again.frames(wsFrame{opcode: opPing}.append(nil))
 			s.after(period, ping)

@@ -1,12 +1,15 @@
 package nostrtest_test
 
 import (
+	"bufio"
+	"context"
 	"fmt"
 	"go/parser"
 	"go/token"
 	"io"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -221,4 +224,82 @@ func TestPanicOfAPolicyEndsTheConnectionAlsoWhenItIsOvertaken(t *testing.T) {
 		dial(t, network.HTTPClient(), home)
 	}, nostrtest.WithFaults(nostrtest.Overtaken(time.Second)),
 		nostrtest.WithPolicy(func(nostrtest.Connection, *nostr.Event) string { panic("in a policy") }), nostrtest.WithLog(nil))
+}
+
+func TestFaultsMendedWhileTheyStrikeHoldNothing(t *testing.T) {
+	w := world{t: t, relay: nostrtest.NewRelay(t)}
+	var clients []*raw
+	for range 4 {
+		clients = append(clients, w.dial())
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range 2000 {
+			w.relay.Break(nostrtest.Silence(), nostrtest.Drip(time.Hour))
+		}
+	}()
+	for mending := true; mending; {
+		select {
+		case <-done:
+			mending = false
+		default:
+		}
+		w.relay.Mend()
+	}
+	for _, c := range clients {
+		c.alive()
+	}
+}
+
+func TestPublicAPIUnderLoad(t *testing.T) {
+	// Everything at once; the race detector and goleak look on.
+	relay := nostrtest.NewRelay(t, nostrtest.WithLog(nil))
+	w := world{t: t, relay: relay}
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	var all sync.WaitGroup
+	again := func(f func()) {
+		all.Go(func() {
+			for ctx.Err() == nil {
+				f()
+			}
+		})
+	}
+	faults := []nostrtest.Fault{nostrtest.Silence(), nostrtest.Drip(time.Millisecond), nostrtest.Chaos(1), nostrtest.NoOK(),
+		nostrtest.PingEvery(time.Millisecond), nostrtest.Cut().AfterBytes(1000), nostrtest.Late(time.Millisecond), nostrtest.AuthStorm(5),
+		nostrtest.Overtaken(time.Millisecond), nostrtest.CloseWith(1001, "").AfterFrames(3), nostrtest.EndSubscriptions("error: x"),
+		nostrtest.Crash(time.Millisecond).On("EVENT").Every(10), nostrtest.StallReads(), nostrtest.Fragmented(3), nostrtest.DelayHandshake(time.Millisecond)}
+	for i := range faults {
+		again(func() {
+			mend := relay.Break(faults[i])
+			time.Sleep(time.Duration(i%3) * time.Millisecond)
+			mend()
+			time.Sleep(time.Duration(i%5) * time.Millisecond)
+		})
+	}
+	for i := range 4 {
+		again(func() {
+			conn, err := w.open()
+			if err != nil {
+				return
+			}
+			defer conn.Close()
+			c := &raw{world: w, conn: conn, in: bufio.NewReader(conn)}
+			_, _ = conn.Write([]byte("GET / HTTP/1.1\r\nHost: a.example\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+				"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + otherKey + "\r\n\r\n"))
+			_ = c.trySend(1, frame("REQ", "s", everything))
+			_ = c.trySend(1, frame("EVENT", note(i+1)))
+			_ = c.trySend(9, "ping")
+			c.until(10 * time.Millisecond)
+			_, _ = io.Copy(io.Discard, c.in)
+		})
+	}
+	again(func() { relay.WireLog(); relay.Faults(); relay.Connections(); relay.Received() })
+	again(func() { relay.Publish(note(7)); relay.Notice("x"); relay.Push(note(8)) })
+	again(func() { time.Sleep(20 * time.Millisecond); relay.Stop(); assert.NoError(t, relay.Restart()) })
+	again(func() { time.Sleep(30 * time.Millisecond); relay.Mend(); relay.DisconnectAll() })
+	all.Wait()
+	relay.Close()
+	assert.Empty(t, relay.Connections())
 }

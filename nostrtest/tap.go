@@ -291,10 +291,14 @@ func (t *tap) pass(held *[]*armed) error {
 	return nil
 }
 
-// hold makes a fault hold back what is read, what is written, or both.
+// hold makes a fault hold back what is read, what is written, or both, unless
+// it was mended before it got here: nothing would release it.
 func (t *tap) hold(a *armed, reads, writes bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if a.isMended() {
+		return
+	}
 	if reads {
 		t.reads = append(t.reads, a)
 	}
@@ -306,7 +310,9 @@ func (t *tap) hold(a *armed, reads, writes bool) {
 func (t *tap) slow(a *armed, every time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.drips = append(t.drips, drip{a, every})
+	if !a.isMended() {
+		t.drips = append(t.drips, drip{a, every})
+	}
 }
 
 // release ends what faults have begun that last, and reports whether they had
