@@ -2,6 +2,7 @@ package nostrtest
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -39,7 +40,9 @@ func RefuseHandshake(status int, retryAfter time.Duration) Fault {
 // DelayHandshake lets the client wait before the handshake goes on.
 func DelayHandshake(d time.Duration) Fault {
 	return newFault(atHandshake, effect{handshake: func(h *handshake) bool {
-		h.wait(d)
+		if d > 0 {
+			h.wait(d)
+		}
 		return h.left()
 	}}, "DelayHandshake(%v)", d)
 }
@@ -63,13 +66,13 @@ func CutHandshake() Fault {
 
 // BadAcceptKey answers the handshake with 101 and a Sec-WebSocket-Accept that
 // belongs to another key (RFC 6455, 4.1: the client has to give up), and keeps
-// the connection open.
+// the connection open and silent until the client or Stop ends it.
 func BadAcceptKey() Fault {
 	const elsewhere = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" // of the example in RFC 6455, 1.3
 	return newFault(atHandshake, effect{handshake: func(h *handshake) bool {
 		h.raw("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
 			"Sec-WebSocket-Accept: " + elsewhere + "\r\n\r\n")
-		h.peer.drain(closeWait)
+		_, _ = io.Copy(io.Discard, h.peer.Conn)
 		return true
 	}}, "BadAcceptKey()")
 }

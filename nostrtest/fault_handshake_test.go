@@ -96,10 +96,8 @@ func TestBadAcceptKey(t *testing.T) {
 		assert.NotEmpty(t, bad)
 		assert.NotEqual(t, good, bad)
 		c.send("REQ", "s", everything)
-		rest, err := c.end()
-		assert.Empty(t, rest)
-		require.Error(t, err, "nobody is there, and in the end it is over")
-		_, err = tryDial(t, w.httpClient(), w.relay.URL())
+		c.quiet()
+		_, err := tryDial(t, w.httpClient(), w.relay.URL())
 		require.NoError(t, err, "the third is honest again")
 	}, nostrtest.WithFaults(nostrtest.BadAcceptKey().Nth(2)))
 }
@@ -139,4 +137,31 @@ func TestAnswerInfo(t *testing.T) {
 		assert.Equal(t, "<html>", string(body))
 		w.dial().alive()
 	}, nostrtest.WithFaults(nostrtest.AnswerInfo(500, "<html>")))
+}
+
+func TestHandshakeDelayedByNothingGoesOn(t *testing.T) {
+	everywhere(t, func(t *testing.T, w world) {
+		w.dial().alive()
+	}, nostrtest.WithFaults(nostrtest.DelayHandshake(0)))
+}
+
+func TestClientMayTryAgainOnTheConnectionOfARefusedHandshake(t *testing.T) {
+	everywhere(t, func(t *testing.T, w world) {
+		c := w.ask()
+		_, err := io.Copy(io.Discard, c.answer().Body)
+		require.NoError(t, err)
+		c.sayHello()
+		require.Equal(t, http.StatusSwitchingProtocols, c.answer().StatusCode)
+		c.send("REQ", "s", everything)
+		assert.Equal(t, eose("s"), c.next())
+		assert.Equal(t, []string{
+			`#- → HTTP GET /`,
+			`#- ! FAULT RefuseHandshake(429, 0s).Times(1)`,
+			`#- ← HTTP 429 Too Many Requests`,
+			`#- → HTTP GET /`,
+			`#1 ← HTTP 101 Switching Protocols`,
+			`#1 → TEXT 14 ["REQ","s",{}]`,
+			`#1 ← TEXT 12 ["EOSE","s"]`,
+		}, lines(w.relay))
+	}, nostrtest.WithFaults(nostrtest.RefuseHandshake(429, 0).Times(1)))
 }

@@ -88,14 +88,19 @@ func (w world) connect() *raw {
 func (w world) ask(lines ...string) *raw {
 	w.t.Helper()
 	r := w.connect()
+	r.sayHello(lines...)
+	return r
+}
+
+func (r *raw) sayHello(lines ...string) {
+	r.t.Helper()
 	request := "GET / HTTP/1.1\r\nHost: a.example\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + otherKey + "\r\n"
 	for _, line := range lines {
 		request += line + "\r\n"
 	}
 	_, err := r.conn.Write([]byte(request + "\r\n"))
-	require.NoError(w.t, err)
-	return r
+	require.NoError(r.t, err)
 }
 
 const otherKey = "AQIDBAUGBwgJCgsMDQ4PEA=="

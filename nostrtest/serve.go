@@ -27,7 +27,8 @@ func (r *Relay) serveHTTP(p *peer, w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	if upgrades(req) {
-		p.tap.hears.Store(true) // a client says nothing more until it has the answer
+		p.tap.hears.Store(true)        // a client says nothing more until it has the answer
+		defer p.tap.hears.Store(false) // where that is no websocket, the next request may come on this connection
 		r.wire.add(WireEntry{Direction: FromClient, Kind: "HTTP", Text: req.Method + " " + req.URL.RequestURI()})
 		if r.spoilHandshake(p, w, req) {
 			return
