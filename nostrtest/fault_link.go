@@ -77,17 +77,18 @@ func CloseWith(code int, reason string) Fault {
 
 // Crash stops the whole relay, as Relay.Stop, and restarts it at the same
 // address after a while. Until then dials are refused. A relay that is closed
-// meanwhile stays so.
+// or restarted meanwhile stays so.
 func Crash(down time.Duration) Fault {
 	return linkFault(func(a *act) {
 		a.session.peer.tap.sever()
-		a.session.relay.crash(down)
+		a.session.relay.crash(a.session.peer.run, down)
 	}, "Crash(%v)", down)
 }
 
 // crash stops the relay and restarts it later, on a goroutine that Close waits
-// for: the caller may be one that Stop waits for.
-func (r *Relay) crash(down time.Duration) {
+// for: the caller may be one that Stop waits for. Where several connections make
+// it crash at once, or somebody restarts it meanwhile, that is the end of it.
+func (r *Relay) crash(run *run, down time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.isClosed() {
@@ -95,7 +96,9 @@ func (r *Relay) crash(down time.Duration) {
 	}
 	// Close has not begun to wait: it stops the relay before, for which it needs mu.
 	r.background.Go(func() {
-		r.Stop()
+		if !r.stopRun(run) {
+			return
+		}
 		timer := time.NewTimer(down)
 		defer timer.Stop()
 		select {
@@ -103,10 +106,36 @@ func (r *Relay) crash(down time.Duration) {
 		case <-r.closed:
 			return
 		}
-		if err := r.Restart(); err != nil && !r.isClosed() {
+		if err := r.startAgain(); err != nil {
 			r.logf("restart after a crash: %v", err)
 		}
 	})
+}
+
+// stopRun is Stop, unless the relay has been stopped or restarted since.
+func (r *Relay) stopRun(run *run) (stopped bool) {
+	r.inTurn(func() {
+		if stopped = r.runs(run); stopped {
+			r.stop(nil)
+		}
+	})
+	return stopped
+}
+
+// startAgain is Restart, unless the relay runs already or has been closed.
+func (r *Relay) startAgain() (err error) {
+	r.inTurn(func() {
+		if r.runs(nil) && !r.isClosed() {
+			err = r.start()
+		}
+	})
+	return err
+}
+
+func (r *Relay) runs(run *run) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.run == run
 }
 
 // NoPong leaves pings without an answer.

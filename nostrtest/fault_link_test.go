@@ -273,6 +273,22 @@ func TestCrashRestartsOnTheSameAddress(t *testing.T) {
 	})
 }
 
+func TestCrashesOfSeveralConnectionsAreOne(t *testing.T) {
+	inBubble(t, func(t *testing.T, network *nostrtest.Network, relay *nostrtest.Relay) {
+		w := world{t, relay, network}
+		w.dial()
+		w.dial()
+		relay.Break(nostrtest.Crash(time.Minute).Times(2)) // strikes at both
+		synctest.Wait()
+		assert.False(t, w.reachable())
+		time.Sleep(30 * time.Second)
+		require.NoError(t, relay.Restart())
+		c := w.dial()
+		time.Sleep(time.Hour)
+		c.alive()
+	})
+}
+
 func TestNoPong(t *testing.T) {
 	everywhere(t, func(t *testing.T, w world) {
 		c := w.dial()
