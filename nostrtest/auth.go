@@ -44,8 +44,10 @@ func (s *session) handleAuth(h *handling, event *nostr.Event) {
 	challenge := s.challenge
 	r.mu.Unlock()
 	refusal := h.refusal
-	if err := s.checkAuth(event, challenge, r.now()); err != nil {
-		refusal = "invalid: " + err.Error()
+	if refusal == "" {
+		if err := s.checkAuth(event, challenge, r.now()); err != nil {
+			refusal = "invalid: " + err.Error()
+		}
 	}
 	if refusal != "" {
 		h.reply(wire.OK{EventID: event.ID, Message: refusal})

@@ -117,7 +117,7 @@ func (c *chaos) pick(parent *armed, where place, o Occasion) []*armed {
 	switch {
 	case where == atInfo, where == atOpen, o.Verb == pingVerb:
 		return nil
-	case o.Verb == "" && where != atHandshake: // malformed messages, and those of Inject
+	case o.Verb == "" && where != atHandshake: // what is no message
 		return nil
 	}
 	n := c.draw(chance{o.Connection, where}, 3)

@@ -52,7 +52,7 @@ type Fault struct {
 // Occasion is what the condition of Fault.If is asked about.
 type Occasion struct {
 	Connection int    // its number; for a handshake how many there have been, this one included
-	Verb       string // of the message, such as "REQ"; "PING"; empty for handshakes and connections
+	Verb       string // of the message, such as "REQ"; "PING"; empty for handshakes, connections and what is no message
 	Frame      string // the message, as text; empty for handshakes and connections
 }
 

@@ -1,6 +1,7 @@
 package nostrtest
 
 import (
+	"bytes"
 	"time"
 
 	"github.com/gennostr/gennostr/internal/wire"
@@ -81,6 +82,16 @@ type outgoing struct {
 type shape struct {
 	size  int  // of fragments; 0 for one frame
 	pings bool // between fragments
+}
+
+// verbOf returns the verb of a text, "" if it does not begin as a message does.
+func verbOf(text []byte) string {
+	rest, isMessage := bytes.CutPrefix(text, []byte(`["`))
+	verb, _, ends := bytes.Cut(rest, []byte(`"`))
+	if !isMessage || !ends {
+		return ""
+	}
+	return string(verb)
 }
 
 // transmit writes a message of the relay, or what the faults make of it.

@@ -131,8 +131,8 @@ func NoticeForBadEvents() Fault {
 // about them. It is for every verb; see On. Pings are answered.
 func NoAnswer() Fault { return messageFault(nil, func(h *handling) { h.ignore = true }, "NoAnswer()") }
 
-// SlowAnswers handles each message so much later than it came, one after the
-// other. It is for every verb; see On.
+// SlowAnswers takes so much time to handle each message, while those behind it
+// wait, pings among them. It is for every verb; see On.
 func SlowAnswers(d time.Duration) Fault {
 	return messageFault(nil, func(h *handling) { h.wait += d }, "SlowAnswers(%v)", d)
 }

@@ -157,6 +157,13 @@ func TestSlowAnswersKeepTheirOrderAndOvertakenOnesDoNot(t *testing.T) {
 		c.send("REQ", "b", everything)
 		assert.Equal(t, []string{eose("b"), eose("a")}, c.nexts(2))
 		assert.Equal(t, 3*time.Second, time.Since(start))
+		for _, late := range []nostrtest.Fault{nostrtest.SlowAnswers(time.Second).On("PING"), nostrtest.Overtaken(time.Second).On("PING")} {
+			mend = relay.Break(late)
+			start = time.Now()
+			c.alive()
+			assert.Equal(t, time.Second, time.Since(start), "%v", late)
+			mend()
+		}
 	})
 }
 
@@ -193,6 +200,18 @@ func TestClosedBehindEOSEEndsTheSubscription(t *testing.T) {
 		w.relay.Publish(note(1))
 		c.quiet()
 		assert.Empty(t, w.relay.Subscriptions())
+
+		// Live events that were queued before it came to that are not sent behind it.
+		mend := w.relay.Break(nostrtest.StallWrites())
+		w.relay.Notice(strings.Repeat("x", 100)) // the writer waits with it
+		c.send("REQ", "t", nostr.Filter{Kinds: []nostr.Kind{1}, LimitZero: true})
+		_, err := w.relay.WaitMessage(soon(t), func(m nostrtest.Message) bool { return strings.Contains(m.Frame, `"t"`) })
+		require.NoError(t, err)
+		w.relay.Publish(note(2))
+		mend()
+		c.next()
+		assert.Equal(t, []string{eose("t"), frame("CLOSED", "t", "error: idle")}, c.nexts(2))
+		c.quiet()
 	}, nostrtest.WithFaults(nostrtest.EndSubscriptions("error: idle")))
 }
 
@@ -262,6 +281,9 @@ func TestRejectedAuth(t *testing.T) {
 		c := w.dial()
 		challenge := parts(c.next())[1]
 		mend := w.relay.Break(nostrtest.RejectAuth("restricted: not for you"))
+		wrong := authFor(w, "of another relay", nostrtest.Key(1))
+		c.send("AUTH", wrong)
+		assert.Equal(t, frame("OK", wrong.ID, false, "restricted: not for you"), c.next())
 		answer := authFor(w, challenge, nostrtest.Key(1))
 		c.send("AUTH", answer)
 		assert.Equal(t, frame("OK", answer.ID, false, "restricted: not for you"), c.next())

@@ -188,8 +188,8 @@ func NoChallenge() Fault {
 	return messageFault([]string{"EVENT", "REQ", "COUNT"}, func(h *handling) { h.noChallenge = true }, "NoChallenge()")
 }
 
-// RejectAuth answers AUTH with OK false and this text, such as "restricted: not
-// for you" (P43).
+// RejectAuth answers AUTH, right or wrong, with OK false and this text, such as
+// "restricted: not for you" (P43).
 func RejectAuth(text string) Fault {
 	return messageFault([]string{"AUTH"}, func(h *handling) { h.refusal = text }, "RejectAuth(%q)", text)
 }

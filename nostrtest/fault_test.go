@@ -204,6 +204,20 @@ func TestLateMessagesAreLateOnce(t *testing.T) {
 	}, nostrtest.WithFaults(nostrtest.Late(20*time.Millisecond)))
 }
 
+func TestFaultsKnowMessagesThatAreOnlyTexts(t *testing.T) {
+	everywhere(t, func(t *testing.T, w world) {
+		c := w.dial()
+		c.alive()
+		w.relay.Inject(`["NOTICE","lost"]`)
+		w.relay.Inject(`["EOSE`)
+		assert.Equal(t, `["EOSE`, c.next())
+		c.send("EVENT", note(1))
+		assert.Equal(t, `["OK","`+note(1).ID.String()+`",true]`, c.next())
+		_, err := c.end()
+		assert.Equal(t, io.EOF, err, "ShortOK is an OK")
+	}, nostrtest.WithFaults(nostrtest.ShortOK(), nostrtest.Lose().Of("NOTICE"), nostrtest.Cut().After("OK")))
+}
+
 func TestMessagesAfterCountsGoBetweenFrames(t *testing.T) {
 	everywhere(t, func(t *testing.T, w world) {
 		w.relay.Publish(note(1), note(2))

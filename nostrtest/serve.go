@@ -168,13 +168,17 @@ func (r *Relay) info() nip11.Document {
 // to the writer: the library would send it from the reader, and give up on the
 // connection after five seconds when a slow client has the writer waiting.
 func (s *session) pinged(_ context.Context, payload []byte) bool {
-	h := &handling{session: s, verb: pingVerb, frame: payload}
-	answered := s.faulty(h)
+	h := &handling{session: s, verb: pingVerb, frame: slices.Clone(payload)}
+	answered := s.faulty(h) && s.peer.pause(h.wait, nil)
 	s.relay.mu.Lock()
 	s.record.Pings++
 	s.relay.changed.ring()
 	s.relay.mu.Unlock()
-	if answered {
+	switch {
+	case !answered:
+	case h.later > 0:
+		s.after(h.later, func() { s.out.putPong(h.frame) })
+	default:
 		s.out.putPong(payload)
 	}
 	return false

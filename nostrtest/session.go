@@ -192,7 +192,7 @@ func (s *session) write() {
 		case item.spoilt:
 			ok = s.writeText(item.raw, shape{})
 		case item.raw != nil:
-			ok = s.transmit("", nil, item.raw)
+			ok = s.transmit(verbOf(item.raw), nil, item.raw)
 		case item.stored != nil:
 			frame, ok = s.writeStored(item.subscription, item.stored, frame)
 		case item.close != nil:
@@ -222,6 +222,9 @@ func (s *session) writeStored(sub *subscription, stored *storedEvents, buf []byt
 			return buf, false
 		}
 	}
+	if sub.over.Load() {
+		return buf, true
+	}
 	for _, a := range stored.handling.rewrite(wire.EOSE{SubscriptionID: sub.id, Hints: stored.hints}) {
 		if sub.over.Load() {
 			break
@@ -233,6 +236,9 @@ func (s *session) writeStored(sub *subscription, stored *storedEvents, buf []byt
 		buf = a.message.AppendJSON(buf[:0])
 		if !s.transmit(a.message.Verb(), a.message, buf) {
 			return buf, false
+		}
+		if _, closed := a.message.(wire.Closed); closed {
+			sub.over.Store(true) // live events are queued behind it
 		}
 	}
 	return buf, true
