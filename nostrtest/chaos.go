@@ -36,6 +36,8 @@ const (
 // same messages, at the same times. (Signatures are made with fresh randomness
 // and differ.) A test that fails prints the seed.
 //
+// A Chaos given anew, to this relay or another, begins anew.
+//
 // Mending it gives the honest relay back. The usual test lets chaos rage for
 // some virtual minutes, mends it, and asks for what has to be true in the end.
 func Chaos(seed uint64, faults ...Fault) Fault {
@@ -46,7 +48,7 @@ func Chaos(seed uint64, faults ...Fault) Fault {
 	if len(faults) == 0 {
 		faults = ChaosFaults()
 	}
-	c := &chaos{seed: seed, menu: faults, streams: make(map[chance]*rand.Rand)}
+	c := &chaos{seed: seed, menu: faults}
 	f := newFault(always, effect{chaos: c}, "Chaos(%d%s)", seed, strings.Join(names, ""))
 	for _, fault := range faults {
 		if err := fault.validate(); err != nil {
@@ -56,6 +58,9 @@ func Chaos(seed uint64, faults ...Fault) Fault {
 		case atHandshake, atOpen, atMessage, beforeSend, afterSend:
 		default:
 			f = f.broken(fault.name + " cannot be part of chaos")
+		}
+		if fault.counted() {
+			f = f.broken(fault.name + " cannot be counted in chaos")
 		}
 	}
 	return f
@@ -78,11 +83,16 @@ func ChaosFaults() []Fault {
 	}
 }
 
-// chaos is the state behind one Chaos. It may be given to several relays, but
-// then they share their chances.
+// chaos is what Chaos is made of. Immutable: whoever is given it has chances of
+// its own, so that it begins anew there.
 type chaos struct {
 	seed uint64
 	menu []Fault
+}
+
+// chances are the random numbers of a Chaos that a relay has been given.
+type chances struct {
+	seed uint64
 
 	mu      sync.Mutex // guards streams and what is drawn from them; never held while waiting
 	streams map[chance]*rand.Rand
@@ -96,7 +106,7 @@ type chance struct {
 }
 
 // draw returns n random numbers of a stream.
-func (c *chaos) draw(of chance, n int) []uint64 {
+func (c *chances) draw(of chance, n int) []uint64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	stream := c.streams[of]
@@ -120,7 +130,7 @@ func (c *chaos) pick(parent *armed, where place, o Occasion) []*armed {
 	case o.Verb == "" && where != atHandshake: // what is no message
 		return nil
 	}
-	n := c.draw(chance{o.Connection, where}, 3)
+	n := parent.chances.draw(chance{o.Connection, where}, 3)
 	var picked []*armed
 	pause := time.Duration(n[0] % uint64(chaosJitter))
 	switch where {
@@ -165,7 +175,7 @@ func (c *chaos) pick(parent *armed, where place, o Occasion) []*armed {
 func (c *chaos) follow(s *session, parent *armed) {
 	var fitting []Fault
 	for _, f := range c.menu {
-		if f.where == atOpen {
+		if f.where == atOpen && f.fits(Occasion{Connection: s.number}) {
 			fitting = append(fitting, f)
 		}
 	}
@@ -179,7 +189,7 @@ func (c *chaos) follow(s *session, parent *armed) {
 			}
 		}
 	}
-	n := c.draw(chance{s.number, atOpen}, 3)
+	n := parent.chances.draw(chance{s.number, atOpen}, 3)
 	between := func(least, most time.Duration, number uint64) time.Duration {
 		return least + time.Duration(number%uint64(most-least))
 	}

@@ -194,3 +194,44 @@ func TestChaosOfYourChoice(t *testing.T) {
 		assert.Less(t, without, 20)
 	}, nostrtest.WithFaults(nostrtest.Chaos(3, nostrtest.NoOK())))
 }
+
+func TestChaosGivenAnewBeginsAnew(t *testing.T) {
+	fault := nostrtest.Chaos(5, nostrtest.NoOK())
+	var runs [2]string
+	for i := range runs {
+		inBubble(t, func(t *testing.T, network *nostrtest.Network, relay *nostrtest.Relay) {
+			c := dial(t, network.HTTPClient(), home)
+			for n := range 60 {
+				c.send("EVENT", note(n+1))
+				time.Sleep(time.Second)
+				runs[i] += fmt.Sprint(len(c.got()))
+			}
+		}, nostrtest.WithFaults(fault))
+	}
+	assert.Contains(t, runs[0], "0")
+	assert.Equal(t, runs[0], runs[1])
+}
+
+func TestChaosKeepsToTheConditionsOfItsFaults(t *testing.T) {
+	inBubble(t, func(t *testing.T, network *nostrtest.Network, relay *nostrtest.Relay) {
+		spared, struck := dial(t, network.HTTPClient(), home), dial(t, network.HTTPClient(), home)
+		time.Sleep(10 * time.Minute)
+		require.NoError(t, spared.ended())
+		require.Error(t, struck.ended())
+	}, nostrtest.WithFaults(nostrtest.Chaos(5, nostrtest.Cut().OnConnection(2))))
+}
+
+func TestChaosSendsHostileMessagesOfAllKinds(t *testing.T) {
+	inBubble(t, func(t *testing.T, network *nostrtest.Network, relay *nostrtest.Relay) {
+		c := dial(t, network.HTTPClient(), home)
+		seen := make(map[string]bool)
+		for range 200 {
+			c.send("CLOSE", "s")
+			time.Sleep(time.Second)
+			for _, message := range c.got() {
+				seen[message] = true
+			}
+		}
+		assert.Greater(t, len(seen), 10)
+	}, nostrtest.WithFaults(nostrtest.Chaos(5, nostrtest.MalformedMessage().On("CLOSE"))))
+}

@@ -39,7 +39,7 @@ type Fault struct {
 	where       place
 	verbs       []string // none: every one
 	connections []int    // none: every one
-	first       int      // the first occasion that counts
+	first       int      // the first occasion that counts; 0 for all
 	times       int      // how often it strikes; 0 for ever
 	every       int      // only at each so many-th occasion from first on; 0 for all
 	each        bool     // counted per connection
@@ -91,7 +91,7 @@ type effect struct {
 // newFault returns a fault that strikes every time; format and args are the
 // call that makes it, for String.
 func newFault(where place, e effect, format string, args ...any) Fault {
-	return Fault{name: fmt.Sprintf(format, args...), effect: e, where: where, first: 1}
+	return Fault{name: fmt.Sprintf(format, args...), effect: e, where: where}
 }
 
 // String returns the fault as the sentence that makes it.
@@ -118,12 +118,11 @@ func (f Fault) On(verbs ...string) Fault {
 	f = f.say("On(%s)", quoted(verbs))
 	switch {
 	case f.effect.link != nil:
-		f.where = atMessage
+		return f.movedTo(atMessage, verbs)
 	case f.where != atMessage:
 		return f.broken("On is for faults of connections and of what clients say")
 	}
-	f.verbs = verbs
-	return f
+	return f.ofVerbs(verbs)
 }
 
 // Before makes a fault of the connection strike when the relay is about to send
@@ -159,7 +158,20 @@ func (f Fault) movedTo(where place, verbs []string) Fault {
 	if f.effect.link == nil {
 		return f.broken("Before, After, AfterFrames and AfterBytes are for faults of the connection")
 	}
-	f.where, f.verbs = where, verbs
+	if f.where != atOpen {
+		return f.broken("of On, Before, After, AfterFrames and AfterBytes only one")
+	}
+	f.where = where
+	return f.ofVerbs(verbs)
+}
+
+func (f Fault) ofVerbs(verbs []string) Fault {
+	f.verbs = slices.Clone(verbs)
+	for _, verb := range verbs {
+		if verb == "" || verb != strings.ToUpper(verb) {
+			return f.broken(fmt.Sprintf("%q is no verb: they are in capitals", verb))
+		}
+	}
 	return f
 }
 
@@ -170,8 +182,7 @@ func (f Fault) Of(verbs ...string) Fault {
 	if f.effect.sending == nil {
 		return f.broken("Of is for faults of what the relay sends")
 	}
-	f.verbs = verbs
-	return f
+	return f.ofVerbs(verbs)
 }
 
 // AsWell makes a fault that spoils a message send the genuine one as well,
@@ -188,34 +199,55 @@ func (f Fault) AsWell() Fault {
 // OnConnection restricts a fault to connections with these numbers. Handshakes
 // are numbered on their own, those that fail included.
 func (f Fault) OnConnection(numbers ...int) Fault {
-	f.connections = numbers
-	return f.say("OnConnection(%s)", strings.Trim(strings.Join(strings.Fields(fmt.Sprint(numbers)), ", "), "[]"))
+	f.connections = slices.Clone(numbers)
+	f = f.say("OnConnection(%s)", strings.Trim(strings.Join(strings.Fields(fmt.Sprint(numbers)), ", "), "[]"))
+	if len(numbers) == 0 || slices.Min(numbers) < 1 {
+		return f.broken("connections are numbered from 1")
+	}
+	return f
 }
 
 // Nth makes a fault strike at the n-th occasion only.
-func (f Fault) Nth(n int) Fault {
-	f.first, f.times = n, 1
-	return f.say("Nth(%d)", n)
-}
+func (f Fault) Nth(n int) Fault { return f.say("Nth(%d)", n).countedFrom(n).atMost(1) }
 
 // From lets the first n-1 occasions pass.
-func (f Fault) From(n int) Fault {
-	f.first = n
-	return f.say("From(%d)", n)
-}
+func (f Fault) From(n int) Fault { return f.say("From(%d)", n).countedFrom(n) }
 
-// Times makes a fault strike at most n times.
-func (f Fault) Times(n int) Fault {
-	f.times = n
-	return f.say("Times(%d)", n)
-}
+// Times makes a fault strike at most n times, at least once.
+func (f Fault) Times(n int) Fault { return f.say("Times(%d)", n).atMost(n) }
 
 // Every makes a fault strike at each n-th occasion only: the n-th, the one n
 // further, and so on.
 func (f Fault) Every(n int) Fault {
-	f.first, f.every = n, n
-	return f.say("Every(%d)", n)
+	f = f.say("Every(%d)", n).countedFrom(n)
+	f.every = n
+	return f
 }
+
+func (f Fault) countedFrom(n int) Fault {
+	if n < 1 {
+		return f.broken("occasions are counted from 1")
+	}
+	if f.first != 0 {
+		return f.broken("of Nth, From and Every only one")
+	}
+	f.first = n
+	return f
+}
+
+func (f Fault) atMost(n int) Fault {
+	if n < 1 {
+		return f.broken("want at least 1 time")
+	}
+	if f.times != 0 {
+		return f.broken("of Nth and Times only one")
+	}
+	f.times = n
+	return f
+}
+
+// counted reports whether the fault does not strike at every occasion.
+func (f Fault) counted() bool { return f.first != 0 || f.times != 0 }
 
 // EachConnection makes Nth, From, Every and Times count on every connection afresh.
 func (f Fault) EachConnection() Fault {
@@ -225,8 +257,11 @@ func (f Fault) EachConnection() Fault {
 
 // If makes a fault strike only if condition holds too. It is called on the
 // connection's goroutines, without a lock: it may look at the relay, but not
-// wait for that connection.
+// wait for that connection. A panic in it is logged and ends the connection.
 func (f Fault) If(condition func(Occasion) bool) Fault {
+	if condition == nil {
+		return f.say("If(nil)").broken("want a condition")
+	}
 	if earlier := f.match; earlier != nil {
 		f.match = func(o Occasion) bool { return earlier(o) && condition(o) }
 	} else {
@@ -242,10 +277,10 @@ func (f Fault) validate() error {
 		return f.err
 	case f.name == "":
 		return errors.New("nostrtest: a Fault that no constructor has made")
-	case f.first < 1:
-		return fmt.Errorf("nostrtest: %s: occasions are counted from 1", f.name)
-	case f.times < 0:
-		return fmt.Errorf("nostrtest: %s: want 0 or more times", f.name)
+	case f.where == always && f.counted():
+		return fmt.Errorf("nostrtest: %s: it lasts, and has no occasions to count", f.name)
+	case f.effect.skew != 0 && (len(f.connections) > 0 || f.match != nil):
+		return fmt.Errorf("nostrtest: %s: there is one clock for all connections", f.name)
 	case f.threshold < 1 && (f.where == atFrames || f.where == atBytes):
 		return fmt.Errorf("nostrtest: %s: want at least 1", f.name)
 	}

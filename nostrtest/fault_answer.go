@@ -38,6 +38,14 @@ func answerFault(verbs []string, change func(*handling, wire.ServerMessage) []an
 	return f
 }
 
+// withText demands a text: the empty one would stand for no fault at all.
+func (f Fault) withText(text string) Fault {
+	if text == "" {
+		return f.broken("want a text")
+	}
+	return f
+}
+
 // okFault changes the OK of EVENT, or with On that of AUTH.
 func okFault(change func(wire.OK) []answer, format string, args ...any) Fault {
 	return answerFault([]string{"EVENT"}, func(_ *handling, m wire.ServerMessage) []answer {
@@ -90,13 +98,13 @@ func OKSays(text string) Fault {
 // one of Prefixes: "rate-limited: slow down". With "auth-required:" the relay
 // sends a challenge before it, if this connection has had none.
 func RefuseEvents(text string) Fault {
-	return messageFault([]string{"EVENT"}, func(h *handling) { h.refusal = text }, "RefuseEvents(%q)", text)
+	return messageFault([]string{"EVENT"}, func(h *handling) { h.refusal = text }, "RefuseEvents(%q)", text).withText(text)
 }
 
 // RefuseRequests answers REQ and COUNT with CLOSED and this text, as
 // RefuseEvents does with EVENT (P30, P55).
 func RefuseRequests(text string) Fault {
-	return messageFault([]string{"REQ", "COUNT"}, func(h *handling) { h.refusal = text }, "RefuseRequests(%q)", text)
+	return messageFault([]string{"REQ", "COUNT"}, func(h *handling) { h.refusal = text }, "RefuseRequests(%q)", text).withText(text)
 }
 
 // ForgetEvents answers EVENT with OK true and loses the event.
@@ -113,7 +121,7 @@ func TrustKnownIDs() Fault {
 // NoticeInstead answers with NOTICE and nothing else, and does not handle the
 // message. It is for every verb; see On.
 func NoticeInstead(text string) Fault {
-	return messageFault(nil, func(h *handling) { h.notice = text }, "NoticeInstead(%q)", text)
+	return messageFault(nil, func(h *handling) { h.notice = text }, "NoticeInstead(%q)", text).withText(text)
 }
 
 // NoticeForBadEvents answers an event that does not verify with NOTICE, and
@@ -225,7 +233,7 @@ func Late(d time.Duration) Fault {
 
 // Repeat sends a message n times. It is for every verb; see Of.
 func Repeat(n int) Fault {
-	return sentFault("", func(m *outgoing) { m.replace(slices.Repeat([]answer{m.same()}, n)...) }, "Repeat(%d)", n)
+	return sentFault("", func(m *outgoing) { m.replace(slices.Repeat([]answer{m.same()}, n)...) }, "Repeat(%d)", n).atLeastOne(n)
 }
 
 // LineFeeds ends every message with a line feed (Q02).
@@ -234,15 +242,20 @@ func LineFeeds() Fault {
 }
 
 // Rewrite sends what rewrite makes of a message: other texts in its place, the
-// same and more, or none. It is for every verb; see Of.
+// same and more, or none. It is for every verb; see Of. A panic in rewrite is
+// logged and ends the connection.
 func Rewrite(rewrite func(message string) []string) Fault {
-	return sentFault("", func(m *outgoing) {
+	f := sentFault("", func(m *outgoing) {
 		var out []answer
 		for _, text := range rewrite(string(m.frame)) {
 			out = append(out, answer{raw: []byte(text)})
 		}
 		m.replace(out...)
 	}, "Rewrite(…)")
+	if rewrite == nil {
+		return f.broken("want a function")
+	}
+	return f
 }
 
 // stranger signs the events that a relay makes up.

@@ -1,6 +1,7 @@
 package nostrtest
 
 import (
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -17,14 +18,15 @@ type faults struct {
 	mu         sync.Mutex // guards all below; taken after Relay.mu
 	armed      []*armed   // in the order they were given
 	handshakes int        // attempts so far
-	seeds      []uint64   // of every chaos there has been
+	chaos      []Fault    // every chaos there has been
 }
 
 // armed is a fault that a relay has been given.
 type armed struct {
 	Fault
-	mended chan struct{} // closed when it is over
-	parent *armed        // the chaos that has picked it, nil otherwise
+	mended  chan struct{} // closed when it is over
+	parent  *armed        // the chaos that has picked it, nil otherwise
+	chances *chances      // of a chaos, nil otherwise
 
 	// Guarded by faults.mu.
 	seen  map[int]int // occasions, by connection; under 0 if they are counted over all
@@ -97,7 +99,11 @@ func (a *armed) isMended() bool {
 }
 
 func newArmed(f Fault) *armed {
-	return &armed{Fault: f, mended: make(chan struct{}), seen: make(map[int]int), stuck: make(map[int]int)}
+	a := &armed{Fault: f, mended: make(chan struct{}), seen: make(map[int]int), stuck: make(map[int]int)}
+	if c := f.effect.chaos; c != nil {
+		a.chances = &chances{seed: c.seed, streams: make(map[chance]*rand.Rand)}
+	}
+	return a
 }
 
 func (e *faults) arm(list []Fault) []*armed {
@@ -110,7 +116,7 @@ func (e *faults) arm(list []Fault) []*armed {
 	e.armed = append(e.armed, given...)
 	for _, f := range list {
 		if f.effect.chaos != nil {
-			e.seeds = append(e.seeds, f.effect.chaos.seed)
+			e.chaos = append(e.chaos, f)
 		}
 	}
 	if len(list) > 0 {
@@ -267,8 +273,8 @@ func (e *faults) wantsDeflate() bool {
 // now is the relay's clock.
 func (r *Relay) now() time.Time { return time.Now().Add(r.faults.skew()) }
 
-func (e *faults) allSeeds() []uint64 {
+func (e *faults) allChaos() []Fault {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return slices.Clone(e.seeds)
+	return slices.Clone(e.chaos)
 }

@@ -146,16 +146,20 @@ func OversizedMessage(n int) Fault {
 func MalformedMessage() Fault {
 	texts := HostileMessages()
 	return linkFault(func(a *act) {
-		a.frames(textFrame([]byte(texts[a.session.relay.faults.counter(a.fault)%len(texts)])))
+		a.frames(textFrame([]byte(texts[a.nextOf(len(texts))])))
 	}, "MalformedMessage()")
 }
 
-// counter returns how often it was called for the fault before.
-func (e *faults) counter(a *armed) int {
+// nextOf returns which of n things is due: one after the other, in chaos any.
+func (a *act) nextOf(n int) int {
+	if chaos := a.fault.parent; chaos != nil {
+		return int(chaos.chances.draw(chance{a.session.number, always}, 1)[0] % uint64(n))
+	}
+	e := &a.session.relay.faults
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	a.turn++
-	return a.turn - 1
+	a.fault.turn++
+	return (a.fault.turn - 1) % n
 }
 
 // HostileMessages returns texts that are no message of a relay, or not quite:

@@ -31,6 +31,10 @@ func RefuseHandshake(status int, retryAfter time.Duration) Fault {
 		http.Error(h.w, http.StatusText(status), status)
 		return true
 	}}, "RefuseHandshake(%d, %v)", status, retryAfter)
+	return f.withStatus(status)
+}
+
+func (f Fault) withStatus(status int) Fault {
 	if status < 200 || status > 599 {
 		return f.broken("want a status from 200 to 599")
 	}
@@ -91,12 +95,13 @@ func AnswerHandshake(text string) Fault {
 // AnswerInfo answers requests of the information document (NIP-11) with a
 // status and a body, whatever these may be.
 func AnswerInfo(status int, body string) Fault {
-	return newFault(atInfo, effect{info: func(h *handshake) {
+	f := newFault(atInfo, effect{info: func(h *handshake) {
 		h.w.Header().Set("Content-Type", "application/nostr+json")
 		h.w.Header().Set("Access-Control-Allow-Origin", "*")
 		h.w.WriteHeader(status)
 		_, _ = h.w.Write([]byte(body))
 	}}, "AnswerInfo(%d, %.20q)", status, body)
+	return f.withStatus(status)
 }
 
 // spoilHandshake lets faults answer a handshake, and says whether one did.

@@ -1,6 +1,7 @@
 package nostrtest
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"time"
@@ -156,7 +157,7 @@ func PingFlood(n int) Fault {
 			out = wsFrame{opcode: opPing, payload: fmt.Appendf(nil, "flood %d", i+1)}.append(out)
 		}
 		a.frames(out)
-	}, "PingFlood(%d)", n)
+	}, "PingFlood(%d)", n).atLeastOne(n)
 }
 
 // PingEvery sends a ping after every period of this length, as strfry does every
@@ -188,7 +189,7 @@ func NoticeFlood(n int) Fault {
 		for i := range n {
 			a.frames(textFrame(wire.Notice{Message: fmt.Sprintf("notice %d of %d", i+1, n)}.AppendJSON(nil)))
 		}
-	}, "NoticeFlood(%d)", n)
+	}, "NoticeFlood(%d)", n).atLeastOne(n)
 }
 
 // Say sends a text message exactly as given, legal or not, in one frame.
@@ -198,6 +199,7 @@ func Say(message string) Fault {
 
 // SendBytes puts bytes on the connection exactly as given, between two frames.
 func SendBytes(b []byte) Fault {
+	b = bytes.Clone(b)
 	what := fmt.Sprintf("%d bytes: %.20x", len(b), b)
-	return linkFault(func(a *act) { a.put(urgent{bytes: b, what: what}) }, "SendBytes(%.20x)", b)
+	return linkFault(func(a *act) { a.put(urgent{bytes: b, what: what}) }, "SendBytes(%.20x)", b).atLeastOne(len(b))
 }

@@ -191,7 +191,7 @@ func NoChallenge() Fault {
 // RejectAuth answers AUTH, right or wrong, with OK false and this text, such as
 // "restricted: not for you" (P43).
 func RejectAuth(text string) Fault {
-	return messageFault([]string{"AUTH"}, func(h *handling) { h.refusal = text }, "RejectAuth(%q)", text)
+	return messageFault([]string{"AUTH"}, func(h *handling) { h.refusal = text }, "RejectAuth(%q)", text).withText(text)
 }
 
 // OneKeyOnly refuses to authenticate a second key on a connection (P44).

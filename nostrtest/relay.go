@@ -77,8 +77,8 @@ func (r *Relay) explain(tb TB) {
 		return
 	}
 	tb.Helper()
-	for _, seed := range r.faults.allSeeds() {
-		tb.Logf("nostrtest: %s had chaos with seed %d: Chaos(%d) in memory repeats it", r.URL(), seed, seed)
+	for _, f := range r.faults.allChaos() {
+		tb.Logf("nostrtest: %s had chaos with seed %d: %v in memory repeats it", r.URL(), f.effect.chaos.seed, f)
 	}
 	r.wire.show(tb.Logf, r.URL())
 }

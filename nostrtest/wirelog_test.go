@@ -133,7 +133,7 @@ func TestFailedTestPrintsWireLogAndSeeds(t *testing.T) {
 				assert.Empty(t, tb.log.String())
 				continue
 			}
-			assert.Contains(t, tb.log.String(), "had chaos with seed 4711")
+			assert.Contains(t, tb.log.String(), "had chaos with seed 4711: Chaos(4711, NoOK()) in memory repeats it")
 			assert.Contains(t, tb.log.String(), "wire log of "+w.relay.URL())
 			assert.Contains(t, tb.log.String(), `s #1 ← TEXT 12 ["EOSE","s"]`)
 		}
