@@ -3,11 +3,14 @@ package nostrtest_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"go/parser"
 	"go/token"
 	"io"
+	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -340,4 +343,33 @@ func TestPublicAPIUnderLoad(t *testing.T) {
 	all.Wait()
 	relay.Close()
 	assert.Empty(t, relay.Connections())
+}
+
+func TestPanicOfATestsOwnFunctionEndsTheConnectionAndIsLogged(t *testing.T) {
+	boom := func(nostrtest.Occasion) bool { panic("boom") }
+	for i, fault := range []nostrtest.Fault{
+		nostrtest.Rewrite(func(string) []string { runtime.Goexit(); return nil }), // as t.FailNow: nothing to log
+		nostrtest.Rewrite(func(string) []string { panic("boom") }), nostrtest.Lose().If(boom), nostrtest.Cut().After("EOSE").If(boom),
+		nostrtest.Cut().AfterFrames(1).If(boom), nostrtest.NoEOSE().If(boom), nostrtest.RefuseHandshake(503, 0).If(boom),
+	} {
+		var mu sync.Mutex
+		var log string
+		everywhere(t, func(t *testing.T, w world) {
+			c := w.ask()
+			_ = c.trySend(1, frame("REQ", "s", everything))
+			_, err := c.end()
+			require.False(t, errors.Is(err, os.ErrDeadlineExceeded), "%v ends it", fault)
+			w.relay.Stop()
+			w.relay.Mend()
+			require.NoError(t, w.relay.Restart())
+			w.dial().alive()
+		}, nostrtest.WithFaults(fault), nostrtest.WithLog(func(format string, args ...any) {
+			mu.Lock()
+			defer mu.Unlock()
+			log += fmt.Sprintf(format, args...)
+		}))
+		if i > 0 {
+			assert.Contains(t, log, "boom", "%v", fault)
+		}
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 )
@@ -92,6 +93,12 @@ func (run *run) connState(conn net.Conn, state http.ConnState) {
 
 func (run *run) serveHTTP(w http.ResponseWriter, req *http.Request) {
 	p := req.Context().Value(peerKey{}).(*peer)
+	defer func() {
+		if panicked := recover(); panicked != nil { // the HTTP server would say so to nobody
+			run.relay.logf("panic in a handshake: %v\n%s", panicked, debug.Stack())
+			panic(http.ErrAbortHandler)
+		}
+	}()
 	defer func() {
 		if p.hijacked.Load() {
 			_ = p.Close()

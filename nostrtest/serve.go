@@ -48,6 +48,8 @@ func (r *Relay) serveHTTP(p *peer, w http.ResponseWriter, req *http.Request) {
 	ws, err := websocket.Accept(joiningWriter{w, s}, req, options)
 	if err != nil { // Accept has told the client
 		s.leave(err)
+		s.out.close()
+		s.timers.end() // a Break may have found the session meanwhile
 		return
 	}
 	ws.SetReadLimit(r.cfg.limits.MessageLength)

@@ -174,8 +174,25 @@ func (s *session) receive(h *handling) {
 
 var errBinary = errors.New("binary frame, want text")
 
-// write sends what the outbox holds until it is closed or the connection fails.
+// write sends what the outbox holds. A test's own function may panic in a fault
+// here, or end the goroutine with FailNow, which ends the connection as it does
+// on the session's reader.
 func (s *session) write() {
+	finished := false
+	defer func() {
+		if p := recover(); p != nil {
+			s.report(p)
+		}
+		if !finished {
+			_ = s.peer.Close()
+		}
+	}()
+	s.writeAll()
+	finished = true
+}
+
+// writeAll sends until the outbox is closed or the connection fails.
+func (s *session) writeAll() {
 	var frame []byte
 	for {
 		item, ok := s.out.take()
