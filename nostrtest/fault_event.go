@@ -96,11 +96,13 @@ func MismatchingEvents() Fault {
 // is no such.
 func mismatching(filters []nostr.Filter) *nostr.Event {
 	const unusual = nostr.Kind(4321)
+	author := stranger().PubKey()
 	for kind := unusual; kind < unusual+100; kind++ {
 		for _, at := range []nostr.Timestamp{nostr.Now(), 1} {
-			event := EventAt(at, stranger(), kind, fmt.Sprintf("kind %d, which nobody asked for", kind))
-			if !matchesAny(filters, event) {
-				return event
+			content := fmt.Sprintf("kind %d, which nobody asked for", kind)
+			draft := &nostr.Event{PubKey: author, CreatedAt: at, Kind: kind, Content: content}
+			if !matchesAny(filters, draft) { // signed only then: there may be many tries
+				return EventAt(at, stranger(), kind, content)
 			}
 		}
 	}
