@@ -198,7 +198,7 @@ func (c *chaos) follow(s *session, parent *armed) {
 		s.strike(child, false)
 		s.after(between(chaosShortest, chaosLongest, n[2]), unlessMended(func() {
 			if heldBack := s.peer.tap.release([]*armed{child}); heldBack {
-				s.relay.wire.note(s.number, "the end of "+child.name)
+				s.relay.note(s.number, "the end of "+child.name)
 				s.peer.tap.reset()
 				return
 			}

@@ -114,9 +114,10 @@
 // one of the relay, [Fault.Of] certain verbs, [Fault.AfterFrames],
 // [Fault.AfterBytes], [Fault.OnConnection], [Fault.Nth], [Fault.From],
 // [Fault.Every], [Fault.Times], [Fault.EachConnection], [Fault.If]. Faults of
-// the connection and of frames, and messages to [Say], go wherever On, Before,
-// After, AfterFrames and AfterBytes put them; without these they strike when a
-// connection opens, and with Break at those that are open already.
+// the connection and of frames (but for Fragmented and Interleaved, which are of
+// messages), [Say] and [AuthStorm] go wherever On, Before, After, AfterFrames
+// and AfterBytes put them; without these they strike when a connection opens,
+// and with Break at those that are open already.
 //
 // Everything works on sockets and in memory alike. [Silence] is for one
 // connection what [Network.Partition] is for a host; restarts on the same

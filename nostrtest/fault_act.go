@@ -24,7 +24,7 @@ func (s *session) strike(a *armed, writing bool) {
 // and is not worth a line.
 func (s *session) note(a *armed) {
 	if a.name != "" {
-		s.relay.wire.note(s.number, a.name)
+		s.relay.note(s.number, a.name)
 	}
 }
 
@@ -57,7 +57,7 @@ func (s *session) writeUrgent(u urgent) bool {
 		_, err := s.peer.Write(u.bytes)
 		ok = err == nil
 	default:
-		s.relay.wire.note(s.number, u.what)
+		s.relay.note(s.number, u.what)
 		ok = s.peer.tap.writeBroken(u.bytes) == nil
 	}
 	if u.then != nil {

@@ -109,7 +109,7 @@ func (r *Relay) spoilHandshake(p *peer, w http.ResponseWriter, req *http.Request
 	number := r.faults.attempt()
 	for _, a := range r.faults.due(atHandshake, Occasion{Connection: number}) {
 		if a.name != "" {
-			r.wire.note(0, a.name)
+			r.note(0, a.name)
 		}
 		if a.effect.handshake(&handshake{r, p, w, req, a, number}) {
 			return true
@@ -121,7 +121,7 @@ func (r *Relay) spoilHandshake(p *peer, w http.ResponseWriter, req *http.Request
 // spoilInfo lets faults answer a request of the information document.
 func (r *Relay) spoilInfo(p *peer, w http.ResponseWriter, req *http.Request) bool {
 	for _, a := range r.faults.due(atInfo, Occasion{}) {
-		r.wire.note(0, a.name)
+		r.note(0, a.name)
 		a.effect.info(&handshake{r, p, w, req, a, 0})
 		return true
 	}

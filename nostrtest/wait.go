@@ -36,8 +36,9 @@ func (b *bell) wait() <-chan struct{} {
 }
 
 // WaitFor waits until condition is true. It asks at once and then after every
-// change of anything the views show, without holding a lock, so condition may
-// call the relay's views. The error wraps ctx's, or is ErrClosed.
+// change of anything the views show and whenever a fault has struck, which
+// WireLog shows, without holding a lock, so condition may call the relay's
+// views. The error wraps ctx's, or is ErrClosed.
 func (r *Relay) WaitFor(ctx context.Context, condition func() bool) error {
 	return r.await(ctx, "a condition", condition)
 }

@@ -184,9 +184,12 @@ func (r *wireRecord) entry() WireEntry {
 	return e
 }
 
-// note adds what a fault did.
-func (l *wireLog) note(connection int, text string) {
-	l.add(WireEntry{Connection: connection, Direction: OfFault, Kind: "FAULT", Text: text})
+// note adds what a fault did, and wakes those who wait for it. Nothing may be locked.
+func (r *Relay) note(connection int, text string) {
+	r.wire.add(WireEntry{Connection: connection, Direction: OfFault, Kind: "FAULT", Text: text})
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.changed.ring()
 }
 
 // show prints the log where logf goes, with times since the first entry.

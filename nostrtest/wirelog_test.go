@@ -3,6 +3,7 @@ package nostrtest_test
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -138,4 +139,20 @@ func TestFailedTestPrintsWireLogAndSeeds(t *testing.T) {
 			assert.Contains(t, tb.log.String(), `s #1 ← TEXT 12 ["EOSE","s"]`)
 		}
 	}
+}
+
+func TestWaitForHearsOfFaultsThatStrike(t *testing.T) {
+	everywhere(t, func(t *testing.T, w world) {
+		var dials sync.WaitGroup
+		defer dials.Wait()
+		dials.Go(func() {
+			for range 3 {
+				_, err := tryDial(t, w.httpClient(), w.relay.URL())
+				assert.Error(t, err)
+			}
+		})
+		require.NoError(t, w.relay.WaitFor(soon(t), func() bool {
+			return strings.Count(fmt.Sprint(w.relay.WireLog()), "FAULT RefuseHandshake(503, 0s)") == 3
+		}))
+	}, nostrtest.WithFaults(nostrtest.RefuseHandshake(503, 0)))
 }
