@@ -171,7 +171,7 @@ func TestLostLateRepeatedAndRewrittenMessages(t *testing.T) {
 	everywhere(t, func(t *testing.T, w world) {
 		c := w.dial()
 		c.alive()
-		mend := w.relay.Break(nostrtest.Lose().Of("NOTICE").Nth(1), nostrtest.Repeat(3).Of("EOSE"), nostrtest.Late(20*time.Millisecond).Of("OK"))
+		mend := w.relay.Break(nostrtest.Lose().Of("NOTICE").Nth(1), nostrtest.Repeat(3).Of("EOSE"), nostrtest.Late(200*time.Millisecond).Of("OK"))
 		w.relay.Notice("lost")
 		w.relay.Notice("heard")
 		assert.Equal(t, `["NOTICE","heard"]`, c.next())
@@ -266,7 +266,7 @@ func TestAuthStormsAndLateChallenges(t *testing.T) {
 		assert.Equal(t, "true", parts(c.next())[2])
 
 		// A new challenge in the middle of everything, and one behind each OK.
-		defer w.relay.Break(nostrtest.LateChallenge(0).After("EOSE"), nostrtest.LateChallenge(10*time.Millisecond).On("COUNT"))()
+		defer w.relay.Break(nostrtest.LateChallenge(0).After("EOSE"), nostrtest.LateChallenge(100*time.Millisecond).On("COUNT"))()
 		c.send("REQ", "s", everything)
 		assert.Equal(t, eose("s"), c.next())
 		assert.Equal(t, "AUTH", parts(c.next())[0])

@@ -96,7 +96,7 @@ func Khatru() Option {
 	return options(
 		named("khatru", "https://github.com/fiatjaf/khatru", nil),
 		WithFaults(
-			Overtaken(2*time.Millisecond).On("EVENT", "REQ", "COUNT").Every(3).EachConnection(),
+			Overtaken(10*time.Millisecond).On("EVENT", "REQ", "COUNT").Every(3).EachConnection(),
 			LineFeeds(),
 			RefuseNegentropy("NEG-ERROR", "CLOSED"),
 		),
