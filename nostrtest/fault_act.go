@@ -112,18 +112,38 @@ func (s *session) transmit(verb string, message wire.ServerMessage, frame []byte
 			return true
 		}
 	}
+	sent := false
 	for _, m := range list {
-		if m.after > 0 {
+		switch {
+		case m.after > 0:
 			m.raw, m.spoilt = m.text(), true
 			s.answer(m)
-		} else if !s.writeText(m.text(), form) {
+			continue
+		case !s.writeText(m.text(), form):
 			return false
 		}
+		sent = true
 	}
+	if sent {
+		s.wrote(o)
+	}
+	return true
+}
+
+// transmitSpoilt writes a message that was late.
+func (s *session) transmitSpoilt(text []byte) bool {
+	if !s.writeText(text, shape{}) {
+		return false
+	}
+	s.wrote(Occasion{Connection: s.number, Verb: verbOf(text), Frame: string(text)})
+	return true
+}
+
+// wrote lets the faults strike that come behind a message.
+func (s *session) wrote(o Occasion) {
 	for _, a := range s.relay.faults.due(afterSend, o) {
 		s.strike(a, true)
 	}
-	return true
 }
 
 // spoil lets one fault work on a list of messages.

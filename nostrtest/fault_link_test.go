@@ -227,6 +227,30 @@ func TestDripWithoutPauseStillDeliversEverything(t *testing.T) {
 	}, nostrtest.WithFaults(nostrtest.Drip(0)))
 }
 
+func TestSilenceAfterFramesAndBytesHoldsTheRestUntilItIsMended(t *testing.T) {
+	for _, fault := range []nostrtest.Fault{nostrtest.Silence().AfterFrames(1), nostrtest.Silence().AfterBytes(100)} {
+		everywhere(t, func(t *testing.T, w world) {
+			w.relay.Publish(note(1), note(2))
+			want := stored("s", w.relay.Events()...)
+			length := 100
+			if strings.Contains(fault.String(), "Frames") {
+				length = 4 + len(want[0])
+			}
+			c := w.dial()
+			c.send("REQ", "s", everything)
+			c.until(10 * time.Second)
+			_, err := c.in.Peek(length)
+			require.NoError(t, err)
+			c.until(w.while())
+			_, err = c.in.Peek(length + 1)
+			require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+			w.relay.Mend()
+			assert.Equal(t, want, c.nexts(3))
+			c.alive()
+		}, nostrtest.WithFaults(fault))
+	}
+}
+
 func TestCloseCodesOfAllKindsLegalOrNot(t *testing.T) {
 	for _, code := range []int{1000, 1001, 1002, 1005, 1006, 1008, 1011, 1012, 1013, 1015, 3000, 4999, 0, 999, 65535} {
 		everywhere(t, func(t *testing.T, w world) {

@@ -245,6 +245,19 @@ func TestFaultsKnowMessagesThatAreOnlyTexts(t *testing.T) {
 	}, nostrtest.WithFaults(nostrtest.ShortOK(), nostrtest.Lose().Of("NOTICE"), nostrtest.Cut().After("OK")))
 }
 
+func TestAfterComesBehindWhatWasSent(t *testing.T) {
+	everywhere(t, func(t *testing.T, w world) {
+		c := w.dial()
+		c.alive()
+		w.relay.Notice("lost")
+		c.quiet()
+		w.relay.Notice("late")
+		assert.Equal(t, `["NOTICE","late"]`, c.next())
+		_, err := c.end()
+		assert.Equal(t, io.EOF, err)
+	}, nostrtest.WithFaults(nostrtest.Lose().Of("NOTICE").Nth(1), nostrtest.Late(20*time.Millisecond).Of("NOTICE").Nth(2), nostrtest.Cut().After("NOTICE")))
+}
+
 func TestMessagesAfterCountsGoBetweenFrames(t *testing.T) {
 	everywhere(t, func(t *testing.T, w world) {
 		w.relay.Publish(note(1), note(2))

@@ -207,7 +207,7 @@ func (s *session) writeAll() {
 			frame = item.message.AppendJSON(frame[:0])
 			ok = s.transmit(item.message.Verb(), item.message, frame)
 		case item.spoilt:
-			ok = s.writeText(item.raw, shape{})
+			ok = s.transmitSpoilt(item.raw)
 		case item.raw != nil:
 			ok = s.transmit(verbOf(item.raw), nil, item.raw)
 		case item.stored != nil:
