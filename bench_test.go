@@ -39,11 +39,20 @@ func BenchmarkMailboxToCallback(b *testing.B) {
 	<-h.done
 }
 
-// From a relay's socket to OnEvent: framing, parsing, checks, mailbox, callback.
-// "verified" is the default; "trusted" shows what everything but verification costs.
-func BenchmarkSocketToCallback(b *testing.B) {
-	event := nostrtest.TextNoteAt(1_700_000_000, nostrtest.Key(1), strings.Repeat("n", 400),
+// note750 is an event of 750 bytes, the n-th.
+func note750(n int) *nostr.Event {
+	return nostrtest.TextNoteAt(nostr.Timestamp(1_700_000_000+n), nostrtest.Key(1), strings.Repeat("n", 263),
 		nostr.Tag{"e", strings.Repeat("a", 64)}, nostr.Tag{"p", strings.Repeat("b", 64)})
+}
+
+// From a relay's socket to OnEvent: framing, parsing, checks, mailbox, callback.
+// "verified" is the default, of events that are new; "trusted" shows what
+// everything but hash and signature costs.
+func BenchmarkSocketToCallback(b *testing.B) {
+	frames := make([]string, 5000)
+	for i := range frames {
+		frames[i] = `["EVENT","all",` + note750(i).String() + `]`
+	}
 	for _, mode := range []struct {
 		name string
 		opts []gennostr.Option
@@ -52,24 +61,65 @@ func BenchmarkSocketToCallback(b *testing.B) {
 		{"trusted", []gennostr.Option{gennostr.WithTrustedRelay()}},
 	} {
 		b.Run(mode.name, func(b *testing.B) {
-			relay := nostrtest.NewRelay(b, nostrtest.WithSendBuffer(0)) // the benchmark is ahead of the client
-			left, done := b.N, make(chan struct{})
-			h := &counting{recorder: &recorder{}, event: func() {
-				if left--; left == 0 {
-					close(done)
+			b.SetBytes(int64(len(frames[0])))
+			b.ReportAllocs()
+			for left := b.N; left > 0; left -= len(frames) { // a client remembers what it has verified
+				b.StopTimer()
+				relay := nostrtest.NewRelay(b, nostrtest.WithSendBuffer(0)) // the benchmark is ahead of the client
+				some, got, done := frames[:min(left, len(frames))], 0, make(chan struct{})
+				h := &counting{recorder: &recorder{}, event: func() {
+					if got++; got == len(some) {
+						close(done)
+					}
+				}}
+				c := start(b, h, append(mode.opts, gennostr.WithRelays(relay.URL()))...)
+				_, err := relay.WaitRequest(b.Context(), func(nostrtest.Request) bool { return true })
+				require.NoError(b, err)
+				b.StartTimer()
+				for _, frame := range some {
+					relay.Inject(frame)
 				}
-			}}
-			start(b, h, append(mode.opts, gennostr.WithRelays(relay.URL()))...)
-			_, err := relay.WaitRequest(b.Context(), func(nostrtest.Request) bool { return true })
+				<-done
+				b.StopTimer()
+				require.NoError(b, c.Stop(b.Context()))
+				relay.Close()
+				b.StartTimer()
+			}
+		})
+	}
+}
+
+// From a message that has been read to OnEvent: an event that another relay has
+// brought already, in the same bytes or in others.
+func BenchmarkDuplicate(b *testing.B) {
+	const url = "wss://relay.example/"
+	frame, another := []byte(`["EVENT","all",`+note750(1).String()+`]`), []byte(`["EVENT","all",`+note750(2).String()+`]`)
+	for _, mode := range []struct {
+		name  string
+		frame []byte
+	}{
+		{"same bytes", frame},
+		{"other bytes", append(frame[:len(frame):len(frame)], ' ')},
+	} {
+		b.Run(mode.name, func(b *testing.B) {
+			events := 0
+			h, err := gennostr.NewHarness(&counting{recorder: &recorder{}, event: func() { events++ }}, gennostr.WithRelays(url))
 			require.NoError(b, err)
-			frame := `["EVENT","all",` + event.String() + `]`
+			defer h.Stop()
+			require.NoError(b, h.Connect(url))
+			feed := gennostr.Feed(h, url)
+			for range 100 { // so that the client gets used to duplicates
+				feed(another)
+			}
+			feed(frame)
+			require.True(b, gennostr.KnowsTwins(h.Client()))
 			b.SetBytes(int64(len(frame)))
 			b.ReportAllocs()
-			b.ResetTimer()
-			for range b.N {
-				relay.Inject(frame)
+			events = 0
+			for b.Loop() {
+				feed(mode.frame)
 			}
-			<-done
+			require.Equal(b, b.N, events)
 		})
 	}
 }

@@ -17,3 +17,14 @@ func Disagree(c *Client, d bip340.Disagreement) { c.disagreed(d) }
 
 // KnowsTwins tells whether the client recognises events by their bytes by now.
 func KnowsTwins(c *Client) bool { return c.twins.Hot() }
+
+// Feed returns what takes a frame from a connection's reader to the callback.
+func Feed(h *Harness, url string) func(frame []byte) {
+	conn, in := h.c.reg.lookup(url), new(intake)
+	return func(frame []byte) {
+		_ = conn.frame(in, true, frame)
+		conn.lane.Drain()
+		for did := didMessage; did != didNothing; did, _ = h.c.step() {
+		}
+	}
+}

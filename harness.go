@@ -183,7 +183,7 @@ func (t *Harness) Receive(url, frame string) error {
 		return err
 	}
 	conn.count.messagesIn.Add(1)
-	_ = conn.frame(new(intake), true, []byte(frame)) // its error is that the connection has ended: settle tells
+	_ = conn.frame(&intake{lone: true}, true, []byte(frame)) // its error is that the connection has ended: settle tells
 	conn.lane.Drain()
 	conn.flushReports() // now, not within a second
 	return t.settle()
