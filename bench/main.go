@@ -4,7 +4,10 @@
 // ratios.
 //
 //	cd bench && go run .            # everything, some minutes
-//	cd bench && go run . -only idle # one scenario
+//	cd bench && go run . -only idle # one scenario; -list names them
+//
+// With -tags libsecp256k1 and a C compiler, go-nostr verifies with that library
+// instead of btcec.
 package main
 
 import (
@@ -15,6 +18,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 )
@@ -24,7 +28,7 @@ type scenario struct {
 	name, what string
 	corpus     corpusSpec
 	relays     int
-	run        string // what the client does: "stream", "idle" or "lone"
+	run        string // what the client does: "stream", "idle" or "lone"; "signatures" has none
 	rounds     int    // divides -rounds: for those that take long
 }
 
@@ -35,6 +39,7 @@ func scenarios(events int) []scenario {
 		{"five", fmt.Sprintf("the same %d events from five relays", events), corpusSpec{events, 200, 0}, 5, "stream", 1},
 		{"forged", fmt.Sprintf("%d events, every 50th signature wrong", events), corpusSpec{events, 200, 50}, 1, "stream", 1},
 		{"lone", "a lone event every few milliseconds", corpusSpec{500, 500, 0}, 1, "lone", 1},
+		{"signatures", "verification alone", corpusSpec{}, 0, "signatures", 1},
 		{"idle", "1,000 idle relays", corpusSpec{1, 1, 0}, 1000, "idle", 2},
 	}
 }
@@ -76,8 +81,8 @@ func run(ctx context.Context) error {
 			return fmt.Errorf("no scenario %q; see -list", *only)
 		}
 	}
-	fmt.Printf("%s, %s/%s, %d cores, GOMAXPROCS of the clients %s; medians of %d rounds\n\n",
-		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), strings.Replace(fmt.Sprint(*procs), "0", "all", 1), *rounds)
+	fmt.Printf("%s, %s/%s, %d cores, GOMAXPROCS of the clients %s; go-nostr %s, which verifies with %s; medians of %d rounds\n\n",
+		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), strings.Replace(fmt.Sprint(*procs), "0", "all", 1), version("github.com/nbd-wtf/go-nostr"), theirVerifier, *rounds)
 	for _, s := range all {
 		if err := measure(ctx, s, max(1, *rounds/s.rounds), *procs); err != nil {
 			if errors.Is(err, context.Canceled) {
@@ -87,4 +92,16 @@ func run(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// version is that of a module in this program.
+func version(module string) string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, dep := range info.Deps {
+			if dep.Path == module {
+				return dep.Version
+			}
+		}
+	}
+	return "?"
 }
