@@ -25,7 +25,7 @@ type body struct {
 	full   bool   // the last Read was given all it asked for
 	ahead  []byte // what was read and not yet handed on: the end of buffer
 	buffer *[readAhead]byte
-	err    error // what comes after ahead
+	err    error // what comes after ahead, or after what was handed on
 
 	last    atomic.Int64 // when the last byte arrived, nanoseconds after began
 	in, out atomic.Uint64
@@ -48,6 +48,9 @@ func (b *body) Read(p []byte) (int, error) {
 		if !b.full || len(p) >= readAhead {
 			n, err := b.receive(p)
 			b.full = n == len(p)
+			if n > 0 { // an end that comes with the last bytes is told after them
+				b.err, err = err, nil
+			}
 			return n, err
 		}
 		b.fill()
