@@ -479,7 +479,8 @@ func WithTask(name string, every time.Duration, run func(*Self, Relay) error) Re
 }
 
 // Verifier checks BIP-340 signatures. It is called from several goroutines at
-// once, with public data only; a panic costs the event, not the relay (ErrVerifierFailed).
+// once, with public data only; a panic, or runtime.Goexit, costs the event, not the
+// relay (ErrVerifierFailed).
 type Verifier interface {
 	// VerifySignature returns nil if sig is pubkey's signature of the 32 bytes of id.
 	VerifySignature(pubkey nostr.PubKey, id nostr.ID, sig nostr.Sig) error

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -264,6 +265,46 @@ func TestAPanicInABatchLetsNoneOfItPass(t *testing.T) {
 		assert.NoError(t, errs[len(errs)-1], "the worker lives on")
 		assert.Len(t, errs, 12)
 	})
+}
+
+// t.FailNow in a user's verifier ends the worker's goroutine. That costs the events
+// of that batch, and neither a lane nor Stop waits for ever.
+func TestACheckThatEndsItsGoroutineCostsItsBatchOnly(t *testing.T) {
+	for _, confined := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			one := func(ev *nostr.Event) error {
+				if number(ev)%3 == 1 {
+					runtime.Goexit()
+				}
+				return nil
+			}
+			pool := verify.NewPool(verify.Config{Workers: 2, MaxBatch: 1, NewCheck: func() verify.Check {
+				if confined {
+					return verify.Each(one)
+				}
+				return func(events []*nostr.Event, errs []error) { errs[0] = one(events[0]) }
+			}})
+			var got []error
+			lane := verify.NewLane(pool, func(_ int, err error) { got = append(got, err) })
+			for n := range 30 {
+				lane.Submit(n, numbered(n))
+			}
+			lane.Drain()
+			require.Len(t, got, 30)
+			for n, err := range got {
+				var panicked *verify.PanicError
+				assert.Equal(t, n%3 == 1, errors.As(err, &panicked), "%d: %v", n, err)
+				assert.Equal(t, n%3 != 1, err == nil, "%d: %v", n, err)
+			}
+			assert.ErrorContains(t, got[1], "Goexit")
+			assert.Equal(t, 2, pool.Workers())
+
+			lane.Submit(30, numbered(1))
+			lane.Submit(31, numbered(1))
+			pool.Stop() // joins those who take their places, too
+			assert.Len(t, got, 32)
+		})
+	}
 }
 
 // Many lanes with the same events, in different orders, some refused: every

@@ -25,8 +25,9 @@ import (
 
 // Check decides about a batch of events, no two of the same id and signature:
 // errs[i], nil before, becomes why events[i] is refused. Each worker has a Check
-// of its own, as have the submitters together, so it may keep scratch space. It may panic (see PanicError), but it
-// must not end its goroutine, nor keep or change an event.
+// of its own, as have the submitters together, so it may keep scratch space. It
+// may panic or end its goroutine (see PanicError), unless that is a submitter's,
+// which it must not end; and it must not keep or change an event.
 type Check func(events []*nostr.Event, errs []error)
 
 // Each makes a Check of a function that checks one event, and confines a panic to its event.
@@ -35,7 +36,9 @@ func Each(check func(*nostr.Event) error) Check {
 		returned := false
 		defer func() {
 			if !returned {
-				err = &PanicError{Value: recover(), Stack: debug.Stack()}
+				if v := recover(); v != nil { // else it is runtime.Goexit, which cannot be stopped here
+					err = &PanicError{Value: v, Stack: debug.Stack()}
+				}
 			}
 		}()
 		err = check(ev)
@@ -49,9 +52,10 @@ func Each(check func(*nostr.Event) error) Check {
 	}
 }
 
-// PanicError is the outcome of an event whose Check panicked.
+// PanicError is the outcome of an event whose Check panicked, or called
+// runtime.Goexit, as t.FailNow does.
 type PanicError struct {
-	Value any    // what it panicked with
+	Value any    // what it panicked with; an error that says so when it was runtime.Goexit
 	Stack []byte // where, as debug.Stack prints it
 }
 
@@ -62,6 +66,8 @@ func (e *PanicError) Unwrap() error {
 	err, _ := e.Value.(error)
 	return err
 }
+
+var errGoexit = errors.New("runtime.Goexit was called")
 
 // ErrStopped is the outcome of an event that was submitted after Stop: it has
 // not been checked.
@@ -100,7 +106,8 @@ type Pool struct {
 	lent        bool                 // a submitter is at work: see lone.go
 	lone        *worker              // what it works with; nil before the first time, its own from then on
 
-	joined sync.WaitGroup // the workers and who is lent one; Add under mu and only before stopped is set
+	// The workers and who is lent one; Add under mu, and only before stopped is set or by a worker.
+	joined sync.WaitGroup
 }
 
 // station is what the pool sees of a lane.
@@ -157,6 +164,7 @@ func (p *Pool) Stop() {
 // work is a worker. Stop ends it and waits for it.
 func (p *Pool) work() {
 	w := &worker{pool: p, check: p.cfg.NewCheck(), most: p.cfg.MaxBatch}
+	defer w.succeed()
 	p.mu.Lock()
 	for {
 		for p.first == nil && !p.stopped {

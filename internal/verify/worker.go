@@ -19,6 +19,8 @@ type worker struct {
 	events  []*nostr.Event
 	errs    []error
 	touched []*station // lanes whose items were settled
+
+	exiting bool // the Check has called runtime.Goexit
 }
 
 // item is a place in a lane.
@@ -129,6 +131,9 @@ func (w *worker) verdicts() {
 		}
 		// The whole batch is in doubt: none of it may pass.
 		err := &PanicError{Value: recover(), Stack: debug.Stack()}
+		if err.Value == nil { // not even panic(nil) recovers as that
+			err.Value, w.exiting = errGoexit, true
+		}
 		for i := range w.errs {
 			w.errs[i] = err
 		}
@@ -136,6 +141,19 @@ func (w *worker) verdicts() {
 	w.check(w.events, w.errs)
 	w.pool.proven.add(w.events, w.errs)
 	returned = true
+}
+
+// succeed is deferred: a worker whose goroutine is ended by its Check settles the
+// batch that it holds, and leaves its place to another.
+func (w *worker) succeed() {
+	if !w.exiting {
+		return
+	}
+	p := w.pool
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	w.settle()
+	p.joined.Go(p.work) // before this one is done, so Stop is still waiting
 }
 
 // settle hands the verdicts to the lanes. Needs Pool.mu.
