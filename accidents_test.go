@@ -132,26 +132,39 @@ func TestStopNamesAFunctionOfAnOptionThatDoesNotEnd(t *testing.T) {
 	})
 }
 
-// A verifier that fails is told apart from a forgery.
-func TestPanickingVerifierIsNotTheRelaysFault(t *testing.T) {
-	virtual(t, func(t *testing.T, network *nostrtest.Network) {
-		relay := network.NewRelay("wss://a.example")
-		relay.Publish(textNotes(3)...)
-		r := &recorder{on: streamer}
-		client := start(t, r, over(network, gennostr.WithRelays("wss://a.example"),
-			gennostr.WithVerifier(panicking{}), gennostr.WithForgeryLimit(1))...)
-		time.Sleep(time.Minute) // virtual
-		assert.Empty(t, r.named("OnEvent"))
-		assert.ErrorIs(t, r.named("OnError")[0].Msg.(error), gennostr.ErrVerifierFailed)
-		assert.Empty(t, r.named("OnDisconnect"))
-		status, _ := client.Relay("wss://a.example")
-		assert.Zero(t, status.Traffic.Forged)
-	})
+// A verifier that fails, in whatever way, is told apart from a forgery, and does not stop anything else.
+func TestFailingVerifierIsNotTheRelaysFault(t *testing.T) {
+	var typedNil *opError
+	for name, fail := range map[string]failing{
+		"panic":              func() error { panic("broken") },
+		"panic of typed nil": func() error { panic(typedNil) },
+		"typed nil":          func() error { return typedNil },
+		"Goexit":             func() error { runtime.Goexit(); return nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			virtual(t, func(t *testing.T, network *nostrtest.Network) {
+				relay := network.NewRelay("wss://a.example")
+				relay.Publish(textNotes(3)...)
+				r := &recorder{on: streamer}
+				client := start(t, r, over(network, gennostr.WithRelays("wss://a.example"),
+					gennostr.WithVerifier(fail), gennostr.WithForgeryLimit(1), quietly())...)
+				time.Sleep(time.Minute) // virtual
+				assert.Empty(t, r.named("OnEvent"))
+				require.NotEmpty(t, r.named("OnError"))
+				assert.ErrorIs(t, r.named("OnError")[0].Msg.(error), gennostr.ErrVerifierFailed)
+				assert.Len(t, r.named("OnEOSE"), 1, "what stands behind the events arrives")
+				assert.Empty(t, r.named("OnDisconnect"))
+				status, _ := client.Relay("wss://a.example")
+				assert.Zero(t, status.Traffic.Forged)
+			})
+		})
+	}
 }
 
-type panicking struct{}
+// failing is a verifier that does what it is.
+type failing func() error
 
-func (panicking) VerifySignature(nostr.PubKey, nostr.ID, nostr.Sig) error { panic("broken") }
+func (f failing) VerifySignature(nostr.PubKey, nostr.ID, nostr.Sig) error { return f() }
 
 // opError is an error type whose methods need a value.
 type opError struct{ err error }

@@ -89,7 +89,7 @@ var (
 	ErrMalformed = errors.New("gennostr: malformed frame")
 	// ErrUnsolicited: a message for a subscription this connection never opened (P26).
 	ErrUnsolicited = errors.New("gennostr: unsolicited message")
-	// ErrVerifierFailed: the verifier of WithVerifier panicked; the event is dropped, and the relay is not to blame.
+	// ErrVerifierFailed: the verifier of WithVerifier panicked or called runtime.Goexit; the event is dropped, and the relay is not to blame.
 	ErrVerifierFailed = errors.New("gennostr: verifier failed")
 	// ErrFilterMismatch: an event that no filter of its subscription asked for (P16–P22).
 	ErrFilterMismatch = errors.New("gennostr: event matches no filter")

@@ -293,11 +293,11 @@ func (c *connection) refused(e *nostr.Event, err error) {
 	reason := nostr.ErrBadSignature
 	var panicked *verify.PanicError
 	switch {
-	case errors.Is(err, verify.ErrStopped):
-		return // the client has stopped
-	case errors.As(err, &panicked):
+	case errors.As(err, &panicked): // first: no method of what a verifier panicked with is called
 		c.reject(ErrVerifierFailed, fmt.Errorf("%w: event %s: %w", ErrVerifierFailed, e.ID, err))
 		return
+	case errors.Is(err, verify.ErrStopped):
+		return // the client has stopped
 	case errors.Is(err, nostr.ErrBadID):
 		reason = nostr.ErrBadID
 	}
