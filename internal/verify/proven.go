@@ -2,6 +2,7 @@ package verify
 
 import (
 	"encoding/binary"
+	"math/bits"
 	"math/rand/v2"
 	"sync"
 
@@ -101,7 +102,7 @@ func (p *proven) makeRoom() {
 
 // set is where an id belongs. Needs mu, and sets.
 func (p *proven) set(id *nostr.ID) *set {
-	// The high bits of the product depend on all bits of the id's first half.
+	// The highest bits of the product depend on all bits of the id's first half.
 	h := (binary.LittleEndian.Uint64(id[:]) ^ binary.LittleEndian.Uint64(id[8:])) * p.seed
-	return &p.sets[(h>>32)&uint64(len(p.sets)-1)]
+	return &p.sets[h>>bits.LeadingZeros64(uint64(len(p.sets)-1))]
 }

@@ -1,6 +1,7 @@
 package verify_test
 
 import (
+	"encoding/binary"
 	"math/rand/v2"
 	"testing"
 
@@ -84,6 +85,28 @@ func TestWhatIsProvenIsRememberedForLongAndNotForEver(t *testing.T) {
 	assert.GreaterOrEqual(t, known(events[len(events)-verify.MostProven/2:]), verify.MostProven*45/100, "the younger half is nearly all there")
 	assert.LessOrEqual(t, known(events), verify.MostProven)
 	assert.LessOrEqual(t, pool.ProvenBytes(), 3<<20)
+}
+
+// Whatever the bits are in which ids differ, they do not push each other out.
+func TestIDsThatAreAlikeAreSpreadOverTheTable(t *testing.T) {
+	for at := range 15 {
+		pool := newPool(t, 1, func(*nostr.Event) error { return nil })
+		like := random()
+		var events []*nostr.Event
+		for n := range 100 {
+			ev := *like
+			binary.LittleEndian.PutUint16(ev.ID[at:], uint16(n*601))
+			events = append(events, &ev)
+		}
+		prove(pool, events...)
+		known := 0
+		for _, ev := range events {
+			if pool.Proven(ev) {
+				known++
+			}
+		}
+		assert.GreaterOrEqual(t, known, 60, "ids that differ in bytes %d and %d", at, at+1)
+	}
 }
 
 func TestAPanicProvesNothing(t *testing.T) {
