@@ -60,8 +60,10 @@ func batchCheck(guard *bip340.Guard, v *bip340.Verifier) verify.Check {
 	}
 }
 
-// disagreed is called once at most, on a goroutine of the pool.
+// disagreed is called once at most, on a goroutine of the pool. What was proven is
+// so by the word of a verifier that is trusted no more.
 func (c *Client) disagreed(d bip340.Disagreement) {
+	c.pool.Forget()
 	if d.Panic != nil {
 		c.log.Error("signature verifier failed; btcec verifies from now on", "panic", d.Panic)
 		return

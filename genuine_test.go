@@ -141,6 +141,24 @@ func TestForgeriesInABatchCostNoNeighbour(t *testing.T) {
 	})
 }
 
+// What a verifier has accepted that is trusted no more has to be verified again.
+func TestADisagreementOfVerifiersMakesNothingProven(t *testing.T) {
+	v := new(countingVerifier)
+	onStage(t, streamer, func(t *testing.T, s stage) {
+		e := textNotes(1)[0]
+		for range 2 {
+			s.relay.Push(e)
+			synctest.Wait()
+		}
+		assert.Equal(t, 1, v.asked[e.ID])
+		gennostr.Disagree(s.client, bip340.Disagreement{Accepted: true})
+		s.relay.Push(e)
+		synctest.Wait()
+		assert.Equal(t, 2, v.asked[e.ID])
+		assert.Len(t, s.events(), 3)
+	}, gennostr.WithVerifier(v), quietly())
+}
+
 func TestADisagreementOfVerifiersIsLogged(t *testing.T) {
 	var log journal
 	c := start(t, nil, log.option())

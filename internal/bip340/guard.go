@@ -16,8 +16,8 @@ const (
 
 // A Guard watches Verifiers at work: it has a part of their verdicts confirmed by a reference.
 // The first verdict that the reference does not share is reported, and from then on the
-// reference alone verifies, for good. So a fault in this package costs speed, and one batch
-// at worst trust.
+// reference alone verifies, for good. So a fault in this package costs speed; trust it costs
+// until a verdict that it spoils happens to be confirmed, and for the batches then under way.
 //
 // A Guard is safe for concurrent use, as long as each goroutine brings a Verifier of its own.
 type Guard struct {

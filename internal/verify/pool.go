@@ -149,6 +149,11 @@ func NewPool(cfg Config) *Pool {
 // for a check; its id has to be recomputed all the same. Any goroutine.
 func (p *Pool) Proven(ev *nostr.Event) bool { return p.proven.has(ev) }
 
+// Forget makes nothing proven: what was accepted until now, and what a Check has
+// in hand, is checked again when it comes again. For when a Check has turned out
+// not to be trustworthy. Any goroutine may call it, a Check too.
+func (p *Pool) Forget() { p.proven.forget() }
+
 // Stop ends the workers and returns when they have exited. All lanes should
 // have been drained; what has been submitted nevertheless is checked and
 // delivered before Stop returns, and what is submitted later gets ErrStopped.

@@ -5,6 +5,7 @@ import (
 	"math/bits"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 
 	"github.com/gennostr/gennostr/nostr"
 )
@@ -23,6 +24,8 @@ type proven struct {
 	seed  uint64 // guarded by mu: odd, once there are sets
 	sets  []set  // guarded by mu: their number is a power of two
 	added int    // guarded by mu: since the table has grown
+
+	epoch atomic.Uint64 // changed under mu: how often all has been forgotten
 }
 
 // set is the newest four of the events that belong there, the newest first. The zero pair is none: no event has that id.
@@ -53,10 +56,21 @@ func (p *proven) has(ev *nostr.Event) bool {
 	return false
 }
 
-// add remembers the events that have no error.
-func (p *proven) add(events []*nostr.Event, errs []error) {
+// forget forgets all, and what is being checked now will not be remembered.
+func (p *proven) forget() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.sets, p.added = nil, 0
+	p.epoch.Add(1)
+}
+
+// add remembers the events that have no error, unless all has been forgotten since the epoch.
+func (p *proven) add(events []*nostr.Event, errs []error, epoch uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.epoch.Load() != epoch {
+		return
+	}
 	for i, ev := range events {
 		if errs[i] == nil {
 			p.makeRoom()

@@ -4,8 +4,10 @@ import (
 	"encoding/binary"
 	"math/rand/v2"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/gennostr/gennostr/internal/verify"
 	"github.com/gennostr/gennostr/nostr"
@@ -107,6 +109,30 @@ func TestIDsThatAreAlikeAreSpreadOverTheTable(t *testing.T) {
 		}
 		assert.GreaterOrEqual(t, known, 60, "ids that differ in bytes %d and %d", at, at+1)
 	}
+}
+
+func TestWhatIsForgottenHasToBeCheckedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &batches{let: make(chan struct{}, 1)}
+		pool := verify.NewPool(b.config(1, 8))
+		before, meanwhile, after := random(), random(), random()
+		b.let <- struct{}{}
+		prove(pool, before)
+		require.True(t, pool.Proven(before))
+		go prove(pool, meanwhile)
+		synctest.Wait() // until it is being checked
+		pool.Forget()
+		b.let <- struct{}{}
+		synctest.Wait()
+		assert.False(t, pool.Proven(before))
+		assert.False(t, pool.Proven(meanwhile))
+		close(b.let)
+		prove(pool, after, before)
+		assert.True(t, pool.Proven(after))
+		assert.True(t, pool.Proven(before))
+		pool.Stop()
+		assert.Len(t, b.all(), 4)
+	})
 }
 
 func TestAPanicProvesNothing(t *testing.T) {

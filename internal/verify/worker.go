@@ -138,8 +138,9 @@ func (w *worker) verdicts() {
 			w.errs[i] = err
 		}
 	}()
+	epoch := w.pool.proven.epoch.Load()
 	w.check(w.events, w.errs)
-	w.pool.proven.add(w.events, w.errs)
+	w.pool.proven.add(w.events, w.errs, epoch)
 	returned = true
 }
 
