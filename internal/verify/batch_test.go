@@ -139,6 +139,45 @@ func TestWorkersShareWhatWaits(t *testing.T) {
 	})
 }
 
+// A worker that has checked events of several lanes leaves it to others to deliver
+// some of them: one lane's delivery does not wait for another's.
+func TestTheLanesOfABatchAreDeliveredByAllWorkers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &batches{let: make(chan struct{})}
+		pool := verify.NewPool(b.config(2, 64))
+		delivered, goOn := 0, make(chan struct{})
+		var mu sync.Mutex
+		deliver := func(int, error) { // a test may do what the rules forbid
+			mu.Lock()
+			delivered++
+			mu.Unlock()
+			<-goOn
+		}
+		first := verify.NewLane(pool, func(int, error) {})
+		first.Submit(0, numbered(0))
+		synctest.Wait()
+		first.Submit(1, numbered(1))
+		synctest.Wait()
+		require.Equal(t, []int{1, 1}, b.sizes(), "both are busy")
+		one, other := verify.NewLane(pool, deliver), verify.NewLane(pool, deliver)
+		one.Submit(0, numbered(2))
+		other.Submit(0, numbered(3))
+		b.let <- struct{}{} // one takes both
+		synctest.Wait()
+		require.Equal(t, []int{1, 1, 2}, b.sizes())
+		b.let <- struct{}{} // to whom has waited longer
+		synctest.Wait()
+		require.Equal(t, 1, pool.Idle())
+		b.let <- struct{}{}
+		synctest.Wait()
+		mu.Lock()
+		assert.Equal(t, 2, delivered)
+		mu.Unlock()
+		close(goOn)
+		pool.Stop()
+	})
+}
+
 // Five relays send the same event at once: it is checked once, and all get the verdict.
 func TestAnEventThatIsBeingCheckedIsNotCheckedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -200,13 +239,20 @@ func TestALaneWithABadSignatureIsKeptApart(t *testing.T) {
 		pool := verify.NewPool(b.config(1, 2048))
 		liar := verify.NewLane(pool, func(int, error) {})
 		honest := verify.NewLane(pool, func(int, error) {})
+		other := verify.NewLane(pool, func(int, error) {})
+		honestFirst := false // whose batch might take the other's events along
 		mixed := func(n int) (together bool) {
 			before := len(b.all())
-			honest.Submit(0, numbered(1)) // keeps the worker busy
+			other.Submit(0, numbered(3)) // keeps the worker busy
 			synctest.Wait()
 			for range n {
+				if honestFirst {
+					honest.Submit(0, numbered(1))
+				}
 				liar.Submit(0, numbered(2))
-				honest.Submit(0, numbered(1))
+				if !honestFirst {
+					honest.Submit(0, numbered(1))
+				}
 			}
 			for waiting := true; waiting; synctest.Wait() {
 				select {
@@ -226,7 +272,10 @@ func TestALaneWithABadSignatureIsKeptApart(t *testing.T) {
 		b.let <- struct{}{}
 		synctest.Wait()
 		assert.False(t, mixed(10))
-		assert.False(t, mixed(1014))
+		honestFirst = true
+		assert.False(t, mixed(10))
+		honestFirst = false
+		assert.False(t, mixed(1004))
 		assert.True(t, mixed(10), "1,024 genuine events later")
 		close(b.let)
 		pool.Stop()
