@@ -51,6 +51,7 @@ func (b *body) Read(p []byte) (int, error) {
 			if n > 0 { // an end that comes with the last bytes is told after them
 				b.err, err = err, nil
 			}
+			b.release() // a stream may end with a long message, which needs no buffer
 			return n, err
 		}
 		b.fill()
@@ -96,7 +97,7 @@ func (b *body) fill() {
 
 // release gives the buffer back, unless the stream goes on.
 func (b *body) release() {
-	if b.buffer != nil && !b.full {
+	if b.buffer != nil && (!b.full || b.err != nil) {
 		b.buffers.Put(b.buffer)
 		b.buffer = nil
 	}

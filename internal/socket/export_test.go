@@ -2,7 +2,10 @@ package socket
 
 import (
 	"context"
+	"io"
 	"net"
+	"sync"
+	"time"
 )
 
 // HasProxy tells whether the dialer's own transport asks for a proxy.
@@ -21,3 +24,19 @@ func (c *Conn) Read(buf []byte) (text bool, msg []byte, err error) {
 	msg, err = c.Message(buf)
 	return text, msg, err
 }
+
+// Body is what lies underneath a websocket.
+type Body = body
+
+// NewBody returns one that reads from rwc and shares buffers with others.
+func NewBody(rwc io.ReadWriteCloser, buffers *sync.Pool) *Body {
+	return &body{ReadWriteCloser: rwc, began: time.Now(), buffers: buffers}
+}
+
+// Holds tells whether the body holds a buffer.
+func (b *body) Holds() bool { return b.buffer != nil }
+
+// Ended tells whether a Read has found nothing more.
+func (b *body) Ended() bool { return b.ended.Load() }
+
+const ReadAhead = readAhead

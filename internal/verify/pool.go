@@ -23,11 +23,11 @@ import (
 	"github.com/gennostr/gennostr/nostr"
 )
 
-// Check decides about a batch of events, no two of the same id and signature:
-// errs[i], nil before, becomes why events[i] is refused. Each worker has a Check
-// of its own, as have the submitters together, so it may keep scratch space. It
-// may panic or end its goroutine (see PanicError), unless that is a submitter's,
-// which it must not end; and it must not keep or change an event.
+// Check decides about a batch of events: errs[i], nil before, becomes why
+// events[i] is refused. Each worker has a Check of its own, as have the
+// submitters together, so it may keep scratch space. It may panic or end its
+// goroutine (see PanicError), unless that is a submitter's, which it must not
+// end; and it must not keep or change an event.
 type Check func(events []*nostr.Event, errs []error)
 
 // Each makes a Check of a function that checks one event, and confines a panic to its event.
