@@ -1,0 +1,87 @@
+package gennostr_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gennostr/gennostr"
+	"github.com/gennostr/gennostr/nostr"
+	"github.com/gennostr/gennostr/nostrtest"
+)
+
+// What is refused gives its place in the window back: a relay that sends more
+// forgeries than the window holds is still heard, and holds up nobody.
+func TestRefusedEventsTakeNoRoomInTheWindow(t *testing.T) {
+	onStage(t, streamer, func(t *testing.T, s stage) {
+		for i, e := range textNotes(60) {
+			switch {
+			case i%3 == 0:
+				e.Sig[40] ^= 1
+			case i%3 == 1:
+				e.Content += "altered"
+			}
+			s.relay.Push(e)
+			synctest.Wait()
+			assert.Zero(t, s.traffic().Undelivered)
+		}
+		assert.Len(t, s.events(), 20)
+		assert.EqualValues(t, 40, s.traffic().Forged)
+	}, gennostr.WithMailboxWindow(4, 1<<20), quietly())
+}
+
+// Readers share their buffers. Nothing that a handler was given lies in them: it
+// is the same after megabytes of other messages on several connections.
+func TestWhatAHandlerKeepsNeverChanges(t *testing.T) {
+	virtual(t, func(t *testing.T, network *nostrtest.Network) {
+		const relays, rounds = 3, 25
+		r := &recorder{on: streamer}
+		var urls []string
+		var all []*nostrtest.Relay
+		for i := range relays {
+			urls = append(urls, fmt.Sprintf("wss://%d.example/", i))
+			all = append(all, network.NewRelay(urls[i]))
+		}
+		start(t, r, over(network, gennostr.WithRelays(urls...), gennostr.WithMailboxWindow(8, 1<<20), quietly())...)
+		synctest.Wait()
+		text := func(i, n int) string {
+			size := []int{0, 1, 100, 5_000, 20_000}[(i+n)%5]
+			return fmt.Sprintf("%d/%d %s", i, n, strings.Repeat(string(rune('a'+(i*rounds+n)%26)), size))
+		}
+		for n := range rounds {
+			for i, relay := range all {
+				e := nostrtest.TextNoteAt(nostr.Timestamp(1_700_000_000+n), nostrtest.Key(1+i), text(i, n),
+					nostr.Tag{"t", text(i, n+1)}, nostr.Tag{text(i, n+2), `"\n"`})
+				notice := strings.ReplaceAll(text(i, n+3), "/", `\/`)
+				require.Equal(t, 1, relay.Inject(eventFrame("all", e)))
+				require.Equal(t, 1, relay.Inject(`["NOTICE","`+notice+`"]`))
+			}
+		}
+		synctest.Wait()
+		events, notices := make(map[string]int), make(map[string]int)
+		for _, n := range r.all() {
+			i := int(n.Relay.URL[len("wss://")] - '0')
+			switch m := n.Msg.(type) {
+			case gennostr.EventMessage:
+				k := events[n.Relay.URL]
+				events[n.Relay.URL]++
+				assert.Equal(t, "all", m.SubscriptionID)
+				require.NoError(t, m.Event.Verify(), "event %d of relay %d", k, i)
+				require.Equal(t, text(i, k), m.Event.Content)
+			case gennostr.NoticeMessage:
+				k := notices[n.Relay.URL]
+				notices[n.Relay.URL]++
+				require.Equal(t, events[n.Relay.URL], k+1, "in the order of arrival")
+				require.Equal(t, text(i, k+3), m.Message)
+			}
+		}
+		for _, url := range urls {
+			assert.Equal(t, rounds, events[url])
+			assert.Equal(t, rounds, notices[url])
+		}
+	})
+}
