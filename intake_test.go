@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -84,4 +85,23 @@ func TestWhatAHandlerKeepsNeverChanges(t *testing.T) {
 			assert.Equal(t, rounds, notices[url])
 		}
 	})
+}
+
+// Silence after a hold is silence: only while the reader waits is it our doing.
+func TestARelayThatFallsSilentAfterAHoldIsGivenUp(t *testing.T) {
+	hold := func(self *gennostr.Self, n note) error {
+		if n.Name == "OnEvent" {
+			time.Sleep(time.Second) // virtual
+		}
+		return streamer(self, n)
+	}
+	onStage(t, hold, func(t *testing.T, s stage) {
+		s.relay.Push(textNotes(10)...)
+		time.Sleep(time.Minute) // virtual
+		require.Len(t, s.events(), 10)
+		s.network.Partition(stageURL)
+		time.Sleep(time.Minute)
+		require.NotEmpty(t, s.named("OnDisconnect"))
+		assert.ErrorIs(t, reasonOf(t, s.named("OnDisconnect")[0]), gennostr.ErrPingTimeout)
+	}, gennostr.WithMailboxWindow(1, 1<<20), gennostr.WithPing(10*time.Second, 5*time.Second), quietly())
 }
