@@ -105,3 +105,37 @@ func TestARelayThatFallsSilentAfterAHoldIsGivenUp(t *testing.T) {
 		assert.ErrorIs(t, reasonOf(t, s.named("OnDisconnect")[0]), gennostr.ErrPingTimeout)
 	}, gennostr.WithMailboxWindow(1, 1<<20), gennostr.WithPing(10*time.Second, 5*time.Second), quietly())
 }
+
+// A relay that is removed while it waits for room in the client's budget leaves
+// the queue: the room is not kept for it when it comes free.
+func TestARelayThatEndsWhileItWaitsForTheBudgetHoldsUpNobody(t *testing.T) {
+	virtual(t, func(t *testing.T, network *nostrtest.Network) {
+		urls := []string{"wss://0.example/", "wss://1.example/", "wss://2.example/"}
+		goOn := make(chan struct{})
+		r := &recorder{on: func(self *gennostr.Self, n note) error {
+			if n.Name == "OnEvent" {
+				<-goOn
+			}
+			return streamer(self, n)
+		}}
+		var relays []*nostrtest.Relay
+		for _, url := range urls {
+			relays = append(relays, network.NewRelay(url))
+		}
+		client := start(t, r, over(network, gennostr.WithRelays(urls...), gennostr.WithMailboxBudget(1), quietly())...)
+		synctest.Wait()
+		for _, relay := range relays { // each waits behind the one before
+			relay.Push(textNotes(3)...)
+			synctest.Wait()
+		}
+		require.NoError(t, client.RemoveRelay(urls[1]))
+		synctest.Wait()
+		close(goOn)
+		synctest.Wait()
+		count := make(map[string]int)
+		for _, n := range r.named("OnEvent") {
+			count[n.Relay.URL]++
+		}
+		assert.Equal(t, map[string]int{urls[0]: 3, urls[2]: 3}, count)
+	})
+}
