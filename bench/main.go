@@ -20,7 +20,6 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
-	"strings"
 )
 
 // scenario is one kind of work for the clients.
@@ -81,8 +80,12 @@ func run(ctx context.Context) error {
 			return fmt.Errorf("no scenario %q; see -list", *only)
 		}
 	}
+	used := "all"
+	if *procs > 0 {
+		used = fmt.Sprint(*procs)
+	}
 	fmt.Printf("%s, %s/%s, %d cores, GOMAXPROCS of the clients %s; go-nostr %s, which verifies with %s; medians of %d rounds\n\n",
-		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), strings.Replace(fmt.Sprint(*procs), "0", "all", 1), version("github.com/nbd-wtf/go-nostr"), theirVerifier, *rounds)
+		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), used, version("github.com/nbd-wtf/go-nostr"), theirVerifier, *rounds)
 	for _, s := range all {
 		if err := measure(ctx, s, max(1, *rounds/s.rounds), *procs); err != nil {
 			if errors.Is(err, context.Canceled) {
