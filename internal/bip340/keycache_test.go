@@ -1,6 +1,7 @@
 package bip340
 
 import (
+	"hash/maphash"
 	"math/big"
 	"math/rand/v2"
 	"reflect"
@@ -140,4 +141,33 @@ func TestOnlyKeysOfAcceptedSignaturesAreKept(t *testing.T) {
 	v = New(c)
 	require.False(t, v.VerifyBatch([]Item{wrong, wrong, withPub(bytes32(big.NewInt(1))), bad}, valid))
 	require.Zero(t, used())
+}
+
+// Two keys of the same hash are two keys: in the cache, and in a batch.
+func TestKeysThatShareAHashAreToldApart(t *testing.T) {
+	const h = 0x1234_5678_9abc_def0
+	c := NewKeyCache(4)
+	_, one := keyOf(1)
+	_, two := keyOf(2)
+	var y fe
+	c.put(h, &one, &fe{1})
+	assert.False(t, c.get(h, &two, &y))
+	c.put(h, &two, &fe{2})
+	require.True(t, c.get(h, &one, &y))
+	assert.Equal(t, fe{1}, y)
+	require.True(t, c.get(h, &two, &y))
+	assert.Equal(t, fe{2}, y)
+
+	// The seed is not ours to choose, so the table of authors is told the hash.
+	v := New(nil)
+	b1, _ := keyOf(1)
+	b2, _ := keyOf(2)
+	items := []Item{{Pub: &b1}, {Pub: &b2}}
+	v.table = []int32{-1, -1, -1, -1}
+	require.EqualValues(t, 0, v.author(items, 0))
+	v.authors[0].key = maphash.Bytes(v.seed, b2[:])
+	slot := v.authors[0].key & 3
+	v.table = []int32{-1, -1, -1, -1}
+	v.table[slot] = 0
+	assert.EqualValues(t, 1, v.author(items, 1))
 }
