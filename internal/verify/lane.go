@@ -33,7 +33,7 @@ type Lane[T any] struct {
 	station station        // its place in the pool's queue; in it whenever there is a step to do and pool.mu is free
 	pending atomic.Int64   // items submitted and not delivered; set under pool.mu, but see Submit
 
-	// All below is guarded by pool.mu. Items are numbered in the order in
+	// All below is guarded by pool.mu. Items are numbered in the order of submission.
 	unclaimed  int           // events that wait for a worker
 	distrust   int           // events still to be accepted before this lane's are mixed with those of others
 	ring       []slot[T]     // its length is a power of two, or 0; slots outside head…tail are zero
