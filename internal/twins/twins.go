@@ -141,6 +141,11 @@ func (t *Table) Add(json []byte, e *nostr.Event, weight int) {
 	if t.lookup(hash, json) != nil {
 		return // another reader was faster
 	}
+	t.put(hash, json, e)
+}
+
+// put makes a twin the latest. Needs mu.
+func (t *Table) put(hash uint64, json []byte, e *nostr.Event) {
 	start := t.makeRoom(len(json))
 	t.free = start + copy(t.json[start:], json)
 	*t.at(t.next) = twin{hash, start, t.free, e}
@@ -185,7 +190,17 @@ func (t *Table) miss() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.missed++; t.missed >= tooEarly && t.json != nil && len(t.json) < MaxBytes {
-		t.resize(2 * len(t.json))
+		t.grow()
+	}
+}
+
+// grow doubles the memory. Needs mu.
+func (t *Table) grow() {
+	json, twins, oldest, next := t.json, t.twins, t.oldest, t.next
+	t.resize(2 * len(json))
+	for n := oldest; n != next; n++ {
+		tw := twins[n%uint64(len(twins))]
+		t.put(tw.hash, json[tw.start:tw.end], tw.event)
 	}
 }
 

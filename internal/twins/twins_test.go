@@ -146,11 +146,16 @@ func TestMemoryIsBoundedAndGrowsOnlyWhenNeeded(t *testing.T) {
 	}
 	add(1000)
 	assert.Equal(t, 64<<10, table.Bytes(), "nobody has missed what is forgotten")
+	kept := table.Len()
 	for range 1000 {
 		table.Saw(true, false)
-		add(1)
 	}
 	assert.Equal(t, twins.MaxBytes, table.Bytes())
+	assert.Equal(t, kept, table.Len(), "what was there is still there")
+	for i := range kept {
+		json, e := event(t, 999-i, 1000)
+		require.Equal(t, e, table.Find(json))
+	}
 	add(5000)
 	assert.LessOrEqual(t, table.Len(), twins.MaxBytes/1000)
 

@@ -40,17 +40,21 @@ type flight struct {
 }
 
 const (
-	// minBatch is how many events a worker takes, if there are so many, before it
-	// leaves some to others: fewer would save too little by being together. It takes
-	// two milliseconds or so.
+	// minBatch is how many events of a burst a worker takes before it leaves some to
+	// others: fewer would save too little by being together. It takes two
+	// milliseconds or so.
 	minBatch = 256
 	// yields is how often a worker lets others go first, as long as that brings more events.
-	yields = 8
+	yields = 16
 )
 
-// share is how many events of those that wait are one worker's. Needs Pool.mu.
+// share is how many events of those that wait are one worker's: a whole batch in
+// the middle of a stream, less of what a burst has left. Needs Pool.mu.
 func (p *Pool) share() int {
-	return min(p.cfg.MaxBatch, max(minBatch, (p.unclaimed+p.cfg.Workers-1)/p.cfg.Workers))
+	if p.unclaimed >= p.cfg.MaxBatch {
+		return p.cfg.MaxBatch
+	}
+	return minBatch
 }
 
 // run puts a batch together, beginning with a lane that has unclaimed events,
