@@ -301,7 +301,8 @@ func WithMaxTasks(n int) Option {
 	return option(func(c *config) error { c.maxTasks = n; return nil })
 }
 
-// WithVerifyWorkers sets how many goroutines verify. Default: GOMAXPROCS.
+// WithVerifyWorkers sets how many goroutines verify, at most; each takes up to
+// 1.5 MB. A lone event is verified by the goroutine that has read it. Default: GOMAXPROCS.
 func WithVerifyWorkers(n int) Option {
 	return option(func(c *config) error { c.workers = n; return nil })
 }

@@ -3,6 +3,7 @@ package bip340_test
 import (
 	"fmt"
 	"os"
+	"runtime"
 	"strconv"
 	"testing"
 
@@ -175,6 +176,25 @@ func TestOldVerdictsDoNotRemain(t *testing.T) {
 	valid = []bool{true}
 	require.False(t, v.VerifyBatch(items[:1], valid))
 	require.Equal(t, []bool{false}, valid)
+}
+
+// What a Verifier takes is said in its doc comment, and adds up in a client's.
+func TestAVerifierTakesAMegabyteAndAHalf(t *testing.T) {
+	items, valid := distinct(bip340.MaxBatch, bip340.MaxBatch), make([]bool, bip340.MaxBatch)
+	bip340.New(nil) // with what all share
+	inUse := func() int {
+		runtime.GC()
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int(m.HeapAlloc)
+	}
+	before := inUse()
+	v := bip340.New(nil)
+	require.True(t, v.VerifyBatch(items, valid))
+	took := inUse() - before
+	runtime.KeepAlive(v)
+	assert.InDelta(t, 1.5e6, took, 0.3e6)
 }
 
 func TestSteadyStateDoesNotAllocate(t *testing.T) {
