@@ -161,6 +161,7 @@ func (c *connection) dial() error {
 		c.mu.Unlock()
 		return cause
 	}
+	sock.OnWait(c.lane.Pause)
 	c.open = true
 	c.relay.ConnectedAt = time.Now()
 	c.mu.Unlock()
@@ -195,8 +196,21 @@ func (c *connection) read() error {
 			return err
 		}
 		c.client.keepIntake(in)
+		c.expect()
 		if n%turn == 0 {
+			c.lane.Round()
 			runtime.Gosched()
+		}
+	}
+}
+
+// expect tells the verifier when another message is at hand, for which a batch is
+// worth waiting. From then on nothing here may wait without lane.Pause.
+func (c *connection) expect() {
+	if c.sock.Ready() {
+		c.lane.Expect()
+		if !c.sock.Ready() { // a write has begun since, and has found nothing to take back
+			c.lane.Pause()
 		}
 	}
 }

@@ -88,9 +88,12 @@ func (c *connection) frame(in *intake, text bool, frame []byte) error {
 	if !c.reserve(letter.size) {
 		return c.endCause()
 	}
-	if in.lone && c.client.cfg.verifier == nil { // a verifier of the user's may take its time, but not the reader's
+	switch {
+	case in.lone && c.client.cfg.verifier == nil: // a verifier of the user's may take its time, but not the reader's
 		c.lane.SubmitLone(letter, unproven)
-	} else {
+	case twin.found:
+		c.lane.SubmitRepeat(letter, unproven)
+	default:
 		c.lane.Submit(letter, unproven)
 	}
 	return nil
@@ -257,6 +260,7 @@ func (c *connection) reserve(size int) bool {
 	if c.window.Reserve(size) {
 		return true
 	}
+	c.lane.Pause()
 	c.held.Store(true)
 	c.wasHeld.Store(true)
 	defer c.held.Store(false)

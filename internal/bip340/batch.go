@@ -6,7 +6,7 @@ import (
 )
 
 // MaxBatch is how many signatures are verified as one; longer batches are cut.
-const MaxBatch = 512
+const MaxBatch = 1024
 
 // minBatch is how many signatures it takes for one sum to be faster than one after the other.
 const minBatch = 4

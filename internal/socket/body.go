@@ -29,9 +29,12 @@ type body struct {
 
 	last    atomic.Int64 // when the last byte arrived, nanoseconds after began
 	in, out atomic.Uint64
-	reads   atomic.Uint64 // calls of Read
-	more    atomic.Bool   // the last Read has left something behind, or may have
-	ended   atomic.Bool   // a Read has found nothing more
+	reads   atomic.Uint64          // calls of Read
+	more    atomic.Bool            // the last Read has left something behind, or may have
+	ready   atomic.Bool            // it has
+	writers atomic.Int32           // calls of Write that have not returned
+	onWait  atomic.Pointer[func()] // called before anything that may wait for the network; nil once that is closed, for others may keep a body
+	ended   atomic.Bool            // a Read has found nothing more
 	closed  atomic.Bool
 }
 
@@ -39,7 +42,11 @@ const readAhead = 32 << 10 // bytes
 
 func (b *body) Read(p []byte) (int, error) {
 	b.reads.Add(1)
-	defer func() { b.more.Store(b.full || len(b.ahead) > 0) }()
+	defer func() {
+		ready := len(b.ahead) > 0
+		b.ready.Store(ready)
+		b.more.Store(ready || b.full)
+	}()
 	if b.closed.Load() {
 		b.ended.Store(true)
 		return 0, net.ErrClosed // what was read ahead is cut off with the connection
@@ -70,6 +77,7 @@ func (b *body) Read(p []byte) (int, error) {
 
 // receive reads from the connection itself.
 func (b *body) receive(p []byte) (int, error) {
+	b.waits()
 	n, err := b.ReadWriteCloser.Read(p)
 	if n > 0 {
 		b.in.Add(uint64(n))
@@ -104,7 +112,16 @@ func (b *body) release() {
 	b.ahead = nil
 }
 
+func (b *body) waits() {
+	if f := b.onWait.Load(); f != nil {
+		(*f)()
+	}
+}
+
 func (b *body) Write(p []byte) (int, error) {
+	b.writers.Add(1)
+	defer b.writers.Add(-1)
+	b.waits()
 	n, err := b.ReadWriteCloser.Write(p)
 	b.out.Add(uint64(n))
 	return n, err
@@ -115,6 +132,7 @@ func (b *body) Write(p []byte) (int, error) {
 // that is not closesAtOnce.
 func (b *body) Close() error {
 	b.closed.Store(true)
+	b.onWait.Store(nil)
 	if b.raw != nil {
 		_ = b.raw.Close()
 	}

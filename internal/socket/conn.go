@@ -99,7 +99,7 @@ func (d *Dialer) Get(ctx context.Context, url, accept string, maxBytes int64) ([
 	return data, nil
 }
 
-// Conn is an open websocket. Next, Message and Lone belong to one goroutine; the other
+// Conn is an open websocket. Next, Message, Lone and Ready belong to one goroutine; the other
 // methods may be called from any.
 type Conn struct {
 	ws           *websocket.Conn
@@ -166,6 +166,16 @@ func (c *Conn) Message(buf []byte) (msg []byte, err error) {
 // Lone tells, of a message that has been read, whether more is unlikely to wait
 // behind it: it had to be waited for, and nothing is known to have come after it.
 func (c *Conn) Lone() bool { return c.reads != c.body.reads.Load() && !c.body.more.Load() }
+
+// OnWait has f called before every read from the network and every write to it, on
+// the goroutine that does it: such a call may take long. To be called once,
+// before the first Next.
+func (c *Conn) OnWait(f func()) { c.body.onWait.Store(&f) }
+
+// Ready tells whether reading goes on without the network: something is known to
+// have come behind what was read last, and nobody is writing, whom a pong would
+// have to wait for. It stays so until f of OnWait is called.
+func (c *Conn) Ready() bool { return c.body.ready.Load() && c.body.writers.Load() == 0 }
 
 const (
 	minRead       = 2048        // bytes of a fresh read buffer

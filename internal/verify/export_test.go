@@ -16,6 +16,13 @@ func (p *Pool) Idle() int {
 	return p.idle
 }
 
+// Coming returns how many lanes are about to submit more.
+func (p *Pool) Coming() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.coming
+}
+
 // Slots returns how many items the lane holds memory for.
 func (l *Lane[T]) Slots() int {
 	l.pool.mu.Lock()
@@ -26,6 +33,9 @@ func (l *Lane[T]) Slots() int {
 const (
 	BatchSize = batchSize
 	MaxIdle   = maxIdle
+
+	DeliveriesFirst = deliveriesFirst
+	Patience        = patience
 )
 
 // MostProven is how many events are remembered.

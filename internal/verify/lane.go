@@ -30,8 +30,9 @@ const (
 type Lane[T any] struct {
 	pool    *Pool          // immutable
 	deliver func(T, error) // immutable
-	station station        // its place in the pool's queue; in it whenever there is a step to do and pool.mu is free
+	station station        // its places in the pool's queues
 	pending atomic.Int64   // items submitted and not delivered; set under pool.mu, but see Submit
+	coming  atomic.Bool    // more will be submitted at once; set under pool.mu
 
 	// All below is guarded by pool.mu. Items are numbered in the order of submission.
 	unclaimed  int           // events that wait for a worker
@@ -46,10 +47,11 @@ type Lane[T any] struct {
 
 // slot is one item of a lane; the zero value when empty.
 type slot[T any] struct {
-	v    T
-	ev   *nostr.Event // what a worker has to check; nil when claimed or when there was nothing to check
-	err  error        // the verdict, once done
-	done bool         // may be delivered when it is the oldest
+	v      T
+	ev     *nostr.Event // what a worker has to check; nil when claimed or when there was nothing to check
+	err    error        // the verdict, once done
+	repeat bool         // see SubmitRepeat
+	done   bool         // may be delivered when it is the oldest
 }
 
 // NewLane returns a lane through p. For each Submit, deliver is called exactly
@@ -59,13 +61,20 @@ type slot[T any] struct {
 func NewLane[T any](p *Pool, deliver func(v T, err error)) *Lane[T] {
 	l := &Lane[T]{pool: p, deliver: deliver}
 	l.station.lane = l
+	l.station.delivery.of, l.station.check.of = &l.station, &l.station
 	return l
 }
 
 // Submit hands in v; its event ev, whose id has to be its hash, is checked
 // before v is delivered. If ev is nil there is nothing to check, v only keeps its place; when nothing stands
 // before it, it is delivered here and now. One goroutine at a time submits.
-func (l *Lane[T]) Submit(v T, ev *nostr.Event) {
+func (l *Lane[T]) Submit(v T, ev *nostr.Event) { l.submit(v, ev, false) }
+
+// SubmitRepeat is Submit for an event that somebody has most likely submitted
+// before: it does not count when events wait for a batch to be whole.
+func (l *Lane[T]) SubmitRepeat(v T, ev *nostr.Event) { l.submit(v, ev, true) }
+
+func (l *Lane[T]) submit(v T, ev *nostr.Event, repeat bool) {
 	// Only the submitter adds items: what it finds empty stays empty, and the
 	// last deliver has returned.
 	if ev == nil && l.pending.Load() == 0 {
@@ -74,7 +83,7 @@ func (l *Lane[T]) Submit(v T, ev *nostr.Event) {
 	}
 	p := l.pool
 	p.mu.Lock()
-	s := slot[T]{v: v, ev: ev, done: ev == nil}
+	s := slot[T]{v: v, ev: ev, repeat: repeat, done: ev == nil}
 	if p.stopped && ev != nil {
 		s.ev, s.err, s.done = nil, ErrStopped, true
 	}
@@ -86,9 +95,11 @@ func (l *Lane[T]) Submit(v T, ev *nostr.Event) {
 	l.push(s)
 	if s.ev != nil {
 		l.unclaimed++
-		p.unclaimed++
-		p.enqueue(&l.station)
-		p.rouse()
+		p.waits(repeat, 1)
+		p.checks.push(&l.station.check)
+		if p.due() {
+			p.rouse()
+		}
 	}
 	// Else nobody need be called: an item stands before this one, and who
 	// settles that looks at what follows.
@@ -99,6 +110,7 @@ func (l *Lane[T]) Submit(v T, ev *nostr.Event) {
 // by the submitter, or after its last Submit (while others submit, it returns
 // at some moment at which the lane is empty); not from a deliver function.
 func (l *Lane[T]) Drain() {
+	l.Pause()
 	l.pool.mu.Lock()
 	if l.pending.Load() == 0 {
 		l.pool.mu.Unlock()
@@ -112,18 +124,6 @@ func (l *Lane[T]) Drain() {
 	<-drained
 }
 
-// step delivers what is ready, else has a batch checked. It may have nothing to
-// do at all: what a lane waits with can be claimed or delivered by others.
-func (l *Lane[T]) step(w *worker) {
-	switch {
-	case l.deliverable():
-		l.deliverBatch()
-		l.requeue()
-	case l.unclaimed > 0:
-		w.run(&l.station)
-	}
-}
-
 // claim hands the oldest unclaimed events to a worker, as far as it has room.
 func (l *Lane[T]) claim(w *worker) {
 	l.next = max(l.next, l.head)
@@ -135,6 +135,7 @@ func (l *Lane[T]) claim(w *worker) {
 		w.add(s.ev, item{&l.station, l.next})
 		s.ev = nil
 		l.unclaimed--
+		l.pool.waits(s.repeat, -1)
 	}
 }
 
@@ -152,15 +153,16 @@ func (l *Lane[T]) settle(n uint64, err error) {
 
 func (l *Lane[T]) apart() bool { return l.distrust > 0 }
 
-func (l *Lane[T]) busy() bool { return l.unclaimed > 0 || l.deliverable() }
-
-// deliverBatch delivers the oldest items as far as they are done, but one
-// batch at most. Needs pool.mu, and gives it up for the deliver calls; until
-// it is back, delivering keeps every other worker from delivering.
-func (l *Lane[T]) deliverBatch() {
+// deliverBatch delivers the oldest items as far as they are done, but one batch at
+// most, and returns how many. Needs pool.mu, and gives it up for the deliver
+// calls; until it is back, delivering keeps every other worker from delivering.
+func (l *Lane[T]) deliverBatch() int {
 	type outcome struct {
 		v   T
 		err error
+	}
+	if !l.deliverable() {
+		return 0 // another worker is at it, or it has been done
 	}
 	var batch [batchSize]outcome
 	n := 0
@@ -172,7 +174,6 @@ func (l *Lane[T]) deliverBatch() {
 		n++
 	}
 	l.delivering = true
-	l.requeue()
 
 	l.pool.mu.Unlock()
 	for i := range batch[:n] {
@@ -181,8 +182,9 @@ func (l *Lane[T]) deliverBatch() {
 	l.pool.mu.Lock()
 
 	l.delivering = false
+	l.requeue()
 	if l.pending.Add(-int64(n)) > 0 {
-		return
+		return n
 	}
 	if len(l.ring) > maxIdle {
 		l.ring = nil
@@ -191,6 +193,7 @@ func (l *Lane[T]) deliverBatch() {
 		close(l.drained)
 		l.drained = nil
 	}
+	return n
 }
 
 // deliverable reports whether the oldest item may be delivered now.
@@ -199,12 +202,14 @@ func (l *Lane[T]) deliverable() bool {
 	return !l.delivering && l.head != l.tail && l.at(l.head).done
 }
 
-// requeue puts the lane into the pool's queue if there is a step to do: after
-// every change that may have made one. Needs pool.mu.
-func (l *Lane[T]) requeue() {
-	if l.busy() {
-		l.pool.enqueue(&l.station)
+// requeue puts the lane into the queues in which it belongs, and tells whether it
+// has just got something to deliver: to be called after every change that may
+// have made that so. Needs pool.mu.
+func (l *Lane[T]) requeue() bool {
+	if l.unclaimed > 0 {
+		l.pool.checks.push(&l.station.check)
 	}
+	return l.deliverable() && l.pool.deliveries.push(&l.station.delivery)
 }
 
 // at returns the slot of item n, for head ≤ n < tail. Needs pool.mu; good until

@@ -25,17 +25,14 @@ func (l *Lane[T]) SubmitLone(v T, ev *nostr.Event) {
 	defer p.joined.Done()
 	l.push(slot[T]{v: v, ev: ev})
 	l.unclaimed++
-	p.unclaimed++
+	p.waits(false, 1)
 	p.lone.run(&l.station)
-	if p.first == &l.station { // as it is, unless others have asked for the same event
-		p.next()
+	if p.deliveries.first == &l.station.delivery { // as it is, unless others have asked for the same event
+		p.deliveries.pop()
 	}
-	if l.deliverable() {
-		l.deliverBatch()
-		l.requeue()
-	}
+	l.deliverBatch()
 	p.lent = false
-	for range p.length { // what others wait for, and nobody may have been called for
+	for range p.deliveries.length { // what others wait for, and nobody may have been called for
 		p.rouse()
 	}
 	p.mu.Unlock()
@@ -65,4 +62,6 @@ func (p *Pool) borrow() bool {
 }
 
 // busy tells whether there is work, or a worker at it. Needs mu.
-func (p *Pool) busy() bool { return p.first != nil || p.unclaimed > 0 || p.idle < p.running }
+func (p *Pool) busy() bool {
+	return p.deliveries.length > 0 || p.unclaimed > 0 || p.idle < p.running
+}

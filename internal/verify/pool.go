@@ -10,7 +10,7 @@
 // What waits becomes a batch, of all lanes together, since many signatures are
 // checked for less than the sum of each. There is no timer: a lone event is
 // checked at once and by itself, by its submitter if nothing else is going on, and
-// under load the batches grow by themselves.
+// under load the batches grow by themselves, as far as submitters have more at hand.
 package verify
 
 import (
@@ -82,29 +82,32 @@ type Config struct {
 
 // Pool is a client's set of workers. Make it with NewPool, end it with Stop.
 //
-// The unit of its work is a step of a lane: to deliver what is ready, or to have
-// a batch checked, which takes events of other lanes along. Lanes that have a
-// step to do stand in a queue, each at most once; a worker takes the first lane,
-// does one step, and the lane goes to the end if it has more. So a lane with
-// thousands of events costs a neighbour's lone event the wait for one batch,
-// never the thousands.
+// The unit of its work is a step: to deliver what one lane has ready, or to have a
+// batch checked, which takes events of all lanes together. Lanes with something to
+// do stand in queues, one for each; a worker takes the first lane, does one step,
+// and the lane goes to the end if it has more. So a lane with thousands of events
+// costs a neighbour's lone event the wait for one batch, never the thousands.
 type Pool struct {
 	cfg    Config // immutable
 	proven proven // has a lock of its own
 
 	// mu guards the fields below and the bookkeeping of all lanes of this pool.
 	// Neither a Check nor deliver is called while it is held.
-	mu          sync.Mutex
-	first, last *station             // lanes with a step to do, each once, next to be served first
-	length      int                  // of that queue
-	unclaimed   int                  // events of all lanes that wait for a worker
-	flights     map[nostr.ID]*flight // events that are being checked
-	wake        *sync.Cond           // on mu: idle workers wait for a lane in the queue, or for stopped
-	running     int                  // workers started
-	idle        int                  // workers that wait and have not been called; who calls one subtracts it
-	stopped     bool                 // no worker is started any more; the queue is still emptied
-	lent        bool                 // a submitter is at work: see lone.go
-	lone        *worker              // what it works with; nil before the first time, its own from then on
+	mu         sync.Mutex
+	deliveries queue                // lanes with something to deliver
+	checks     queue                // lanes with events that wait for a worker
+	unclaimed  int                  // how many those are
+	repeats    int                  // how many of them are most likely the same as others
+	coming     int                  // lanes that are about to submit more: see Lane.Expect
+	rounds     int                  // of submitters, since events wait, or since some were claimed
+	delivered  int                  // items, since events were claimed
+	flights    map[nostr.ID]*flight // events that are being checked
+	wake       *sync.Cond           // on mu: idle workers wait for a step to do, or for stopped
+	running    int                  // workers started
+	idle       int                  // workers that wait and have not been called; who calls one subtracts it
+	stopped    bool                 // no worker is started any more; the queues are still emptied
+	lent       bool                 // a submitter is at work: see lone.go
+	lone       *worker              // what it works with; nil before the first time, its own from then on
 
 	// The workers and who is lent one; Add under mu, and only before stopped is set or by a worker.
 	joined sync.WaitGroup
@@ -112,24 +115,25 @@ type Pool struct {
 
 // station is what the pool sees of a lane.
 type station struct {
-	next    *station // guarded by Pool.mu
-	queued  bool     // guarded by Pool.mu: it is in the pool's queue
-	touched bool     // guarded by Pool.mu, and false whenever it is given up: see worker.touch
-	lane    line     // immutable
+	delivery place // in Pool.deliveries, whenever it has something to deliver and Pool.mu is free
+	check    place // in Pool.checks, whenever it has unclaimed events and Pool.mu is free
+	touched  bool  // guarded by Pool.mu, and false whenever it is given up: see worker.touch
+	lane     line  // immutable
 }
 
 // line is a Lane, whatever it carries. All its methods need Pool.mu.
 type line interface {
-	// step does one unit of the lane's work. In between it gives Pool.mu up.
-	step(*worker)
+	// deliverBatch delivers some of what is ready, and tells how many. In between it gives Pool.mu up.
+	deliverBatch() int
 	// claim adds waiting events to the worker's batch.
 	claim(*worker)
 	// settle takes the verdict on item n.
 	settle(n uint64, err error)
 	// apart tells that the lane's events are kept out of others' batches.
 	apart() bool
-	// busy tells whether there is a step to do.
-	busy() bool
+	// requeue puts the lane into the queues in which it belongs, and tells whether
+	// it has just got something to deliver.
+	requeue() bool
 }
 
 // NewPool returns a pool. No goroutine is started before the first event needs
@@ -160,11 +164,19 @@ func (p *Pool) Forget() { p.proven.forget() }
 // Any goroutine may call it, again too, but not a Check or a deliver function.
 func (p *Pool) Stop() {
 	p.mu.Lock()
+	if p.unclaimed > 0 {
+		p.rouse() // they may have waited for more, and for nobody to be there
+	}
 	p.stopped = true
 	p.wake.Broadcast()
 	p.mu.Unlock()
 	p.joined.Wait()
 }
+
+// deliveriesFirst is how many items are delivered before events that wait are
+// checked: what one check has settled should not wait for the next, but a flood of
+// what needs none should not hold up a check for longer than another check does.
+const deliveriesFirst = 4096
 
 // work is a worker. Stop ends it and waits for it.
 func (p *Pool) work() {
@@ -172,72 +184,28 @@ func (p *Pool) work() {
 	defer w.succeed()
 	p.mu.Lock()
 	for {
-		for p.first == nil && !p.stopped {
+		for p.deliveries.length == 0 && !p.due() && !p.stopped {
 			p.idle++
 			p.wake.Wait()
 		}
-		s := p.next()
-		if s == nil {
-			break
+		switch {
+		case p.deliveries.length > 0 && (p.delivered < deliveriesFirst || !p.due()):
+			p.delivered += p.deliveries.pop().lane.deliverBatch()
+		case p.checks.length == 0:
+			p.mu.Unlock()
+			return
+		case p.ripe():
+			w.run(p.checks.pop())
 		}
-		s.lane.step(w)
 	}
-	p.mu.Unlock()
 }
 
-// next takes the first lane out of the queue, nil if it is empty. Needs mu.
-func (p *Pool) next() *station {
-	s := p.first
-	if s == nil {
-		return nil
-	}
-	p.first, s.next = s.next, nil
-	if p.first == nil {
-		p.last = nil
-	}
-	p.length--
-	s.queued = false
-	return s
-}
-
-// enqueue puts a lane that has a step to do into the queue, if it is not
-// there. Needs mu.
-func (p *Pool) enqueue(s *station) {
-	if s.queued {
-		return
-	}
-	s.queued = true
-	if p.last == nil {
-		p.first = s
-	} else {
-		p.last.next = s
-	}
-	p.last = s
-	p.length++
-}
-
-// enqueueFirst is enqueue at the other end: for lanes whose events have just been
-// checked, which are not to wait for another batch's check to be delivered. Each
-// batch does so once, so that nobody is kept waiting for long. Needs mu.
-func (p *Pool) enqueueFirst(s *station) {
-	if s.queued {
-		return
-	}
-	s.queued = true
-	s.next = p.first
-	p.first = s
-	if p.last == nil {
-		p.last = s
-	}
-	p.length++
-}
-
-// rouse finds a worker for a step that has just been added by somebody who is
+// rouse finds a worker for a step that has just come up, by somebody who is
 // not a worker: an idle one, or a new one, or none, when all are busy. Needs mu.
 //
-// A worker that adds steps calls it for all but one of them, which it takes
+// A worker that brings steps about calls it for all but one of them, which it takes
 // itself before it gives up mu. So there are as many steps as awake workers, or
-// all workers are awake, and nobody goes idle before the queue is empty.
+// all workers are awake, and nobody goes idle before there is nothing to do.
 func (p *Pool) rouse() {
 	switch {
 	case p.idle > 0:

@@ -1,7 +1,6 @@
 package verify
 
 import (
-	"runtime"
 	"runtime/debug"
 
 	"github.com/gennostr/gennostr/nostr"
@@ -39,49 +38,39 @@ type flight struct {
 	more []item // who asked while it was under way
 }
 
-const (
-	// minBatch is how many events of a burst a worker takes before it leaves some to
-	// others: fewer would save too little by being together. It takes two
-	// milliseconds or so.
-	minBatch = 256
-	// yields is how often a worker lets others go first, as long as that brings more events.
-	yields = 16
-)
-
-// share is how many events of those that wait are one worker's: a whole batch in
-// the middle of a stream, less of what a burst has left. Needs Pool.mu.
-func (p *Pool) share() int {
-	if p.unclaimed >= p.cfg.MaxBatch {
-		return p.cfg.MaxBatch
-	}
-	return minBatch
-}
-
 // run puts a batch together, beginning with a lane that has unclaimed events,
 // checks it and settles its items. Needs Pool.mu, and gives it up for the check.
 func (w *worker) run(first *station) {
 	p := w.pool
-	w.gather()
 	if w.flights == nil {
 		w.flights = make([]flight, 0, w.most)
 	}
 	w.room = min(w.most, p.share())
+	p.rounds, p.delivered = 0, 0
 	first.lane.claim(w)
 	w.touch(first)
 	if !first.lane.apart() {
 		// Each lane is looked at once: those that have more to do go to the end.
-		for left := p.length; left > 0 && w.room > 0; left-- {
-			s := p.next()
+		for left := p.checks.length; left > 0 && w.room > 0; left-- {
+			s := p.checks.pop()
 			if !s.lane.apart() {
 				s.lane.claim(w)
 			}
 			w.touch(s)
 		}
 	}
-	// What is left is for other workers, who were told of it when it was submitted.
-	w.requeue((*Pool).enqueue)
+	others := w.requeue() // have something to deliver that has turned out to be proven
+	if p.due() {          // what is left
+		others++
+	}
 	if len(w.flights) == 0 {
-		return // all of it is proven, or being checked by others
+		others-- // all of it is proven, or being checked by others: this worker goes on
+	}
+	for range others {
+		p.rouse()
+	}
+	if len(w.flights) == 0 {
+		return
 	}
 	p.mu.Unlock()
 	w.verdicts()
@@ -89,23 +78,9 @@ func (w *worker) run(first *station) {
 	w.settle()
 }
 
-// gather lets readers go first that are in the middle of a stream and wait for a
-// processor, so that fewer and larger batches are made. Where nobody waits it
-// takes no time. Needs Pool.mu, and gives it up meanwhile.
-func (w *worker) gather() {
-	p, had := w.pool, 0
-	for i := 0; i < yields && w.most > 1 && had < p.unclaimed && p.unclaimed < p.cfg.MaxBatch; i++ {
-		had = p.unclaimed
-		p.mu.Unlock()
-		runtime.Gosched()
-		p.mu.Lock()
-	}
-}
-
 // add claims one event. Needs Pool.mu.
 func (w *worker) add(ev *nostr.Event, it item) {
 	p := w.pool
-	p.unclaimed--
 	if p.proven.has(ev) { // since it was submitted
 		w.verdict(it, nil)
 		return
@@ -178,7 +153,7 @@ func (w *worker) settle() {
 	clear(w.events)
 	clear(w.errs)
 	w.flights, w.events, w.errs = w.flights[:0], w.events[:0], w.errs[:0]
-	for range w.requeue((*Pool).enqueueFirst) - 1 { // one of them is this worker's
+	for range w.requeue() - 1 { // one of them is this worker's
 		p.rouse()
 	}
 }
@@ -197,14 +172,13 @@ func (w *worker) touch(s *station) {
 	}
 }
 
-// requeue puts the lanes that were touched into the queue if they have a step
-// to do, and counts those that were not in it. Needs Pool.mu.
-func (w *worker) requeue(enqueue func(*Pool, *station)) (n int) {
+// requeue puts the lanes that were touched into the queues in which they belong, and
+// counts those that have got something to deliver. Needs Pool.mu.
+func (w *worker) requeue() (n int) {
 	for i, s := range w.touched {
 		s.touched = false
 		w.touched[i] = nil
-		if s.lane.busy() && !s.queued {
-			enqueue(w.pool, s)
+		if s.lane.requeue() {
 			n++
 		}
 	}

@@ -1,0 +1,304 @@
+package verify_test
+
+import (
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gennostr/gennostr/internal/verify"
+)
+
+// ripening is a pool of one worker whose batches hold ten events, and lanes through it.
+func ripening(t *testing.T, f func(b *batches, pool *verify.Pool, lane func() *verify.Lane[int])) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &batches{}
+		pool := verify.NewPool(b.config(1, 10))
+		var lanes []*verify.Lane[int]
+		f(b, pool, func() *verify.Lane[int] {
+			lanes = append(lanes, verify.NewLane(pool, func(int, error) {}))
+			return lanes[len(lanes)-1]
+		})
+		for _, lane := range lanes {
+			lane.Drain()
+		}
+		pool.Stop()
+	})
+}
+
+func TestABatchWaitsForWhatIsAtHandAndForNothingElse(t *testing.T) {
+	ripening(t, func(b *batches, _ *verify.Pool, lane func() *verify.Lane[int]) {
+		stream, other := lane(), lane()
+		stream.Expect()
+		for n := range 9 {
+			stream.Submit(n, numbered(n))
+			synctest.Wait()
+		}
+		other.Submit(9, nil) // needs no check, and waits for none
+		assert.Empty(t, b.all(), "more is at hand")
+		stream.Submit(10, numbered(10))
+		synctest.Wait()
+		assert.Equal(t, []int{10}, b.sizes(), "whole")
+		stream.Submit(11, numbered(11))
+		other.Submit(12, numbered(12))
+		synctest.Wait()
+		assert.Equal(t, []int{10}, b.sizes())
+		stream.Pause()
+		synctest.Wait()
+		assert.Equal(t, []int{10, 2}, b.sizes(), "nobody has more")
+		stream.Submit(13, numbered(13))
+		synctest.Wait()
+		assert.Equal(t, []int{10, 2, 1}, b.sizes(), "still nobody")
+	})
+}
+
+func TestABatchWaitsUntilTheLastSubmitterPauses(t *testing.T) {
+	ripening(t, func(b *batches, _ *verify.Pool, lane func() *verify.Lane[int]) {
+		one, two := lane(), lane()
+		for range 3 { // it is not counted twice
+			one.Expect()
+			two.Expect()
+		}
+		one.Submit(1, numbered(1))
+		one.Pause()
+		one.Pause()
+		synctest.Wait()
+		assert.Empty(t, b.all())
+		two.Pause()
+		synctest.Wait()
+		assert.Equal(t, []int{1}, b.sizes())
+	})
+}
+
+// A relay that sends without end what is known or of no use is not waited for without end.
+func TestABatchWaitsForSoManyRoundsOnly(t *testing.T) {
+	ripening(t, func(b *batches, _ *verify.Pool, lane func() *verify.Lane[int]) {
+		busy, other := lane(), lane()
+		busy.Expect()
+		for range 2 {
+			for range 10_000 {
+				busy.Round() // nothing waits
+			}
+			other.Submit(2, numbered(2))
+			before := len(b.all())
+			rounds := 0
+			for ; len(b.all()) == before; rounds++ {
+				busy.Round()
+				synctest.Wait()
+			}
+			assert.Equal(t, verify.Patience, rounds)
+		}
+		other.Submit(3, numbered(3))
+		rounds, before := 0, len(b.all())
+		for ; len(b.all()) == before; rounds++ {
+			busy.Pause()
+			busy.Expect()
+			other.Expect() // so that nobody pausing is not what does it
+			synctest.Wait()
+		}
+		assert.Equal(t, verify.Patience, rounds, "to have come to a pause is a round as well")
+	})
+}
+
+func TestRepeatsDoNotMakeABatchWhole(t *testing.T) {
+	ripening(t, func(b *batches, _ *verify.Pool, lane func() *verify.Lane[int]) {
+		first, second := lane(), lane()
+		first.Expect()
+		for n := range 9 {
+			ev := numbered(n)
+			first.Submit(n, ev)
+			second.SubmitRepeat(n, ev)
+		}
+		synctest.Wait()
+		assert.Empty(t, b.all())
+		first.Submit(9, numbered(9))
+		synctest.Wait()
+		assert.Equal(t, []int{10}, b.sizes())
+		// What has been claimed no longer counts either.
+		second.SubmitRepeat(10, numbered(10))
+		first.Submit(11, numbered(11))
+		synctest.Wait()
+		assert.Equal(t, []int{10}, b.sizes())
+		for n := range 9 {
+			first.Submit(n, numbered(n))
+		}
+		synctest.Wait()
+		assert.Equal(t, []int{10, 10}, b.sizes())
+		first.Pause()
+		synctest.Wait()
+		assert.Equal(t, []int{10, 10, 1}, b.sizes())
+		first.Expect()
+		for n := range 10 {
+			first.Submit(n, numbered(n))
+		}
+		synctest.Wait()
+		assert.Equal(t, []int{10, 10, 1, 10}, b.sizes())
+	})
+}
+
+func TestDrainWaitsForNobody(t *testing.T) {
+	ripening(t, func(b *batches, _ *verify.Pool, lane func() *verify.Lane[int]) {
+		l := lane()
+		l.Expect()
+		l.Submit(1, numbered(1))
+		l.Drain()
+		assert.Equal(t, []int{1}, b.sizes())
+	})
+}
+
+func TestL10StopWaitsForNobodyWhoHasMore(t *testing.T) {
+	ripening(t, func(b *batches, pool *verify.Pool, lane func() *verify.Lane[int]) {
+		l := lane()
+		l.Expect()
+		l.Submit(1, numbered(1))
+		pool.Stop()
+		assert.Equal(t, []int{1}, b.sizes())
+	})
+}
+
+// The workers that are needed for what is left when all have paused are called.
+func TestWhatIsLeftOfAStreamIsShared(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &batches{let: make(chan struct{})}
+		pool := verify.NewPool(b.config(3, 1024))
+		lane := verify.NewLane(pool, func(int, error) {})
+		lane.Expect()
+		for n := range 600 {
+			lane.Submit(n, numbered(n))
+		}
+		synctest.Wait()
+		require.Empty(t, b.all())
+		lane.Pause()
+		synctest.Wait()
+		assert.ElementsMatch(t, []int{256, 256, 88}, b.sizes())
+		close(b.let)
+		lane.Drain()
+		pool.Stop()
+	})
+}
+
+// What turns out to be proven when a batch is put together is delivered meanwhile.
+func TestWhatIsProvenDoesNotWaitForTheRestOfItsBatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &batches{let: make(chan struct{})}
+		pool := verify.NewPool(b.config(2, 10))
+		var got []int
+		first := verify.NewLane(pool, func(int, error) {})
+		second := verify.NewLane(pool, func(n int, _ error) { got = append(got, n) })
+		ev := numbered(0)
+		first.Submit(0, ev)
+		synctest.Wait() // it is being checked
+		second.Expect()
+		second.Submit(1, ev)
+		b.let <- struct{}{}
+		second.Submit(2, numbered(2))
+		synctest.Wait()
+		require.Empty(t, got)
+		second.Pause()
+		synctest.Wait()
+		assert.Equal(t, [][]int{{0}, {2}}, b.all())
+		assert.Equal(t, []int{1}, got)
+		close(b.let)
+		second.Drain()
+		pool.Stop()
+		assert.Equal(t, []int{1, 2}, got)
+	})
+}
+
+// While a worker is busy more than a whole batch may come. What it leaves waits anew.
+func TestWhatAWholeBatchHasLeftWaitsForMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &batches{let: make(chan struct{}, 1)}
+		pool := verify.NewPool(b.config(1, 10))
+		lane := verify.NewLane(pool, func(int, error) {})
+		lane.Submit(0, numbered(0))
+		synctest.Wait() // busy
+		lane.Expect()
+		for n := range 12 {
+			lane.Submit(n, numbered(n))
+			for range verify.Patience {
+				lane.Round()
+			}
+		}
+		b.let <- struct{}{}
+		synctest.Wait()
+		assert.Equal(t, []int{1, 10}, b.sizes())
+		b.let <- struct{}{}
+		synctest.Wait()
+		assert.Equal(t, []int{1, 10}, b.sizes(), "all the rounds were those of the others")
+		close(b.let)
+		lane.Drain()
+		pool.Stop()
+		assert.Equal(t, []int{1, 10, 2}, b.sizes())
+	})
+}
+
+// What a check has settled does not wait for the next one, however much was
+// delivered before.
+func TestDeliveriesComeFirstAgainAfterEachCheck(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &batches{let: make(chan struct{}, 1)}
+		pool := verify.NewPool(b.config(1, 10))
+		flood := verify.NewLane(pool, func(int, error) {})
+		var got []int
+		lane := verify.NewLane(pool, func(n int, _ error) { got = append(got, n) })
+		flood.Submit(0, numbered(0))
+		synctest.Wait()
+		for range 2 * verify.DeliveriesFirst {
+			flood.Submit(0, nil)
+		}
+		lane.Submit(1, numbered(1))
+		synctest.Wait()
+		b.let <- struct{}{} // then the flood, as far as it may, and the second check
+		synctest.Wait()
+		require.Equal(t, [][]int{{0}, {1}}, b.all())
+		lane.Submit(2, numbered(2))
+		b.let <- struct{}{}
+		synctest.Wait()
+		assert.Equal(t, [][]int{{0}, {1}, {2}}, b.all())
+		assert.Equal(t, []int{1}, got, "before the third check")
+		close(b.let)
+		lane.Drain()
+		flood.Drain()
+		pool.Stop()
+	})
+}
+
+// Pause is for any goroutine, while the submitter goes on.
+func TestPauseComesFromAnybody(t *testing.T) {
+	b := &batches{}
+	pool := verify.NewPool(b.config(2, 64))
+	var writers sync.WaitGroup
+	for range 4 {
+		lane := verify.NewLane(pool, func(int, error) {})
+		stop := make(chan struct{})
+		writers.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					lane.Pause()
+				}
+			}
+		})
+		writers.Go(func() {
+			for n := range 2000 {
+				lane.Submit(n, numbered(n))
+				lane.Expect()
+			}
+			close(stop)
+			lane.Drain()
+		})
+	}
+	writers.Wait()
+	assert.Zero(t, pool.Coming())
+	pool.Stop()
+	total := 0
+	for _, n := range b.sizes() {
+		total += n
+	}
+	assert.Equal(t, 4*2000, total)
+}
