@@ -190,14 +190,18 @@ func (c *connection) read() error {
 		if err != nil {
 			return readError(err)
 		}
-		in.lone = c.sock.Lone()
+		lone := c.sock.Lone()
+		in.lone = lone
 		c.count.messagesIn.Add(1)
 		if err := c.frame(in, text, in.frame); err != nil {
 			return err
 		}
 		c.client.keepIntake(in)
 		c.expect()
-		if n%turn == 0 {
+		switch {
+		case lone: // what it brought is waited for more than what comes next
+			runtime.Gosched()
+		case n%turn == 0:
 			c.lane.Round()
 			runtime.Gosched()
 		}
