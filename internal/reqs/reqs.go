@@ -63,13 +63,13 @@ const (
 
 // A Table belongs to one connection. Made by New.
 type Table struct {
-	grace  time.Duration // immutable after New
-	byID   [spaces]map[string]*request
-	open   int        // open REQs
-	counts int        // open COUNTs, at most maxCounts
-	asked  uint64     // COUNTs so far
-	ending graceQueue // everything with a part in grace
-	kept   int        // weight of all filters in grace
+	grace  time.Duration               // immutable after New
+	byID   [spaces]map[string]*request // nil while empty: most connections of a crowd ask little
+	open   int                         // open REQs
+	counts int                         // open COUNTs, at most maxCounts
+	asked  uint64                      // COUNTs so far
+	ending graceQueue                  // everything with a part in grace
+	kept   int                         // weight of all filters in grace
 }
 
 // A request is what the table knows of one id in one namespace. It is open, or
@@ -92,11 +92,7 @@ type request struct {
 // New returns an empty table. grace is how long the late messages of what has
 // ended are dropped silently; with 0 they are Unknown at once.
 func New(grace time.Duration) *Table {
-	t := &Table{grace: grace}
-	for s := range t.byID {
-		t.byID[s] = make(map[string]*request)
-	}
-	return t
+	return &Table{grace: grace}
 }
 
 // Open records a REQ that is about to be sent. An id that is open already is
@@ -233,6 +229,9 @@ func (t *Table) Trim(now time.Time) {
 	t.expire(now)
 	t.endUnanswered(now)
 	for s, old := range t.byID {
+		if t.byID[s] = nil; len(old) == 0 {
+			continue
+		}
 		t.byID[s] = make(map[string]*request, len(old))
 		for id, r := range old {
 			t.byID[s][id] = r
@@ -247,6 +246,9 @@ func (t *Table) start(s space, id string, now time.Time) *request {
 	r := t.byID[s][id]
 	if r == nil {
 		r = &request{id: id, space: s}
+		if t.byID[s] == nil {
+			t.byID[s] = make(map[string]*request)
+		}
 		t.byID[s][id] = r
 	}
 	r.open = true

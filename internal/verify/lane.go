@@ -61,7 +61,6 @@ type slot[T any] struct {
 func NewLane[T any](p *Pool, deliver func(v T, err error)) *Lane[T] {
 	l := &Lane[T]{pool: p, deliver: deliver}
 	l.station.lane = l
-	l.station.delivery.of, l.station.check.of = &l.station, &l.station
 	return l
 }
 
@@ -96,7 +95,7 @@ func (l *Lane[T]) submit(v T, ev *nostr.Event, repeat bool) {
 	if s.ev != nil {
 		l.unclaimed++
 		p.waits(repeat, 1)
-		p.checks.push(&l.station.check)
+		p.checks.push(&l.station)
 		if p.due() {
 			p.rouse()
 		}
@@ -207,9 +206,9 @@ func (l *Lane[T]) deliverable() bool {
 // have made that so. Needs pool.mu.
 func (l *Lane[T]) requeue() bool {
 	if l.unclaimed > 0 {
-		l.pool.checks.push(&l.station.check)
+		l.pool.checks.push(&l.station)
 	}
-	return l.deliverable() && l.pool.deliveries.push(&l.station.delivery)
+	return l.deliverable() && l.pool.deliveries.push(&l.station)
 }
 
 // at returns the slot of item n, for head ≤ n < tail. Needs pool.mu; good until

@@ -27,7 +27,7 @@ func (l *Lane[T]) SubmitLone(v T, ev *nostr.Event) {
 	l.unclaimed++
 	p.waits(false, 1)
 	p.lone.run(&l.station)
-	if p.deliveries.first == &l.station.delivery { // as it is, unless others have asked for the same event
+	if p.deliveries.first == &l.station { // as it is, unless others have asked for the same event
 		p.deliveries.pop()
 	}
 	l.deliverBatch()

@@ -115,10 +115,13 @@ type Pool struct {
 
 // station is what the pool sees of a lane.
 type station struct {
-	delivery place // in Pool.deliveries, whenever it has something to deliver and Pool.mu is free
-	check    place // in Pool.checks, whenever it has unclaimed events and Pool.mu is free
-	touched  bool  // guarded by Pool.mu, and false whenever it is given up: see worker.touch
-	lane     line  // immutable
+	lane line // immutable
+
+	// All below is guarded by Pool.mu. When that is free, a lane is in Pool.deliveries if it
+	// has something to deliver, and in Pool.checks if it has unclaimed events.
+	next    [kinds]*station
+	queued  [kinds]bool
+	touched bool // false whenever Pool.mu is given up: see worker.touch
 }
 
 // line is a Lane, whatever it carries. All its methods need Pool.mu.
@@ -143,7 +146,7 @@ func NewPool(cfg Config) *Pool {
 		cfg.Workers = runtime.GOMAXPROCS(0)
 	}
 	cfg.MaxBatch = max(1, cfg.MaxBatch)
-	p := &Pool{cfg: cfg}
+	p := &Pool{cfg: cfg, deliveries: queue{kind: toDeliver}, checks: queue{kind: toCheck}}
 	p.wake = sync.NewCond(&p.mu)
 	return p
 }

@@ -1,46 +1,48 @@
 package verify
 
 // queue is a list of lanes, each in it at most once, the next to be served first.
-// The zero value is empty.
+// There is one of each kind, in which a lane has its place.
 type queue struct {
-	first, last *place
+	kind        kind // immutable
+	first, last *station
 	length      int
 }
 
-// place is a lane's place in one queue.
-type place struct {
-	of     *station // immutable
-	next   *place
-	queued bool
-}
+type kind int
+
+const (
+	toDeliver kind = iota
+	toCheck
+	kinds
+)
 
 // push puts a lane at the end, and tells whether it was not there already.
-func (q *queue) push(at *place) bool {
-	if at.queued {
+func (q *queue) push(s *station) bool {
+	if s.queued[q.kind] {
 		return false
 	}
-	at.queued = true
+	s.queued[q.kind] = true
 	if q.last == nil {
-		q.first = at
+		q.first = s
 	} else {
-		q.last.next = at
+		q.last.next[q.kind] = s
 	}
-	q.last = at
+	q.last = s
 	q.length++
 	return true
 }
 
 // pop takes the first lane out, nil if there is none.
 func (q *queue) pop() *station {
-	at := q.first
-	if at == nil {
+	s := q.first
+	if s == nil {
 		return nil
 	}
-	q.first, at.next = at.next, nil
+	q.first, s.next[q.kind] = s.next[q.kind], nil
 	if q.first == nil {
 		q.last = nil
 	}
 	q.length--
-	at.queued = false
-	return at.of
+	s.queued[q.kind] = false
+	return s
 }
