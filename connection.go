@@ -173,14 +173,15 @@ func (c *connection) dial() error {
 	return nil
 }
 
-// turn is how many messages a reader takes in a row. Relays that send the same
-// events are read side by side then, and what one brings is still known when the
-// next brings it; and a stream leaves room for its neighbours.
+// turn is how many messages a reader takes in a row, where a long one counts for
+// several: one more for each KiB. Relays that send the same events are read side by
+// side then, and what one brings is still known when the next brings it; and a
+// stream leaves room for its neighbours.
 const turn = 64
 
 // read reads until the end, and says why it ended.
 func (c *connection) read() error {
-	for n := 1; ; n++ {
+	for taken := 0; ; {
 		text, err := c.sock.Next()
 		if err != nil {
 			return readError(err)
@@ -190,18 +191,19 @@ func (c *connection) read() error {
 		if err != nil {
 			return readError(err)
 		}
-		lone := c.sock.Lone()
+		lone, size := c.sock.Lone(), len(in.frame)
 		in.lone = lone
 		c.count.messagesIn.Add(1)
 		if err := c.frame(in, text, in.frame); err != nil {
 			return err
 		}
 		c.client.keepIntake(in)
-		c.expect()
-		switch {
+		c.expect(size)
+		switch taken += 1 + size>>10; {
 		case lone: // what it brought is waited for more than what comes next
 			runtime.Gosched()
-		case n%turn == 0:
+		case taken >= turn:
+			taken = 0
 			c.lane.Round()
 			runtime.Gosched()
 		}
@@ -209,8 +211,14 @@ func (c *connection) read() error {
 }
 
 // expect tells the verifier when another message is at hand, for which a batch is
-// worth waiting. From then on nothing here may wait without lane.Pause.
-func (c *connection) expect() {
+// worth waiting. From then on nothing here may wait without lane.Pause. Messages of
+// the size of this one must not take long, either: some are megabytes once they
+// are decompressed.
+func (c *connection) expect(size int) {
+	if size > keepBuffer {
+		c.lane.Pause()
+		return
+	}
 	if c.sock.Ready() {
 		c.lane.Expect()
 		if !c.sock.Ready() { // a write has begun since, and has found nothing to take back
