@@ -10,9 +10,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gennostr/gennostr/internal/intake"
 	"github.com/gennostr/gennostr/internal/mailbox"
 	"github.com/gennostr/gennostr/internal/socket"
-	"github.com/gennostr/gennostr/internal/twins"
 	"github.com/gennostr/gennostr/internal/verify"
 )
 
@@ -37,11 +37,11 @@ type Client struct {
 	cancel  context.CancelCauseFunc
 	parent  context.Context // Start's
 
-	twins   *twins.Table // for the readers
-	intakes *sync.Pool   // of *intake, for the readers. Apart from the client, which the runtime would hold on to with it
+	long    *mailbox.LongMessages // room for what readers have in hand
+	intakes *intake.Shared        // for the readers
 	reg     registry
 	timers  timers
-	harness *Harness // nil in life
+	surroundings
 	tasks   *taskGroup
 	running running
 	posted  atomic.Int64 // Calls, Casts, Notifys and failed sends that wait, for WithMailboxLimit
@@ -66,7 +66,7 @@ type Client struct {
 // one before Terminate, what is queued is dropped (R10). Stop is the orderly
 // way; Run does it for main.
 func Start(ctx context.Context, h Handler, opts ...Option) (*Client, error) {
-	c, err := newClient(ctx, h, opts)
+	c, err := newClient(ctx, h, opts, surroundings{sockets{}, time.Now, nil})
 	if err != nil {
 		return nil, err
 	}
@@ -81,8 +81,15 @@ func Start(ctx context.Context, h Handler, opts ...Option) (*Client, error) {
 	return c, nil
 }
 
+// surroundings are what a client lives in: the world, or a Harness.
+type surroundings struct {
+	network network
+	now     func() time.Time // the clock of everything that a handler can set
+	problem func(error)      // sees what OnError is about to be told; nil: nobody looks
+}
+
 // newClient makes a client of which nothing runs yet.
-func newClient(ctx context.Context, h Handler, opts []Option) (*Client, error) {
+func newClient(ctx context.Context, h Handler, opts []Option, in surroundings) (*Client, error) {
 	if h == nil {
 		h = new(BaseHandler)
 	}
@@ -101,12 +108,11 @@ func newClient(ctx context.Context, h Handler, opts []Option) (*Client, error) {
 		return nil, err
 	}
 	c := &Client{
-		handler: h, cfg: cfg, log: cfg.logger, parent: ctx, dialer: dialer,
-		mail:    mailbox.NewQueue[letter](),
-		budget:  mailbox.NewBudget(cfg.mailboxBudget),
-		twins:   twins.New(),
-		intakes: new(sync.Pool),
-		hard:    make(chan struct{}), dead: make(chan struct{}), done: make(chan struct{}),
+		handler: h, cfg: cfg, log: cfg.logger, parent: ctx, dialer: dialer, surroundings: in,
+		mail:   mailbox.NewQueue[letter](),
+		budget: mailbox.NewBudget(cfg.mailboxBudget),
+		long:   intake.NewLongMessages(cfg.mailboxBudget),
+		hard:   make(chan struct{}), dead: make(chan struct{}), done: make(chan struct{}),
 	}
 	if cfg.name != "" {
 		c.log = c.log.With("client", cfg.name)
@@ -115,6 +121,7 @@ func newClient(ctx context.Context, h Handler, opts []Option) (*Client, error) {
 	c.tasks = newTaskGroup(context.WithValue(ctx, onLoop{}, inTask{c}))
 	c.ctx, c.cancel = context.WithCancelCause(context.WithValue(ctx, onLoop{}, c))
 	c.pool = verify.NewPool(c.signatures())
+	c.intakes = intake.NewShared(c.pool, cfg.verifier == nil)
 	c.sup = newSupervisor(c)
 	if err := c.takeName(); err != nil {
 		c.cancel(err)
@@ -155,15 +162,6 @@ func Run(ctx context.Context, h Handler, opts ...Option) error {
 		}
 	}
 	return c.Stop(context.WithoutCancel(ctx))
-}
-
-// now is the clock of everything that a handler can set: the world's, but under
-// a Harness, where time passes when the test says so.
-func (c *Client) now() time.Time {
-	if c.harness != nil {
-		return c.harness.now()
-	}
-	return time.Now()
 }
 
 // Stop stops the client in good order (R37, R38): what was queued before is

@@ -4,23 +4,24 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/gennostr/gennostr/internal/intake"
 	"github.com/gennostr/gennostr/internal/mailbox"
+	"github.com/gennostr/gennostr/internal/outbox"
+	"github.com/gennostr/gennostr/internal/refusals"
 	"github.com/gennostr/gennostr/internal/reqs"
 	"github.com/gennostr/gennostr/internal/socket"
-	"github.com/gennostr/gennostr/internal/verify"
 )
 
 // connection is one attempt to be connected to one relay: it dials, reads until
-// the end, and is never used again. Its goroutine is the reader; a writer
-// exists only while there is something to write, and a ping, a closing
-// handshake have short-lived goroutines of their own. All of them have ended
-// when run returns.
+// the end, and is never used again. Its goroutine is the reader (receive.go); a
+// writer exists only while there is something to write (send.go), and a ping, a
+// closing handshake have short-lived goroutines of their own. All of them have
+// ended when run returns.
 type connection struct {
 	client *Client
 	sup    *supervisor
@@ -29,59 +30,90 @@ type connection struct {
 	url    string
 	relay  Relay // written by run before supervisor.up, immutable after
 
-	ended   chan struct{}  // closed by cut, or by run: wakes whoever waits beside the socket
+	ended   chan struct{}  // closed by cut, or by run: wakes whoever waits beside the link
 	helpers sync.WaitGroup // writer, pings, closing handshake: see spawn
 
-	window  *mailbox.Window
-	lane    *verify.Lane[*dataLetter]
-	held    atomic.Bool // the reader waits for its own window: silence is our doing (DESIGN 3.6)
-	wasHeld atomic.Bool // it has waited since the supervisor last looked
+	requests *reqs.Table     // what has been asked for
+	window   *mailbox.Window // what has been received and not been handled
+	in       *intake.Intake  // the way from one to the other
+	written  atomic.Uint64   // messages
 
 	lastSent uint64   // supervisor goroutine only: BytesOut at the last look
 	greeted  bool     // client goroutine only: between OnConnect and OnDisconnect
 	taskIDs  []uint64 // client goroutine only: the timers of cfg.tasks, by index
 
-	reqMu sync.Mutex  // taken before mu; matching filters under it may take long, and only senders to this relay wait for it
-	reqs  *reqs.Table // guarded by reqMu
-
-	mu        sync.Mutex        // held for moments only: the supervisor takes it
-	sock      *socket.Conn      // guarded by mu until open; nil while dialling
-	open      bool              // guarded by mu: sends are taken
-	stopDial  func()            // guarded by mu: nil but while dialling
-	over      bool              // guarded by mu: no more helpers may start
-	cause     error             // guarded by mu: why we ended it ourselves; the first one counts
-	asks      map[string]uint64 // guarded by mu: which REQ of each id is the current one
-	lastAsk   uint64            // guarded by mu
-	out       []outgoing        // guarded by mu: accepted and not yet written
-	writing   bool              // guarded by mu: a writer is running
-	drained   chan struct{}     // guarded by mu: made by finish, closed when out is empty
-	reports   map[error]*report // guarded by mu: refusals that OnError has not been told
-	forgeries int               // guarded by mu
-
-	count counters
+	mu        sync.Mutex                   // held for moments only: the supervisor takes it
+	link      link                         // guarded by mu until open; nil while dialling
+	open      bool                         // guarded by mu: sends are taken
+	stopDial  func()                       // guarded by mu: nil but while dialling
+	over      bool                         // guarded by mu: no more helpers may start
+	closing   bool                         // guarded by mu: finish is under way
+	cause     error                        // guarded by mu: why we ended it ourselves; the first one counts
+	out       *outbox.Queue[ClientMessage] // guarded by mu: accepted and not yet written
+	refused   refusals.Reports             // guarded by mu: what OnError has not been told
+	forgeries int                          // guarded by mu
 }
 
-// outgoing is a message that was accepted for sending.
-type outgoing struct {
-	frame []byte
-	msg   ClientMessage
+// network is what connections go over: sockets, or the hand of a Harness.
+type network interface {
+	// dial opens the link of a connection; it ends with ctx.
+	dial(ctx context.Context, c *connection) (link, error)
+	// automatic tells whether connections are pinged and dialled again by the clock, or somebody sees to that.
+	automatic() bool
 }
 
-// counters are the live form of Traffic.
-type counters struct {
-	messagesIn, messagesOut, events, late      atomic.Uint64
-	malformed, unsolicited, mismatched, forged atomic.Uint64
+// link is an open connection's transport. Next, Message, Lone and Ready are the
+// reader's; the other methods may be called from any goroutine. *socket.Conn says
+// what they do.
+type link interface {
+	Next() (text bool, err error)
+	Message(buf []byte) ([]byte, error)
+	Lone() bool
+	Ready() bool
+	OnWait(func())
+	Write(frame []byte) error
+	Ping(timeout time.Duration) error
+	LastInbound() time.Time
+	BytesIn() uint64
+	BytesOut() uint64
+	Close(code int, reason string, within time.Duration)
+	Cut(cause error)
+	Wait()
+	// takes accepts a message then and there, which then needs no queue and no writer.
+	takes(outgoing) bool
 }
+
+// sockets is the network of the world.
+type sockets struct{}
+
+func (sockets) dial(ctx context.Context, c *connection) (link, error) {
+	sock, err := c.cfg.dialer.Dial(ctx, c.url)
+	if err != nil {
+		return nil, err
+	}
+	return websocketLink{sock}, nil
+}
+
+func (sockets) automatic() bool { return true }
+
+type websocketLink struct{ *socket.Conn }
+
+func (websocketLink) takes(outgoing) bool { return false }
 
 func newConnection(s *supervisor, e *relayEntry) *connection {
+	client := s.client
 	c := &connection{
-		client: s.client, sup: s, entry: e, cfg: e.cfg, url: e.url,
-		relay:  Relay{URL: e.url, Attempts: e.backoff.Attempts() + 1},
-		ended:  make(chan struct{}),
-		window: mailbox.NewWindow(e.cfg.windowMessages, e.cfg.windowBytes, s.client.budget),
-		reqs:   reqs.New(requestGrace),
+		client: client, sup: s, entry: e, cfg: e.cfg, url: e.url,
+		relay:    Relay{URL: e.url, Attempts: e.backoff.Attempts() + 1},
+		ended:    make(chan struct{}),
+		requests: reqs.New(requestGrace),
+		window:   mailbox.NewWindow(e.cfg.windowMessages, e.cfg.windowBytes, client.budget),
+		out:      outbox.New[ClientMessage](e.cfg.sendQueue),
 	}
-	c.lane = verify.NewLane(s.client.pool, c.deliver)
+	c.in = intake.New(client.intakes, intake.Config{
+		Owner: c, Ended: c.ended, Window: c.window, Long: client.long.New(c),
+		Requests: c.requests, Trusted: e.cfg.trusted, MaxTags: e.cfg.maxTags,
+	})
 	return c
 }
 
@@ -105,19 +137,18 @@ func (c *connection) run() {
 	c.endLocked(err)
 	err = c.cause // the first one counts; a writer that fails now is an echo of it
 	c.mu.Unlock()
-	c.window.Abandon() // room that was promised to this reader is no longer kept from others
-	c.lane.Drain()     // what arrived before the end is delivered before the end
+	c.in.Drain() // what arrived before the end is delivered before the end
 
 	c.mu.Lock()
 	c.over = true // no helper starts after this
-	sock := c.sock
+	link := c.link
 	c.mu.Unlock()
-	if sock != nil {
-		sock.Cut(err)
+	if link != nil {
+		link.Cut(err)
 	}
 	c.helpers.Wait()
-	if sock != nil {
-		sock.Wait()
+	if link != nil {
+		link.Wait()
 	}
 	c.reportUnsent(err)
 	c.flushReports()
@@ -138,10 +169,6 @@ func (c *connection) protect(f func() error) (err error) {
 
 // dial opens the connection; an error says why it did not.
 func (c *connection) dial() error {
-	if c.client.harness != nil { // no socket: the test says what becomes of it
-		<-c.ended
-		return c.endCause()
-	}
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	c.mu.Lock()
@@ -151,19 +178,19 @@ func (c *connection) dial() error {
 	if cause != nil { // cut before it began
 		return cause
 	}
-	sock, err := c.cfg.dialer.Dial(ctx, c.url)
+	link, err := c.client.network.dial(ctx, c)
 	if err != nil {
 		return dialError(c.url, err)
 	}
 	c.mu.Lock()
-	c.sock, c.stopDial = sock, nil
+	c.link, c.stopDial = link, nil
 	if cause := c.cause; cause != nil { // cut while the handshake was ending
 		c.mu.Unlock()
 		return cause
 	}
-	sock.OnWait(c.lane.Pause)
+	link.OnWait(c.in.Lane().Pause)
 	c.open = true
-	c.relay.ConnectedAt = time.Now()
+	c.relay.ConnectedAt = c.client.now()
 	c.mu.Unlock()
 	up := false
 	c.sup.ask(func(s *supervisor) { up = s.up(c) })
@@ -172,77 +199,6 @@ func (c *connection) dial() error {
 	}
 	return nil
 }
-
-// turn is how many messages a reader takes in a row, where a long one counts for
-// several: one more for each KiB. Relays that send the same events are read side by
-// side then, and what one brings is still known when the next brings it; and a
-// stream leaves room for its neighbours.
-const turn = 64
-
-// read reads until the end, and says why it ended.
-func (c *connection) read() error {
-	for taken := 0; ; {
-		text, err := c.sock.Next()
-		if err != nil {
-			return readError(err)
-		}
-		in := c.client.takeIntake()
-		in.frame, err = c.sock.Message(in.frame)
-		if err != nil {
-			return readError(err)
-		}
-		lone, size := c.sock.Lone(), len(in.frame)
-		in.lone = lone
-		c.count.messagesIn.Add(1)
-		if err := c.frame(in, text, in.frame); err != nil {
-			return err
-		}
-		c.client.keepIntake(in)
-		c.expect(size)
-		switch taken += 1 + size>>10; {
-		case lone: // what it brought is waited for more than what comes next
-			runtime.Gosched()
-		case taken >= turn:
-			taken = 0
-			c.lane.Round()
-			runtime.Gosched()
-		}
-	}
-}
-
-// expect tells the verifier when another message is at hand, for which a batch is
-// worth waiting. From then on nothing here may wait without lane.Pause. Messages of
-// the size of this one must not take long, either: some are megabytes once they
-// are decompressed.
-func (c *connection) expect(size int) {
-	if size > keepBuffer {
-		c.lane.Pause()
-		return
-	}
-	if c.sock.Ready() {
-		c.lane.Expect()
-		if !c.sock.Ready() { // a write has begun since, and has found nothing to take back
-			c.lane.Pause()
-		}
-	}
-}
-
-// heldUp tells whether the reader waits for the window, or did since the last
-// time: a hold that came and went between two looks counts too.
-// So does a long message that the relay is taking: our ping stands behind it.
-// Supervisor goroutine, connection open.
-func (c *connection) heldUp() bool {
-	sent := c.sock.BytesOut()
-	progress := sent != c.lastSent
-	c.lastSent = sent
-	c.mu.Lock()
-	writing := c.writing
-	c.mu.Unlock()
-	return c.wasHeld.Swap(false) || c.held.Load() || writing && progress
-}
-
-// lastInbound is when the last byte arrived. Supervisor goroutine, connection open.
-func (c *connection) lastInbound() time.Time { return c.sock.LastInbound() }
 
 // spawn runs f in a helper goroutine that run joins; false when the connection is over.
 func (c *connection) spawn(f func()) bool {
@@ -263,10 +219,26 @@ func (c *connection) spawnLocked(f func()) bool {
 	return true
 }
 
+// heldUp tells whether we make the relay wait: its silence is our doing then. So
+// does a long message that the relay is taking: our ping stands behind it.
+// Supervisor goroutine, connection open.
+func (c *connection) heldUp() bool {
+	sent := c.link.BytesOut()
+	progress := sent != c.lastSent
+	c.lastSent = sent
+	c.mu.Lock()
+	writing := c.out.Writing()
+	c.mu.Unlock()
+	return c.in.HeldUp() || writing && progress
+}
+
+// lastInbound is when the last byte arrived. Supervisor goroutine, connection open.
+func (c *connection) lastInbound() time.Time { return c.link.LastInbound() }
+
 // ping sends a ping and lets go of it: any byte that arrives counts as life.
 // Its goroutine may wait for a pong until the end of the connection, no longer.
 func (c *connection) ping() {
-	c.spawn(func() { _ = c.sock.Ping(c.cfg.ping.Timeout) })
+	c.spawn(func() { _ = c.link.Ping(c.cfg.ping.Timeout) })
 }
 
 // cut ends the connection or the dial at once; it never blocks. The first cause counts.
@@ -274,13 +246,13 @@ func (c *connection) cut(cause error) {
 	c.mu.Lock()
 	c.open = false
 	c.endLocked(cause)
-	sock, stopDial, cause := c.sock, c.stopDial, c.cause
+	link, stopDial, cause := c.link, c.stopDial, c.cause
 	c.mu.Unlock()
 	if stopDial != nil {
 		stopDial()
 	}
-	if sock != nil {
-		sock.Cut(cause)
+	if link != nil {
+		link.Cut(cause)
 	}
 }
 
@@ -301,6 +273,13 @@ func (c *connection) isOpen() bool {
 	return c.open
 }
 
+// isEnding tells whether the end has begun.
+func (c *connection) isEnding() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.closing || c.cause != nil
+}
+
 func (c *connection) endCause() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -312,7 +291,7 @@ func (c *connection) endCause() error {
 func (c *connection) finish(cause error, within time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.sock == nil {
+	if c.link == nil {
 		c.open = false
 		c.endLocked(cause)
 		if c.stopDial != nil {
@@ -320,25 +299,20 @@ func (c *connection) finish(cause error, within time.Duration) {
 		}
 		return
 	}
-	if c.drained != nil || c.over {
+	if c.closing || c.over {
 		return // under way
 	}
-	c.open = false
+	c.open, c.closing = false, true
 	if c.cause == nil {
 		c.cause = cause
 	}
-	c.drained = make(chan struct{})
-	if !c.writing {
-		close(c.drained)
-	}
-	deadline := time.Now().Add(within)
-	drained := c.drained
+	deadline, drained := time.Now().Add(within), c.out.Drain()
 	c.spawnLocked(func() {
 		timer := time.NewTimer(within)
 		defer timer.Stop()
 		select {
 		case <-drained:
-			c.sock.Close(1000, "", time.Until(deadline))
+			c.link.Close(1000, "", time.Until(deadline))
 		case <-timer.C:
 		case <-c.ended:
 		}
@@ -348,32 +322,22 @@ func (c *connection) finish(cause error, within time.Duration) {
 
 // traffic is a snapshot of the counters.
 func (c *connection) traffic() Traffic {
+	in := c.in.Counts()
 	t := Traffic{
-		MessagesIn: c.count.messagesIn.Load(), MessagesOut: c.count.messagesOut.Load(),
-		Events: c.count.events.Load(), Late: c.count.late.Load(),
-		Malformed: c.count.malformed.Load(), Unsolicited: c.count.unsolicited.Load(),
-		Mismatched: c.count.mismatched.Load(), Forged: c.count.forged.Load(),
+		MessagesIn: in.Messages, MessagesOut: c.written.Load(), Events: in.Events, Late: in.Late,
+		Malformed: in.Malformed, Unsolicited: in.Unsolicited, Mismatched: in.Mismatched, Forged: in.Forged,
 	}
 	t.Undelivered, _ = c.window.Used()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.sock != nil {
-		t.BytesIn, t.BytesOut = c.sock.BytesIn(), c.sock.BytesOut()
+	if c.link != nil {
+		t.BytesIn, t.BytesOut = c.link.BytesIn(), c.link.BytesOut()
 	}
 	return t
 }
 
 // trim gives back what an idle connection does not need (R57).
-func (c *connection) trim() {
-	c.mu.Lock()
-	if len(c.out) == 0 {
-		c.out = nil
-	}
-	c.mu.Unlock()
-	c.reqMu.Lock()
-	defer c.reqMu.Unlock()
-	c.reqs.Trim(time.Now())
-}
+func (c *connection) trim() { c.requests.Trim(time.Now()) }
 
 func dialError(url string, err error) error {
 	e := &DialError{URL: url, Err: err}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/gennostr/gennostr/internal/intake"
 	"github.com/gennostr/gennostr/internal/socket"
 	"github.com/gennostr/gennostr/internal/wire"
 	"github.com/gennostr/gennostr/nostr"
@@ -73,7 +74,10 @@ var (
 	// ErrWriteTimeout: the relay did not take a message within the write timeout.
 	ErrWriteTimeout = errors.New("gennostr: write timeout")
 	// ErrFrameTooLarge: a message over the read limit (WithReadLimit).
-	ErrFrameTooLarge = errors.New("gennostr: message over the read limit")
+	ErrFrameTooLarge = intake.ErrTooLarge
+	// ErrGaveWay: a message over 64 KiB came in so slowly that the room it took was
+	// given to others, since the client had no more (WithMailboxBudget).
+	ErrGaveWay = intake.ErrGaveWay
 	// ErrRestartIntensity: more than three panics within five seconds while handling this relay's bytes; it is removed (R46).
 	ErrRestartIntensity = errors.New("gennostr: restart intensity reached")
 	// ErrGaveUp: WithMaxAttempts dials failed in a row; the relay is removed.
@@ -86,13 +90,13 @@ var (
 // nostr.ErrBadID and nostr.ErrBadSignature.
 var (
 	// ErrMalformed: not a message of the protocol (P35).
-	ErrMalformed = errors.New("gennostr: malformed frame")
+	ErrMalformed = intake.ErrMalformed
 	// ErrUnsolicited: a message for a subscription this connection never opened (P26).
-	ErrUnsolicited = errors.New("gennostr: unsolicited message")
+	ErrUnsolicited = intake.ErrUnsolicited
 	// ErrVerifierFailed: the verifier of WithVerifier panicked or called runtime.Goexit; the event is dropped, and the relay is not to blame.
-	ErrVerifierFailed = errors.New("gennostr: verifier failed")
+	ErrVerifierFailed = intake.ErrVerifierFailed
 	// ErrFilterMismatch: an event that no filter of its subscription asked for (P16–P22).
-	ErrFilterMismatch = errors.New("gennostr: event matches no filter")
+	ErrFilterMismatch = intake.ErrFilterMismatch
 )
 
 // Stop makes the error that a callback returns to stop its client for the

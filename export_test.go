@@ -1,29 +1,35 @@
 package gennostr
 
-import "github.com/gennostr/gennostr/internal/bip340"
+import (
+	"time"
 
-// BreakChecks makes the next message of a relay that is checked against the
-// connection's requests panic, in the middle of that check: a bug of ours that
-// only these bytes bring out (R44).
+	"github.com/gennostr/gennostr/internal/bip340"
+	"github.com/gennostr/gennostr/internal/intake"
+)
+
+// BreakChecks makes the next event of a relay that is held against the filters of
+// an open subscription panic, in the middle of that: a bug of ours that only these
+// bytes bring out (R44).
 func BreakChecks(c *Client, url string) {
 	conn := c.reg.lookup(url)
-	conn.reqMu.Lock()
-	defer conn.reqMu.Unlock()
-	conn.reqs = nil
+	for _, id := range conn.requests.Subscriptions() {
+		conn.requests.Open(id, nil, nil, time.Now())
+	}
 }
 
 // Disagree is what happens when the verifier and btcec come to differ.
 func Disagree(c *Client, d bip340.Disagreement) { c.disagreed(d) }
 
 // KnowsTwins tells whether the client recognises events by their bytes by now.
-func KnowsTwins(c *Client) bool { return c.twins.Hot() }
+func KnowsTwins(c *Client) bool { return c.intakes.Twins.Hot() }
 
 // Feed returns what takes a frame from a connection's reader to the callback.
 func Feed(h *Harness, url string) func(frame []byte) {
-	conn, in := h.c.reg.lookup(url), new(intake)
+	conn, b := h.c.reg.lookup(url), new(intake.Buffers)
 	return func(frame []byte) {
-		_ = conn.frame(in, true, frame)
-		conn.lane.Drain()
+		b.Frame = frame
+		conn.in.Take(b, true, false)
+		conn.in.Lane().Drain()
 		for did := didMessage; did != didNothing; did, _ = h.c.step() {
 		}
 	}

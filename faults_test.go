@@ -39,8 +39,8 @@ var plantedFaults = []fault{
 	},
 	{
 		"OnDisconnect overtakes the last messages of its connection", "connection.go",
-		"\tc.lane.Drain()     //",
-		"\tdefer c.lane.Drain() //",
+		"\tc.in.Drain() //",
+		"\tdefer c.in.Drain() //",
 	},
 	{
 		"the schedule never starts anew", "supervisor.go",
@@ -84,8 +84,8 @@ var plantedFaults = []fault{
 	},
 	{
 		"the end of a connection drops what was accepted for sending", "connection.go",
-		"\tdeadline := time.Now().Add(within)\n",
-		"\tdeadline := time.Now().Add(within)\n\tc.out = c.out[:min(1, len(c.out))]\n",
+		"\tdeadline, drained := time.Now().Add(within), c.out.Drain()\n",
+		"\tdeadline, drained := time.Now().Add(within), c.out.Drain()\n\tdrained = func() <-chan struct{} { now := make(chan struct{}); close(now); return now }()\n",
 	},
 	{
 		"a Call that is pending at the stop waits for its deadline", "call.go",
@@ -103,9 +103,9 @@ var plantedFaults = []fault{
 		"\t\tif e := s.relays[url]; e != nil {\n",
 	},
 	{
-		"events of a closed subscription are delivered", "receive.go",
-		"\tif c.asks[id] != l.ask {\n",
-		"\tif c.asks[id] > l.ask {\n",
+		"events of a closed subscription are delivered", "letters.go",
+		"\tif l.Request != nil && l.Request.Over() {\n",
+		"\tif l.Request != nil && l.Request.Over() && false {\n",
 	},
 	{
 		"a second SendAfter takes the place of the first", "timers.go",

@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/gennostr/gennostr/internal/intake"
 	"github.com/gennostr/gennostr/nostr"
 )
 
@@ -36,6 +36,7 @@ import (
 // goroutines as always; Settle waits for it.
 type Harness struct {
 	c        *Client
+	network  *byHand
 	clock    atomic.Pointer[time.Time] // stands still but for Advance
 	fed      error                     // what a verb is about to tell OnError itself
 	problems []error                   // what else OnError was told since a verb returned
@@ -63,14 +64,15 @@ type Scheduled struct {
 // The relays of WithRelays and those that Init adds are being dialled, until the
 // test says how it ends: Connect or FailDial. Stop it in the end.
 func NewHarness(h Handler, opts ...Option) (*Harness, error) {
-	c, err := newClient(context.Background(), h, opts)
+	t := &Harness{open: make(map[string]map[string]Req)}
+	now := time.Now()
+	t.clock.Store(&now)
+	t.network = &byHand{took: t.took, slots: make(map[*connection]*slot)}
+	c, err := newClient(context.Background(), h, opts, surroundings{t.network, t.now, t.told})
 	if err != nil {
 		return nil, err
 	}
-	t := &Harness{c: c, open: make(map[string]map[string]Req)}
-	now := time.Now()
-	t.clock.Store(&now)
-	c.harness = t
+	t.c = c
 	c.cfg.maxDials = math.MaxInt // none of them ends by itself
 	c.cfg.slowCallback = 0       // a test that is being debugged is slow
 	go c.sup.run()               // ended and joined by the client's end
@@ -131,11 +133,7 @@ func (t *Harness) Connect(url string) error {
 	if err != nil {
 		return err
 	}
-	conn.mu.Lock()
-	conn.open = true
-	conn.relay.ConnectedAt = t.now()
-	conn.mu.Unlock()
-	t.c.sup.ask(func(s *supervisor) { s.up(conn) }) // it is dialling, so it is taken
+	t.network.connect(conn)
 	return t.settle()
 }
 
@@ -182,9 +180,8 @@ func (t *Harness) Receive(url, frame string) error {
 	if err != nil {
 		return err
 	}
-	conn.count.messagesIn.Add(1)
-	_ = conn.frame(&intake{lone: true}, true, []byte(frame)) // its error is that the connection has ended: settle tells
-	conn.lane.Drain()
+	conn.in.Take(&intake.Buffers{Frame: []byte(frame)}, true, true) // if it is false the connection has ended: settle tells
+	conn.in.Lane().Drain()
 	conn.flushReports() // now, not within a second
 	return t.settle()
 }
@@ -366,9 +363,7 @@ func (t *Harness) Subscribed(url string) []Req {
 	if err != nil {
 		return nil
 	}
-	conn.mu.Lock()
-	ids := slices.Sorted(maps.Keys(conn.asks))
-	conn.mu.Unlock()
+	ids := conn.requests.Subscriptions()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var list []Req

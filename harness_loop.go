@@ -11,8 +11,8 @@ import (
 )
 
 // What is behind the verbs of a Harness: the loop, driven by whoever calls them.
-// Four places of the library know of it: live connections have no socket, what is
-// sent is noted here, nothing is pinged, and no alarm redials.
+// The library knows nothing of it: a client is handed a network, a clock, and
+// somebody who sees what OnError is told.
 
 // dialling finds the connection that is not open yet, and starts it if its time has not come.
 func (t *Harness) dialling(url string) (conn *connection, err error) {
@@ -57,12 +57,11 @@ func (t *Harness) connected(url string) (*connection, error) {
 }
 
 // took notes what was accepted for sending. Any goroutine; conn.mu is held.
-func (t *Harness) took(conn *connection, msg ClientMessage, frame []byte, opens wire.ClientMessage) {
-	conn.count.messagesOut.Add(1)
+func (t *Harness) took(conn *connection, o outgoing) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.sent = append(t.sent, Sent{URL: conn.url, Message: msg, Frame: string(frame)})
-	if req, ok := opens.(wire.Req); ok {
+	t.sent = append(t.sent, Sent{URL: conn.url, Message: o.msg, Frame: string(o.frame)})
+	if req, ok := o.opens.(wire.Req); ok {
 		if t.open[conn.url] == nil {
 			t.open[conn.url] = make(map[string]Req)
 		}
@@ -124,14 +123,7 @@ func (t *Harness) settle() error {
 
 // ending tells whether some connection has ended and its OnDisconnect is not queued yet.
 func (t *Harness) ending() bool {
-	return slices.ContainsFunc(t.c.reg.all(), func(conn *connection) bool {
-		select {
-		case <-conn.ended:
-			return true
-		default:
-			return false
-		}
-	})
+	return slices.ContainsFunc(t.c.reg.all(), (*connection).isEnding)
 }
 
 // end is what the loop does when it is over. It does not wait for work of Go
@@ -139,6 +131,7 @@ func (t *Harness) ending() bool {
 func (t *Harness) end(reason error) {
 	t.over = true
 	t.c.finish(reason)
+	go t.c.close() // it waits for work of Go; joined below, as long as it is worth it
 	timer := time.NewTimer(time.Until(*t.c.deadline.Load()) + stopGrace)
 	defer timer.Stop()
 	select {

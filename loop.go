@@ -3,65 +3,12 @@ package gennostr
 import (
 	"context"
 	"errors"
-	"fmt"
 	"runtime/debug"
 	"time"
 )
 
 // The client's goroutine. It owns the handler: nothing else calls it. It takes
 // letters from the mailbox one by one and turns each into at most a few callbacks.
-
-// letter is the sealed type of what the mailbox brings.
-type letter interface {
-	// handle runs on the client's goroutine. A non-nil exit stops the client.
-	handle(*Client) *exit
-}
-
-// exit is why the loop ends.
-type exit struct{ reason error }
-
-type (
-	connectLetter    struct{ conn *connection }
-	disconnectLetter struct {
-		entry  *relayEntry // for the supervisor; not looked into here
-		conn   *connection // nil when the relay was removed between two connections
-		relay  Relay
-		reason error
-	}
-	// dataLetter is a message of a relay; it holds space in its window until it has been handled.
-	dataLetter struct {
-		conn  *connection
-		size  int
-		ask   uint64 // which REQ of its subscription it answers, 0 for none
-		event EventMessage
-		msg   any // nil: it is the event
-	}
-	rejectLetter struct {
-		conn   *connection
-		reason error
-	}
-	errorLetter struct {
-		relay  Relay
-		err    error
-		posted bool // counts against WithMailboxLimit
-	}
-	callLetter struct {
-		from    From
-		request any
-	}
-	castLetter struct{ request any }
-	infoLetter struct {
-		msg    any
-		posted bool // counts against WithMailboxLimit
-	}
-	taskLetter struct { // WithTask
-		conn  *connection
-		index int
-	}
-	thenLetter struct{ then func(*Self) error } // the result of Go
-	wakeLetter struct{}                         // a timer was set from another goroutine
-	stopLetter struct{}
-)
 
 func (c *Client) loop(started chan<- error) {
 	defer c.unwound(started)
@@ -77,18 +24,22 @@ func (c *Client) loop(started chan<- error) {
 	}
 	started <- nil
 	c.finish(c.serve())
+	c.close()
 }
 
 // unwound carries on where a callback has ended this goroutine with
 // runtime.Goexit, as t.FailNow does: such a client stops like any other (R36).
 func (c *Client) unwound(started chan<- error) {
 	switch e := c.goexit; {
-	case e == nil, e.Where == "Terminate": // nothing to do, or done by finish's own deferred call
+	case e == nil:
+	case e.Where == "Terminate": // finish has done the rest in a deferred call
+		c.close()
 	case e.Where == "Init":
 		c.abort(e)
 		started <- e
 	default:
 		c.finish(e)
+		c.close()
 	}
 }
 
@@ -267,11 +218,6 @@ func (c *Client) bury(inTerminate *PanicError) {
 		log.Error("client stopped", "reason", c.reason)
 	}
 	close(c.dead)
-	if c.harness != nil {
-		go c.close() // which waits for work of Go; joined by Harness.end, as long as it is worth it
-		return
-	}
-	c.close()
 }
 
 // shut closes the mailbox: from here on nothing gets in, and readers drop what
@@ -280,7 +226,7 @@ func (c *Client) shut() {
 	for _, l := range c.mail.Close() {
 		switch l := l.(type) {
 		case *dataLetter:
-			l.conn.window.Release(l.size) // a reader that stands still has to see the closing handshake
+			l.conn().window.Release(l.Size) // a reader that stands still has to see the closing handshake
 		case *callLetter:
 			_ = l.from.fail(&clientClosedError{c.reason})
 		}
@@ -318,7 +264,7 @@ func (c *Client) protect(callback string, msg any, f func() error) (panicked *Pa
 			panic(v) // the trace still shows where it began
 		}
 		if l, ok := msg.(*dataLetter); ok {
-			msg = l.event // boxed only now: not once for every event
+			msg = l.event() // boxed only now: not once for every event
 		}
 		panicked = &PanicError{Where: callback, Value: v, Stack: debug.Stack(), Message: msg}
 		if v == nil { // no panic: the goroutine is ending, and unwound is next
@@ -356,8 +302,8 @@ func asExit(panicked *PanicError, err error) *exit {
 // onError is the one callback whose every error stops: OnError returning its
 // argument makes all problems fatal.
 func (c *Client) onError(relay Relay, problem error) *exit {
-	if c.harness != nil {
-		c.harness.told(problem)
+	if c.problem != nil {
+		c.problem(problem)
 	}
 	panicked, err := c.protect("OnError", problem, func() error { return c.handler.OnError(c.self, relay, problem) })
 	if e := asExit(panicked, err); e != nil || err == nil {
@@ -365,140 +311,3 @@ func (c *Client) onError(relay Relay, problem error) *exit {
 	}
 	return &exit{err}
 }
-
-func (l *connectLetter) handle(c *Client) *exit {
-	c.greet(l.conn)
-	return c.call("OnConnect", l.conn.relay, nil, func() error { return c.handler.OnConnect(c.self, l.conn.relay) })
-}
-
-// handle tells OnError of an end that is an error, then OnDisconnect, the same
-// value to both (R53); then the supervisor, which dials only now.
-func (l *disconnectLetter) handle(c *Client) *exit {
-	if l.conn != nil {
-		c.dismiss(l.conn)
-	}
-	if !orderly(l.reason) {
-		if e := c.onError(l.relay, l.reason); e != nil {
-			return e
-		}
-	}
-	e := c.call("OnDisconnect", l.relay, l.reason, func() error { return c.handler.OnDisconnect(c.self, l.relay, l.reason) })
-	if e == nil {
-		c.sup.inbox.Put(disconnectTold{l.entry})
-	}
-	return e
-}
-
-// orderly tells the ends of a connection that are no error.
-func orderly(reason error) bool {
-	var closed *CloseError
-	return errors.Is(reason, ErrRelayRemoved) ||
-		errors.As(reason, &closed) && (closed.Code == 1000 || closed.Code == 1001)
-}
-
-func (l *dataLetter) handle(c *Client) *exit {
-	defer l.conn.window.Release(l.size)
-	if l.overtaken() {
-		return nil
-	}
-	relay := l.conn.relay
-	switch m := l.msg.(type) {
-	case nil:
-		return c.call("OnEvent", relay, l, func() error { return c.handler.OnEvent(c.self, relay, l.event) })
-	case EOSEMessage:
-		return c.call("OnEOSE", relay, m, func() error { return c.handler.OnEOSE(c.self, relay, m) })
-	case OKMessage:
-		return c.call("OnOK", relay, m, func() error { return c.handler.OnOK(c.self, relay, m) })
-	case NoticeMessage:
-		return c.call("OnNotice", relay, m, func() error { return c.handler.OnNotice(c.self, relay, m) })
-	case AuthMessage:
-		return c.call("OnAuth", relay, m, func() error { return c.handler.OnAuth(c.self, relay, m) })
-	case ClosedMessage:
-		if h, ok := c.handler.(ClosedHandler); ok {
-			return c.call("OnClosed", relay, m, func() error { return h.OnClosed(c.self, relay, m) })
-		}
-		return c.onError(relay, &ClosedError{m}) // never silent (L06)
-	case CountMessage:
-		if h, ok := c.handler.(CountHandler); ok {
-			return c.call("OnCount", relay, m, func() error { return h.OnCount(c.self, relay, m) })
-		}
-		c.log.Debug("COUNT without OnCount", "relay", relay.URL, "count", m.Count)
-		return nil
-	default: // NegMessage, NegErrorMessage, UnknownMessage
-		return c.handleInfo(m)
-	}
-}
-
-func (l *rejectLetter) handle(c *Client) *exit {
-	return c.onError(l.conn.relay, l.conn.takeReport(l.reason))
-}
-
-func (l *errorLetter) handle(c *Client) *exit {
-	if l.posted {
-		c.posted.Add(-1)
-	}
-	return c.onError(l.relay, l.err)
-}
-
-func (l *callLetter) handle(c *Client) *exit {
-	c.posted.Add(-1)
-	h, ok := c.handler.(CallHandler)
-	if !ok {
-		_ = l.from.fail(ErrNotHandled)
-		return nil
-	}
-	panicked, err := c.protect("HandleCall", l.request, func() error { return h.HandleCall(c.self, l.from, l.request) })
-	if e := asExit(panicked, err); e != nil || err == nil {
-		return e
-	}
-	if l.from.fail(err) != nil { // answered already: the error is a problem of the handler's
-		return c.onError(Relay{}, &CallbackError{Callback: "HandleCall", Err: err})
-	}
-	return nil
-}
-
-func (l *castLetter) handle(c *Client) *exit {
-	c.posted.Add(-1)
-	h, ok := c.handler.(CastHandler)
-	if !ok {
-		c.log.Warn("cast without HandleCast dropped", "type", fmt.Sprintf("%T", l.request)) // R22
-		return nil
-	}
-	return c.call("HandleCast", Relay{}, l.request, func() error { return h.HandleCast(c.self, l.request) })
-}
-
-func (l *infoLetter) handle(c *Client) *exit {
-	if l.posted {
-		c.posted.Add(-1)
-	}
-	return c.handleInfo(l.msg)
-}
-
-func (c *Client) handleInfo(msg any) *exit {
-	h, ok := c.handler.(InfoHandler)
-	if !ok {
-		c.log.Debug("message without HandleInfo dropped", "type", fmt.Sprintf("%T", msg)) // R23
-		return nil
-	}
-	return c.call("HandleInfo", Relay{}, msg, func() error { return h.HandleInfo(c.self, msg) })
-}
-
-func (c *Client) handleContinue(arg any) *exit {
-	h, ok := c.handler.(ContinueHandler)
-	if !ok {
-		c.log.Warn("continue without HandleContinue dropped", "type", fmt.Sprintf("%T", arg))
-		return nil
-	}
-	return c.call("HandleContinue", Relay{}, arg, func() error { return h.HandleContinue(c.self, arg) })
-}
-
-func (l *thenLetter) handle(c *Client) *exit {
-	return c.call("the continuation of Go", Relay{}, nil, func() error { return l.then(c.self) })
-}
-
-func (wakeLetter) handle(c *Client) *exit {
-	c.waking.Store(false)
-	return nil
-}
-
-func (*stopLetter) handle(*Client) *exit { return &exit{ErrShutdown} }

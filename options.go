@@ -34,6 +34,7 @@ const (
 	defaultWindowBytes     = 4 << 20          // per relay
 	defaultSendQueue       = 1_024            // messages per relay
 	defaultReadLimit       = 4 << 20          // bytes of one message
+	defaultMaxTags         = 65_536           // of one event: follow lists have tens of thousands
 	defaultHandshake       = 20 * time.Second //
 	defaultWriteTimeout    = 10 * time.Second //
 	defaultPingInterval    = 30 * time.Second // below the 55 s of strfry
@@ -101,6 +102,7 @@ type relayConfig struct {
 	windowBytes    int64
 	sendQueue      int
 	trusted        bool
+	maxTags        int
 	tasks          []task
 	ownTransport   bool           // an option of this relay touched socket: the client's shared dialer does not fit
 	dialer         *socket.Dialer // set when the relay is added: shared, or its own
@@ -121,6 +123,7 @@ func defaultRelayConfig() relayConfig {
 		windowMessages: defaultWindowMessages,
 		windowBytes:    defaultWindowBytes,
 		sendQueue:      defaultSendQueue,
+		maxTags:        defaultMaxTags,
 		tasks:          []task{{name: "trim", every: trimEvery}},
 	}
 }
@@ -207,7 +210,7 @@ func (c *relayConfig) validate() error {
 		positive("WithMailboxWindow: messages", c.windowMessages), notOver("WithMailboxWindow: messages", c.windowMessages, verify.MaxInFlight), positive("WithMailboxWindow: bytes", c.windowBytes),
 		notNegative("WithPing: interval", c.ping.Interval), positive("WithPing: timeout", c.ping.Timeout),
 		notNegative("WithStableAfter", c.schedule.Stable), notNegative("WithMaxAttempts", c.maxAttempts),
-		notNegative("WithForgeryLimit", c.forgeryLimit),
+		notNegative("WithForgeryLimit", c.forgeryLimit), positive("WithMaxTags", c.maxTags),
 	)
 }
 
@@ -450,6 +453,12 @@ func WithMailboxWindow(messages int, bytes int64) RelayOption {
 // WithSendQueue bounds the number of messages that wait to be written to one relay: ErrSendQueueFull beyond. Default: 1,024.
 func WithSendQueue(n int) RelayOption {
 	return relayOption(func(c *relayConfig) error { c.sendQueue = n; return nil })
+}
+
+// WithMaxTags bounds the tags of a received event; one that has more is refused as
+// malformed. Default: 65,536.
+func WithMaxTags(n int) RelayOption {
+	return relayOption(func(c *relayConfig) error { c.maxTags = n; return nil })
 }
 
 // WithTrustedRelay skips the verification of a relay of your own: ids and

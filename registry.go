@@ -3,6 +3,7 @@ package gennostr
 import (
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -11,8 +12,9 @@ import (
 // writes; everybody reads. What a relay's state is, and whether it is known at
 // all, is the supervisor's to say: here stands only what can be sent on.
 type registry struct {
-	mu    sync.RWMutex
-	conns map[string]*connection // guarded by mu
+	mu     sync.RWMutex
+	conns  map[string]*connection // guarded by mu
+	sorted []*connection          // guarded by mu: by URL, made anew by each change that somebody looks at; nil when it is due
 }
 
 // register enters a connection. The supervisor starts an attempt only after
@@ -27,6 +29,7 @@ func (r *registry) register(c *connection) {
 		panic("gennostr: two connections to " + c.url)
 	}
 	r.conns[c.url] = c
+	r.sorted = nil
 }
 
 func (r *registry) unregister(c *connection) {
@@ -34,6 +37,7 @@ func (r *registry) unregister(c *connection) {
 	defer r.mu.Unlock()
 	if r.conns[c.url] == c {
 		delete(r.conns, c.url)
+		r.sorted = nil
 	}
 }
 
@@ -44,11 +48,21 @@ func (r *registry) lookup(url string) *connection {
 	return r.conns[url]
 }
 
-// all returns the registered connections in no particular order.
+// all returns the registered connections in the order of their URLs. The list is
+// everybody's: it is not to be changed.
 func (r *registry) all() []*connection {
 	r.mu.RLock()
-	defer r.mu.RUnlock()
-	return slices.Collect(maps.Values(r.conns))
+	list := r.sorted
+	r.mu.RUnlock()
+	if list != nil {
+		return list
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.sorted == nil {
+		r.sorted = slices.SortedFunc(maps.Values(r.conns), func(a, b *connection) int { return strings.Compare(a.url, b.url) })
+	}
+	return r.sorted
 }
 
 // names is the one table that belongs to the process and not to a client: who

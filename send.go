@@ -4,54 +4,69 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/gennostr/gennostr/internal/reqs"
 	"github.com/gennostr/gennostr/internal/wire"
 )
 
 // The sending half of a connection: a bounded queue, and a writer that exists
 // only while there is something in it.
 
+// outgoing is a message on its way out.
+type outgoing struct {
+	msg     ClientMessage
+	frame   []byte
+	opens   wire.ClientMessage // what it says to the table of requests, nil if nothing
+	filters *reqs.Filters      // of a REQ
+}
+
+// outgoingOf encodes a message.
+func outgoingOf(msg ClientMessage) (outgoing, error) {
+	frame, opens, err := msg.encode()
+	o := outgoing{msg: msg, frame: frame, opens: opens}
+	if req, ok := opens.(wire.Req); ok {
+		o.filters = reqs.Compile(req.Filters) // here, and not under a lock: it may be of thousands
+	}
+	return o, err
+}
+
 // send accepts a message for this connection; it never waits. What the message
 // opens or closes is entered in the same step, so that an answer cannot arrive
 // before its request is known.
-func (c *connection) send(msg ClientMessage, frame []byte, opens wire.ClientMessage) error {
-	c.reqMu.Lock()
-	defer c.reqMu.Unlock()
+func (c *connection) send(o outgoing) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.open {
+	switch {
+	case !c.open:
 		return ErrNotConnected
-	}
-	if len(c.out) >= c.cfg.sendQueue {
+	case c.out.Full():
 		return ErrSendQueueFull
 	}
-	now := time.Now()
-	switch m := opens.(type) {
-	case wire.Req:
-		c.reqs.Open(m.SubscriptionID, m.Filters, now)
-		if c.asks == nil {
-			c.asks = make(map[string]uint64)
-		}
-		c.lastAsk++
-		c.asks[m.SubscriptionID] = c.lastAsk
-	case wire.Close:
-		c.reqs.Close(m.SubscriptionID, now)
-		delete(c.asks, m.SubscriptionID)
-	case wire.CountReq:
-		c.reqs.OpenCount(m.SubscriptionID, now)
-	case wire.NegOpen:
-		c.reqs.OpenNeg(m.SubscriptionID, now)
-	case wire.NegClose:
-		c.reqs.CloseNeg(m.SubscriptionID, now)
-	}
-	if h := c.client.harness; h != nil {
-		h.took(c, msg, frame, opens)
+	c.enter(o)
+	if c.link.takes(o) {
+		c.written.Add(1)
 		return nil
 	}
-	c.out = append(c.out, outgoing{frame, msg})
-	if !c.writing {
-		c.writing = c.spawnLocked(c.write)
+	if start, _ := c.out.Put(o.frame, o.msg); start {
+		c.spawnLocked(c.write)
 	}
 	return nil
+}
+
+// enter notes what a message that is about to be sent opens or closes.
+func (c *connection) enter(o outgoing) {
+	now := time.Now()
+	switch m := o.opens.(type) {
+	case wire.Req:
+		c.requests.Open(m.SubscriptionID, o.filters, nil, now)
+	case wire.Close:
+		c.requests.Close(m.SubscriptionID, now)
+	case wire.CountReq:
+		c.requests.OpenCount(m.SubscriptionID, now)
+	case wire.NegOpen:
+		c.requests.OpenNeg(m.SubscriptionID, now)
+	case wire.NegClose:
+		c.requests.CloseNeg(m.SubscriptionID, now)
+	}
 }
 
 // write empties the queue and ends. A write that fails ends the connection;
@@ -59,25 +74,18 @@ func (c *connection) send(msg ClientMessage, frame []byte, opens wire.ClientMess
 func (c *connection) write() {
 	for {
 		c.mu.Lock()
-		if len(c.out) == 0 {
-			c.out = nil // a queue's memory is not kept while there is nothing to write
-			c.writing = false
-			if c.drained != nil {
-				close(c.drained)
-			}
-			c.mu.Unlock()
+		frame, ok := c.out.Next()
+		c.mu.Unlock()
+		if !ok {
 			return
 		}
-		frame := c.out[0].frame
-		c.mu.Unlock()
-		if err := c.sock.Write(frame); err != nil {
+		if err := c.link.Write(frame); err != nil {
 			c.cut(readError(err))
 			return
 		}
-		c.count.messagesOut.Add(1)
+		c.written.Add(1)
 		c.mu.Lock()
-		c.out[0] = outgoing{}
-		c.out = c.out[1:]
+		c.out.Written()
 		c.mu.Unlock()
 	}
 }
@@ -86,12 +94,11 @@ func (c *connection) write() {
 // written: nothing is lost silently (L04). The one that was being written is among them.
 func (c *connection) reportUnsent(reason error) {
 	c.mu.Lock()
-	unsent := c.out
-	c.out = nil
+	unsent := c.out.Unsent()
 	c.mu.Unlock()
 	lost := 0
 	for _, o := range unsent {
-		err := &SendError{URL: c.url, Message: o.msg, Err: fmt.Errorf("%w: %w", ErrNotConnected, reason)}
+		err := &SendError{URL: c.url, Message: o.Message, Err: fmt.Errorf("%w: %w", ErrNotConnected, reason)}
 		if !c.client.mail.Put(&errorLetter{relay: c.relay, err: err}) {
 			lost++
 		}
@@ -99,70 +106,4 @@ func (c *connection) reportUnsent(reason error) {
 	if lost > 0 { // the client has stopped: there is no OnError any more
 		c.client.log.Warn("accepted messages were not sent", "relay", c.url, "count", lost, "reason", reason)
 	}
-}
-
-// report counts the refusals of one reason until OnError is told.
-type report struct {
-	count  int
-	first  error
-	queued bool      // a rejectLetter is in the mailbox
-	armed  bool      // the supervisor was asked to flush
-	last   time.Time // when OnError was last told
-}
-
-// reportEvery spaces the reports of one reason: a flood of bad frames costs one callback a second.
-const reportEvery = time.Second
-
-// reject counts a refused frame and sees to it that OnError learns of it, soon
-// and not often. Any goroutine of the connection.
-func (c *connection) reject(reason, err error) {
-	if reason == ErrMalformed {
-		c.count.malformed.Add(1)
-		err = fmt.Errorf("%w: %w", ErrMalformed, err)
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	r := c.reports[reason]
-	if r == nil {
-		if c.reports == nil {
-			c.reports = make(map[error]*report)
-		}
-		r = new(report)
-		c.reports[reason] = r
-	}
-	r.count++
-	if r.first == nil {
-		r.first = err
-	}
-	if r.queued || r.armed {
-		return
-	}
-	if next := r.last.Add(reportEvery); time.Now().Before(next) {
-		r.armed = true
-		c.sup.inbox.Put(reportsPending{c, next})
-		return
-	}
-	r.queued = c.client.mail.Put(&rejectLetter{c, reason})
-}
-
-// flushReports queues the reports that were held back.
-func (c *connection) flushReports() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for reason, r := range c.reports {
-		if r.armed {
-			r.armed = false
-			r.queued = c.client.mail.Put(&rejectLetter{c, reason})
-		}
-	}
-}
-
-// takeReport is called on the client's goroutine, when OnError is about to be told.
-func (c *connection) takeReport(reason error) *RejectError {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	r := c.reports[reason]
-	e := &RejectError{Reason: reason, Count: r.count, Err: r.first}
-	*r = report{last: time.Now()}
-	return e
 }

@@ -131,7 +131,7 @@ func (l *taskLetter) handle(c *Client) *exit {
 		c.mail.Trim()
 		c.timers.trim()
 		c.tasks.trim()
-		c.twins.Forget()
+		c.intakes.Twins.Forget()
 		l.conn.trim()
 	} else if e := c.call("task "+t.name, l.conn.relay, nil, func() error { return t.run(c.self, l.conn.relay) }); e != nil {
 		return e
@@ -145,7 +145,7 @@ func (c *Client) trimAll() {
 	c.mail.Trim()
 	c.timers.trim()
 	c.tasks.trim()
-	c.twins.Forget()
+	c.intakes.Twins.Forget()
 	for _, conn := range c.reg.all() {
 		conn.trim()
 	}

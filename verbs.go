@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/gennostr/gennostr/internal/socket"
 	"github.com/gennostr/gennostr/nostr"
@@ -193,7 +192,7 @@ func (c *Client) trySend(url string, msg ClientMessage) error {
 	if msg == nil {
 		return errNilMessage
 	}
-	frame, opens, err := msg.encode()
+	out, err := outgoingOf(msg)
 	if err != nil {
 		return err
 	}
@@ -205,7 +204,7 @@ func (c *Client) trySend(url string, msg ClientMessage) error {
 		conn = c.reg.lookup(url)
 	}
 	if conn != nil {
-		if err := conn.send(msg, frame, opens); err != ErrNotConnected {
+		if err := conn.send(out); err != ErrNotConnected {
 			return err
 		}
 	}
@@ -240,7 +239,7 @@ func (c *Client) broadcast(msg ClientMessage) (failed []*SendError) {
 	if msg == nil {
 		return []*SendError{{Err: errNilMessage}}
 	}
-	frame, opens, err := msg.encode()
+	out, err := outgoingOf(msg)
 	if err != nil {
 		return []*SendError{{Message: msg, Err: err}}
 	}
@@ -249,12 +248,8 @@ func (c *Client) broadcast(msg ClientMessage) (failed []*SendError) {
 		return []*SendError{{Message: msg, Err: c.closedErr()}}
 	default:
 	}
-	conns := c.reg.all()
-	if c.harness != nil { // a test compares
-		slices.SortFunc(conns, func(a, b *connection) int { return strings.Compare(a.url, b.url) })
-	}
-	for _, conn := range conns {
-		if err := conn.send(msg, frame, opens); err != nil && !errors.Is(err, ErrNotConnected) {
+	for _, conn := range c.reg.all() {
+		if err := conn.send(out); err != nil && !errors.Is(err, ErrNotConnected) {
 			failed = append(failed, &SendError{URL: conn.url, Message: msg, Err: err})
 		}
 	}

@@ -26,10 +26,14 @@ func (q *Queue[T]) MaxChunk() int { return q.maxChunk }
 func (b *Budget) CheckInvariants(windows []*Window) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	var used, pledged int64
+	var used, extra, pledged int64
 	waiting := 0
 	for i, w := range windows {
-		used += w.bytes
+		used += w.bytes - w.extra
+		extra += w.extra
+		if w.extra < 0 || w.extra > w.bytes {
+			return fmt.Errorf("window %d has booked %d of its %d bytes as extra", i, w.extra, w.bytes)
+		}
 		if w.messages < 0 || w.bytes < 0 {
 			return fmt.Errorf("window %d holds %d messages of %d bytes", i, w.messages, w.bytes)
 		}
@@ -54,6 +58,9 @@ func (b *Budget) CheckInvariants(windows []*Window) error {
 	if used != b.used || pledged != b.promised {
 		return fmt.Errorf("used %d, windows hold %d; promised %d, windows have %d", b.used, used, b.promised, pledged)
 	}
+	if extra != b.extra || extra > b.limit {
+		return fmt.Errorf("extra %d of %d, windows hold %d", b.extra, b.limit, extra)
+	}
 	listed, behind := 0, false
 	var older *Window
 	for w := b.head; w != nil; w = w.newer {
@@ -71,6 +78,33 @@ func (b *Budget) CheckInvariants(windows []*Window) error {
 	}
 	if b.next != nil && b.fits(b.next.wish) {
 		return fmt.Errorf("the oldest queued wish, %d bytes, fits", b.next.wish)
+	}
+	return nil
+}
+
+// CheckInvariants reports the first thing that is wrong with the account.
+func (a *LongMessages) CheckInvariants() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var held int64
+	for m := range a.holders {
+		held += m.held
+	}
+	if held != a.held {
+		return fmt.Errorf("held %d, the holders have %d", a.held, held)
+	}
+	last := (*LongMessage)(nil)
+	for m := a.first; m != nil; m = m.next {
+		if !m.waits || m.wish <= m.held {
+			return fmt.Errorf("one stands in line with a wish for %d and holds %d", m.wish, m.held)
+		}
+		last = m
+	}
+	if last != a.last && a.first != nil {
+		return fmt.Errorf("the end of the line is wrong")
+	}
+	if f := a.first; f != nil && f.wish-f.held <= a.limit-a.held {
+		return fmt.Errorf("the first in line wants %d more, and there are %d", f.wish-f.held, a.limit-a.held)
 	}
 	return nil
 }

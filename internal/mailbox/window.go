@@ -2,6 +2,7 @@ package mailbox
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 )
 
@@ -17,14 +18,17 @@ type Budget struct {
 
 	// mu guards the fields below and those of every Window of this budget.
 	// Nothing is called while it is held.
-	mu   sync.Mutex
-	used int64 // what all windows have reserved
+	mu    sync.Mutex
+	used  int64 // what all windows have reserved, but for extra
+	extra int64 // what lifted windows have reserved beyond their limits and this one: at most limit
 
 	// head…tail are the waiting windows, oldest first. Those before next are
 	// promised, next and those behind it are queued; next is nil when nobody
 	// is queued. When mu is free, next is nil or its wish does not fit.
 	head, tail, next *Window
 	promised         int64 // sum of the wishes of the promised windows
+
+	lifts []*Window // the lifted ones
 }
 
 // NewBudget returns a budget of limit bytes.
@@ -34,7 +38,7 @@ func NewBudget(limit int64) *Budget { return &Budget{limit: limit} }
 func (b *Budget) Used() int64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.used
+	return b.used + b.extra
 }
 
 // fits reports whether n more bytes may be reserved or promised. An empty
@@ -81,6 +85,7 @@ type Window struct {
 	// All below is guarded by budget.mu.
 	messages     int       // reserved and not released
 	bytes        int64     // of these messages
+	extra        int64     // how many of these are booked as the budget's extra
 	raised       int64     // see Lift; 0: not lifted
 	wish         int64     // bytes the last Reserve wanted in vain; meaningless when content
 	state        waitState // what the wish waits for
@@ -116,20 +121,26 @@ func (w *Window) Reserve(bytes int) bool {
 	if w.state != content && n != w.wish {
 		w.withdraw()
 	}
+	var extra int64
 	switch {
-	case w.lifted(n), w.state == promised:
+	case w.state == promised:
+	case w.state == content && w.hasRoom(n) && b.next == nil && b.fits(n):
+	case w.lifted(n):
+		extra = n
 	case w.state == queued:
 		return false
 	case !w.hasRoom(n):
 		w.wish, w.state = n, full
 		return false
-	case b.next != nil || !b.fits(n):
+	default:
 		w.enqueue(n)
 		return false
 	}
 	w.messages++
 	w.bytes += n
-	b.used += n
+	w.extra += extra
+	b.used += n - extra
+	b.extra += extra
 	w.withdraw() // last: with the promise gone before the bytes are booked, another could be promised the same room
 	return true
 }
@@ -146,18 +157,32 @@ func (w *Window) Release(bytes int) {
 	}
 	w.messages--
 	w.bytes -= n
-	b.used -= n
+	extra := min(n, w.extra) // first: what was lent is given back first
+	w.extra -= extra
+	b.extra -= extra
+	b.used -= n - extra
 	w.reconsider()
 	b.settle()
+	if extra > 0 {
+		b.reconsiderLifted()
+	}
 }
 
 // Lift suspends the window's limits and the budget's, as long as the window
 // holds at most maxBytes: for the time in which somebody waits for an answer
 // that may stand behind unread messages in the same socket. 0 ends it. What is
-// reserved meanwhile counts as ever. Any goroutine.
+// reserved beyond the limits meanwhile is booked on a second budget of the same
+// size, which all lifted windows share; where that is used up, they wait like
+// others. Any goroutine.
 func (w *Window) Lift(maxBytes int64) {
-	w.budget.mu.Lock()
-	defer w.budget.mu.Unlock()
+	b := w.budget
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if w.raised > 0 && maxBytes <= 0 {
+		b.lifts = slices.DeleteFunc(b.lifts, func(o *Window) bool { return o == w })
+	} else if w.raised <= 0 && maxBytes > 0 {
+		b.lifts = append(b.lifts, w)
+	}
 	w.raised = maxBytes
 	w.reconsider()
 }
@@ -196,7 +221,16 @@ func (w *Window) hasRoom(n int64) bool {
 }
 
 // lifted reports whether n bytes more pass under a Lift. Needs budget.mu.
-func (w *Window) lifted(n int64) bool { return w.raised > 0 && n <= w.raised-w.bytes }
+func (w *Window) lifted(n int64) bool {
+	return w.raised > 0 && n <= w.raised-w.bytes && n <= w.budget.limit-w.budget.extra
+}
+
+// reconsiderLifted pokes the readers for which the extra budget was used up. Needs mu.
+func (b *Budget) reconsiderLifted() {
+	for _, w := range b.lifts {
+		w.reconsider()
+	}
+}
 
 // reconsider pokes the reader when the window's own limits, or a Lift, no longer
 // stand in the way of its wish. To be called after whatever may have changed

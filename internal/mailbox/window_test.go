@@ -388,3 +388,35 @@ func TestWindowInABubbleWaitingReaderIsDurablyBlocked(t *testing.T) {
 		assert.EqualValues(t, 2, bytes)
 	})
 }
+
+// DESIGN 3.13: what lifted windows take beyond their limits is bounded together.
+func TestLiftedWindowsShareOneExtraBudget(t *testing.T) {
+	b := mailbox.NewBudget(100)
+	var windows [4]*mailbox.Window
+	for i := range windows {
+		windows[i] = mailbox.NewWindow(10, 40, b)
+	}
+	require.True(t, windows[0].Reserve(40))
+	require.False(t, windows[0].Reserve(20), "its window is full")
+	windows[0].Lift(1000)
+	require.True(t, windows[0].Reserve(60))
+	windows[1].Lift(1000)
+	require.True(t, windows[1].Reserve(40), "its own window has room, and the budget")
+	require.True(t, windows[1].Reserve(40), "the rest of the extra budget")
+	assert.EqualValues(t, 180, b.Used())
+	require.False(t, windows[1].Reserve(10), "the extra budget has none")
+	require.True(t, windows[2].Reserve(20), "what the lifted ones take is not taken from the others")
+	windows[0].Release(60)
+	<-windows[1].Freed()
+	require.True(t, windows[1].Reserve(10))
+	for range 3 {
+		windows[1].Lift(0)
+	}
+	require.NoError(t, b.CheckInvariants(windows[:]))
+	windows[1].Release(40)
+	windows[1].Release(40)
+	windows[1].Release(10)
+	windows[0].Release(40)
+	windows[2].Release(20)
+	assert.Zero(t, b.Used())
+}

@@ -21,7 +21,7 @@ const (
 )
 
 func TestGraceHoldsAtMost1024IDsAndForgetsTheOldestFirst(t *testing.T) {
-	table := reqs.New(grace)
+	table := newTable(grace)
 	table.Open("open", kinds(1), at(0))
 	for i := range maxGrace + 1 {
 		id := strconv.Itoa(i)
@@ -36,7 +36,7 @@ func TestGraceHoldsAtMost1024IDsAndForgetsTheOldestFirst(t *testing.T) {
 }
 
 func TestTheBoundIsOnAllNamespacesTogether(t *testing.T) {
-	table := reqs.New(grace)
+	table := newTable(grace)
 	table.OpenCount("c", at(0))
 	table.Count("c", at(0))
 	for i := range maxGrace {
@@ -49,7 +49,7 @@ func TestTheBoundIsOnAllNamespacesTogether(t *testing.T) {
 }
 
 func TestAnIDThatEndsAgainIsTheYoungestAgain(t *testing.T) {
-	table := reqs.New(grace)
+	table := newTable(grace)
 	for i := range maxGrace {
 		id := strconv.Itoa(i)
 		table.Open(id, kinds(1), at(0))
@@ -67,14 +67,14 @@ func TestAnIDThatEndsAgainIsTheYoungestAgain(t *testing.T) {
 // relay is still not accused: what matches nothing is Late until their time is over.
 func TestForgettingOldFiltersNeverAccusesARelay(t *testing.T) {
 	heavy := []nostr.Filter{{Kinds: []nostr.Kind{1}, Authors: make([]nostr.PubKey, 40_000)}}
-	for name, forget := range map[string]func(*reqs.Table){
-		"replaced too often": func(table *reqs.Table) {
+	for name, forget := range map[string]func(table){
+		"replaced too often": func(table table) {
 			for i := range maxFormer {
 				table.Open("a", kinds(nostr.Kind(100+i)), at(1))
 			}
 			table.Open("a", kinds(2), at(1))
 		},
-		"too many ids": func(table *reqs.Table) {
+		"too many ids": func(table table) {
 			table.Open("a", kinds(2), at(0))
 			for i := range maxGrace {
 				id := strconv.Itoa(i)
@@ -82,13 +82,13 @@ func TestForgettingOldFiltersNeverAccusesARelay(t *testing.T) {
 				table.CloseNeg(id, at(1))
 			}
 		},
-		"filters too heavy": func(table *reqs.Table) {
+		"filters too heavy": func(table table) {
 			table.Open("a", heavy, at(0))
 			table.Open("a", kinds(2), at(0))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			table := reqs.New(grace)
+			table := newTable(grace)
 			table.Open("a", kinds(1), at(0))
 			forget(table)
 			assert.Equal(t, reqs.Late, judge(table, "a", 1, 9))
@@ -100,7 +100,7 @@ func TestForgettingOldFiltersNeverAccusesARelay(t *testing.T) {
 }
 
 func TestAREQReplacedForEverStaysExactAboutTheLastOnes(t *testing.T) {
-	table := reqs.New(grace)
+	table := newTable(grace)
 	for i := range 1_000 { // more often than maxFormer within grace
 		table.Open("a", kinds(nostr.Kind(i)), at(float64(i)/2))
 	}
@@ -118,7 +118,7 @@ func TestAREQReplacedForEverStaysExactAboutTheLastOnes(t *testing.T) {
 
 // The bound on weight is a bound on what is in grace now, not on what ever was.
 func TestHeavyFiltersReplacedSlowlyStayExact(t *testing.T) {
-	table := reqs.New(grace)
+	table := newTable(grace)
 	heavy := func(kind nostr.Kind) []nostr.Filter { // 0.4 of the 1 MiB
 		return []nostr.Filter{{Kinds: []nostr.Kind{kind}}, {Kinds: []nostr.Kind{}, Authors: make([]nostr.PubKey, 13_000)}}
 	}
@@ -139,7 +139,7 @@ func TestHeavyFiltersReplacedSlowlyStayExact(t *testing.T) {
 // The youngest of the forgotten REQs decides how long nothing is a mismatch,
 // also when an older one is forgotten after it.
 func TestForgettingAnOlderREQLaterShortensNothing(t *testing.T) {
-	table := reqs.New(grace)
+	table := newTable(grace)
 	for i := range maxFormer {
 		table.Open("a", kinds(nostr.Kind(100+i)), at(0))
 	}
@@ -152,7 +152,7 @@ func TestForgettingAnOlderREQLaterShortensNothing(t *testing.T) {
 }
 
 func TestEndlessOpensAndClosesCostNoMemory(t *testing.T) {
-	table := reqs.New(grace)
+	table := newTable(grace)
 	filters := kinds(1)
 	churn := func(n int, seconds float64) {
 		for i := range n {
@@ -170,7 +170,7 @@ func TestEndlessOpensAndClosesCostNoMemory(t *testing.T) {
 }
 
 func TestHeavyFiltersInGraceAreBounded(t *testing.T) {
-	table := reqs.New(grace)
+	table := newTable(grace)
 	filters := []nostr.Filter{{
 		Authors: make([]nostr.PubKey, 1_000), IDs: make([]nostr.ID, 100),
 		Tags: nostr.TagMap{"t": {"a", "b"}}, Search: "x",
@@ -191,7 +191,7 @@ func TestHeavyFiltersInGraceAreBounded(t *testing.T) {
 }
 
 func TestAllOfItIsForgottenAfterTheGraceTime(t *testing.T) {
-	table := reqs.New(grace)
+	table := newTable(grace)
 	before := heapInUse()
 	for i := range 50_000 {
 		table.Open(strconv.Itoa(i), kinds(1), at(0))
@@ -206,8 +206,7 @@ func TestAllOfItIsForgottenAfterTheGraceTime(t *testing.T) {
 	table.Close("a", at(1))
 	table.Trim(at(11))
 	assert.Less(t, heapInUse()-before, peak/20)
-	_, known := table.Canonical([]byte("a"))
-	assert.False(t, known)
+	assert.False(t, table.Known("a"))
 
 	// The budget is free again: filters are kept, and so mismatches are told.
 	table.Open("b", kinds(1), at(12))
@@ -216,20 +215,19 @@ func TestAllOfItIsForgottenAfterTheGraceTime(t *testing.T) {
 	assert.Equal(t, reqs.Mismatch, judge(table, "b", 3, 12))
 }
 
-func TestEventAndCanonicalDoNotAllocate(t *testing.T) {
-	table := reqs.New(grace)
+func TestEventDoesNotAllocate(t *testing.T) {
+	table := newTable(grace)
 	table.Open("a", kinds(1), at(0))
 	table.Open("a", kinds(2), at(0))
 	table.Open("b", kinds(2), at(0))
 	table.Close("b", at(0))
-	evs, now, id := []*nostr.Event{event(1), event(2), event(3)}, at(1), []byte("a")
+	evs, now := []*nostr.Event{event(1), event(2), event(3)}, at(1)
 	assert.Zero(t, testing.AllocsPerRun(100, func() {
 		for _, ev := range evs {
 			table.Event("a", ev, now)
 			table.Event("b", ev, now)
 			table.Event("c", ev, now)
 		}
-		table.Canonical(id)
 	}))
 }
 
@@ -249,15 +247,15 @@ func BenchmarkEvent(b *testing.B) {
 	now := start.Add(time.Minute)
 	ev := event(1)
 	ev.PubKey = authors[99]
-	for name, prepare := range map[string]func(*reqs.Table){
-		"accept":         func(t *reqs.Table) { t.Open("a", kinds(1), start) },
-		"accept/authors": func(t *reqs.Table) { t.Open("a", []nostr.Filter{{Authors: authors}}, start) },
-		"late/replaced":  func(t *reqs.Table) { t.Open("a", kinds(1), now); t.Open("a", kinds(2), now) },
-		"mismatch":       func(t *reqs.Table) { t.Open("a", kinds(2), start) },
-		"unknown":        func(t *reqs.Table) { t.Open("b", kinds(1), start) },
+	for name, prepare := range map[string]func(table){
+		"accept":         func(t table) { t.Open("a", kinds(1), start) },
+		"accept/authors": func(t table) { t.Open("a", []nostr.Filter{{Authors: authors}}, start) },
+		"late/replaced":  func(t table) { t.Open("a", kinds(1), now); t.Open("a", kinds(2), now) },
+		"mismatch":       func(t table) { t.Open("a", kinds(2), start) },
+		"unknown":        func(t table) { t.Open("b", kinds(1), start) },
 	} {
 		b.Run(name, func(b *testing.B) {
-			table := reqs.New(grace)
+			table := newTable(grace)
 			prepare(table)
 			b.ReportAllocs()
 			for b.Loop() {
@@ -267,18 +265,8 @@ func BenchmarkEvent(b *testing.B) {
 	}
 }
 
-func BenchmarkCanonical(b *testing.B) {
-	table := reqs.New(grace)
-	table.Open("subscription-1", kinds(1), start)
-	id := []byte("subscription-1")
-	b.ReportAllocs()
-	for b.Loop() {
-		table.Canonical(id)
-	}
-}
-
 func BenchmarkOpenClose(b *testing.B) {
-	table, filters, n := reqs.New(grace), kinds(1), 0
+	table, filters, n := newTable(grace), kinds(1), 0
 	b.ReportAllocs()
 	for b.Loop() {
 		n++

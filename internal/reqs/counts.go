@@ -14,11 +14,11 @@ const (
 )
 
 // endOldestCount ends the open COUNT that was asked first. It looks at all of
-// them, which only a client with more than maxCounts in the air pays for.
+// them, which only a client with more than maxCounts in the air pays for. Needs mu.
 func (t *Table) endOldestCount(now time.Time) {
-	var oldest *request
-	for _, r := range t.byID[countSpace] {
-		if r.open && (oldest == nil || r.asked < oldest.asked) {
+	var oldest *Request
+	for _, p := range t.byID[countSpace] {
+		if r := p.current; r != nil && (oldest == nil || r.asked < oldest.asked) {
 			oldest = r
 		}
 	}
@@ -28,8 +28,8 @@ func (t *Table) endOldestCount(now time.Time) {
 // endUnanswered ends the COUNTs whose answer has been waited for too long.
 func (t *Table) endUnanswered(now time.Time) {
 	most := max(patience*t.grace, minPatience)
-	for id, r := range t.byID[countSpace] {
-		if r.open && now.Sub(r.askedAt) > most {
+	for id, p := range t.byID[countSpace] {
+		if r := p.current; r != nil && now.Sub(r.askedAt) > most {
 			t.end(countSpace, id, now)
 		}
 	}

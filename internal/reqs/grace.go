@@ -1,9 +1,8 @@
 package reqs
 
 import (
+	"slices"
 	"time"
-
-	"github.com/gennostr/gennostr/nostr"
 )
 
 // Grace costs memory for what is over, so all of it is bounded, whatever the
@@ -22,156 +21,168 @@ const (
 	maxKept = 1 << 20
 )
 
-// graceState is the part of a request that is in grace.
+// graceState is the part of a place that is in grace. Guarded by Table.mu.
 type graceState struct {
-	until     time.Time // end of grace of the REQ that ended last
-	former    []former  // filters of ended REQs, oldest first; at most maxFormer
-	forgotten time.Time // end of grace of the last REQ whose filters were not kept
+	until      time.Time   // end of grace of what ended last
+	former     []former    // filters of ended REQs, oldest first; at most maxFormer
+	forgotten  time.Time   // end of grace of the last REQ whose filters were not kept
+	unanswered []time.Time // ends of grace of the REQs that we have closed or replaced and no CLOSED has come for, oldest first; at most maxFormer
 
-	queued     bool // the request stands in Table.ending
-	prev, next *request
+	queued     bool // the place stands in Table.ending
+	prev, next *place
 }
 
 // former is what remains of a REQ that has ended.
 type former struct {
-	filters []nostr.Filter
-	weight  int
+	filters *Filters
 	until   time.Time
 }
 
-// covers tells whether ev may belong to a REQ of this id that is in grace.
-func (g *graceState) covers(ev *nostr.Event, now time.Time) bool {
-	if now.Before(g.forgotten) {
-		return true
+// inGrace gives the filters of this id's ended REQs; all: an event may be of one
+// whose filters were not kept.
+func (g *graceState) inGrace(now time.Time) (filters [maxFormer]*Filters, n int, all bool) {
+	for _, f := range g.former {
+		if now.Before(f.until) {
+			filters[n] = f.filters
+			n++
+		}
 	}
-	for i := range g.former {
-		if now.Before(g.former[i].until) && matchesAny(g.former[i].filters, ev) {
+	return filters, n, now.Before(g.forgotten)
+}
+
+// expectClosed takes note of a REQ that we have ended: some relays answer that with a CLOSED.
+func (g *graceState) expectClosed() {
+	if len(g.unanswered) == maxFormer {
+		g.unanswered = slices.Delete(g.unanswered, 0, 1)
+	}
+	g.unanswered = append(g.unanswered, g.until)
+}
+
+// answered tells whether a CLOSED may be of a REQ that we have ended, and takes it for that of the oldest.
+func (g *graceState) answered(now time.Time) bool {
+	for len(g.unanswered) > 0 {
+		until := g.unanswered[0]
+		g.unanswered = slices.Delete(g.unanswered, 0, 1)
+		if now.Before(until) {
 			return true
 		}
 	}
 	return false
 }
 
-// forgetUntil makes every event count as covered until the given time.
+// forgetUntil makes every event count as late until the given time.
 func (g *graceState) forgetUntil(until time.Time) {
 	if until.After(g.forgotten) {
 		g.forgotten = until
 	}
 }
 
-// retire puts the REQ, COUNT or session that has just ended under r into grace.
-func (t *Table) retire(r *request, now time.Time) {
+// retire puts what has just ended into grace. Needs mu.
+func (t *Table) retire(p *place, r *Request, now time.Time) {
 	until := now.Add(t.grace)
-	if r.space == reqSpace {
-		t.retireFilters(r, now, until)
+	if p.space == reqSpace {
+		t.retireFilters(p, r.filters, now, until)
 	}
-	r.until = until
-	t.ending.remove(r)
-	t.ending.push(r)
+	p.until = until
+	t.ending.remove(p)
+	t.ending.push(p)
 	if t.ending.len > maxGrace {
 		oldest := t.ending.oldest
 		until := oldest.until
 		t.forget(oldest)
 		oldest.forgetUntil(until) // matters where it is open
 	}
+	t.graced.Store(int64(t.ending.len))
 }
 
 // retireFilters moves the filters of the ended REQ to the former ones.
-func (t *Table) retireFilters(r *request, now, until time.Time) {
-	for len(r.former) > 0 && !now.Before(r.former[0].until) {
-		t.dropFormer(r)
+func (t *Table) retireFilters(p *place, filters *Filters, now, until time.Time) {
+	for len(p.former) > 0 && !now.Before(p.former[0].until) {
+		t.dropFormer(p)
 	}
-	if len(r.former) == maxFormer {
-		r.forgetUntil(r.former[0].until)
-		t.dropFormer(r)
+	if len(p.former) == maxFormer {
+		p.forgetUntil(p.former[0].until)
+		t.dropFormer(p)
 	}
-	if t.kept+r.weight > maxKept {
-		r.forgetUntil(until)
-	} else {
-		t.kept += r.weight
-		r.former = append(r.former, former{filters: r.filters, weight: r.weight, until: until})
+	if t.kept+filters.weight > maxKept {
+		p.forgetUntil(until)
+		return
 	}
-	r.filters, r.weight = nil, 0
+	t.kept += filters.weight
+	p.former = append(p.former, former{filters: filters, until: until})
 }
 
 // dropFormer drops the oldest of the former filters.
-func (t *Table) dropFormer(r *request) {
-	t.kept -= r.former[0].weight
-	n := copy(r.former, r.former[1:])
-	r.former[n] = former{}
-	r.former = r.former[:n]
+func (t *Table) dropFormer(p *place) {
+	t.kept -= p.former[0].filters.weight
+	n := copy(p.former, p.former[1:])
+	p.former[n] = former{}
+	p.former = p.former[:n]
 }
 
 // expire forgets what is out of grace. The queue is in the order of the ends,
-// so that it costs one look where there is nothing to do.
+// so that it costs one look where there is nothing to do. Needs mu.
 func (t *Table) expire(now time.Time) {
 	for t.ending.oldest != nil && !now.Before(t.ending.oldest.until) {
 		t.forget(t.ending.oldest)
 	}
 }
 
-// forget takes a request out of grace, and out of the table if it is not open.
-func (t *Table) forget(r *request) {
-	t.ending.remove(r)
-	for _, f := range r.former {
-		t.kept -= f.weight
+// forget takes a place out of grace, and out of the table if nothing else needs it.
+func (t *Table) forget(p *place) {
+	t.ending.remove(p)
+	t.graced.Store(int64(t.ending.len))
+	for _, f := range p.former {
+		t.kept -= f.filters.weight
 	}
-	r.graceState = graceState{}
-	if !r.open {
-		delete(t.byID[r.space], r.id)
+	p.graceState = graceState{}
+	t.drop(p)
+}
+
+// drop takes a place out of the table if it is neither open nor in grace, and no
+// CLOSED of it waits to be handled. Needs mu.
+func (t *Table) drop(p *place) {
+	if p == nil || p.current != nil || p.queued || p.last != nil {
+		return
+	}
+	if t.byID[p.space][p.id] == p {
+		delete(t.byID[p.space], p.id)
 	}
 }
 
-// weigh estimates how many bytes a list of filters holds.
-func weigh(filters []nostr.Filter) int {
-	const perFilter, perString = 192, 16
-	n := 0
-	for i := range filters {
-		f := &filters[i]
-		n += perFilter + 32*(len(f.IDs)+len(f.Authors)) + 2*len(f.Kinds) + len(f.Search)
-		for _, values := range f.Tags {
-			n += perString
-			for _, v := range values {
-				n += perString + len(v)
-			}
-		}
-	}
-	return n
-}
-
-// graceQueue is a doubly linked list of requests, the one that ended first at
-// its head. Linked through the requests, so that one that is opened and closed
+// graceQueue is a doubly linked list of places, the one that ended first at
+// its head. Linked through the places, so that one that is opened and closed
 // again moves to the end without a search.
 type graceQueue struct {
-	oldest, newest *request
+	oldest, newest *place
 	len            int
 }
 
-func (q *graceQueue) push(r *request) {
-	r.queued, r.prev, r.next = true, q.newest, nil
+func (q *graceQueue) push(p *place) {
+	p.queued, p.prev, p.next = true, q.newest, nil
 	if q.newest == nil {
-		q.oldest = r
+		q.oldest = p
 	} else {
-		q.newest.next = r
+		q.newest.next = p
 	}
-	q.newest = r
+	q.newest = p
 	q.len++
 }
 
-func (q *graceQueue) remove(r *request) {
-	if !r.queued {
+func (q *graceQueue) remove(p *place) {
+	if !p.queued {
 		return
 	}
-	if r.prev == nil {
-		q.oldest = r.next
+	if p.prev == nil {
+		q.oldest = p.next
 	} else {
-		r.prev.next = r.next
+		p.prev.next = p.next
 	}
-	if r.next == nil {
-		q.newest = r.prev
+	if p.next == nil {
+		q.newest = p.prev
 	} else {
-		r.next.prev = r.prev
+		p.next.prev = p.prev
 	}
-	r.queued, r.prev, r.next = false, nil, nil
+	p.queued, p.prev, p.next = false, nil, nil
 	q.len--
 }

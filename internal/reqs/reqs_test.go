@@ -29,7 +29,7 @@ func event(kind nostr.Kind) *nostr.Event {
 
 // judge is the verdict on an event, without its phase. Where time makes no
 // difference, none may be made.
-func judge(t *reqs.Table, id string, kind nostr.Kind, seconds float64) reqs.Verdict {
+func judge(t table, id string, kind nostr.Kind, seconds float64) reqs.Verdict {
 	timeless := t.Timeless()
 	v, _ := t.Event(id, event(kind), at(seconds))
 	if w, _ := t.Event(id, event(kind), time.Time{}); timeless && v != w {
@@ -39,7 +39,7 @@ func judge(t *reqs.Table, id string, kind nostr.Kind, seconds float64) reqs.Verd
 }
 
 func TestP26OnlyWhatWasAskedForIsAccepted(t *testing.T) {
-	table := reqs.New(grace)
+	table := newTable(grace)
 	table.Open("a", kinds(1), at(0))
 	assert.Equal(t, reqs.Accept, judge(table, "a", 1, 0))
 	assert.Equal(t, reqs.Mismatch, judge(table, "a", 2, 0))
@@ -53,7 +53,7 @@ func TestP26OnlyWhatWasAskedForIsAccepted(t *testing.T) {
 }
 
 func TestP17OneOfTheFiltersIsEnough(t *testing.T) {
-	table := reqs.New(grace)
+	table := newTable(grace)
 	table.Open("a", append(kinds(1), kinds(2)...), at(0))
 	assert.Equal(t, reqs.Accept, judge(table, "a", 1, 0))
 	assert.Equal(t, reqs.Accept, judge(table, "a", 2, 0))
@@ -61,7 +61,7 @@ func TestP17OneOfTheFiltersIsEnough(t *testing.T) {
 }
 
 func TestWithoutFiltersNothingMatches(t *testing.T) {
-	table := reqs.New(grace)
+	table := newTable(grace)
 	table.Open("none", nil, at(0))
 	table.Open("empty", []nostr.Filter{{Kinds: []nostr.Kind{}}}, at(0))
 	table.Open("all", []nostr.Filter{{}}, at(0))
@@ -71,7 +71,7 @@ func TestWithoutFiltersNothingMatches(t *testing.T) {
 }
 
 func TestP29EOSEPartsStoredFromLive(t *testing.T) {
-	table := reqs.New(grace)
+	table := newTable(grace)
 	table.Open("a", kinds(1), at(0))
 	_, live := table.Event("a", event(1), at(0))
 	assert.False(t, live)
@@ -87,7 +87,7 @@ func TestP29EOSEPartsStoredFromLive(t *testing.T) {
 func TestL29TheWholeFilterHoldsAfterEOSEToo(t *testing.T) {
 	since, until := nostr.Timestamp(100), nostr.Timestamp(200)
 	author, other := nostr.PubKey{1}, nostr.PubKey{2}
-	table := reqs.New(grace)
+	table := newTable(grace)
 	table.Open("a", []nostr.Filter{{
 		Kinds: []nostr.Kind{1}, Authors: []nostr.PubKey{author}, Since: &since, Until: &until,
 		Tags: nostr.TagMap{"t": {"go"}},
@@ -123,7 +123,7 @@ func TestL28TheFiltersAreTheTablesOwn(t *testing.T) {
 		Kinds: []nostr.Kind{1}, Since: &since, Tags: nostr.TagMap{"t": {"go"}},
 		IDs: []nostr.ID{{1}}, Authors: []nostr.PubKey{{2}},
 	}}
-	table := reqs.New(grace)
+	table := newTable(grace)
 	table.Open("a", mine, at(0))
 
 	mine[0].Kinds[0] = 9
@@ -141,7 +141,7 @@ func TestL28TheFiltersAreTheTablesOwn(t *testing.T) {
 }
 
 func TestAClosedREQIsLateForItsGraceAndThenUnknown(t *testing.T) {
-	table := reqs.New(grace)
+	table := newTable(grace)
 	table.Open("a", kinds(1), at(0))
 	table.Close("a", at(5))
 	for _, s := range []float64{5, 10, 14.999} {
@@ -156,7 +156,7 @@ func TestAClosedREQIsLateForItsGraceAndThenUnknown(t *testing.T) {
 }
 
 func TestGraceRunsFromTheEndAndNothingARelaySendsProlongsIt(t *testing.T) {
-	table := reqs.New(grace)
+	table := newTable(grace)
 	table.Open("a", kinds(1), at(0))
 	table.Close("a", at(0))
 	for s := range 10 {
@@ -168,7 +168,7 @@ func TestGraceRunsFromTheEndAndNothingARelaySendsProlongsIt(t *testing.T) {
 }
 
 func TestWithoutGraceTheEndIsImmediate(t *testing.T) {
-	table := reqs.New(0)
+	table := newTable(0)
 	table.Open("a", kinds(1), at(0))
 	table.Open("a", kinds(2), at(0))
 	assert.Equal(t, reqs.Mismatch, judge(table, "a", 1, 0))
@@ -177,7 +177,7 @@ func TestWithoutGraceTheEndIsImmediate(t *testing.T) {
 }
 
 func TestP13AReplacedREQKeepsItsFiltersInGrace(t *testing.T) {
-	table := reqs.New(grace)
+	table := newTable(grace)
 	table.Open("a", kinds(1, 2), at(0))
 	table.EOSE("a", at(0))
 	table.Open("a", kinds(2, 3), at(1))
@@ -199,7 +199,7 @@ func TestP13AReplacedREQKeepsItsFiltersInGrace(t *testing.T) {
 }
 
 func TestEachReplacedREQHasAGraceOfItsOwn(t *testing.T) {
-	table := reqs.New(grace)
+	table := newTable(grace)
 	table.Open("a", kinds(1), at(0))
 	table.Open("a", kinds(2), at(1))
 	table.Open("a", kinds(3), at(6))
@@ -210,7 +210,7 @@ func TestEachReplacedREQHasAGraceOfItsOwn(t *testing.T) {
 }
 
 func TestAClosedIDOpenedAgainKeepsItsOldFiltersInGrace(t *testing.T) {
-	table := reqs.New(grace)
+	table := newTable(grace)
 	table.Open("a", kinds(1), at(0))
 	table.Close("a", at(1))
 	table.Open("a", kinds(2), at(2))
@@ -224,7 +224,7 @@ func TestAClosedIDOpenedAgainKeepsItsOldFiltersInGrace(t *testing.T) {
 
 // What cannot be told apart is taken for the new REQ, as the package comment says.
 func TestTheEOSEOfAReplacedREQCountsForTheNewOne(t *testing.T) {
-	table := reqs.New(grace)
+	table := newTable(grace)
 	table.Open("a", kinds(1), at(0))
 	table.Open("a", kinds(2), at(1))
 	assert.Equal(t, reqs.Accept, table.EOSE("a", at(2)), "perhaps of the old REQ")
@@ -232,7 +232,7 @@ func TestTheEOSEOfAReplacedREQCountsForTheNewOne(t *testing.T) {
 }
 
 func TestP30ClosedEndsTheREQ(t *testing.T) {
-	table := reqs.New(grace)
+	table := newTable(grace)
 	table.Open("a", kinds(1), at(0))
 	table.Open("b", kinds(1), at(0))
 	assert.Equal(t, reqs.Accept, table.Closed("a", at(1)))
@@ -246,7 +246,7 @@ func TestP30ClosedEndsTheREQ(t *testing.T) {
 }
 
 func TestACountIsAnsweredOnce(t *testing.T) {
-	table := reqs.New(grace)
+	table := newTable(grace)
 	table.OpenCount("c", at(0))
 	assert.Zero(t, table.Len(), "a COUNT is no subscription")
 	assert.Equal(t, reqs.Accept, table.Count("c", at(1)))
@@ -259,7 +259,7 @@ func TestACountIsAnsweredOnce(t *testing.T) {
 }
 
 func TestP55ClosedRefusesACount(t *testing.T) {
-	table := reqs.New(grace)
+	table := newTable(grace)
 	table.OpenCount("c", at(0))
 	assert.Equal(t, reqs.Accept, table.Closed("c", at(1)))
 	assert.Equal(t, reqs.Late, table.Count("c", at(2)))
@@ -268,7 +268,7 @@ func TestP55ClosedRefusesACount(t *testing.T) {
 }
 
 func TestClosedEndsBothREQAndCountOfOneID(t *testing.T) {
-	table := reqs.New(grace)
+	table := newTable(grace)
 	table.Open("x", kinds(1), at(0))
 	table.OpenCount("x", at(0))
 	assert.Equal(t, reqs.Accept, table.Closed("x", at(1)))
@@ -278,7 +278,7 @@ func TestClosedEndsBothREQAndCountOfOneID(t *testing.T) {
 }
 
 func TestP66EachNamespaceIsItsOwn(t *testing.T) {
-	table := reqs.New(grace)
+	table := newTable(grace)
 	table.Open("req", kinds(1), at(0))
 	table.OpenCount("count", at(0))
 	table.OpenNeg("neg", at(0))
@@ -301,7 +301,7 @@ func TestP66EachNamespaceIsItsOwn(t *testing.T) {
 }
 
 func TestP67ASessionGoesOnUntilItIsClosed(t *testing.T) {
-	table := reqs.New(grace)
+	table := newTable(grace)
 	table.OpenNeg("n", at(0))
 	for s := range 100 {
 		require.Equal(t, reqs.Accept, table.Neg("n", at(float64(s))))
@@ -316,7 +316,7 @@ func TestP67ASessionGoesOnUntilItIsClosed(t *testing.T) {
 }
 
 func TestLenCountsOpenREQs(t *testing.T) {
-	table := reqs.New(grace)
+	table := newTable(grace)
 	for i := range 5 {
 		table.Open(strconv.Itoa(i), kinds(1), at(0))
 	}
@@ -333,25 +333,6 @@ func TestLenCountsOpenREQs(t *testing.T) {
 	assert.Equal(t, 4, table.Len())
 }
 
-func TestCanonicalFindsEveryKnownID(t *testing.T) {
-	table := reqs.New(grace)
-	table.Open("r", kinds(1), at(0))
-	table.OpenCount("c", at(0))
-	table.OpenNeg("n", at(0))
-	table.Open("late", kinds(1), at(0))
-	table.Close("late", at(0))
-	for _, id := range []string{"r", "c", "n", "late"} {
-		got, ok := table.Canonical([]byte(id))
-		assert.True(t, ok)
-		assert.Equal(t, id, got)
-	}
-	got, ok := table.Canonical([]byte("nobody"))
-	assert.False(t, ok)
-	assert.Empty(t, got)
-	_, ok = table.Canonical(nil)
-	assert.False(t, ok)
-}
-
 func TestVerdictsHaveNames(t *testing.T) {
 	assert.Equal(t, "accept late unknown mismatch invalid verdict",
 		reqs.Accept.String()+" "+reqs.Late.String()+" "+reqs.Unknown.String()+" "+
@@ -359,7 +340,7 @@ func TestVerdictsHaveNames(t *testing.T) {
 }
 
 func TestTimeMattersWhileSomethingIsInGrace(t *testing.T) {
-	table := reqs.New(grace)
+	table := newTable(grace)
 	table.Open("a", kinds(1), at(0))
 	assert.True(t, table.Timeless())
 	table.Close("a", at(1))

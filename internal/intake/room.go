@@ -1,0 +1,187 @@
+package intake
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/gennostr/gennostr/internal/mailbox"
+	"github.com/gennostr/gennostr/internal/twins"
+	"github.com/gennostr/gennostr/internal/verify"
+	"github.com/gennostr/gennostr/internal/wire"
+	"github.com/gennostr/gennostr/nostr"
+)
+
+// What a relay can make its connection hold is counted before it is held: the
+// buffer as it grows, what parsing may take before parsing, what waits to be
+// handled before it waits. 64 KiB of it are the connection's own; beyond that all
+// of a client's connections share one account for messages that are read and
+// parsed (mailbox.LongMessages), and one for those that wait (mailbox.Budget).
+
+const (
+	// Own is what reading and parsing may take without asking, in bytes.
+	Own = 64 << 10
+	// short is the length of a message whose parsing stays below Own for sure.
+	short = 4 << 10
+	// perString and perTag are what parsing takes for each string and each list of
+	// strings in memory, in bytes, while it is at work.
+	perString, perTag = 64, 24
+	// longPatience is how long a message waits for room to be read before the
+	// slowest of those that have it is given up.
+	longPatience = 250 * time.Millisecond
+)
+
+// ErrGaveWay ends a connection whose message came in so slowly that the room it
+// had was given to others.
+var ErrGaveWay = errors.New("gennostr: slow message gave way to others")
+
+// NewLongMessages makes the account for a client whose budget for what waits is budget bytes.
+func NewLongMessages(budget int64) *mailbox.LongMessages {
+	return mailbox.NewLongMessages(budget/2, longPatience)
+}
+
+// Shared is what the connections of a client share. Made by NewShared.
+type Shared struct {
+	Pool  *verify.Pool
+	Twins *twins.Table
+	Lone  bool // a lone event is checked by its reader: not by a verifier of the user's, which may take its time
+
+	buffers *sync.Pool // of *Buffers. Apart, for the runtime would hold on to all of the client with it
+}
+
+// NewShared makes it. A verifier that is not ours is not called by readers.
+func NewShared(pool *verify.Pool, ours bool) *Shared {
+	return &Shared{Pool: pool, Twins: twins.New(), Lone: ours, buffers: new(sync.Pool)}
+}
+
+// Buffers are what a reader works with while it has a message in hand. Those that
+// wait have none, so that a thousand idle relays need a few.
+type Buffers struct {
+	Frame     []byte
+	decoder   wire.Decoder
+	canonical []byte // room for what is hashed, so that the reader's stack stays small
+}
+
+// TakeBuffers returns buffers for one message.
+func (s *Shared) TakeBuffers() *Buffers {
+	if b, ok := s.buffers.Get().(*Buffers); ok {
+		return b
+	}
+	return new(Buffers)
+}
+
+// KeepBuffers gives them back.
+func (s *Shared) KeepBuffers(b *Buffers) {
+	if cap(b.Frame) <= Own && cap(b.canonical) <= Own {
+		s.buffers.Put(b)
+	}
+}
+
+// parsing is an upper bound for what parsing these bytes takes, in bytes. Every
+// string of a tag has two quotes, and every tag a bracket.
+func parsing(frame []byte) int64 {
+	return int64(len(frame) + bytes.Count(frame, quote)/2*perString + bytes.Count(frame, bracket)*perTag)
+}
+
+var quote, bracket = []byte{'"'}, []byte{'['}
+
+// roomToParse waits for room to parse a frame, beside its buffer; false: the
+// connection has ended. An error: there never is so much.
+func (in *Intake) roomToParse(b *Buffers) (bool, error) {
+	if len(b.Frame) <= short {
+		return true, nil
+	}
+	// The text, and what is hashed, are each about as long as the frame.
+	need := int64(cap(b.Frame)) + int64(len(b.Frame)) + parsing(b.Frame)
+	if most := in.Long.Limit(); need > Own && need > most {
+		return true, fmt.Errorf("%d bytes, which may take %d to parse, and half of the mailbox budget is %d", len(b.Frame), need, most)
+	}
+	return in.Room(need), nil
+}
+
+// Room makes n bytes what the message in hand takes, in all; it waits for them,
+// but no longer than the connection lives. False if it has ended, or can never have so much.
+func (in *Intake) Room(n int64) bool {
+	if n <= Own || in.Long.Hold(n) {
+		return true
+	}
+	if n > in.Long.Limit() {
+		return false
+	}
+	in.waits()
+	defer in.held.Store(false)
+	timer := time.NewTimer(longPatience)
+	defer timer.Stop()
+	for {
+		select {
+		case <-in.Long.Freed():
+			if in.Long.Hold(n) {
+				return true
+			}
+		case now := <-timer.C:
+			in.Long.CutSlowest(now)
+			timer.Reset(longPatience)
+		case <-in.Ended:
+			return false
+		}
+	}
+}
+
+// parsed lets go of a large buffer, whose bytes nobody needs any more, while the
+// event may have to wait.
+func (in *Intake) parsed(b *Buffers, letter *Letter) {
+	if len(b.Frame) <= short {
+		return
+	}
+	if cap(b.Frame) > Own || cap(b.canonical) > Own {
+		b.Frame, b.canonical = nil, nil
+	}
+	if letter.Size <= Own {
+		in.Long.Release()
+	} else {
+		in.Long.Hold(int64(letter.Size)) // less than before
+	}
+}
+
+// reserve takes room in the window, and waits for it if need be: then the reader
+// stands still, and TCP pushes back on this relay. False: the connection has ended.
+func (in *Intake) reserve(size int) bool {
+	if in.Window.Reserve(size) {
+		return true
+	}
+	in.waits()
+	defer in.held.Store(false)
+	for {
+		select {
+		case <-in.Window.Freed():
+			if in.Window.Reserve(size) {
+				return true
+			}
+		case <-in.Ended:
+			return false
+		}
+	}
+}
+
+// waits says that the reader is about to stand still.
+func (in *Intake) waits() {
+	in.lane.Pause()
+	in.held.Store(true)
+	in.wasHeld.Store(true)
+}
+
+// HeldUp tells whether the reader waits for room, or did since the last time: a
+// hold that came and went between two looks counts too. One goroutine asks.
+func (in *Intake) HeldUp() bool { return in.wasHeld.Swap(false) || in.held.Load() }
+
+// weight is what an event's tags take in memory beside their text, in bytes:
+// the window bounds memory, not only frames, and a frame of tiny tags is small.
+func weight(e *nostr.Event) int {
+	n := 0
+	for _, tag := range e.Tags {
+		n += 24 + 16*len(tag)
+	}
+	return n
+}

@@ -1,0 +1,84 @@
+// Package outbox is the queue of what a connection has accepted for sending. It
+// is bounded; a writer, which is not its business, exists only while there is
+// something in it.
+//
+// There is no goroutine here. The owner serialises.
+package outbox
+
+// Queue holds messages M and their frames. Made by New.
+type Queue[M any] struct {
+	limit   int
+	items   []Item[M]
+	writing bool          // a writer is at work: between a Put that said so and the Next that found nothing
+	drained chan struct{} // made by Drain, closed when nothing is left
+}
+
+// Item is an accepted message.
+type Item[M any] struct {
+	Frame   []byte
+	Message M
+}
+
+// New returns a queue of at most limit messages.
+func New[M any](limit int) *Queue[M] { return &Queue[M]{limit: limit} }
+
+// Full tells whether Put would refuse.
+func (q *Queue[M]) Full() bool { return len(q.items) >= q.limit }
+
+// Put accepts a message unless the queue is full. start: a writer is to be started.
+func (q *Queue[M]) Put(frame []byte, m M) (start, ok bool) {
+	if q.Full() {
+		return false, false
+	}
+	q.items = append(q.items, Item[M]{frame, m})
+	start = !q.writing
+	q.writing = true
+	return start, true
+}
+
+// Next is the writer's: the oldest message's frame; false when there is none,
+// and the writer ends.
+func (q *Queue[M]) Next() (frame []byte, ok bool) {
+	if len(q.items) > 0 {
+		return q.items[0].Frame, true
+	}
+	q.items = nil // a queue's memory is not kept while there is nothing to write
+	q.writing = false
+	if q.drained != nil {
+		close(q.drained)
+		q.drained = nil
+	}
+	return nil, false
+}
+
+// Written is the writer's too: what Next gave is out. What was not written stays for Unsent.
+func (q *Queue[M]) Written() {
+	q.items[0] = Item[M]{}
+	q.items = q.items[1:]
+}
+
+// Writing tells whether a writer is at work.
+func (q *Queue[M]) Writing() bool { return q.writing }
+
+// Drain returns a channel that is closed when all has been written. To be called
+// once, after the last Put.
+func (q *Queue[M]) Drain() <-chan struct{} {
+	done := make(chan struct{})
+	if q.writing {
+		q.drained = done
+	} else {
+		close(done)
+	}
+	return done
+}
+
+// Unsent takes what was accepted and not written, the one that was being written
+// included. To be called when the writer has ended.
+func (q *Queue[M]) Unsent() []Item[M] {
+	items := q.items
+	q.items = nil
+	return items
+}
+
+// Len is how many messages wait, the one that is being written included.
+func (q *Queue[M]) Len() int { return len(q.items) }
