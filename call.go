@@ -126,12 +126,28 @@ type Stats struct {
 	Callback     string        // the callback that is running, "" if none is
 	Running      time.Duration // and for how long
 	Tasks        int           // running tasks of Go
+	Queues       []QueueStats  // of NewQueue, in the order in which they were made
+	Holds        int           // messages held by [Self.Hold]
+	OldestHold   HoldStats     // the one that has been held for the longest, zero if none is
+}
+
+// HoldStats is a snapshot of a message that is held.
+type HoldStats struct {
+	Relay string        // that has sent it, "" if it is none of a relay's
+	Held  time.Duration // for how long
+	By    string        // file and line that have called Hold
 }
 
 // Stats never waits for the loop (R27).
 func (c *Client) Stats() Stats {
 	s := Stats{Mailbox: c.mail.Len(), MailboxBytes: c.budget.Used()}
 	s.Callback, s.Running = c.running.get().status()
-	_, s.Tasks = c.tasks.oldest()
+	s.Tasks = c.tasks.count()
+	for _, q := range c.queues.list() {
+		s.Queues = append(s.Queues, q.status())
+	}
+	if h, n := c.holds.oldest(); n > 0 {
+		s.Holds, s.OldestHold = n, HoldStats{Relay: h.relay, Held: time.Since(h.since), By: h.where()}
+	}
 	return s
 }

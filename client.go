@@ -43,6 +43,12 @@ type Client struct {
 	timers  timers
 	surroundings
 	tasks   *taskGroup
+	queues  queues
+	holds   holds
+	late    *mailbox.Queue[*thenLetter] // what has ended when mail is closed
+	place   place                       // client goroutine only: of the message that is being handled, nil if it takes up none
+	ending  ending                      // client goroutine only
+	spoilt  bool                        // client goroutine only: something went wrong at the end
 	running running
 	posted  atomic.Int64 // Calls, Casts, Notifys and failed sends that wait, for WithMailboxLimit
 	waking  atomic.Bool  // a wakeLetter is in the mailbox
@@ -66,7 +72,7 @@ type Client struct {
 // one before Terminate, what is queued is dropped (R10). Stop is the orderly
 // way; Run does it for main.
 func Start(ctx context.Context, h Handler, opts ...Option) (*Client, error) {
-	c, err := newClient(ctx, h, opts, surroundings{sockets{}, time.Now, nil})
+	c, err := newClient(ctx, h, opts, surroundings{sockets{}, time.Now, (*Client).beginWork, nil})
 	if err != nil {
 		return nil, err
 	}
@@ -84,8 +90,9 @@ func Start(ctx context.Context, h Handler, opts ...Option) (*Client, error) {
 // surroundings are what a client lives in: the world, or a Harness.
 type surroundings struct {
 	network network
-	now     func() time.Time // the clock of everything that a handler can set
-	problem func(error)      // sees what OnError is about to be told; nil: nobody looks
+	now     func() time.Time      // the clock of everything that a handler can set
+	work    func(*Client, worker) // begins what a queue may begin
+	problem func(error)           // sees what OnError is about to be told; nil: nobody looks
 }
 
 // newClient makes a client of which nothing runs yet.
@@ -110,6 +117,7 @@ func newClient(ctx context.Context, h Handler, opts []Option, in surroundings) (
 	c := &Client{
 		handler: h, cfg: cfg, log: cfg.logger, parent: ctx, dialer: dialer, surroundings: in,
 		mail:   mailbox.NewQueue[letter](),
+		late:   mailbox.NewQueue[*thenLetter](),
 		budget: mailbox.NewBudget(cfg.mailboxBudget),
 		long:   intake.NewLongMessages(cfg.mailboxBudget),
 		hard:   make(chan struct{}), dead: make(chan struct{}), done: make(chan struct{}),
@@ -125,7 +133,8 @@ func newClient(ctx context.Context, h Handler, opts []Option, in surroundings) (
 	c.sup = newSupervisor(c)
 	if err := c.takeName(); err != nil {
 		c.cancel(err)
-		c.tasks.stop()
+		c.tasks.cancel()
+		c.tasks.cancelWork()
 		dialer.Close()
 		return nil, err
 	}
@@ -212,8 +221,8 @@ func (c *Client) stillRunning(cause error) error {
 	if call := c.running.get(); call.name != "" {
 		return &ShutdownError{Running: call.name, Since: time.Since(call.since), Err: cause}
 	}
-	if since, n := c.tasks.oldest(); n > 0 {
-		return &ShutdownError{Running: "a task of Go", Since: since, Err: cause}
+	if what, since := c.tasks.oldest(); what != "" {
+		return &ShutdownError{Running: what, Since: since, Err: cause}
 	}
 	// What is left is a function of an option, called by the library.
 	running := "a DialContext, a Verifier, a logger or the like"
@@ -309,6 +318,12 @@ func (r *running) on(goroutine string) {
 	r.mu.Lock()
 	r.call.goroutine = goroutine
 	r.mu.Unlock()
+}
+
+// here tells whether a callback is running, and this goroutine runs it.
+func (r *running) here() bool {
+	call := r.get()
+	return call.name != "" && call.goroutine == goroutineID()
 }
 
 func (r *running) set(name string) {

@@ -62,6 +62,13 @@ func after(d time.Duration, value string) work {
 	}
 }
 
+func values(results []result) (list []string) {
+	for _, r := range results {
+		list = append(list, r.value)
+	}
+	return list
+}
+
 func testR58(t *testing.T) {
 	s := time.Second
 	broken := errors.New("broken")
@@ -192,7 +199,11 @@ func testR58(t *testing.T) {
 				<-client.Done()
 				assert.Equal(t, 2*s, terminating, name)
 				assert.Equal(t, 2*s, time.Since(began), name)
-				assert.Empty(t, h.results, "%s: no then without a client", name)
+				if name == "Stop" { // what was done is told, before Terminate
+					assert.Equal(t, []string{"too late"}, values(h.results))
+				} else {
+					assert.Empty(t, h.results, "%s: no then for a client in a hurry", name)
+				}
 			})
 		}
 	})

@@ -15,6 +15,7 @@ import (
 	"github.com/gennostr/gennostr/internal/refusals"
 	"github.com/gennostr/gennostr/internal/reqs"
 	"github.com/gennostr/gennostr/internal/socket"
+	"github.com/gennostr/gennostr/nostr"
 )
 
 // connection is one attempt to be connected to one relay: it dials, reads until
@@ -31,10 +32,11 @@ type connection struct {
 	relay  Relay // written by run before supervisor.up, immutable after
 
 	ended   chan struct{}  // closed by cut, or by run: wakes whoever waits beside the link
+	closing chan struct{}  // closed when finish has begun
 	helpers sync.WaitGroup // writer, pings, closing handshake: see spawn
 
 	requests *reqs.Table     // what has been asked for
-	window   *mailbox.Window // what has been received and not been handled
+	window   *mailbox.Window // what has been received and not been handled; the relay's, from connection to connection
 	in       *intake.Intake  // the way from one to the other
 	written  atomic.Uint64   // messages
 
@@ -42,16 +44,17 @@ type connection struct {
 	greeted  bool     // client goroutine only: between OnConnect and OnDisconnect
 	taskIDs  []uint64 // client goroutine only: the timers of cfg.tasks, by index
 
-	mu        sync.Mutex                   // held for moments only: the supervisor takes it
-	link      link                         // guarded by mu until open; nil while dialling
-	open      bool                         // guarded by mu: sends are taken
-	stopDial  func()                       // guarded by mu: nil but while dialling
-	over      bool                         // guarded by mu: no more helpers may start
-	closing   bool                         // guarded by mu: finish is under way
-	cause     error                        // guarded by mu: why we ended it ourselves; the first one counts
-	out       *outbox.Queue[ClientMessage] // guarded by mu: accepted and not yet written
-	refused   refusals.Reports             // guarded by mu: what OnError has not been told
-	forgeries int                          // guarded by mu
+	mu         sync.Mutex                   // held for moments only: the supervisor takes it
+	link       link                         // guarded by mu until open; nil while dialling
+	open       bool                         // guarded by mu: sends are taken
+	stopDial   func()                       // guarded by mu: nil but while dialling
+	over       bool                         // guarded by mu: no more helpers may start
+	cause      error                        // guarded by mu: why we ended it ourselves; the first one counts
+	out        *outbox.Queue[ClientMessage] // guarded by mu: accepted and not yet written
+	refused    refusals.Reports             // guarded by mu: what OnError has not been told
+	unanswered map[nostr.ID]struct{}        // guarded by mu: events that an OK is to come for
+	answered   chan struct{}                // guarded by mu: closed when there are none; nil unless that is waited for
+	forgeries  int                          // guarded by mu
 }
 
 // network is what connections go over: sockets, or the hand of a Harness.
@@ -106,12 +109,13 @@ func newConnection(s *supervisor, e *relayEntry) *connection {
 		client: client, sup: s, entry: e, cfg: e.cfg, url: e.url,
 		relay:    Relay{URL: e.url, Attempts: e.backoff.Attempts() + 1},
 		ended:    make(chan struct{}),
+		closing:  make(chan struct{}),
 		requests: reqs.New(requestGrace),
-		window:   mailbox.NewWindow(e.cfg.windowMessages, e.cfg.windowBytes, client.budget),
+		window:   e.window,
 		out:      outbox.New[ClientMessage](e.cfg.sendQueue),
 	}
 	c.in = intake.New(client.intakes, intake.Config{
-		Owner: c, Ended: c.ended, Window: c.window, Long: client.long.New(c),
+		Owner: c, Ended: c.ended, Closing: c.closing, Window: c.window, Long: client.long.New(c),
 		Requests: c.requests, Trusted: e.cfg.trusted, MaxTags: e.cfg.maxTags,
 	})
 	return c
@@ -137,6 +141,7 @@ func (c *connection) run() {
 	c.endLocked(err)
 	err = c.cause // the first one counts; a writer that fails now is an echo of it
 	c.mu.Unlock()
+	c.window.Lift(0)
 	c.in.Drain() // what arrived before the end is delivered before the end
 
 	c.mu.Lock()
@@ -260,10 +265,17 @@ func (c *connection) endLocked(cause error) {
 	if c.cause == nil {
 		c.cause = cause
 	}
-	select {
-	case <-c.ended:
-	default:
+	if !isClosed(c.ended) {
 		close(c.ended)
+	}
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -277,7 +289,7 @@ func (c *connection) isOpen() bool {
 func (c *connection) isEnding() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.closing || c.cause != nil
+	return c.cause != nil
 }
 
 func (c *connection) endCause() error {
@@ -287,7 +299,9 @@ func (c *connection) endCause() error {
 }
 
 // finish ends the connection in good order, within a time: it takes no more
-// messages, writes what it has taken, and does the closing handshake. It does not wait.
+// messages, writes what it has taken, gives the relay half of the time that is left
+// to answer events, since some drop what they have not dealt with when the
+// connection ends, and does the closing handshake. It does not wait.
 func (c *connection) finish(cause error, within time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -299,25 +313,35 @@ func (c *connection) finish(cause error, within time.Duration) {
 		}
 		return
 	}
-	if c.closing || c.over {
+	if isClosed(c.closing) || c.over {
 		return // under way
 	}
-	c.open, c.closing = false, true
+	c.open = false
+	close(c.closing)
 	if c.cause == nil {
 		c.cause = cause
 	}
 	deadline, drained := time.Now().Add(within), c.out.Drain()
 	c.spawnLocked(func() {
-		timer := time.NewTimer(within)
-		defer timer.Stop()
-		select {
-		case <-drained:
+		if c.waitFor(drained, time.Until(deadline)) {
+			c.waitFor(c.awaitOKs(), time.Until(deadline)/2)
 			c.link.Close(1000, "", time.Until(deadline))
-		case <-timer.C:
-		case <-c.ended:
 		}
 		c.cut(cause)
 	})
+}
+
+// waitFor waits for something, for some time, and not beyond the end.
+func (c *connection) waitFor(done <-chan struct{}, within time.Duration) bool {
+	timer := time.NewTimer(within)
+	defer timer.Stop()
+	select {
+	case <-done:
+		return true
+	case <-timer.C:
+	case <-c.ended:
+	}
+	return false
 }
 
 // traffic is a snapshot of the counters.
@@ -327,7 +351,6 @@ func (c *connection) traffic() Traffic {
 		MessagesIn: in.Messages, MessagesOut: c.written.Load(), Events: in.Events, Late: in.Late,
 		Malformed: in.Malformed, Unsolicited: in.Unsolicited, Mismatched: in.Mismatched, Forged: in.Forged,
 	}
-	t.Undelivered, _ = c.window.Used()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.link != nil {

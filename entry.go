@@ -8,6 +8,7 @@ import (
 
 	"github.com/gennostr/gennostr/internal/backoff"
 	"github.com/gennostr/gennostr/internal/keepalive"
+	"github.com/gennostr/gennostr/internal/mailbox"
 )
 
 // What the supervisor knows of one relay, and the verbs that change it. All of
@@ -37,6 +38,7 @@ type relayEntry struct {
 	conn      *connection // in dialing, connected and closing
 	slot      bool        // holds one of WithMaxDials
 	backoff   *backoff.Backoff
+	window    *mailbox.Window // messages that wait or are held, from connection to connection
 	panics    backoff.Intensity
 	failures  int // failed dials in a row
 	keepalive *keepalive.Keepalive
@@ -57,7 +59,8 @@ type relayEntry struct {
 // starts afresh; one that was lost keeps its place in the schedule, so that a
 // handler that adds its relay again in OnDisconnect is no retry storm (L07).
 func (s *supervisor) revive(e *relayEntry) {
-	fresh := s.newEntry(e.url, e.again)
+	fresh := s.newEntry(e.url, e.again, e.window)
+	e.window = nil
 	fresh.connects, fresh.traffic, fresh.lastErr = e.connects, e.traffic, e.lastErr
 	afresh := e.removed || e.stage == down
 	if !afresh {
@@ -77,9 +80,14 @@ func (s *supervisor) revive(e *relayEntry) {
 	}
 }
 
-func (s *supervisor) newEntry(url string, cfg *relayConfig) *relayEntry {
+func (s *supervisor) newEntry(url string, cfg *relayConfig, window *mailbox.Window) *relayEntry {
+	if window == nil {
+		window = mailbox.NewWindow(cfg.windowMessages, cfg.windowBytes, s.client.budget)
+	} else {
+		window.Limit(cfg.windowMessages, cfg.windowBytes)
+	}
 	return &relayEntry{
-		url: url, cfg: cfg,
+		url: url, cfg: cfg, window: window,
 		backoff: backoff.New(cfg.schedule),
 		panics:  backoff.Intensity{Max: 3, Within: 5 * time.Second},
 	}
@@ -89,8 +97,28 @@ func (s *supervisor) newEntry(url string, cfg *relayConfig) *relayEntry {
 func (s *supervisor) forget(e *relayEntry) {
 	s.due.Cancel(alarm{e, alarmDial})
 	delete(s.relays, e.url)
+	s.keepWindow(e)
 	s.discard(e.cfg)
 	s.discard(e.again)
+}
+
+// keepWindow keeps the window of a relay that is gone while messages of it are
+// held, lest one that is removed and added again brings as many more.
+func (s *supervisor) keepWindow(e *relayEntry) {
+	for url, w := range s.windows {
+		if n, _ := w.Used(); n == 0 {
+			delete(s.windows, url)
+		}
+	}
+	if e.window == nil {
+		return
+	}
+	if n, _ := e.window.Used(); n > 0 {
+		if s.windows == nil {
+			s.windows = make(map[string]*mailbox.Window)
+		}
+		s.windows[e.url] = e.window
+	}
 }
 
 // discard closes a relay's own dialer, beside this goroutine: it joins what was still dialling.
@@ -108,7 +136,8 @@ func (s *supervisor) add(url string, cfg *relayConfig, ensure bool) (added bool,
 	e := s.relays[url]
 	switch {
 	case e == nil:
-		e = s.newEntry(url, cfg)
+		e = s.newEntry(url, cfg, s.windows[url])
+		delete(s.windows, url)
 		s.relays[url] = e
 		s.dial(e)
 		return true, nil
@@ -217,6 +246,7 @@ func (e *relayEntry) status() RelayStatus {
 	if e.conn != nil {
 		st.Traffic.add(e.conn.traffic())
 	}
+	st.Traffic.Undelivered, _ = e.window.Used()
 	return st
 }
 

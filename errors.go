@@ -49,6 +49,9 @@ var (
 	ErrAlreadyReplied = errors.New("gennostr: call already answered")
 	// ErrNoReply: under a Harness, HandleCall has returned and nobody has answered yet.
 	ErrNoReply = errors.New("gennostr: call not answered yet")
+	// ErrQueueFull: Put of an item that holds no message, while as many as
+	// QueueConfig.Limit wait.
+	ErrQueueFull = errors.New("gennostr: queue full")
 	// ErrTooManyTasks: Go while WithMaxTasks are running (R58).
 	ErrTooManyTasks = errors.New("gennostr: too many tasks")
 )

@@ -68,7 +68,7 @@ func NewHarness(h Handler, opts ...Option) (*Harness, error) {
 	now := time.Now()
 	t.clock.Store(&now)
 	t.network = &byHand{took: t.took, slots: make(map[*connection]*slot)}
-	c, err := newClient(context.Background(), h, opts, surroundings{t.network, t.now, t.told})
+	c, err := newClient(context.Background(), h, opts, surroundings{t.network, t.now, func(*Client, worker) {}, t.told})
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +120,7 @@ func (t *Harness) Run(f func(*Self) error) error {
 	if t.over {
 		return t.c.closedErr()
 	}
-	t.c.mail.Put(&thenLetter{f})
+	t.c.mail.Put(&thenLetter{then: f})
 	return t.settle()
 }
 
@@ -303,10 +303,10 @@ func join(errs []error) error {
 func (t *Harness) Settle(ctx context.Context) error {
 	var told []error
 	for {
-		_, before := t.c.tasks.oldest()
+		before := t.c.tasks.count()
 		err := t.settle()
 		told = append(told, err)
-		_, after := t.c.tasks.oldest()
+		after := t.c.tasks.count()
 		if before == 0 && after == 0 || t.over || err == errRestless {
 			return join(told)
 		}

@@ -100,6 +100,7 @@ func (t *Harness) settle() error {
 	if t.over {
 		return t.c.closedErr()
 	}
+	t.c.running.on(goroutineID()) // the test may have several, one at a time
 	for range restless {
 		did, e := t.c.step()
 		switch {
@@ -130,7 +131,18 @@ func (t *Harness) ending() bool {
 // that does not end.
 func (t *Harness) end(reason error) {
 	t.over = true
-	t.c.finish(reason)
+	func() {
+		finished := false
+		defer func() {
+			if !finished { // a callback has ended the test's goroutine, with t.FailNow: what is left is done behind it
+				t.c.spoil(t.c.goexit)
+				t.c.finish(t.c.goexit)
+				go t.c.close()
+			}
+		}()
+		t.c.finish(reason)
+		finished = true
+	}()
 	go t.c.close() // it waits for work of Go; joined below, as long as it is worth it
 	timer := time.NewTimer(time.Until(*t.c.deadline.Load()) + stopGrace)
 	defer timer.Stop()

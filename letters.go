@@ -50,8 +50,12 @@ type (
 		conn  *connection
 		index int
 	}
-	thenLetter struct{ then func(*Self) error } // the result of Go
-	wakeLetter struct{}                         // a timer was set from another goroutine
+	thenLetter struct { // what came of work that was done elsewhere
+		callback string // "" for Go's
+		place    place  // what its item has kept, nil if nothing
+		then     func(*Self) error
+	}
+	wakeLetter struct{} // a timer was set from another goroutine
 	stopLetter struct{}
 )
 
@@ -90,7 +94,9 @@ func (l *dataLetter) conn() *connection { return l.Owner.(*connection) }
 
 func (l *dataLetter) handle(c *Client) *exit {
 	conn := l.conn()
-	defer conn.window.Release(l.Size)
+	l.keep()
+	c.place = l
+	defer c.vacate(l)
 	// The handler may have closed or replaced its request since it arrived: then it
 	// is late, like one that arrives only now.
 	if l.Request != nil && l.Request.Over() {
@@ -129,6 +135,14 @@ func (l *dataLetter) handle(c *Client) *exit {
 	}
 }
 
+// vacate ends the handling of what takes up a place.
+func (c *Client) vacate(p place) {
+	c.place = nil
+	p.leave()
+}
+
+func (c *Client) leaveAsked() { c.place = nil }
+
 // event is what OnEvent gets.
 func (l *dataLetter) event() EventMessage {
 	m := EventMessage{SubscriptionID: l.SubscriptionID, Event: l.Event}
@@ -151,6 +165,8 @@ func (l *errorLetter) handle(c *Client) *exit {
 
 func (l *callLetter) handle(c *Client) *exit {
 	c.posted.Add(-1)
+	c.place = asked{c}
+	defer c.leaveAsked()
 	h, ok := c.handler.(CallHandler)
 	if !ok {
 		_ = l.from.fail(ErrNotHandled)
@@ -168,6 +184,8 @@ func (l *callLetter) handle(c *Client) *exit {
 
 func (l *castLetter) handle(c *Client) *exit {
 	c.posted.Add(-1)
+	c.place = asked{c}
+	defer c.leaveAsked()
 	h, ok := c.handler.(CastHandler)
 	if !ok {
 		c.log.Warn("cast without HandleCast dropped", "type", fmt.Sprintf("%T", l.request)) // R22
@@ -179,6 +197,8 @@ func (l *castLetter) handle(c *Client) *exit {
 func (l *infoLetter) handle(c *Client) *exit {
 	if l.posted {
 		c.posted.Add(-1)
+		c.place = asked{c}
+		defer c.leaveAsked()
 	}
 	return c.handleInfo(l.msg)
 }
@@ -202,7 +222,15 @@ func (c *Client) handleContinue(arg any) *exit {
 }
 
 func (l *thenLetter) handle(c *Client) *exit {
-	return c.call("the continuation of Go", Relay{}, nil, func() error { return l.then(c.self) })
+	callback := l.callback
+	if callback == "" {
+		callback = "the continuation of Go"
+	}
+	if l.place != nil {
+		c.place = l.place
+		defer c.vacate(l.place)
+	}
+	return c.call(callback, Relay{}, nil, func() error { return l.then(c.self) })
 }
 
 func (wakeLetter) handle(c *Client) *exit {

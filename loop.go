@@ -27,22 +27,6 @@ func (c *Client) loop(started chan<- error) {
 	c.close()
 }
 
-// unwound carries on where a callback has ended this goroutine with
-// runtime.Goexit, as t.FailNow does: such a client stops like any other (R36).
-func (c *Client) unwound(started chan<- error) {
-	switch e := c.goexit; {
-	case e == nil:
-	case e.Where == "Terminate": // finish has done the rest in a deferred call
-		c.close()
-	case e.Where == "Init":
-		c.abort(e)
-		started <- e
-	default:
-		c.finish(e)
-		c.close()
-	}
-}
-
 // init runs Init, with a context of its own bound (R06).
 func (c *Client) init() error {
 	h, ok := c.handler.(Initializer)
@@ -162,88 +146,6 @@ func earlier(at time.Time, ok bool, other time.Time) (time.Time, bool) {
 		return at, ok
 	}
 	return other, true
-}
-
-// cancelled is the reason of an end that no callback asked for: the deadline of
-// an orderly stop, or Start's ctx (R10).
-func (c *Client) cancelled() error {
-	if err := context.Cause(c.parent); err != nil {
-		return err
-	}
-	return ErrShutdown
-}
-
-// abort ends a client whose Init did not let it start: no Terminate (R03, R04).
-func (c *Client) abort(err error) {
-	c.reason = err
-	c.setDeadline()
-	c.shut()
-	c.tasks.cancel()
-	close(c.dead)
-	c.close()
-}
-
-// finish is the stop order of DESIGN 3.5, from the last callback but one.
-func (c *Client) finish(reason error) {
-	deadline := c.setDeadline()
-	c.reason = reason
-	c.shut()
-	c.tasks.cancel()
-	c.tasks.join(time.Until(deadline))
-
-	var panicked *PanicError
-	defer func() { // deferred, for a Terminate that ends its goroutine
-		if e := c.goexit; e != nil && e.Where == "Terminate" {
-			panicked = e
-		}
-		c.bury(panicked)
-	}()
-	if h, ok := c.handler.(Terminator); ok {
-		panicked, _ = c.protect("Terminate", reason, func() error { h.Terminate(c.self, reason); return nil })
-	}
-}
-
-// bury logs a reason that is a problem, once (R34), and lets everybody know.
-func (c *Client) bury(inTerminate *PanicError) {
-	expected := quiet(c.reason) || c.parent.Err() != nil && errors.Is(c.reason, context.Cause(c.parent))
-	if inTerminate != nil {
-		c.reason, expected = errors.Join(c.reason, inTerminate), false // R41
-	}
-	if !expected {
-		log := c.log
-		var panicked *PanicError
-		if errors.As(c.reason, &panicked) {
-			log = log.With("stack", string(panicked.Stack))
-		}
-		log.Error("client stopped", "reason", c.reason)
-	}
-	close(c.dead)
-}
-
-// shut closes the mailbox: from here on nothing gets in, and readers drop what
-// they have. Calls among what was left fail at once (R14).
-func (c *Client) shut() {
-	for _, l := range c.mail.Close() {
-		switch l := l.(type) {
-		case *dataLetter:
-			l.conn().window.Release(l.Size) // a reader that stands still has to see the closing handshake
-		case *callLetter:
-			_ = l.from.fail(&clientClosedError{c.reason})
-		}
-	}
-	c.posted.Store(0) // a mailbox that was full is now closed, and says so (R15)
-}
-
-// close closes the connections and joins whatever is left. Done is its last word.
-func (c *Client) close() {
-	c.sup.inbox.Put(shutdown{*c.deadline.Load()})
-	<-c.sup.done
-	c.pool.Stop()
-	c.dialer.Close()
-	<-c.tasks.empty
-	c.cancel(&clientClosedError{c.reason})
-	c.releaseName()
-	close(c.done)
 }
 
 // protect runs user code. A panic and an error that it returns are kept apart:

@@ -6,6 +6,7 @@ import (
 
 	"github.com/gennostr/gennostr/internal/intake"
 	"github.com/gennostr/gennostr/internal/refusals"
+	"github.com/gennostr/gennostr/internal/wire"
 	"github.com/gennostr/gennostr/nostr"
 )
 
@@ -63,6 +64,13 @@ func (c *connection) expect(size int) {
 		if !c.link.Ready() { // a write has begun since, and has found nothing to take back
 			lane.Pause()
 		}
+	}
+}
+
+// Arrived is the intake's: an answer goes to who waits for it, not through the mailbox.
+func (c *connection) Arrived(m wire.ServerMessage) {
+	if ok, is := m.(wire.OK); is {
+		c.gotOK(ok.EventID)
 	}
 }
 

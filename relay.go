@@ -70,7 +70,7 @@ type Traffic struct {
 	Unsolicited       uint64 // refused: ErrUnsolicited
 	Mismatched        uint64 // refused: ErrFilterMismatch
 	Forged            uint64 // refused: nostr.ErrBadID, nostr.ErrBadSignature
-	Undelivered       int    // messages of the open connection received and not yet handled
+	Undelivered       int    // messages received and not yet handled, or held
 }
 
 // add sums the counters of an ended connection into those of its relay.
@@ -85,7 +85,6 @@ func (t *Traffic) add(u Traffic) {
 	t.Unsolicited += u.Unsolicited
 	t.Mismatched += u.Mismatched
 	t.Forged += u.Forged
-	t.Undelivered += u.Undelivered
 }
 
 // DenyPrivateNetworks is a dial policy for URLs that strangers supplied: it

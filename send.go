@@ -6,6 +6,7 @@ import (
 
 	"github.com/gennostr/gennostr/internal/reqs"
 	"github.com/gennostr/gennostr/internal/wire"
+	"github.com/gennostr/gennostr/nostr"
 )
 
 // The sending half of a connection: a bounded queue, and a writer that exists
@@ -46,10 +47,70 @@ func (c *connection) send(o outgoing) error {
 		c.written.Add(1)
 		return nil
 	}
+	c.expectOK(o)
 	if start, _ := c.out.Put(o.frame, o.msg); start {
 		c.spawnLocked(c.write)
 	}
 	return nil
+}
+
+const (
+	// maxUnanswered is how many events of a connection may wait for their OK; what
+	// is published beyond that is not waited for.
+	maxUnanswered = 4_096
+	// liftFactor is how many windows of bytes a relay may bring while an OK of its
+	// is waited for, which may stand behind events that nobody has handled yet.
+	liftFactor = 4
+)
+
+// expectOK takes note of an event that the relay is going to answer. Needs mu.
+func (c *connection) expectOK(o outgoing) {
+	var event *nostr.Event
+	switch m := o.msg.(type) {
+	case PublishEvent:
+		event = m.Event
+	case AuthResponse:
+		event = m.Event
+	default:
+		return
+	}
+	if len(c.unanswered) >= maxUnanswered {
+		return
+	}
+	if len(c.unanswered) == 0 {
+		c.unanswered = make(map[nostr.ID]struct{}) // a map does not shrink
+		c.window.Lift(liftFactor * c.cfg.windowBytes)
+	}
+	c.unanswered[event.ID] = struct{}{}
+}
+
+// gotOK is called for every OK as it arrives.
+func (c *connection) gotOK(id nostr.ID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.unanswered) == 0 {
+		return
+	}
+	if delete(c.unanswered, id); len(c.unanswered) == 0 {
+		c.window.Lift(0)
+		if c.answered != nil {
+			close(c.answered)
+			c.answered = nil
+		}
+	}
+}
+
+// awaitOKs returns a channel that is closed when nothing is unanswered. Once.
+func (c *connection) awaitOKs() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	done := make(chan struct{})
+	if len(c.unanswered) == 0 {
+		close(done)
+	} else {
+		c.answered = done
+	}
+	return done
 }
 
 // enter notes what a message that is about to be sent opens or closes.

@@ -26,6 +26,7 @@ type supervisor struct {
 
 	// supervisor goroutine only
 	relays   map[string]*relayEntry
+	windows  map[string]*mailbox.Window // of relays that are gone, as long as messages of theirs are held
 	due      agenda.Agenda[alarm]
 	dialing  int           // dials under way
 	queue    []*relayEntry // waiting for their turn to dial
@@ -37,7 +38,7 @@ type supervisor struct {
 
 // alarm is what the supervisor's timer can be set for.
 type alarm struct {
-	entry *relayEntry // nil for alarmCut and alarmSlow
+	entry *relayEntry // nil for alarmCut, alarmSlow and alarmHolds
 	what  alarmKind
 }
 
@@ -48,6 +49,7 @@ const (
 	alarmKeepalive                  // see whether the peer is alive
 	alarmReports                    // hand coalesced refusals to OnError
 	alarmCut                        // the stop's deadline
+	alarmHolds                      // see how long messages have been held
 	alarmSlow                       // see how long the running callback has been running
 )
 
@@ -152,6 +154,8 @@ func (s *supervisor) ring(a alarm, now time.Time) {
 		}
 	case alarmSlow:
 		s.checkSlow(now)
+	case alarmHolds:
+		s.checkHolds(now)
 	case alarmCut:
 		s.cutting = true
 		s.client.harden()
@@ -241,7 +245,6 @@ func (ev connectionEnded) supervise(s *supervisor) {
 	s.due.Cancel(alarm{e, alarmKeepalive})
 	s.due.Cancel(alarm{e, alarmReports})
 	e.traffic.add(ev.c.traffic())
-	e.traffic.Undelivered = 0
 	e.conn = nil
 	e.lastErr = ev.err
 	if s.stopping {

@@ -47,10 +47,15 @@ type Letter struct {
 	Live           bool // the event came after its EOSE (P29)
 	Message        wire.ServerMessage
 	Ends           bool // it is the CLOSED that ends Request
+
+	Kept atomic.Int32 // its owner's: who still needs its room
 }
 
 // Owner is the connection.
 type Owner interface {
+	// Arrived is told of an accepted message that is no event as soon as it has been
+	// read, before what stands in front of it has been handled. Reader's goroutine.
+	Arrived(wire.ServerMessage)
 	// Deliver takes a letter. In order, one at a time, on the reader's goroutine or
 	// a verifier's; it must not block.
 	Deliver(*Letter)
@@ -63,6 +68,7 @@ type Owner interface {
 type Config struct {
 	Owner    Owner
 	Ended    <-chan struct{} // closed when the connection is over: nothing waits any more
+	Closing  <-chan struct{} // closed when its end has begun: what there is no room for is dropped
 	Window   *mailbox.Window
 	Long     *mailbox.LongMessage
 	Requests *reqs.Table
@@ -121,8 +127,15 @@ func (in *Intake) Take(b *Buffers, text, lone bool) bool {
 	}
 	in.parsed(b, letter)
 	// Room first, verification after: so the verifier's workers never wait for delivery.
-	if !in.reserve(letter.Size) {
+	got := in.reserve(letter.Size)
+	if letter.Message != nil && got != ended {
+		in.Owner.Arrived(letter.Message)
+	}
+	switch got {
+	case ended:
 		return false
+	case dropped:
+		return true
 	}
 	switch {
 	case lone && in.shared.Lone:

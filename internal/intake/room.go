@@ -145,11 +145,20 @@ func (in *Intake) parsed(b *Buffers, letter *Letter) {
 	}
 }
 
+// outcome of reserve.
+type outcome uint8
+
+const (
+	reserved outcome = iota
+	dropped          // the end has begun, and there is no room: its reader must get on to what ends it
+	ended            // the connection is over
+)
+
 // reserve takes room in the window, and waits for it if need be: then the reader
-// stands still, and TCP pushes back on this relay. False: the connection has ended.
-func (in *Intake) reserve(size int) bool {
+// stands still, and TCP pushes back on this relay.
+func (in *Intake) reserve(size int) outcome {
 	if in.Window.Reserve(size) {
-		return true
+		return reserved
 	}
 	in.waits()
 	defer in.held.Store(false)
@@ -157,10 +166,13 @@ func (in *Intake) reserve(size int) bool {
 		select {
 		case <-in.Window.Freed():
 			if in.Window.Reserve(size) {
-				return true
+				return reserved
 			}
+		case <-in.Closing:
+			in.Window.Abandon()
+			return dropped
 		case <-in.Ended:
-			return false
+			return ended
 		}
 	}
 }

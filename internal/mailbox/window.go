@@ -77,12 +77,12 @@ const (
 // One goroutine, the connection's reader, calls Reserve and Abandon; the other
 // methods may be called from any.
 type Window struct {
-	budget      *Budget       // immutable
-	maxMessages int           // immutable
-	maxBytes    int64         // immutable
-	freed       chan struct{} // capacity 1; immutable
+	budget *Budget       // immutable
+	freed  chan struct{} // capacity 1; immutable
 
 	// All below is guarded by budget.mu.
+	maxMessages  int
+	maxBytes     int64
 	messages     int       // reserved and not released
 	bytes        int64     // of these messages
 	extra        int64     // how many of these are booked as the budget's extra
@@ -99,6 +99,14 @@ func NewWindow(maxMessages int, maxBytes int64, b *Budget) *Window {
 		b = NewBudget(1<<63 - 1)
 	}
 	return &Window{budget: b, maxMessages: maxMessages, maxBytes: maxBytes, freed: make(chan struct{}, 1)}
+}
+
+// Limit changes what NewWindow was given. What is reserved stays. Any goroutine.
+func (w *Window) Limit(maxMessages int, maxBytes int64) {
+	w.budget.mu.Lock()
+	defer w.budget.mu.Unlock()
+	w.maxMessages, w.maxBytes = maxMessages, maxBytes
+	w.reconsider()
 }
 
 // Reserve makes room for one message of so many bytes, if there is room: in

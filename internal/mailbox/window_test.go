@@ -420,3 +420,17 @@ func TestLiftedWindowsShareOneExtraBudget(t *testing.T) {
 	windows[2].Release(20)
 	assert.Zero(t, b.Used())
 }
+
+func TestTheLimitsOfAWindowCanBeChanged(t *testing.T) {
+	w := mailbox.NewWindow(1, 100, nil)
+	require.True(t, w.Reserve(10))
+	require.False(t, w.Reserve(10))
+	w.Limit(2, 100)
+	assert.True(t, poked(w))
+	require.True(t, w.Reserve(10))
+	w.Limit(1, 100)
+	w.Release(10)
+	assert.False(t, w.Reserve(10), "what is reserved counts")
+	w.Release(10)
+	assert.True(t, w.Reserve(10))
+}

@@ -1,0 +1,176 @@
+package gennostr
+
+import (
+	"context"
+	"runtime/debug"
+	"sync"
+	"time"
+)
+
+// Go runs work on a goroutine of its own and then, with its result, on the
+// client's goroutine, like any callback (OTP's Task.async). A panic in work is
+// then's error, a *PanicError; with WithMaxTasks running already, then gets
+// ErrTooManyTasks. What then returns is judged like the error of a callback.
+//
+// The work's context ends as soon as the client begins to stop, which waits for
+// the work to return, and then's run for what has ended. They do not run after a
+// panic, when Start's context has ended, or once WithShutdownTimeout is over.
+//
+// Go is for the occasional task. Work for each event belongs in a [Queue], which
+// takes as many as there are and does not lose count of them.
+func Go[T any](self *Self, work func(context.Context) (T, error), then func(T, error) error) {
+	c := self.c
+	var zero T
+	start := func(ctx context.Context) {
+		value, err := zero, error(&PanicError{Where: "task", Value: errGoexit}) // unless work returns or panics
+		defer func() {
+			c.then(&thenLetter{then: func(*Self) error { return then(value, err) }})
+		}()
+		value, err = guarded(c, ctx, work)
+	}
+	if err := c.tasks.start(c.cfg.maxTasks, start); err != nil {
+		c.then(&thenLetter{then: func(*Self) error { return then(zero, err) }})
+	}
+}
+
+// then queues what is to run on the loop, or leaves it to the end of the client.
+func (c *Client) then(l *thenLetter) {
+	if !c.mail.Put(l) {
+		c.late.Put(l)
+	}
+}
+
+func guarded[T any](c *Client, ctx context.Context, work func(context.Context) (T, error)) (value T, err error) {
+	defer func() {
+		if c.cfg.crashOnPanic {
+			return
+		}
+		if v := recover(); v != nil {
+			err = &PanicError{Where: "task", Value: v, Stack: debug.Stack()}
+		}
+	}()
+	return work(ctx)
+}
+
+// taskGroup joins the goroutines of Go, and those that work for queues.
+type taskGroup struct {
+	ctx, workCtx     context.Context // of Go, and of queues; immutable
+	stop, cancelWork context.CancelFunc
+
+	mu      sync.Mutex
+	started map[uint64]started // guarded by mu: the running ones
+	tasks   int                // guarded by mu: how many of them are of Go
+	lastID  uint64             // guarded by mu
+	closed  bool               // guarded by mu: the client stops, nothing starts
+	empty   chan struct{}      // guarded by mu until closed; closed when the last one has ended
+	ended   chan struct{}      // capacity 1: one has ended, for a Harness that waits for them
+}
+
+// started is a goroutine of the user's.
+type started struct {
+	at   time.Time
+	what string // "a task of Go", "work of QUEUE"
+}
+
+const aTask = "a task of Go"
+
+func newTaskGroup(parent context.Context) *taskGroup {
+	g := &taskGroup{started: make(map[uint64]started), empty: make(chan struct{}), ended: make(chan struct{}, 1)}
+	g.ctx, g.stop = context.WithCancel(parent)
+	g.workCtx, g.cancelWork = context.WithCancel(parent)
+	return g
+}
+
+// start is Go's.
+func (g *taskGroup) start(limit int, run func(context.Context)) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed {
+		return ErrClientClosed
+	}
+	if g.tasks >= limit {
+		return ErrTooManyTasks
+	}
+	g.tasks++
+	g.launch(aTask, func() { run(g.ctx) })
+	return nil
+}
+
+// startWork is a queue's: it begins what may begin. What has begun is joined, so
+// that is asked for under the lock.
+func (g *taskGroup) startWork(q worker) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed {
+		return false
+	}
+	run, ok := q.next()
+	if ok {
+		g.launch("work of "+q.status().Name, func() { run(g.workCtx) })
+	}
+	return ok
+}
+
+// launch needs mu.
+func (g *taskGroup) launch(what string, run func()) {
+	g.lastID++
+	id := g.lastID
+	g.started[id] = started{time.Now(), what}
+	go func() { // told to end by cancel and cancelWork, joined by endWork, or after it by close
+		defer g.end(id)
+		run()
+	}()
+}
+
+func (g *taskGroup) end(id uint64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.started[id].what == aTask {
+		g.tasks--
+	}
+	delete(g.started, id)
+	select {
+	case g.ended <- struct{}{}:
+	default:
+	}
+	if g.closed && len(g.started) == 0 {
+		close(g.empty)
+	}
+}
+
+// cancel tells the tasks of Go to end, and starts nothing more. Once.
+func (g *taskGroup) cancel() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.closed = true
+	if len(g.started) == 0 {
+		close(g.empty)
+	}
+	g.stop()
+}
+
+// trim gives back what many tasks at once have left behind.
+func (g *taskGroup) trim() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.started = copied(g.started)
+}
+
+// count is how many tasks of Go are running.
+func (g *taskGroup) count() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.tasks
+}
+
+// oldest tells what has been running for the longest; "" if nothing is.
+func (g *taskGroup) oldest() (what string, since time.Duration) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, s := range g.started {
+		if d := time.Since(s.at); what == "" || d > since {
+			what, since = s.what, d
+		}
+	}
+	return what, since
+}

@@ -1,0 +1,203 @@
+package gennostr
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// How a client ends, in the order in which it happens.
+//
+// The loop has come to its end (serve): a callback has returned a stop or
+// panicked, a stopLetter of Stop was next in the mailbox, or the context has
+// ended. Then, all on the client's goroutine: finish tells what was begun to end
+// and hears what came of it, runs Terminate, and lets everybody know; close joins
+// what is left.
+
+// cancelled is the reason of an end that no callback asked for: the deadline of
+// an orderly stop, or Start's ctx (R10).
+func (c *Client) cancelled() error {
+	if err := context.Cause(c.parent); err != nil {
+		return err
+	}
+	return ErrShutdown
+}
+
+// finish ends what the client has begun: from the last message that it handles to
+// the end of Terminate. A callback that ends its goroutine meanwhile has it called
+// again (unwound), where it goes on with what is next.
+func (c *Client) finish(reason error) {
+	deadline := c.setDeadline()
+	if c.ending < endingWork {
+		c.ending, c.reason = endingWork, reason
+		c.endWork(deadline)
+	}
+	if c.ending < endingTerminate {
+		c.ending = endingTerminate
+		c.terminate()
+	}
+	c.bury()
+}
+
+// ending is how far finish has come. Client goroutine only.
+type ending uint8
+
+const (
+	notEnding ending = iota
+	endingWork
+	endingTerminate
+)
+
+// endWork takes nothing more, and waits for the tasks of Go, which are told to
+// end, and for the work of queues, which may end by itself as long as there is
+// time. What came of them is told, but for after a panic, which leaves the handler
+// in nobody knows what state, and at a cancelled context, which is in a hurry.
+func (c *Client) endWork(deadline time.Time) {
+	tell := !isPanic(c.reason) && c.parent.Err() == nil
+	var thens []*thenLetter
+	c.tasks.cancel()
+	for _, q := range c.queues.list() { // after cancel: nothing begins any more
+		thens = append(thens, q.close()...)
+	}
+	thens = append(c.shut(), thens...)
+
+	enough := time.NewTimer(time.Until(deadline) - c.cfg.shutdownTimeout/10)
+	defer enough.Stop()
+	over := time.NewTimer(time.Until(deadline))
+	defer over.Stop()
+	for joined := false; ; {
+		for l, ok := c.late.Next(); ok; l, ok = c.late.Next() {
+			thens = append(thens, l)
+		}
+		for _, l := range thens {
+			tell = tell && c.ended(l)
+		}
+		thens = nil
+		if joined {
+			return
+		}
+		select {
+		case <-c.late.Wake():
+		case <-c.tasks.empty:
+			joined = true // and look once more for what the last of them has left
+		case <-enough.C:
+			c.tasks.cancelWork()
+		case <-over.C:
+			return
+		}
+	}
+}
+
+// ended runs one then, and tells whether another may run. It is too late to stop
+// the client, but not to say why.
+func (c *Client) ended(l *thenLetter) bool {
+	e := l.handle(c)
+	if e == nil || quiet(e.reason) {
+		return true
+	}
+	c.spoil(e.reason)
+	return !isPanic(e.reason)
+}
+
+// shut closes the mailbox: from here on nothing gets in, and readers drop what
+// they have. Calls among what was left fail at once (R14). What tasks and queues
+// have left in it is returned.
+func (c *Client) shut() (thens []*thenLetter) {
+	for _, l := range c.mail.Close() {
+		switch l := l.(type) {
+		case *dataLetter:
+			l.conn().window.Release(l.Size) // a reader that stands still has to see the closing handshake
+		case *callLetter:
+			_ = l.from.fail(&clientClosedError{c.reason})
+		case *thenLetter:
+			thens = append(thens, l)
+		}
+	}
+	c.posted.Store(0) // a mailbox that was full is now closed, and says so (R15)
+	return thens
+}
+
+func (c *Client) terminate() {
+	h, ok := c.handler.(Terminator)
+	if !ok {
+		return
+	}
+	reason := c.reason
+	panicked, _ := c.protect("Terminate", reason, func() error { h.Terminate(c.self, reason); return nil })
+	if panicked != nil {
+		c.spoil(panicked)
+	}
+}
+
+// spoil adds what went wrong at the end to the reason (R41).
+func (c *Client) spoil(err error) {
+	c.spoilt = true
+	if quiet(c.reason) && !isPanic(err) {
+		c.reason = err
+	} else {
+		c.reason = errors.Join(c.reason, err)
+	}
+}
+
+func isPanic(err error) bool {
+	var panicked *PanicError
+	return errors.As(err, &panicked)
+}
+
+// bury logs a reason that is a problem, once (R34), and lets everybody know.
+func (c *Client) bury() {
+	expected := quiet(c.reason) || c.parent.Err() != nil && errors.Is(c.reason, context.Cause(c.parent))
+	if !expected || c.spoilt {
+		log := c.log
+		var panicked *PanicError
+		if errors.As(c.reason, &panicked) {
+			log = log.With("stack", string(panicked.Stack))
+		}
+		log.Error("client stopped", "reason", c.reason)
+	}
+	close(c.dead)
+}
+
+// close closes the connections and joins whatever is left. Done is its last word.
+func (c *Client) close() {
+	c.sup.inbox.Put(shutdown{*c.deadline.Load()})
+	<-c.sup.done
+	c.pool.Stop()
+	c.dialer.Close()
+	<-c.tasks.empty
+	c.late.Close()
+	c.cancel(&clientClosedError{c.reason})
+	c.releaseName()
+	close(c.done)
+}
+
+// abort ends a client whose Init did not let it start: no Terminate (R03, R04).
+func (c *Client) abort(err error) {
+	c.reason = err
+	c.setDeadline()
+	c.tasks.cancel()
+	c.tasks.cancelWork()
+	for _, q := range c.queues.list() {
+		q.close()
+	}
+	c.shut()
+	close(c.dead)
+	c.close()
+}
+
+// unwound carries on where a callback has ended this goroutine with
+// runtime.Goexit, as t.FailNow does: such a client stops like any other (R36).
+func (c *Client) unwound(started chan<- error) {
+	switch e := c.goexit; {
+	case e == nil: // nothing to do
+	case e.Where == "Init":
+		c.abort(e)
+		started <- e
+	default:
+		if c.ending > notEnding {
+			c.spoil(e)
+		}
+		c.finish(e)
+		c.close()
+	}
+}
