@@ -55,7 +55,9 @@ func (c *connection) frame(in *intake, text bool, frame []byte) error {
 	event, twin, msg, err := c.decode(in, frame)
 	if err != nil {
 		c.reject(ErrMalformed, err)
-		return nil
+		if msg == nil {
+			return nil
+		} // else a part of it only: what is good is delivered
 	}
 	letter := &dataLetter{conn: c, size: len(frame)}
 	var unproven *nostr.Event
@@ -292,7 +294,8 @@ func (c *connection) deliver(letter *dataLetter, err error) {
 }
 
 // refused takes the verdict on an event that was not proven genuine. A
-// verifier that fails is no fault of the relay's.
+// verifier that fails is no fault of the relay's, and neither is a signer that
+// hashes by another reading of NIP-01 (P04).
 func (c *connection) refused(e *nostr.Event, err error) {
 	reason := nostr.ErrBadSignature
 	var panicked *verify.PanicError
@@ -302,6 +305,10 @@ func (c *connection) refused(e *nostr.Event, err error) {
 		return
 	case errors.Is(err, verify.ErrStopped):
 		return // the client has stopped
+	case errors.Is(err, nostr.ErrOtherSerialization):
+		c.count.malformed.Add(1)
+		c.reject(nostr.ErrOtherSerialization, fmt.Errorf("gennostr: event %s: %w", e.ID, err))
+		return
 	case errors.Is(err, nostr.ErrBadID):
 		reason = nostr.ErrBadID
 	}

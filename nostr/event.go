@@ -40,7 +40,8 @@ func (t Timestamp) Time() time.Time { return time.Unix(int64(t), 0) }
 // [0,pubkey,created_at,kind,tags,content] without white space (NIP-01).
 //
 // NIP-01 wants seven characters escaped and all others verbatim. For the remaining
-// control bytes the implementations agree on \u00xx in lower case, and so does Serialize.
+// control bytes the implementations agree on \u00xx in lower case, and so does Serialize;
+// see [ErrOtherSerialization].
 func (e *Event) Serialize() []byte {
 	return e.AppendSerialized(make([]byte, 0, e.sizeHint()))
 }
@@ -69,14 +70,6 @@ func (e *Event) GetID() ID {
 		buf = make([]byte, 0, hint)
 	}
 	return sha256.Sum256(e.AppendSerialized(buf))
-}
-
-// CheckID returns nil if e.ID is the hash of the event, else an error that is [ErrBadID].
-func (e *Event) CheckID() error {
-	if want := e.GetID(); want != e.ID {
-		return fmt.Errorf("%w: id %s, hash %s", ErrBadID, e.ID, want)
-	}
-	return nil
 }
 
 // Verify returns nil if the event is genuine: [Event.CheckID], then [Event.CheckSignature]
