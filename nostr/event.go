@@ -5,8 +5,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"strconv"
-	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/gennostr/gennostr/internal/strictjson"
@@ -23,18 +21,6 @@ type Event struct {
 	Content   string
 	Sig       Sig
 }
-
-// A Timestamp is a time in whole seconds since 1970-01-01 UTC, the unit of NIP-01.
-type Timestamp int64
-
-// Now is the present second.
-func Now() Timestamp { return TimestampOf(time.Now()) }
-
-// TimestampOf drops the fraction of t's second.
-func TimestampOf(t time.Time) Timestamp { return Timestamp(t.Unix()) }
-
-// Time returns t in the local time zone, as [time.Unix] does.
-func (t Timestamp) Time() time.Time { return time.Unix(int64(t), 0) }
 
 // Serialize returns the canonical form of the event, of which the ID is the hash:
 // [0,pubkey,created_at,kind,tags,content] without white space (NIP-01).
@@ -132,23 +118,10 @@ func (e *Event) Validate() error {
 	return nil
 }
 
-// Address returns "kind:pubkey:d", the value of an "a" tag that refers to an
-// addressable event, and "kind:pubkey:" for a replaceable one (NIP-01). Events of
-// other kinds have no address: "".
-func (e *Event) Address() string {
-	var d string
-	switch {
-	case e.Kind.IsAddressable():
-		d = e.Tags.GetD()
-	case !e.Kind.IsReplaceable():
-		return ""
-	}
-	return strings.Join([]string{strconv.Itoa(int(e.Kind)), e.PubKey.String(), d}, ":")
-}
-
 // Supersedes reports whether e replaces b (NIP-01): both have the same address, and e
 // is newer, or of the same second with the lower ID. Relays may still return the one
-// that was replaced.
+// that was replaced. Dates are taken as they stand, as relays take them: one far in the future
+// supersedes all that come later. [Latest] is for readers who know what time it is.
 func (e *Event) Supersedes(b *Event) bool {
 	switch {
 	case e.Kind != b.Kind || e.PubKey != b.PubKey:
@@ -165,6 +138,7 @@ func (e *Event) Supersedes(b *Event) bool {
 
 // NewestFirst orders events as relays send stored ones (NIP-01): by created_at, newest
 // first, and within a second by ID, lowest first. It is made for [slices.SortFunc].
+// Dates are taken as they stand; see [Timestamp.IsAhead].
 func NewestFirst(a, b *Event) int {
 	return cmp.Or(cmp.Compare(b.CreatedAt, a.CreatedAt), a.ID.Compare(b.ID))
 }

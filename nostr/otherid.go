@@ -7,14 +7,6 @@ import (
 	"strings"
 )
 
-// ErrOtherSerialization is in the error of [Event.CheckID] when the id is the hash of
-// the event with its control bytes verbatim, as the text of NIP-01 has it, instead of
-// the \u00xx that nearly all implementations write. It wraps [ErrBadID]: others would compute
-// another id, so the event is not to be used. But it is no forgery either: signers that go by
-// the text are in use, and a relay that passes their events on has done nothing wrong.
-// Only the signature could tell whether the id is the author's; nobody has looked at it.
-var ErrOtherSerialization = fmt.Errorf("%w, but of the event with control bytes verbatim, where implementations escape them", ErrBadID)
-
 // CheckID returns nil if e.ID is the hash of the event, else an error that is [ErrBadID],
 // and [ErrOtherSerialization] too where it is the hash of the event written in another way.
 func (e *Event) CheckID() error {

@@ -95,6 +95,29 @@ func (tags Tags) meet(key string, values []string) bool {
 	return false
 }
 
+// PubKeys yields the public keys that are values of the tags with that key, mostly "p", in
+// their order and as often as they stand there. Values that are none are passed over: a
+// follow list of a stranger has some.
+func (tags Tags) PubKeys(key string) iter.Seq[PubKey] { return values(tags, key, PubKeyFromHex) }
+
+// IDs yields the event IDs that are values of the tags with that key, mostly "e" or "q",
+// as [Tags.PubKeys] does.
+func (tags Tags) IDs(key string) iter.Seq[ID] { return values(tags, key, IDFromHex) }
+
+// Addresses yields the addresses that are values of the tags with that key, mostly "a",
+// as [Tags.PubKeys] does.
+func (tags Tags) Addresses(key string) iter.Seq[Address] { return values(tags, key, ParseAddress) }
+
+func values[T any](tags Tags, key string, parse func(string) (T, error)) iter.Seq[T] {
+	return func(yield func(T) bool) {
+		for t := range tags.FindAll(key) {
+			if v, err := parse(t.Value()); err == nil && !yield(v) {
+				return
+			}
+		}
+	}
+}
+
 // Clone copies the tags and the lists in them, so that changes to one do not show in the other.
 func (tags Tags) Clone() Tags {
 	if tags == nil {
