@@ -135,7 +135,8 @@ type ClientMessage interface {
 type (
 	// Req opens a subscription, or replaces the one of the same id (NIP-01,
 	// P12, P13). Filters that match nothing are left out, and a Req of nothing
-	// else is refused rather than sent (P18). It is not sent again after a reconnect.
+	// else is refused rather than sent (P18); what is repeated in them is sent once. It is not
+	// sent again after a reconnect.
 	Req struct {
 		SubscriptionID string // 1–64 characters
 		Filters        []nostr.Filter
