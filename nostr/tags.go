@@ -1,9 +1,6 @@
 package nostr
 
-import (
-	"iter"
-	"slices"
-)
+import "iter"
 
 // A Tag is a list of strings. The first one is its key, the second its value.
 type Tag []string
@@ -62,38 +59,6 @@ func (tags Tags) Has(key string) bool { return tags.Find(key) != nil }
 // GetD returns the value of the first "d" tag, "" if there is none: the identifier
 // of an addressable event (NIP-01).
 func (tags Tags) GetD() string { return tags.Find("d").Value() }
-
-// ContainsAny reports whether a tag with that key has one of the values. As in filters
-// (NIP-01) a tag without a value has none of them, not even "".
-func (tags Tags) ContainsAny(key string, values []string) bool {
-	// A follow list with thousands of tags against a filter with thousands of values
-	// would take tens of millions of comparisons; beyond this many, a set is cheaper.
-	const setPays = 4096
-	if len(values) > 16 && len(tags) > setPays/len(values) {
-		return tags.meet(key, values)
-	}
-	for _, t := range tags {
-		if len(t) > 1 && t[0] == key && slices.Contains(values, t[1]) {
-			return true
-		}
-	}
-	return false
-}
-
-func (tags Tags) meet(key string, values []string) bool {
-	set := make(map[string]struct{}, len(values))
-	for _, v := range values {
-		set[v] = struct{}{}
-	}
-	for _, t := range tags {
-		if len(t) > 1 && t[0] == key {
-			if _, ok := set[t[1]]; ok {
-				return true
-			}
-		}
-	}
-	return false
-}
 
 // PubKeys yields the public keys that are values of the tags with that key, mostly "p", in
 // their order and as often as they stand there. Values that are none are passed over: a
