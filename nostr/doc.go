@@ -36,8 +36,8 @@
 //
 // # Dates
 //
-// The created_at of an event is its author's word. [Latest] does not believe what lies more than
-// [MaxAhead] in the future; [Event.Supersedes] and [NewestFirst] take it as it stands.
+// The created_at of an event is its author's word. [Latest] and [Event.SupersedesAt] do not believe
+// what lies more than [MaxAhead] in the future; [Event.Supersedes] and [NewestFirst] take it as it stands.
 //
 // # Databases
 //

@@ -118,24 +118,6 @@ func (e *Event) Validate() error {
 	return nil
 }
 
-// Supersedes reports whether e replaces b (NIP-01): both have the same address, and e
-// is newer, or of the same second with the lower ID. Relays may still return the one
-// that was replaced. Dates are taken as they stand, as relays take them: one far in the future
-// supersedes all that come later. [Latest] is for readers who know what time it is.
-func (e *Event) Supersedes(b *Event) bool {
-	switch {
-	case e.Kind != b.Kind || e.PubKey != b.PubKey:
-		return false
-	case e.Kind.IsAddressable():
-		if e.Tags.GetD() != b.Tags.GetD() {
-			return false
-		}
-	case !e.Kind.IsReplaceable():
-		return false
-	}
-	return NewestFirst(e, b) < 0
-}
-
 // NewestFirst orders events as relays send stored ones (NIP-01): by created_at, newest
 // first, and within a second by ID, lowest first. It is made for [slices.SortFunc].
 // Dates are taken as they stand; see [Timestamp.IsAhead].

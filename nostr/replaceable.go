@@ -44,6 +44,27 @@ func Latest(events iter.Seq[*Event], now Timestamp) []*Event {
 	return out
 }
 
+// Supersedes reports whether e replaces b (NIP-01): both have the same address, and e
+// is newer, or of the same second with the lower ID. Relays may still return the one
+// that was replaced. Dates are taken as they stand, as relays take them: one far in the future
+// supersedes all that come later. [Event.SupersedesAt] is for readers.
+func (e *Event) Supersedes(b *Event) bool { return sameSlot(e, b) && NewestFirst(e, b) < 0 }
+
+// SupersedesAt is [Event.Supersedes] for a reader at the second now, mostly [Now], who believes no
+// date that [Timestamp.IsAhead]: such an event is superseded by any that is not.
+func (e *Event) SupersedesAt(b *Event, now Timestamp) bool { return sameSlot(e, b) && newer(e, b, now) }
+
+// sameSlot reports whether relays keep only one of the two.
+func sameSlot(a, b *Event) bool {
+	switch {
+	case a.Kind != b.Kind || a.PubKey != b.PubKey:
+		return false
+	case a.Kind.IsAddressable():
+		return a.Tags.GetD() == b.Tags.GetD()
+	}
+	return a.Kind.IsReplaceable()
+}
+
 // newer tells which of two versions of one thing a reader believes at the second now.
 func newer(e, old *Event, now Timestamp) bool {
 	if ahead := e.CreatedAt.IsAhead(now); ahead != old.CreatedAt.IsAhead(now) {

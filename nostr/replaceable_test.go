@@ -78,8 +78,16 @@ func TestADateFarAheadDoesNotWinForEver(t *testing.T) {
 			slices.Reverse(c.versions)
 			assert.Equal(t, []*nostr.Event{c.want}, nostr.Latest(slices.Values(c.versions), now), name)
 			slices.Reverse(c.versions)
+			for _, v := range c.versions {
+				assert.Equal(t, v.ID != c.want.ID, c.want.SupersedesAt(v, now), name)
+				assert.False(t, v.SupersedesAt(c.want, now), name)
+			}
 		}
 	}
+	assert.True(t, milliseconds.Supersedes(newest), "as relays take it")
+	stranger := *newest
+	stranger.PubKey[0]++
+	assert.False(t, newest.SupersedesAt(&stranger, now))
 	assert.Equal(t, []*nostr.Event{skewed}, nostr.Latest(slices.Values([]*nostr.Event{newest, skewed}), now), "a quarter of an hour is believed")
 	assert.Equal(t, []*nostr.Event{newest}, nostr.Latest(slices.Values([]*nostr.Event{newest, skewed}), now-1), "and not a second more")
 }
