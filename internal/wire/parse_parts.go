@@ -59,23 +59,6 @@ func (p *parser) eventID(id *nostr.ID) error {
 	return p.syntax("event id", err)
 }
 
-var errQuotedBool = errors.New("a boolean in quotes")
-
-// bool reads true or false, and what is certainly meant by them: the same in quotes.
-func (p *parser) bool(field string) (bool, error) {
-	start, ahead := p.s.Pos(), p.s
-	if b, err := ahead.String(nil); err == nil && (string(b) == "true" || string(b) == "false") {
-		p.s = ahead
-		p.leave(field, start, errQuotedBool)
-		return string(b) == "true", nil
-	}
-	v, err := p.s.Bool()
-	if err != nil {
-		return false, p.syntax(field, err)
-	}
-	return v, nil
-}
-
 var errNumberForm = errors.New("an integer that is not written as one")
 
 // number reads an integer from 0 to 2⁶³-1, also one in quotes ("12") or with an empty fraction or an

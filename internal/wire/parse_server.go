@@ -141,8 +141,8 @@ func (p *parser) ok() (m OK, err error) {
 	if err := p.element("accepted"); err != nil {
 		return m, err
 	}
-	if m.Accepted, err = p.bool("accepted"); err != nil {
-		return m, err
+	if m.Accepted, err = p.s.Bool(); err != nil { // a verdict is never guessed (L04)
+		return m, p.syntax("accepted", err)
 	}
 	m.Message, err = p.lastText("message")
 	return m, err

@@ -40,8 +40,6 @@ func TestOneBadPartDoesNotCostTheMessage(t *testing.T) {
 		`["COUNT","s",{"count":"7"}]`:                                                           {wire.Count{SubscriptionID: "s", Count: 7}, "result.count"},
 		`["COUNT","s",{"count":7.0}]`:                                                           {wire.Count{SubscriptionID: "s", Count: 7}, "result.count"},
 		`["COUNT","s",{"count":7e3}]`:                                                           {wire.Count{SubscriptionID: "s", Count: 7000}, "result.count"},
-		`["OK","` + idHex + `","true","x"]`:                                                     {wire.OK{EventID: id, Accepted: true, Message: "x"}, "accepted"},
-		`["OK","` + idHex + `","false","blocked: x"]`:                                           {wire.OK{EventID: id, Message: "blocked: x"}, "accepted"},
 		`["OK","` + idHex + `",false,"cut \ud83d"]`:                                             {wire.OK{EventID: id, Message: "cut \ufffd"}, "message"},
 		`["CLOSED","s","auth-required: \x"]`:                                                    {wire.Closed{SubscriptionID: "s", Message: "auth-required: \ufffd"}, "message"},
 		"[\"CLOSED\",\"s\",\"error: cut \xf0\x9f\"]":                                            {wire.Closed{SubscriptionID: "s", Message: "error: cut \ufffd\ufffd"}, "message"},
@@ -88,7 +86,7 @@ func TestTheTextOfAMessageThatCannotBeReadIsTold(t *testing.T) {
 		`["OK","zz","blocked: x"]`:                     {"event id", "blocked: x"},
 		`["OK",{"a":[1]},false,"blocked: x"]`:          {"event id", "blocked: x"},
 		`["OK","` + idHex + `",1,"blocked: x"]`:        {"accepted", "blocked: x"},
-		`["OK","` + idHex + `","no","blocked: x"]`:     {"accepted", "blocked: x"},
+		`["OK","` + idHex + `","false","blocked: x"]`:  {"accepted", "blocked: x"},
 		`["OK","` + idHex + `",null,null,"x"]`:         {"accepted", ""},
 		`["OK","` + idHex[2:] + `",true,"pow: x",1,2]`: {"event id", "pow: x"},
 		`["CLOSED",null,"auth-required: x"]`:           {"subscription id", "auth-required: x"},
@@ -118,8 +116,8 @@ func TestTheTextOfAMessageThatCannotBeReadIsTold(t *testing.T) {
 }
 
 // A verdict is never guessed: what is not known to be accepted is no OK at all.
-func TestAnUnreadableVerdictIsNone(t *testing.T) {
-	for _, verdict := range []string{`1`, `0`, `"yes"`, `"TRUE"`, `""`, `null`, `[true]`, `{}`} {
+func TestL04AnUnreadableVerdictIsNone(t *testing.T) {
+	for _, verdict := range []string{`1`, `0`, `"true"`, `"false"`, `"yes"`, `"TRUE"`, `""`, `null`, `[true]`, `{}`} {
 		got, err := decoded(`["OK","` + nostr.ID{1}.String() + `",` + verdict + `,"x"]`)
 		assert.Nil(t, got, verdict)
 		assert.Error(t, err, verdict)
