@@ -11,7 +11,7 @@ import (
 )
 
 // One bad part never costs the rest of a relay's message: an OK is waited for, and so is
-// the end of a subscription. So what stands beside that is read as it can be only be
+// the end of a subscription. So what stands beside that is read as it can only be
 // meant, or left out, and reported; and where a message cannot be given to
 // anybody, its text is told all the same.
 
