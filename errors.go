@@ -235,8 +235,13 @@ func (e *CloseError) Error() string {
 // RejectError is what OnError gets for frames that were refused: dropped,
 // counted, and reported at most once a second per connection and reason, so that
 // a flood of them costs nothing. errors.Is tells the reason: ErrMalformed,
-// ErrUnsolicited, ErrFilterMismatch, ErrVerifierFailed, nostr.ErrBadID or
-// nostr.ErrBadSignature.
+// ErrUnsolicited, ErrFilterMismatch, ErrVerifierFailed, nostr.ErrBadID,
+// nostr.ErrOtherSerialization (which is a nostr.ErrBadID too) or nostr.ErrBadSignature.
+//
+// One bad part does not cost the rest of a message: where a part of it was left out, ErrMalformed
+// says which, and the message is delivered too. An OK, CLOSED or NEG-ERR that cannot
+// be delivered, since its event or subscription id or its verdict cannot be read, still
+// tells its Text.
 type RejectError struct {
 	Reason error
 	Count  int   // refused for this reason since the last report
@@ -251,7 +256,19 @@ func (e *RejectError) Error() string {
 }
 func (e *RejectError) Unwrap() []error { return []error{e.Reason, e.Err} }
 
+// Text returns what the relay says to people in the first of the frames: the message of
+// an OK, CLOSED or NEG-ERR that could not be delivered, such as "invalid: bad event id"; at
+// most 1,024 bytes. It is "" where there is none.
+func (e *RejectError) Text() string {
+	var refused *wire.ParseError
+	if errors.As(e.Err, &refused) {
+		return refused.Text
+	}
+	return ""
+}
+
 // Forged tells whether the events had an id or a signature that was not theirs.
+// An id that is the hash of another serialization (nostr.ErrOtherSerialization) is none of that.
 func (e *RejectError) Forged() bool {
 	return e.Reason == nostr.ErrBadID || e.Reason == nostr.ErrBadSignature
 }

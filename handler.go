@@ -38,6 +38,7 @@ type Handler interface {
 	// OnEOSE: the relay has sent what it had stored.
 	OnEOSE(self *Self, relay Relay, msg EOSEMessage) error
 	// OnOK: a relay's verdict on an event, normally one that was sent to it: compare the id.
+	// An OK without a readable id or verdict goes to OnError: see RejectError.Text.
 	OnOK(self *Self, relay Relay, msg OKMessage) error
 	// OnNotice: a line for people.
 	OnNotice(self *Self, relay Relay, msg NoticeMessage) error
@@ -79,7 +80,7 @@ type (
 	ClosedHandler interface {
 		OnClosed(self *Self, relay Relay, msg ClosedMessage) error
 	}
-	// CountHandler gets the answer to a CountReq.
+	// CountHandler gets the answer to a CountReq; the count also where the rest of it cannot be read.
 	CountHandler interface {
 		OnCount(self *Self, relay Relay, msg CountMessage) error
 	}

@@ -61,8 +61,8 @@ type (
 	CountMessage struct {
 		SubscriptionID string
 		Count          int64
-		Approximate    bool
-		HLL            []byte // the 256 registers, nil if there were none
+		Approximate    bool   // true as well where the relay's word on it cannot be read
+		HLL            []byte // the 256 registers, nil if there were none that can be read
 	}
 	// NegMessage is a step of NIP-77's reconciliation, for HandleInfo.
 	NegMessage struct {
@@ -135,7 +135,8 @@ type ClientMessage interface {
 type (
 	// Req opens a subscription, or replaces the one of the same id (NIP-01,
 	// P12, P13). Filters that match nothing are left out, and a Req of nothing
-	// else is refused rather than sent (P18). It is not sent again after a reconnect.
+	// else is refused rather than sent (P18); what is repeated in them is sent once. It is not
+	// sent again after a reconnect.
 	Req struct {
 		SubscriptionID string // 1–64 characters
 		Filters        []nostr.Filter
@@ -165,9 +166,12 @@ type (
 	}
 	// NegClose ends a reconciliation (NIP-77).
 	NegClose struct{ SubscriptionID string }
-	// Raw is sent as it is, one text frame. If it reads as a REQ, CLOSE, COUNT
-	// or NEG-OPEN, its subscription is known like that of the typed message; what
-	// does not read as one is sent all the same, and its answers are unsolicited.
+	// Raw is sent as it is, one text frame. Where it begins as a REQ, CLOSE, COUNT,
+	// NEG-OPEN or NEG-CLOSE with a subscription id, it opens or closes that, like the typed message.
+	// Of its filters the conditions count that this library knows: an event is
+	// delivered if it meets those, and one of a filter that is not understood at all if it is
+	// genuine. Frames that begin otherwise are sent all the same, and what a relay
+	// sends for a subscription in them is unsolicited.
 	Raw string
 )
 
@@ -221,11 +225,7 @@ func (m Raw) encode() ([]byte, wire.ClientMessage, error) {
 	if len(frame) == 0 {
 		return nil, nil, errors.New("gennostr: empty Raw message")
 	}
-	opens, err := wire.ParseClient(frame)
-	if err != nil {
-		opens = nil // sent as it is all the same: that is what Raw is for
-	}
-	return frame, opens, nil
+	return frame, wire.Opens(frame), nil
 }
 
 // received turns a message of the codec into the public one. Events are not

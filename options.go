@@ -438,7 +438,8 @@ func WithMaxAttempts(n int) RelayOption {
 }
 
 // WithForgeryLimit removes a relay with ErrForgeryLimit once a connection of
-// it has brought n forged events. Default: 0, never: they are dropped, counted and reported.
+// it has brought n forged events. An id that other signers would compute so
+// (nostr.ErrOtherSerialization) does not count. Default: 0, never: they are dropped, counted and reported.
 func WithForgeryLimit(n int) RelayOption {
 	return relayOption(func(c *relayConfig) error { c.forgeryLimit = n; return nil })
 }

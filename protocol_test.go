@@ -289,7 +289,7 @@ func TestP35MalformedTextCostsNothingButAReport(t *testing.T) {
 		strings.Replace(frame, `"created_at":`, `"created_at":-`, 1), strings.Replace(frame, event.ID.String(), strings.ToUpper(event.ID.String()), 1),
 		strings.Replace(frame, "note 0", "note \xff", 1), strings.Replace(frame, "note 0", `note \ud800`, 1), strings.Replace(frame, "note 0", "note \x01", 1),
 		`["OK"]`, `["OK","` + event.ID.String() + `"]`, `["OK","` + event.ID.String() + `","true",""]`, `["OK","zz",true,""]`, `["EOSE"]`, `["EOSE",{}]`, `["CLOSED"]`, `["NOTICE"]`, `["NOTICE",{}]`,
-		`["AUTH"]`, `["AUTH",{}]`, `["COUNT","s"]`, `["COUNT","s",{"count":-1}]`, `["COUNT","s",{"count":"1"}]`, `["NEG-MSG","s","6"]`, `["NEG-MSG","s",61]`,
+		`["AUTH"]`, `["AUTH",{}]`, `["COUNT","s"]`, `["COUNT","s",{"count":-1}]`, `["COUNT","s",{"count":"one"}]`, `["NEG-MSG","s","6"]`, `["NEG-MSG","s",61]`,
 		strings.Repeat("[", 100_000), `["NOTICE",` + strings.Repeat("[", 100_000), `["X",` + strings.Repeat(`{"a":`, 1000) + "1" + strings.Repeat("}", 1000) + "]", strings.Repeat(`["EVENT","s",{"id":`, 1000),
 	}
 	for i := 1; i < len(frame); i += 7 {

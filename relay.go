@@ -66,7 +66,7 @@ type Traffic struct {
 	MessagesOut       uint64 // messages written
 	Events            uint64 // events queued for OnEvent: proven genuine, or of a trusted relay
 	Late              uint64 // messages of requests closed or replaced a moment before, dropped
-	Malformed         uint64 // frames refused: ErrMalformed
+	Malformed         uint64 // frames refused, or parts of them: ErrMalformed, nostr.ErrOtherSerialization
 	Unsolicited       uint64 // refused: ErrUnsolicited
 	Mismatched        uint64 // refused: ErrFilterMismatch
 	Forged            uint64 // refused: nostr.ErrBadID, nostr.ErrBadSignature

@@ -1,7 +1,9 @@
 package nostr_test
 
 import (
+	"crypto/sha256"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -117,4 +119,37 @@ func BenchmarkNormalizeURL(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// Filters of bots that serve thousands of people, against events that meet none of them.
+func BenchmarkMatchesLongLists(b *testing.B) {
+	hash := func(i int) nostr.ID { return sha256.Sum256([]byte(strconv.Itoa(i))) }
+	var values []string
+	var authors []nostr.PubKey
+	for i := range 5000 {
+		values = append(values, hash(i).String())
+		authors = append(authors, nostr.PubKey(hash(i)))
+	}
+	event := func(tags int) *nostr.Event {
+		e := &nostr.Event{Kind: 1, PubKey: nostr.PubKey(hash(-1))}
+		for i := range tags {
+			e.Tags = append(e.Tags, nostr.Tag{"p", hash(10000 + i).String()}, nostr.Tag{"t", "x"})
+		}
+		return e
+	}
+	run := func(name string, f nostr.Filter, e *nostr.Event) {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if f.Matches(e) {
+					b.Fatal("no match expected")
+				}
+			}
+		})
+	}
+	run("authors", nostr.Filter{Authors: authors}, event(0))
+	for _, tags := range []int{1, 10, 100, 2000, 10000} {
+		run("p/"+strconv.Itoa(tags), nostr.Filter{Tags: nostr.TagMap{"p": values}}, event(tags))
+	}
+	run("one", nostr.Filter{Tags: nostr.TagMap{"p": values[:1]}}, event(10000))
 }

@@ -30,8 +30,19 @@
 //
 // # Secrets
 //
-// A [SecretKey] prints as redacted under every verb of fmt, in log/slog, in encoding/json and
-// inside other values. [SecretKey.Hex] is the one way out.
+// A [SecretKey] prints as redacted under every verb of fmt, in log/slog and inside other values.
+// It is read from configurations and never written into them: marshalling it is an error.
+// [SecretKey.Hex] is the one way out.
+//
+// # Dates
+//
+// The created_at of an event is its author's word. [Latest] and [Event.SupersedesAt] do not believe
+// what lies more than [MaxAhead] in the future; [Event.Supersedes] and [NewestFirst] take it as it stands.
+//
+// # Databases
+//
+// [ID], [PubKey] and [Sig] are stored as lower-case hex and read from text or from the bytes
+// themselves, [Timestamp] is an integer; NULL is for [database/sql.Null].
 //
 // # Coming from go-nostr
 //

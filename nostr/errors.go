@@ -2,6 +2,7 @@ package nostr
 
 import (
 	"errors"
+	"fmt"
 	"strconv"
 
 	"github.com/gennostr/gennostr/internal/strictjson"
@@ -11,12 +12,24 @@ var (
 	// ErrBadID is in the error when an event's id is not the hash of its content (NIP-01).
 	ErrBadID = errors.New("nostr: event id is not the hash of the event")
 
+	// ErrOtherSerialization is in the error of [Event.CheckID] when the id is the hash of
+	// the event with its control bytes verbatim, as the text of NIP-01 has it, instead of
+	// the \u00xx that nearly all implementations write. It wraps [ErrBadID]: others compute
+	// another id, so the event is not to be used. But it is no forgery either: signers that go
+	// by the text are in use, and a relay that passes their events on has done nothing wrong.
+	// Whether the id is the author's, only the signature could tell; it has not been looked at.
+	ErrOtherSerialization = fmt.Errorf("%w, but of the event with control bytes verbatim, where implementations escape them", ErrBadID)
+
 	// ErrBadSignature is in the error when an event's signature is not its author's
 	// over its id (BIP-340), or its public key is none.
 	ErrBadSignature = errors.New("nostr: bad event signature")
 
 	// ErrNoSecretKey is in the error when the zero SecretKey is used.
 	ErrNoSecretKey = errors.New("nostr: no secret key")
+
+	// ErrNotMarshaled is in the error when a secret key is about to be marshalled, inside a
+	// configuration for instance.
+	ErrNotMarshaled = errors.New("nostr: secret keys are not marshalled: to write one on purpose, put its Hex into a string, or encrypt it (NIP-49)")
 
 	// ErrInvalidEvent is in the error when an event cannot be signed or encoded:
 	// see [Event.Validate].

@@ -5,8 +5,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"strconv"
-	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/gennostr/gennostr/internal/strictjson"
@@ -24,23 +22,12 @@ type Event struct {
 	Sig       Sig
 }
 
-// A Timestamp is a time in whole seconds since 1970-01-01 UTC, the unit of NIP-01.
-type Timestamp int64
-
-// Now is the present second.
-func Now() Timestamp { return TimestampOf(time.Now()) }
-
-// TimestampOf drops the fraction of t's second.
-func TimestampOf(t time.Time) Timestamp { return Timestamp(t.Unix()) }
-
-// Time returns t in the local time zone, as [time.Unix] does.
-func (t Timestamp) Time() time.Time { return time.Unix(int64(t), 0) }
-
 // Serialize returns the canonical form of the event, of which the ID is the hash:
 // [0,pubkey,created_at,kind,tags,content] without white space (NIP-01).
 //
 // NIP-01 wants seven characters escaped and all others verbatim. For the remaining
-// control bytes the implementations agree on \u00xx in lower case, and so does Serialize.
+// control bytes the implementations agree on \u00xx in lower case, and so does Serialize;
+// see [ErrOtherSerialization].
 func (e *Event) Serialize() []byte {
 	return e.AppendSerialized(make([]byte, 0, e.sizeHint()))
 }
@@ -69,14 +56,6 @@ func (e *Event) GetID() ID {
 		buf = make([]byte, 0, hint)
 	}
 	return sha256.Sum256(e.AppendSerialized(buf))
-}
-
-// CheckID returns nil if e.ID is the hash of the event, else an error that is [ErrBadID].
-func (e *Event) CheckID() error {
-	if want := e.GetID(); want != e.ID {
-		return fmt.Errorf("%w: id %s, hash %s", ErrBadID, e.ID, want)
-	}
-	return nil
 }
 
 // Verify returns nil if the event is genuine: [Event.CheckID], then [Event.CheckSignature]
@@ -139,39 +118,9 @@ func (e *Event) Validate() error {
 	return nil
 }
 
-// Address returns "kind:pubkey:d", the value of an "a" tag that refers to an
-// addressable event, and "kind:pubkey:" for a replaceable one (NIP-01). Events of
-// other kinds have no address: "".
-func (e *Event) Address() string {
-	var d string
-	switch {
-	case e.Kind.IsAddressable():
-		d = e.Tags.GetD()
-	case !e.Kind.IsReplaceable():
-		return ""
-	}
-	return strings.Join([]string{strconv.Itoa(int(e.Kind)), e.PubKey.String(), d}, ":")
-}
-
-// Supersedes reports whether e replaces b (NIP-01): both have the same address, and e
-// is newer, or of the same second with the lower ID. Relays may still return the one
-// that was replaced.
-func (e *Event) Supersedes(b *Event) bool {
-	switch {
-	case e.Kind != b.Kind || e.PubKey != b.PubKey:
-		return false
-	case e.Kind.IsAddressable():
-		if e.Tags.GetD() != b.Tags.GetD() {
-			return false
-		}
-	case !e.Kind.IsReplaceable():
-		return false
-	}
-	return NewestFirst(e, b) < 0
-}
-
 // NewestFirst orders events as relays send stored ones (NIP-01): by created_at, newest
 // first, and within a second by ID, lowest first. It is made for [slices.SortFunc].
+// Dates are taken as they stand; see [Timestamp.IsAhead].
 func NewestFirst(a, b *Event) int {
 	return cmp.Or(cmp.Compare(b.CreatedAt, a.CreatedAt), a.ID.Compare(b.ID))
 }

@@ -1,8 +1,10 @@
 package nostr_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/gennostr/gennostr/nostr"
 )
@@ -83,4 +85,40 @@ func ExampleNormalizeURL() {
 	// wss://relay.example.com/inbox <nil>
 	// wss://xn--bcher-kva.example/ <nil>
 	//  nostr: invalid relay URL: missing scheme, want ws:// or wss://
+}
+
+func ExampleTags_PubKeys() {
+	follows := nostr.Tags{ // as found: what is no key is passed over
+		{"p", "79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798", "wss://relay.example.com"},
+		{"p", "npub1 (copied from somewhere)"},
+		{"p"},
+		{"t", "nostr"},
+	}
+	filter := nostr.Filter{}.WithAuthors(slices.Collect(follows.PubKeys("p"))...)
+	fmt.Println(len(filter.Authors), "author")
+	// Output: 1 author
+}
+
+func ExampleNewAuthEvent() {
+	event := nostr.NewAuthEvent("wss://relay.example.com", "challenge", nostr.Now())
+	if err := event.Sign(nostr.GenerateSecretKey()); err != nil {
+		fmt.Println(err)
+	}
+	fmt.Println(event.Kind, event.Tags, event.Verify())
+	// Output: 22242 [[relay wss://relay.example.com] [challenge challenge]] <nil>
+}
+
+func ExampleSecretKey_MarshalJSON() {
+	type config struct {
+		Relay string
+		Key   nostr.SecretKey // read from the file, never written to it
+	}
+	var c config
+	err := json.Unmarshal([]byte(`{"Key":"0000000000000000000000000000000000000000000000000000000000000001"}`), &c)
+	fmt.Println(c.Key, err)
+	_, err = json.Marshal(c)
+	fmt.Println("refused:", errors.Is(err, nostr.ErrNotMarshaled))
+	// Output:
+	// SecretKey(redacted) <nil>
+	// refused: true
 }

@@ -23,7 +23,7 @@ func (tags Tags) WithExpiration(at Timestamp) Tags {
 
 // Expiration returns when the event expires (NIP-40), and false if it never does. The
 // first expiration tag with a decimal number of seconds counts; those with anything
-// else are ignored.
+// else are ignored. What was meant as milliseconds lies in the far future.
 func (e *Event) Expiration() (at Timestamp, ok bool) {
 	for t := range e.Tags.FindAll(expirationKey) {
 		// ParseUint takes no sign; the 63 bits are those of a Timestamp.

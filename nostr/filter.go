@@ -129,8 +129,8 @@ func (f Filter) Matches(e *Event) bool {
 	case f.Kinds != nil && !slices.Contains(f.Kinds, e.Kind),
 		f.Since != nil && e.CreatedAt < *f.Since,
 		f.Until != nil && e.CreatedAt > *f.Until,
-		f.IDs != nil && !slices.Contains(f.IDs, e.ID),
-		f.Authors != nil && !slices.Contains(f.Authors, e.PubKey):
+		f.IDs != nil && !containsHash(f.IDs, e.ID),
+		f.Authors != nil && !containsHash(f.Authors, e.PubKey):
 		return false
 	}
 	for letter, values := range f.Tags {

@@ -246,3 +246,16 @@ func TestMatchingDoesNotAllocate(t *testing.T) {
 		}
 	}))
 }
+
+// Lists are searched by the beginnings of their entries first: what begins alike is not the same.
+func TestMatchesComparesWholeKeys(t *testing.T) {
+	alike, other := nostr.PubKey{1, 2, 3, 4, 5, 6, 7, 8, 9}, nostr.PubKey{1, 2, 3, 4, 5, 6, 7, 8, 10}
+	f := nostr.Filter{Authors: []nostr.PubKey{{}, alike, alike}, IDs: []nostr.ID{nostr.ID(other)}}
+	assert.True(t, f.Matches(&nostr.Event{PubKey: alike, ID: nostr.ID(other)}))
+	assert.False(t, f.Matches(&nostr.Event{PubKey: other, ID: nostr.ID(other)}))
+	assert.False(t, f.Matches(&nostr.Event{PubKey: alike, ID: nostr.ID(alike)}))
+	tags := nostr.Filter{Tags: nostr.TagMap{"t": {"ab", "abc", "b"}}}
+	for value, want := range map[string]bool{"ab": true, "abc": true, "b": true, "a": false, "abd": false, "": false, "ac": false} {
+		assert.Equal(t, want, tags.Matches(&nostr.Event{Tags: nostr.Tags{{"t", value}}}), value)
+	}
+}

@@ -84,7 +84,7 @@ func FuzzParseFilter(f *testing.F) {
 
 func FuzzNormalizeURL(f *testing.F) {
 	for _, raw := range []string{
-		"wss://relay.com//ws/?b=2&a=1", "ws://[::1]:80/%2e%2e", "wss://b\u00fccher.example:443", "wss://u:p@h", "WSS://A.B.", "wss://xn--a", "ws://127.1", "wss://h/%",
+		"wss://relay.com//ws/?b=2&a=1", "wss://r.com/a/wss:///b//./..///", "ws://[::1]:80/%2e%2e", "wss://b\u00fccher.example:443", "wss://u:p@h", "WSS://A.B.", "wss://xn--a", "ws://127.1", "wss://h/%",
 		"ws://\uff11\uff12\uff17.0.0.1", "wss://a/{}?[]=\u00e9&&", "relay.com", "wss://\u05d0.com/..//", "ws://h:0080?", "wss://h/a%2f..%2F/../b", "wss://xn--zn7c.com",
 	} {
 		f.Add(raw)

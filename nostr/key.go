@@ -13,8 +13,9 @@ import (
 	"github.com/gennostr/gennostr/internal/strictjson"
 )
 
-// A SecretKey signs events. It prints as redacted wherever it is printed, marshalled
-// or logged, alone or inside other values; [SecretKey.Hex] is the one way out.
+// A SecretKey signs events. It prints as redacted wherever it is printed or logged, alone
+// or inside other values, and is not marshalled: that fails with [ErrNotMarshaled] instead of
+// writing what cannot be read again. [SecretKey.Hex] is the one way out.
 //
 // The zero value is no key: signing with it fails with [ErrNoSecretKey]. Copies share
 // one key, and two copies are ==; keys that were made separately are compared with
@@ -76,8 +77,12 @@ func SecretKeyFromHex(s string) (SecretKey, error) {
 }
 
 // UnmarshalText is [SecretKeyFromHex], for flags and configuration files: keys can be read
-// from them, and what is written is redacted. The key keeps its value when it fails.
+// from them, and are not written. An empty text is the zero key. The key keeps its value when it fails.
 func (sk *SecretKey) UnmarshalText(text []byte) error {
+	if len(text) == 0 {
+		*sk = SecretKey{}
+		return nil
+	}
 	return assign(sk)(SecretKeyFromHex(string(text)))
 }
 
@@ -130,9 +135,22 @@ func (sk SecretKey) GoString() string { return redacted }
 // LogValue returns a redacted text for [slog].
 func (sk SecretKey) LogValue() slog.Value { return slog.StringValue(redacted) }
 
-// MarshalText returns a redacted text, so that a key inside a configuration that is
-// dumped as JSON, XML or the like stays inside.
-func (sk SecretKey) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+// MarshalText fails with [ErrNotMarshaled], and so do JSON, YAML, XML and others that call it;
+// the zero key is an empty text.
+func (sk SecretKey) MarshalText() ([]byte, error) {
+	if sk.IsZero() {
+		return []byte{}, nil
+	}
+	return nil, ErrNotMarshaled
+}
 
-// MarshalJSON returns a redacted text as a JSON string.
-func (sk SecretKey) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
+// MarshalJSON fails with [ErrNotMarshaled]; the zero key is an empty string.
+func (sk SecretKey) MarshalJSON() ([]byte, error) {
+	if sk.IsZero() {
+		return []byte(`""`), nil
+	}
+	return nil, ErrNotMarshaled
+}
+
+// MarshalBinary fails with [ErrNotMarshaled], for encoding/gob.
+func (sk SecretKey) MarshalBinary() ([]byte, error) { return nil, ErrNotMarshaled }

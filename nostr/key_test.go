@@ -2,6 +2,7 @@ package nostr_test
 
 import (
 	"bytes"
+	"encoding/gob"
 	"encoding/hex"
 	"encoding/json"
 	"encoding/xml"
@@ -111,25 +112,60 @@ func TestL20SecretKeyIsRedactedInSlog(t *testing.T) {
 	}
 }
 
-func TestL20SecretKeyIsRedactedWhenMarshalled(t *testing.T) {
+// A redacted text in a configuration would be written silently and not be read again.
+func TestL20SecretKeyIsNotMarshalled(t *testing.T) {
 	sk := nostr.MustSecretKeyFromHex(secretHex)
-	assert.Equal(t, `"SecretKey(redacted)"`, marshal(t, sk))
-	for name, v := range holders(sk) {
-		assertNoSecret(t, marshal(t, v), name)
+	fails := func(name string, data []byte, err error) {
+		t.Helper()
+		require.ErrorIs(t, err, nostr.ErrNotMarshaled, name)
+		assertNoSecret(t, err.Error()+string(data), name)
+		assert.ErrorContains(t, err, "Hex", "%s: says how to do it on purpose", name)
+		assert.ErrorContains(t, err, "NIP-49", name)
 	}
-	assertNoSecret(t, marshal(t, map[nostr.SecretKey]int{sk: 1}), "map key")
-	data, err := xml.Marshal(embedded{sk})
-	require.NoError(t, err)
-	assertNoSecret(t, string(data), "xml")
+	for name, v := range holders(sk) {
+		data, err := json.Marshal(v)
+		switch name {
+		case "unexported", "*unexported", "deep unexposed", "error": // nothing in them is marshalled
+			assertNoSecret(t, string(data), name)
+		default:
+			fails("json: "+name, data, err)
+		}
+	}
+	data, err := json.Marshal(map[nostr.SecretKey]int{sk: 1})
+	require.ErrorContains(t, err, "not marshalled", "encoding/json wraps no error of a map's key")
+	assertNoSecret(t, err.Error()+string(data), "json: map key")
+	data, err = xml.Marshal(embedded{sk})
+	fails("xml", data, err)
+	var buf bytes.Buffer
+	fails("gob", buf.Bytes(), gob.NewEncoder(&buf).Encode(exported{Name: "bot", Key: sk}))
+	assertNoSecret(t, buf.String(), "gob")
+	data, err = sk.MarshalText()
+	fails("text", data, err)
+	data, err = sk.MarshalBinary()
+	fails("binary", data, err)
+}
+
+func TestANoKeyIsWrittenAndReadAsNothing(t *testing.T) {
+	type conf struct {
+		Key   nostr.SecretKey
+		Later nostr.SecretKey `json:",omitzero"`
+	}
+	data := marshal(t, conf{})
+	assert.Equal(t, `{"Key":""}`, data)
+	back := conf{Key: keyOne}
+	unmarshal(t, data, &back)
+	assert.True(t, back.Key.IsZero())
+	var out bytes.Buffer
+	require.NoError(t, xml.NewEncoder(&out).Encode(conf{}))
+	require.NoError(t, xml.Unmarshal(out.Bytes(), &back))
+	assert.True(t, back.Key.IsZero())
 }
 
 func TestSecretKeyCanBeReadFromConfigurations(t *testing.T) {
 	var conf struct{ Key nostr.SecretKey }
 	unmarshal(t, `{"Key":"`+secretHex+`"}`, &conf)
 	assert.Equal(t, secretHex, conf.Key.Hex())
-	redacted := marshal(t, conf)
-	assertNoSecret(t, redacted, "written back")
-	for _, bad := range []string{redacted, `{"Key":"` + secretHex[1:] + `"}`, `{"Key":["` + secretHex + `"]}`, `{"Key":7}`} {
+	for _, bad := range []string{`{"Key":"SecretKey(redacted)"}`, `{"Key":"` + secretHex[1:] + `"}`, `{"Key":["` + secretHex + `"]}`, `{"Key":7}`} {
 		err := json.Unmarshal([]byte(bad), &conf)
 		require.Error(t, err)
 		assertNoSecret(t, err.Error(), bad)
@@ -141,7 +177,7 @@ func TestSecretKeyCanBeReadFromConfigurations(t *testing.T) {
 	flags.SetOutput(&usage)
 	flags.TextVar(&conf.Key, "key", conf.Key, "secret key")
 	flags.Usage()
-	assert.Contains(t, usage.String(), "SecretKey(redacted)")
+	assertNoSecret(t, usage.String(), "usage")
 	require.NoError(t, flags.Parse([]string{"-key", strings.Repeat("0", 63) + "1"}))
 	assert.True(t, conf.Key.Equal(keyOne))
 }

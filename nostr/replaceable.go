@@ -1,23 +1,21 @@
 package nostr
 
-import (
-	"errors"
-	"fmt"
-	"iter"
-	"strconv"
-	"strings"
-)
+import "iter"
 
 // Latest returns the events that are not superseded by another of them (NIP-01): of each
 // author's replaceable events one per kind, of addressable ones one per kind and "d"
 // tag, namely the newest, of one second that with the lowest ID. Relays may send
 // older versions at any time, and different relays different ones.
 //
+// Dates are the authors' word. One that [Timestamp.IsAhead] of now, mostly [Now], loses
+// against any that is not: a list that was once dated in milliseconds would hide all its
+// successors for ever. Where there are only such, the newest of them stands.
+//
 // The result is in the order in which each such slot appeared first; events of all other kinds
 // stay, also when they come twice. Only genuine events may be given (see
 // [Event.Verify]): a forged one with a later date would hide the real one. For a list,
-// say Latest(slices.Values(list)).
-func Latest(events iter.Seq[*Event]) []*Event {
+// say Latest(slices.Values(list), Now()).
+func Latest(events iter.Seq[*Event], now Timestamp) []*Event {
 	type slot struct {
 		kind       Kind
 		author     PubKey
@@ -39,35 +37,38 @@ func Latest(events iter.Seq[*Event]) []*Event {
 		case !taken:
 			index[s] = len(out)
 			out = append(out, e)
-		case e.Supersedes(out[i]):
+		case newer(e, out[i], now):
 			out[i] = e
 		}
 	}
 	return out
 }
 
-// ParseAddress reads the value of an "a" tag, "kind:pubkey:d", as [Event.Address] writes
-// it. The identifier may be empty and may contain colons. Replaceable kinds end in
-// the second colon; kinds that are neither replaceable nor addressable are refused (NIP-01).
-func ParseAddress(s string) (kind Kind, author PubKey, identifier string, err error) {
-	first, rest, _ := strings.Cut(s, ":")
-	second, identifier, complete := strings.Cut(rest, ":")
-	n, err := strconv.ParseUint(first, 10, 16)
-	kind = Kind(n)
+// Supersedes reports whether e replaces b (NIP-01): both have the same address, and e
+// is newer, or of the same second with the lower ID. Relays may still return the one
+// that was replaced. Dates are taken as they stand, as relays take them: one far in the future
+// supersedes all that come later. [Event.SupersedesAt] is for readers.
+func (e *Event) Supersedes(b *Event) bool { return sameSlot(e, b) && NewestFirst(e, b) < 0 }
+
+// SupersedesAt is [Event.Supersedes] for a reader at the second now, mostly [Now], who believes no
+// date that [Timestamp.IsAhead]: such an event is superseded by any that is not.
+func (e *Event) SupersedesAt(b *Event, now Timestamp) bool { return sameSlot(e, b) && newer(e, b, now) }
+
+// sameSlot reports whether relays keep only one of the two.
+func sameSlot(a, b *Event) bool {
 	switch {
-	case !complete:
-		err = errors.New("want two colons")
-	case err != nil || strconv.Itoa(int(kind)) != first:
-		err = errors.New("want a kind from 0 to 65535 before the first colon")
-	case !kind.IsReplaceable() && !kind.IsAddressable():
-		err = errors.New("kind " + first + " is neither replaceable nor addressable")
-	case kind.IsReplaceable() && identifier != "":
-		err = errors.New("kind " + first + " has no identifier behind the second colon")
-	default:
-		author, err = PubKeyFromHex(second)
+	case a.Kind != b.Kind || a.PubKey != b.PubKey:
+		return false
+	case a.Kind.IsAddressable():
+		return a.Tags.GetD() == b.Tags.GetD()
 	}
-	if err != nil {
-		return 0, PubKey{}, "", fmt.Errorf("nostr: address: %w", err)
+	return a.Kind.IsReplaceable()
+}
+
+// newer tells which of two versions of one thing a reader believes at the second now.
+func newer(e, old *Event, now Timestamp) bool {
+	if ahead := e.CreatedAt.IsAhead(now); ahead != old.CreatedAt.IsAhead(now) {
+		return !ahead
 	}
-	return kind, author, identifier, nil
+	return NewestFirst(e, old) < 0
 }

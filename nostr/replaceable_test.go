@@ -2,8 +2,8 @@ package nostr_test
 
 import (
 	"fmt"
+	"math"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -30,12 +30,12 @@ func TestP08LatestKeepsOneEventPerSlot(t *testing.T) {
 	want := []*nostr.Event{profile, note, articleA, articleB, articleNone, profileBob, list, ephemeral, note}
 	got := nostr.Latest(slices.Values([]*nostr.Event{
 		profileOld, note, articleAOld, articleB, articleNone, articleEmpty, profileBob, listTwin, articleA, ephemeral, list, profile, profileOld, listTwin, articleA, note,
-	}))
+	}), 1700000000)
 	require.Len(t, got, len(want))
 	for i := range want {
 		assert.Same(t, want[i], got[i], "%d", i)
 	}
-	assert.Empty(t, nostr.Latest(slices.Values([]*nostr.Event{})))
+	assert.Empty(t, nostr.Latest(slices.Values([]*nostr.Event{}), 1700000000))
 }
 
 func TestP09OldVersionsLoseWhateverTheOrder(t *testing.T) {
@@ -46,48 +46,50 @@ func TestP09OldVersionsLoseWhateverTheOrder(t *testing.T) {
 		for j := range versions {
 			order := slices.Clone(versions)
 			order[i], order[j] = order[j], order[i]
-			got := nostr.Latest(slices.Values(order))
+			got := nostr.Latest(slices.Values(order), 1700000000)
 			require.Len(t, got, 1)
 			require.Equal(t, nostr.ID{3}, got[0].ID)
 		}
 	}
 }
 
-func TestP10AddressesAreReadAsTheyAreWritten(t *testing.T) {
-	author := nostr.MustPubKeyFromHex(npubHexA)
-	for _, e := range []*nostr.Event{
-		{Kind: 0}, {Kind: 3}, {Kind: 10002}, {Kind: 19999}, {Kind: 30023}, {Kind: 30023, Tags: nostr.Tags{{"d", "x"}}}, {Kind: 39999, Tags: nostr.Tags{{"d", "a:b::c"}}}, {Kind: 30000, Tags: nostr.Tags{{"d", "\u00fc \n"}}},
+// A list dated in milliseconds would hide all later ones until the year 55840.
+func TestADateFarAheadDoesNotWinForEver(t *testing.T) {
+	const now nostr.Timestamp = 1700000000
+	version := func(at nostr.Timestamp, id byte) *nostr.Event {
+		return &nostr.Event{ID: nostr.ID{id}, Kind: nostr.KindFollowList, CreatedAt: at}
+	}
+	milliseconds, older, newest, skewed := version((now-10)*1000, 1), version(now-100, 2), version(now-5, 3), version(now+nostr.MaxAhead, 4)
+	endOfTime := version(math.MaxInt64, 5)
+	for name, c := range map[string]struct {
+		versions []*nostr.Event
+		want     *nostr.Event
+	}{
+		"milliseconds":          {[]*nostr.Event{milliseconds, older, newest, endOfTime}, newest},
+		"a clock that is ahead": {[]*nostr.Event{milliseconds, older, newest, skewed, endOfTime}, skewed},
+		"nothing else":          {[]*nostr.Event{version(now*900, 6), milliseconds}, milliseconds},
+		"one second":            {[]*nostr.Event{version(now*1000, 9), version(now*1000, 8), version(now*1000, 10)}, version(now*1000, 8)},
 	} {
-		e.PubKey = author
-		kind, pk, d, err := nostr.ParseAddress(e.Address())
-		require.NoError(t, err)
-		assert.Equal(t, e.Kind, kind)
-		assert.Equal(t, author, pk)
-		assert.Equal(t, e.Tags.GetD(), d)
-	}
-	for s, why := range map[string]string{
-		"": "two colons", "30023": "two colons", "10002:" + npubHexA: "two colons", ":" + npubHexA + ":": "want a kind", "x:" + npubHexA + ":": "want a kind", "65536:" + npubHexA + ":": "want a kind",
-		"030023:" + npubHexA + ":": "want a kind", "+3:" + npubHexA + ":": "want a kind", "-3:" + npubHexA + ":": "want a kind", "1:" + npubHexA + ":": "neither", "20000:" + npubHexA + ":x": "neither",
-		"10002:" + npubHexA + ":x": "no identifier", "3:" + strings.ToUpper(npubHexA) + ":": "not lower-case hex", "3::": "got 0 bytes",
-	} {
-		kind, pk, d, err := nostr.ParseAddress(s)
-		assert.ErrorContains(t, err, why, s)
-		assert.True(t, kind == 0 && pk.IsZero() && d == "")
-	}
-}
-
-func FuzzParseAddress(f *testing.F) {
-	for _, s := range []string{"30023:" + npubHexA + ":a:b", "0:" + npubHexA + ":", "::", "65535:", ""} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		kind, author, d, err := nostr.ParseAddress(s)
-		if err != nil {
-			return
+		for range c.versions { // whatever the order
+			c.versions = append(c.versions[1:], c.versions[0])
+			got := nostr.Latest(slices.Values(c.versions), now)
+			require.Len(t, got, 1, name)
+			assert.Equal(t, c.want, got[0], name)
+			slices.Reverse(c.versions)
+			assert.Equal(t, []*nostr.Event{c.want}, nostr.Latest(slices.Values(c.versions), now), name)
+			slices.Reverse(c.versions)
+			for _, v := range c.versions {
+				assert.Equal(t, v.ID != c.want.ID, c.want.SupersedesAt(v, now), name)
+				assert.False(t, v.SupersedesAt(c.want, now), name)
+			}
 		}
-		e := nostr.Event{Kind: kind, PubKey: author, Tags: nostr.Tags{{"d", d}}}
-		require.Equal(t, s, e.Address())
-	})
+	}
+	assert.True(t, milliseconds.Supersedes(newest), "as relays take it")
+	stranger := *newest
+	stranger.PubKey[0]++
+	assert.False(t, newest.SupersedesAt(&stranger, now))
+	assert.Equal(t, []*nostr.Event{skewed}, nostr.Latest(slices.Values([]*nostr.Event{newest, skewed}), now), "a quarter of an hour is believed")
+	assert.Equal(t, []*nostr.Event{newest}, nostr.Latest(slices.Values([]*nostr.Event{newest, skewed}), now-1), "and not a second more")
 }
 
 func ExampleLatest() {
@@ -96,7 +98,7 @@ func ExampleLatest() {
 		{Kind: nostr.KindProfileMetadata, CreatedAt: 1600000000, Content: `{"name":"old"}`},
 		{Kind: nostr.KindProfileMetadata, CreatedAt: 1700000000, Content: `{"name":"new"}`},
 	}
-	for _, e := range nostr.Latest(slices.Values(answers)) {
+	for _, e := range nostr.Latest(slices.Values(answers), nostr.Now()) {
 		fmt.Println(e.Content)
 	}
 	// Output: {"name":"new"}

@@ -1,9 +1,6 @@
 package nostr
 
-import (
-	"iter"
-	"slices"
-)
+import "iter"
 
 // A Tag is a list of strings. The first one is its key, the second its value.
 type Tag []string
@@ -63,36 +60,27 @@ func (tags Tags) Has(key string) bool { return tags.Find(key) != nil }
 // of an addressable event (NIP-01).
 func (tags Tags) GetD() string { return tags.Find("d").Value() }
 
-// ContainsAny reports whether a tag with that key has one of the values. As in filters
-// (NIP-01) a tag without a value has none of them, not even "".
-func (tags Tags) ContainsAny(key string, values []string) bool {
-	// A follow list with thousands of tags against a filter with thousands of values
-	// would take tens of millions of comparisons; beyond this many, a set is cheaper.
-	const setPays = 4096
-	if len(values) > 16 && len(tags) > setPays/len(values) {
-		return tags.meet(key, values)
-	}
-	for _, t := range tags {
-		if len(t) > 1 && t[0] == key && slices.Contains(values, t[1]) {
-			return true
-		}
-	}
-	return false
-}
+// PubKeys yields the public keys that are values of the tags with that key, mostly "p", in
+// their order and as often as they stand there. Values that are none are passed over: a
+// follow list of a stranger has some.
+func (tags Tags) PubKeys(key string) iter.Seq[PubKey] { return values(tags, key, PubKeyFromHex) }
 
-func (tags Tags) meet(key string, values []string) bool {
-	set := make(map[string]struct{}, len(values))
-	for _, v := range values {
-		set[v] = struct{}{}
-	}
-	for _, t := range tags {
-		if len(t) > 1 && t[0] == key {
-			if _, ok := set[t[1]]; ok {
-				return true
+// IDs yields the event IDs that are values of the tags with that key, mostly "e" or "q",
+// as [Tags.PubKeys] does.
+func (tags Tags) IDs(key string) iter.Seq[ID] { return values(tags, key, IDFromHex) }
+
+// Addresses yields the addresses that are values of the tags with that key, mostly "a",
+// as [Tags.PubKeys] does.
+func (tags Tags) Addresses(key string) iter.Seq[Address] { return values(tags, key, ParseAddress) }
+
+func values[T any](tags Tags, key string, parse func(string) (T, error)) iter.Seq[T] {
+	return func(yield func(T) bool) {
+		for t := range tags.FindAll(key) {
+			if v, err := parse(t.Value()); err == nil && !yield(v) {
+				return
 			}
 		}
 	}
-	return false
 }
 
 // Clone copies the tags and the lists in them, so that changes to one do not show in the other.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,7 +23,8 @@ const maxURL = 2048
 //     address inside IPv6 (::ffff:0:0/96) as IPv4; the root
 //     dot behind the host and the scheme's own port are dropped.
 //   - In the path repeated and trailing slashes are collapsed and dot segments resolved; the
-//     empty path is "/".
+//     empty path is "/". Two slashes behind a colon stay: a proxy is told by them what is
+//     behind it (wss://proxy.example/wss://relay.example).
 //   - The query is sorted by key; the order of the values of one key stays. Empty parts go.
 //   - Percent escapes that are not needed are decoded, the others have upper-case digits, and
 //     bytes that need one get one (RFC 3986, section 6.2.2).
@@ -34,6 +34,9 @@ const maxURL = 2048
 // schemes than ws and wss, user names and passwords, fragments, hosts that are neither a
 // domain name nor an IP address, more than 2,048 bytes. Errors do not repeat the URL, which
 // may hold a password.
+//
+// It is a name, to compare and to look up by. A relay is better dialled by the URL as it was
+// given: some tell //ws from /ws, and a signed query must not be sorted.
 func NormalizeURL(raw string) (string, error) {
 	out, err := normalizeURL(strings.Trim(raw, " \t\r\n"))
 	if err != nil {
@@ -81,11 +84,38 @@ func normalizeURL(s string) (string, error) {
 		return "", err
 	}
 	// Escapes have been normalised before: the dots of %2E%2E are dots.
-	out := scheme + "://" + host + port + path.Clean("/"+rawPath) + query
+	out := scheme + "://" + host + port + cleanPath(rawPath) + query
 	if len(out) > maxURL {
 		return "", errURLTooLong
 	}
 	return out, nil
+}
+
+// cleanPath resolves dot segments (RFC 3986, section 5.2.4), and drops the empty segments
+// that mean nothing: all but one behind a colon with something to follow.
+func cleanPath(raw string) string {
+	var kept []string
+	for segment := range strings.SplitSeq(raw, "/") {
+		last := ""
+		if len(kept) > 0 {
+			last = kept[len(kept)-1]
+		}
+		switch segment {
+		case ".":
+		case "..":
+			kept = kept[:max(len(kept)-1, 0)]
+		case "":
+			if strings.HasSuffix(last, ":") {
+				kept = append(kept, "")
+			}
+		default:
+			kept = append(kept, segment)
+		}
+	}
+	if n := len(kept); n > 0 && kept[n-1] == "" {
+		kept = kept[:n-1]
+	}
+	return "/" + strings.Join(kept, "/")
 }
 
 // checkURLBytes refuses what no part of a URL may hold. The backslash is among it because

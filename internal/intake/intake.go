@@ -23,7 +23,8 @@ import (
 	"github.com/gennostr/gennostr/nostr"
 )
 
-// Why a frame was refused, beside nostr.ErrBadID and nostr.ErrBadSignature.
+// Why a frame was refused, beside nostr.ErrBadID, nostr.ErrOtherSerialization and
+// nostr.ErrBadSignature.
 var (
 	ErrMalformed      = errors.New("gennostr: malformed frame")
 	ErrUnsolicited    = errors.New("gennostr: unsolicited message")
@@ -154,7 +155,9 @@ func (in *Intake) judge(b *Buffers, letter *Letter) (unproven *nostr.Event, repe
 	event, twin, msg, err := in.decode(b)
 	if err != nil {
 		in.refuse(ErrMalformed, err)
-		return nil, false, false
+		if msg == nil {
+			return nil, false, false
+		} // else a part of it only: what is good is delivered
 	}
 	if msg != nil {
 		letter.Message = msg
@@ -212,10 +215,16 @@ func (in *Intake) decode(b *Buffers) (e wire.Event, t twin, msg wire.ServerMessa
 // other copies of an event worthless to a forger.
 func (in *Intake) hashed(b *Buffers, e *nostr.Event) bool {
 	b.canonical = e.AppendSerialized(b.canonical[:0])
-	if sha256.Sum256(b.canonical) == e.ID {
+	err := e.CheckHash(sha256.Sum256(b.canonical))
+	switch {
+	case err == nil:
 		return true
+	case errors.Is(err, nostr.ErrOtherSerialization): // the signer's reading of NIP-01 (P04), and no fault of the relay's
+		in.count.malformed.Add(1)
+		in.refuse(nostr.ErrOtherSerialization, fmt.Errorf("gennostr: event %s: %w", e.ID, err))
+	default:
+		in.forged(e, nostr.ErrBadID, err)
 	}
-	in.forged(e, nostr.ErrBadID, nostr.ErrBadID)
 	return false
 }
 

@@ -18,7 +18,8 @@ const MaxSubscriptionID = 64
 // [nostr.Event.Validate]. Of the filters of a Req or CountReq those that match nothing
 // are left out; if none is left, or the one of a NegOpen is of that kind, the error is
 // [ErrMatchesNothing] (P18). An Auth has to have the shape of P39, and such an event is
-// not published (P45). An Unknown is sent if its Raw is one. Errors are *EncodeError.
+// not published (P45). Values and filters that are repeated are sent once (Q02). An Unknown is
+// sent if its Raw is one. Errors are *EncodeError.
 func EncodeClient(m ClientMessage) ([]byte, error) {
 	var field string
 	var err error
@@ -37,6 +38,8 @@ func EncodeClient(m ClientMessage) ([]byte, error) {
 		}
 	case NegOpen:
 		field, err = checkNegOpen(msg)
+		msg.Filter = withoutRepeats(msg.Filter)
+		m = msg
 	case Close:
 		field, err = fieldID, ValidateSubscriptionID(msg.SubscriptionID)
 	case NegMsg:
@@ -66,6 +69,10 @@ func sizeHint(m ClientMessage) int {
 		return 128 + 2*len(m.Payload)
 	case NegOpen:
 		return 512 + 2*len(m.Payload)
+	case Req:
+		return 128 + filtersHint(m.Filters)
+	case CountReq:
+		return 128 + filtersHint(m.Filters)
 	default:
 		return 256
 	}
@@ -73,6 +80,20 @@ func sizeHint(m ClientMessage) int {
 	for _, tag := range ev.Tags {
 		for _, s := range tag {
 			size += len(s) + 4
+		}
+	}
+	return size
+}
+
+func filtersHint(filters []nostr.Filter) (size int) {
+	for i := range filters {
+		f := &filters[i]
+		size += 128 + 67*(len(f.IDs)+len(f.Authors)) + 6*len(f.Kinds) + len(f.Search)
+		for _, values := range f.Tags {
+			size += 8
+			for _, v := range values {
+				size += len(v) + 3
+			}
 		}
 	}
 	return size
@@ -153,13 +174,13 @@ func checkRequest(id string, filters []nostr.Filter) (send []nostr.Filter, field
 			return nil, "filters[" + strconv.Itoa(i) + "]", err
 		}
 		if !f.MatchesNothing() {
-			send = append(send, f)
+			send = append(send, withoutRepeats(f))
 		}
 	}
 	if len(send) == 0 {
 		return nil, "", ErrMatchesNothing
 	}
-	return send, "", nil
+	return uniqueFilters(send), "", nil
 }
 
 func checkNegOpen(m NegOpen) (field string, err error) {

@@ -3,6 +3,7 @@ package wire
 import (
 	"errors"
 	"strconv"
+	"unicode/utf8"
 
 	"github.com/gennostr/gennostr/internal/strictjson"
 	"github.com/gennostr/gennostr/nostr"
@@ -30,13 +31,14 @@ var (
 	ErrAuthPublished = errors.New("authentication events are never published")
 )
 
-// ParseError is why a frame was refused. It never repeats more than a few bytes of
-// the frame, and keeps no reference to it.
+// ParseError is why a frame was refused. It repeats no more than a few bytes of
+// the frame, and the relay's words where those are all that could be read; it keeps no reference to it.
 type ParseError struct {
 	Verb   string // the frame's, at most MaxVerb bytes; "" if it was not reached
 	Field  string // such as "event.tags[3][1]"; "" for the frame itself
 	Offset int    // in bytes from the start of the frame
 	Err    error  // a *strictjson.SyntaxError, a *nostr.ParseError (their offsets count from the field's start) or a plain one
+	Text   string // what the relay says to people in an OK, CLOSED or NEG-ERR that could not be read, at most MaxText bytes
 }
 
 func (e *ParseError) Error() string {
@@ -47,7 +49,25 @@ func (e *ParseError) Error() string {
 	if e.Field != "" {
 		msg += e.Field + ": "
 	}
-	return msg + reason(e.Err) + " (byte " + strconv.Itoa(e.Offset) + ")"
+	msg += reason(e.Err) + " (byte " + strconv.Itoa(e.Offset) + ")"
+	if e.Text != "" {
+		msg += "; the relay says " + strconv.Quote(clip(e.Text, shownText))
+	}
+	return msg
+}
+
+// shownText is how many bytes of a relay's words an error message repeats.
+const shownText = 160
+
+// clip cuts a text to so many bytes, between two characters.
+func clip(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	for most > 0 && !utf8.RuneStart(text[most]) {
+		most--
+	}
+	return text[:most]
 }
 
 func (e *ParseError) Unwrap() error { return e.Err }

@@ -57,6 +57,8 @@ type parser struct {
 	ids  *Decoder // remembers subscription ids, may be nil
 	verb string
 	n    int // elements reached
+
+	partial error // the first part of a message that was left out or repaired, nil if none
 }
 
 func (p *parser) fail(field string, offset int, err error) error {
@@ -144,14 +146,6 @@ func (p *parser) unknown(frame []byte) (Unknown, error) {
 	return Unknown{Name: p.verb, Raw: append([]byte(nil), frame...)}, nil
 }
 
-// text reads the next element, a string.
-func (p *parser) text(field string) (string, error) {
-	if err := p.element(field); err != nil {
-		return "", err
-	}
-	return p.str(field)
-}
-
 // optional reads the next element, a string, "" if there is none or it is something
 // else: an explanation that is null must not cost what it explains (L06). closed reports
 // that the frame's array has ended.
@@ -166,16 +160,8 @@ func (p *parser) optional(field string) (text string, closed bool, err error) {
 		}
 		return "", false, nil
 	}
-	text, err = p.str(field)
+	text, err = p.text(field)
 	return text, false, err
-}
-
-func (p *parser) str(field string) (string, error) {
-	b, err := p.s.String(nil)
-	if err != nil {
-		return "", p.syntax(field, err)
-	}
-	return string(b), nil
 }
 
 func (p *parser) subscriptionID() (string, error) {

@@ -2,8 +2,6 @@ package wire
 
 import (
 	"bytes"
-	"errors"
-	"math"
 	"strconv"
 
 	"github.com/gennostr/gennostr/internal/strictjson"
@@ -36,10 +34,10 @@ func (d *Decoder) intern(b []byte) string {
 func (d *Decoder) ParseServer(frame []byte) (ServerMessage, error) {
 	event, other, err := d.Decode(frame)
 	switch {
-	case err != nil:
-		return nil, err
 	case other != nil:
 		return other, nil
+	case err != nil:
+		return nil, err
 	}
 	return event, nil
 }
@@ -47,6 +45,10 @@ func (d *Decoder) ParseServer(frame []byte) (ServerMessage, error) {
 // Decode is ParseServer for a reader of many frames: an EVENT, of which there
 // are the most, is returned as it is, and costs no allocation beyond those of
 // nostr.ParseEvent. For any other message event is zero and other is not nil.
+//
+// One bad part does not cost the rest: with both other and err the message is good, but
+// for what err names, which was left out or repaired. With err alone there is no message; what the
+// relay says in it to people is in the error's Text.
 func (d *Decoder) Decode(frame []byte) (event Event, other ServerMessage, err error) {
 	p := parser{s: strictjson.New(frame), ids: d}
 	verb, err := p.open()
@@ -62,7 +64,7 @@ func (d *Decoder) Decode(frame []byte) (event Event, other ServerMessage, err er
 	if err != nil {
 		return Event{}, nil, err
 	}
-	return event, other, nil
+	return event, other, p.partial
 }
 
 // Split takes an EVENT frame apart without looking into the event: rest is the
@@ -88,13 +90,15 @@ func (p *parser) server(verb, frame []byte) (ServerMessage, error) {
 	switch string(verb) {
 	case verbOK:
 		p.verb = verbOK
-		return p.ok()
+		m, err := p.ok()
+		return m, withText(err, frame)
 	case verbEOSE:
 		p.verb = verbEOSE
 		return p.eose()
 	case verbClosed:
 		p.verb = verbClosed
-		return p.closed()
+		m, err := p.closed()
+		return m, withText(err, frame)
 	case verbNotice:
 		p.verb = verbNotice
 		return p.notice()
@@ -109,7 +113,8 @@ func (p *parser) server(verb, frame []byte) (ServerMessage, error) {
 		return p.negMsg()
 	case verbNegErr, verbNegError:
 		p.verb = verbNegErr
-		return p.negErr()
+		m, err := p.negErr()
+		return m, withText(err, frame)
 	}
 	p.verb = string(verb)
 	return p.unknown(frame)
@@ -130,13 +135,13 @@ func (p *parser) ok() (m OK, err error) {
 	if err := p.element("event id"); err != nil {
 		return m, err
 	}
-	if err := p.s.Hex(m.EventID[:]); err != nil {
-		return m, p.syntax("event id", err)
+	if err := p.eventID(&m.EventID); err != nil {
+		return m, err
 	}
 	if err := p.element("accepted"); err != nil {
 		return m, err
 	}
-	if m.Accepted, err = p.s.Bool(); err != nil {
+	if m.Accepted, err = p.s.Bool(); err != nil { // a verdict is never guessed (L04)
 		return m, p.syntax("accepted", err)
 	}
 	m.Message, err = p.lastText("message")
@@ -192,18 +197,18 @@ func (p *parser) hints() ([]string, error) {
 		if !more {
 			return hints, nil
 		}
-		if p.s.Peek() != '"' || len(hints) == MaxHints {
+		if p.s.Peek() != '"' {
 			if err := p.s.Skip(); err != nil {
 				return nil, p.syntax("hints["+strconv.Itoa(n)+"]", err)
 			}
 			continue
 		}
-		hint, err := p.s.String(nil)
+		hint, problem, err := p.s.Text()
 		if err != nil {
 			return nil, p.syntax("hints["+strconv.Itoa(n)+"]", err)
 		}
-		if len(hint) <= MaxHint {
-			hints = append(hints, string(hint))
+		if problem == nil && len(hint) <= MaxHint && len(hints) < MaxHints {
+			hints = append(hints, hint)
 		}
 	}
 }
@@ -217,6 +222,9 @@ func (p *parser) closed() (m Closed, err error) {
 }
 
 func (p *parser) notice() (m Notice, err error) {
+	if err := p.element("message"); err != nil {
+		return m, err
+	}
 	if m.Message, err = p.text("message"); err != nil {
 		return m, err
 	}
@@ -239,82 +247,6 @@ func (p *parser) challenge() (m AuthChallenge, err error) {
 	return m, p.rest()
 }
 
-func (p *parser) count() (m Count, err error) {
-	if m.SubscriptionID, err = p.subscriptionID(); err != nil {
-		return m, err
-	}
-	if err := p.element("result"); err != nil {
-		return m, err
-	}
-	if err := p.countResult(&m); err != nil {
-		return m, err
-	}
-	return m, p.rest()
-}
-
-// countResult reads {"count":n,"approximate":bool,"hll":hex}; keys beside them are ignored.
-func (p *parser) countResult(m *Count) error {
-	start := p.s.Pos()
-	if err := p.s.Object(); err != nil {
-		return p.syntax("result", err)
-	}
-	var counted, approximated bool
-	var buf [16]byte
-	for n := 0; ; n++ {
-		key, more, err := p.s.NextKey(n, buf[:])
-		if err != nil {
-			return p.syntax("result", err)
-		}
-		if !more {
-			break
-		}
-		p.s.SkipSpace()
-		at := p.s.Pos()
-		switch string(key) {
-		case "count":
-			if counted {
-				return p.fail("result.count", at, errRepeated)
-			}
-			counted = true
-			number, err := p.s.Uint64(math.MaxInt64)
-			if err != nil {
-				return p.syntax("result.count", err)
-			}
-			m.Count = int64(number)
-		case "approximate":
-			if approximated {
-				return p.fail("result.approximate", at, errRepeated)
-			}
-			approximated = true
-			if m.Approximate, err = p.s.Bool(); err != nil {
-				return p.syntax("result.approximate", err)
-			}
-		case "hll":
-			if m.HLL != nil {
-				return p.fail("result.hll", at, errRepeated)
-			}
-			if m.HLL, err = p.hexString("result.hll"); err != nil {
-				return err
-			}
-			if len(m.HLL) != hllRegisters {
-				return p.fail("result.hll", at, errHLL)
-			}
-		default:
-			if err := p.s.Skip(); err != nil {
-				return p.syntax("result", err)
-			}
-		}
-	}
-	if !counted {
-		return p.fail("result.count", start, errMissing)
-	}
-	return nil
-}
-
-const hllRegisters = 256
-
-var errHLL = errors.New("want 512 hexadecimal digits")
-
 // negErr takes a fourth element as the cap if it is one, and ignores it if it is not (P68).
 func (p *parser) negErr() (m NegErr, err error) {
 	if m.SubscriptionID, err = p.subscriptionID(); err != nil {
@@ -334,11 +266,8 @@ func (p *parser) negErr() (m NegErr, err error) {
 	if !more {
 		return m, p.end()
 	}
-	ahead := p.s
-	if limit, err := ahead.Uint64(math.MaxInt64); err == nil {
-		p.s, m.Max = ahead, int64(limit)
-	} else if err := p.s.Skip(); err != nil {
-		return m, p.syntax("max", err)
+	if m.Max, _, err = p.number("max"); err != nil {
+		return m, err
 	}
 	return m, p.rest()
 }

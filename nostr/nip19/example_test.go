@@ -51,6 +51,6 @@ func ExampleFindAll() {
 }
 
 func ExampleEncodeURI() {
-	fmt.Println(nip19.EncodeURI(nip19.Address{Kind: nostr.KindArticle, PubKey: someKey, Identifier: "hello"}))
+	fmt.Println(nip19.EncodeURI(nip19.Address{Address: nostr.Address{Kind: nostr.KindArticle, PubKey: someKey, Identifier: "hello"}}))
 	// Output: nostr:naddr1qqzksetvd3hsygr706wy92gmlmcel2ffuh76rdewp67p5nq3g9nnufu5ydxcdtwlfcpsgqqqw4rs3jp8jl <nil>
 }

@@ -90,13 +90,11 @@ type Event struct {
 	Kind   *nostr.Kind  // nil if not told: kind 0 is a kind
 }
 
-// An Address is an naddr: the slot of a replaceable or addressable event, whatever its
-// version (NIP-01).
+// An Address is an naddr: a [nostr.Address], the slot of a replaceable or addressable event
+// whatever its version (NIP-01), and relays that may have it.
 type Address struct {
-	Identifier string // value of the "d" tag, may be empty; "" for replaceable kinds
-	PubKey     nostr.PubKey
-	Kind       nostr.Kind
-	Relays     []string // URLs; empty ones are left out, both ways
+	nostr.Address
+	Relays []string // URLs; empty ones are left out, both ways
 }
 
 func (PubKey) Prefix() string    { return "npub" }
@@ -123,12 +121,9 @@ func text(e Entity) string {
 	return s
 }
 
-// Coordinate returns "kind:pubkey:d", the value of an "a" tag for the address, which is
-// also [nostr.Event.Address] of the events in it; "" for kinds that have none (NIP-01).
-func (e Address) Coordinate() string {
-	slot := nostr.Event{Kind: e.Kind, PubKey: e.PubKey, Tags: nostr.Tags{{"d", e.Identifier}}}
-	return slot.Address()
-}
+// Coordinate returns "kind:pubkey:d", the text of the [nostr.Address], which is the value
+// of an "a" tag for it; "" for kinds that have none (NIP-01).
+func (e Address) Coordinate() string { return e.Address.String() }
 
 // Decode reads one entity. It takes lower case and, for the sake of QR codes, upper case. The
 // errors are [ErrMalformed] and [ErrUnknownPrefix]; one about a part of an
@@ -214,7 +209,7 @@ func EncodeEvent(ev *nostr.Event, relays ...string) (string, error) {
 // EncodeAddress returns the naddr of a replaceable or addressable event with the URLs of relays
 // that have it: a name for all its versions. For events of other kinds it fails.
 func EncodeAddress(ev *nostr.Event, relays ...string) (string, error) {
-	a := Address{PubKey: ev.PubKey, Kind: ev.Kind, Relays: relays}
+	a := Address{nostr.Address{Kind: ev.Kind, PubKey: ev.PubKey}, relays}
 	switch {
 	case ev.Kind.IsAddressable():
 		a.Identifier = ev.Tags.GetD()

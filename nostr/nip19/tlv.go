@@ -175,7 +175,7 @@ func decodeAddress(data []byte) (Entity, error) {
 	if err != nil {
 		return nil, err
 	}
-	return Address{Identifier: string(p.special), PubKey: nostr.PubKey(p.author), Kind: kind, Relays: p.relays}, nil
+	return Address{nostr.Address{Kind: kind, PubKey: nostr.PubKey(p.author), Identifier: string(p.special)}, p.relays}, nil
 }
 
 func (e Profile) payload() ([]byte, error) {

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/gennostr/gennostr/nostr"
 	"github.com/gennostr/gennostr/nostr/nip19"
 )
 
@@ -22,7 +23,7 @@ func TestUnknownTLVsAreIgnored(t *testing.T) {
 	for s, want := range map[string]nip19.Entity{
 		raw(t, "nprofile", unknown, special, unknown, tlv(1, "wss://a"), unknown): nip19.Profile{PubKey: [32]byte(someID), Relays: []string{"wss://a"}},
 		raw(t, "nevent", unknown, special, unknown):                               nip19.Event{ID: someID},
-		raw(t, "naddr", unknown, kind1, unknown, author, tlv(0, "d")):             nip19.Address{Identifier: "d", PubKey: someKey, Kind: 1},
+		raw(t, "naddr", unknown, kind1, unknown, author, tlv(0, "d")):             nip19.Address{Address: nostr.Address{Identifier: "d", PubKey: someKey, Kind: 1}},
 		// What a profile has no use for is nothing it knows.
 		raw(t, "nprofile", special, tlv(2, "short"), tlv(3, "short")): nip19.Profile{PubKey: [32]byte(someID)},
 	} {
@@ -45,7 +46,7 @@ func TestTLVsInAnyOrder(t *testing.T) {
 func TestKindZeroAndEmptyIdentifierAreLegal(t *testing.T) {
 	got, err := nip19.Decode(raw(t, "naddr", tlv(0, ""), author, tlv(3, "\x00\x00\x00\x00")))
 	require.NoError(t, err)
-	assert.Equal(t, nip19.Address{PubKey: someKey}, got)
+	assert.Equal(t, nip19.Address{Address: nostr.Address{PubKey: someKey}}, got)
 
 	got, err = nip19.Decode(raw(t, "nevent", special, tlv(3, "\x00\x00\x00\x00")))
 	require.NoError(t, err)
