@@ -120,6 +120,9 @@ func (l List) Event() (nostr.Event, error) {
 	e := nostr.Event{Kind: nostr.KindRelayListMetadata}
 	for i, r := range l {
 		url, err := nostr.NormalizeURL(r.URL)
+		if err == nil && twoSchemes(r.URL) {
+			err = fmt.Errorf("%w: two schemes", nostr.ErrInvalidURL)
+		}
 		if err != nil {
 			return nostr.Event{}, fmt.Errorf("nip65: relay %d: %w", i, err)
 		}

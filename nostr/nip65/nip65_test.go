@@ -85,8 +85,10 @@ func TestListsAreWrittenNormalisedAndOnce(t *testing.T) {
 	assert.EqualValues(t, 10002, ev.Kind)
 	assert.Equal(t, nostr.Tags{{"r", "wss://a.example.com/"}, {"r", "wss://b.example.com/"}, {"r", "wss://c.example.com/", "write"}}, ev.Tags)
 
-	_, err = nip65.List{{URL: "https://a.example.com", Read: true}}.Event()
-	assert.ErrorIs(t, err, nostr.ErrInvalidURL)
+	for _, url := range []string{"https://a.example.com", "", "a.example.com", "wss://wss://a.example.com"} {
+		_, err = nip65.List{{URL: url, Read: true}}.Event()
+		assert.ErrorIs(t, err, nostr.ErrInvalidURL, url)
+	}
 	_, err = nip65.List{{URL: "wss://a.example.com"}}.Event()
 	assert.ErrorIs(t, err, nip65.ErrNoUse)
 	ev, err = nip65.List(nil).Event()
