@@ -14,7 +14,7 @@ type EventRef struct {
 // relay URL is left out.
 func EventRefOf(t Tag) (ref EventRef, ok bool) {
 	id, err := IDFromHex(t.at(1))
-	if err != nil {
+	if err != nil || id.IsZero() { // no event has that one, and here it would stand for none
 		return EventRef{}, false
 	}
 	ref = EventRef{ID: id, Relay: RelayHint(t.at(2))}

@@ -153,7 +153,7 @@ func TestEventRefsSurviveTheRoundTrip(t *testing.T) {
 		assert.Equal(t, v.ref, got)
 	}
 	assert.Equal(t, nostr.Tag{"e", id1}, nostr.EventRef{ID: id, Relay: "https://one.example.com"}.Tag("e"))
-	for _, tag := range []nostr.Tag{nil, {"e"}, {"e", ""}, {"e", id1[1:]}, {"e", strings.ToUpper(pk1)}, {"e", "30023:" + pk1 + ":x"}} {
+	for _, tag := range []nostr.Tag{nil, {"e"}, {"e", ""}, {"e", id1[1:]}, {"e", strings.ToUpper(pk1)}, {"e", "30023:" + pk1 + ":x"}, {"e", strings.Repeat("0", 64)}} {
 		_, ok := nostr.EventRefOf(tag)
 		assert.False(t, ok, tag)
 	}
