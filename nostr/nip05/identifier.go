@@ -69,7 +69,8 @@ func checkName(name string) error {
 // a profile.
 func (id Identifier) String() string { return id.Name + "@" + id.Domain }
 
-// Display returns what people are shown: the domain alone for "_@domain", otherwise [Identifier.String].
+// Display returns what people are shown: the domain alone for "_@domain", otherwise
+// [Identifier.String].
 func (id Identifier) Display() string {
 	if id.Name == root {
 		return id.Domain

@@ -22,6 +22,11 @@
 // NIP-05 only recommends the relays: of those, whatever is no relay URL is left out, and a
 // wrong shape costs the relays but not the key. The entries of other names may be anything.
 // A byte order mark before the document is ignored.
+//
+// # Coming from elsewhere
+//
+// [Query] is QueryIdentifier of go-nostr and queryProfile of nostr-tools, [Verify] the isValid of
+// the latter, [Parse] is ParseIdentifier.
 package nip05
 
 import (

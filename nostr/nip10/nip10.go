@@ -17,6 +17,11 @@
 // Tags without an event ID count for nothing, and so does an "a" tag with a marker: NIP-10 has
 // notes reply to notes only. Neither does the package know whether the parent is a note, nor
 // whether it exists: relays do not check, and a tag is its author's word.
+//
+// # Coming from elsewhere
+//
+// Root and Parent are GetThreadRoot and GetImmediateParent of go-nostr; Parse is as in nostr-tools,
+// with Parent for its reply and People for its profiles.
 package nip10
 
 import (

@@ -9,19 +9,23 @@
 //
 // # What is in a repost
 //
-// The reposted event as JSON, in its content, is the word of whoever reposts. [Parse] verifies
-// it (about 150 microseconds) and compares it with the "e" tags: only what is genuine and meant is
-// in Repost.Event. Otherwise Repost.Problem says what is wrong, and Repost.Target remains. Blank content, and
-// null, is no event, which NIP-18 allows; a text is one more thing that is no event.
+// The reposted event as JSON, in its content, is the word of whoever reposts. [Parse] verifies it
+// (about 150 microseconds) and compares it with the "e" tags: only what is genuine and meant is
+// in Repost.Event. Otherwise Repost.Problem says what is wrong, and Repost.Target remains. Blank
+// content, and null, is no event, which NIP-18 allows; a text is one more thing that is no event.
 //
 // # What NIP-18 leaves open
 //
-// Of several "e" tags the one of the embedded event counts, without one the last. A missing "e" tag is
-// made up for by a genuine embedded event. The embedded event is believed where "k" and "p"
-// tags say something else. That kind 6 is for notes and 16 for all others is seen to in [New], not
-// in Parse, and so is the relay hint, which most of the reposts in the wild lack. So are protected
-// events (NIP-70): they are not to be embedded, but that another did it is no reason not
-// to read it.
+// Of several "e" tags the one of the embedded event counts, without one the last. A missing "e"
+// tag is made up for by a genuine embedded event. The embedded event is believed where "k" and
+// "p" tags say something else. That kind 6 is for notes and 16 for all others is seen to in
+// [New], not in Parse, and so is the relay hint, which most of the reposts in the wild lack. So
+// are protected events (NIP-70): they are not to be embedded, but that another did it is no
+// reason not to read it.
+//
+// # Coming from nostr-tools
+//
+// finishRepostEvent is [New], getRepostedEventPointer is Repost.Target, getRepostedEvent Repost.Event.
 package nip18
 
 import (

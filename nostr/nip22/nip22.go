@@ -160,10 +160,10 @@ func third(t nostr.Tag) string {
 	return ""
 }
 
-// New returns a comment on an event, to be signed. If that is a comment itself, the new one is
-// in its thread. relayHint is the URL of a relay that has the event, "" if none is known. It fails
-// with [ErrTextNote] for notes, and with [ErrMalformed] for a comment that does not tell its root; one that
-// answers something other than a comment is taken to have that for its root.
+// New returns a comment on an event, to be signed. If that is a comment itself, the new one is in
+// its thread. relayHint is the URL of a relay that has the event, "" if none is known. It fails
+// with [ErrTextNote] for notes, and with [ErrMalformed] for a comment that does not tell its
+// root; one that answers something other than a comment is taken to have that for its root.
 func New(parent *nostr.Event, relayHint, content string) (nostr.Event, error) {
 	self := ItemOf(parent, relayHint)
 	root := self

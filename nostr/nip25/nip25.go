@@ -8,9 +8,9 @@
 // # How reactions are read
 //
 // Content that is exactly "+", or empty, is a like, exactly "-" a dislike; an emoji is neither,
-// however friendly. The last "e" tag with an event ID is the target, the last "p" tag with a
-// key its author: clients that copy the tags of a note before their own put theirs last. A reaction of
-// kind 7 without a target is refused, since NIP-25 demands one; one that lacks "p" is not.
+// however friendly. The last "e" tag with an event ID is the target, the last "p" tag with a key
+// its author: clients that copy the tags of a note before their own put theirs last. A reaction
+// of kind 7 without a target is refused, since NIP-25 demands one; one that lacks "p" is not.
 //
 // A content ":name:" is a custom emoji if an "emoji" tag has that name and a web address for
 // it, and plain text otherwise. Other schemes than http and https are no web addresses: whoever
@@ -20,6 +20,10 @@
 //
 // Nothing keeps somebody from reacting a hundred times, or to what does not exist. Counting
 // each author once, and whether text that is no emoji is a reaction, is for the caller.
+//
+// # Coming from nostr-tools
+//
+// finishReactionEvent is [New], getReactedEventPointer is Reaction.Target.
 package nip25
 
 import (
@@ -203,9 +207,9 @@ func hinted(hint string, tag ...string) nostr.Tag {
 	return tag
 }
 
-// NewCustom returns a reaction with a custom emoji (NIP-30), to be signed. The shortcode, without colons,
-// is of letters, digits, hyphens and underscores; the picture is at an http or https URL. Anything else
-// is [ErrEmoji].
+// NewCustom returns a reaction with a custom emoji (NIP-30), to be signed. The shortcode, without
+// colons, is of letters, digits, hyphens and underscores; the picture is at an http or https URL.
+// Anything else is [ErrEmoji].
 func NewCustom(target *nostr.Event, shortcode, pictureURL, relayHint string) (nostr.Event, error) {
 	switch {
 	case shortcode == "" || strings.ContainsFunc(shortcode, notWord):

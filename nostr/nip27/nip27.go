@@ -8,12 +8,12 @@
 //
 // # What a mention is
 //
-// "nostr:" and an entity of NIP-19, of which the checksum is right. It ends where letters and digits end. It
-// begins where a word does, so that "xnostr:npub1…" and "_nostr:npub1…" are no mentions, and
-// neither is one inside a URL, such as https://njump.me/nostr:npub1…. Secret keys are never mentions. An
-// entity without "nostr:" is none either, other than for [nip19.FindAll], which finds whatever
-// decodes. Upper case is as good as lower: schemes of URIs have no case, and bech32 has both.
-// The #[0] of old clients is no longer read.
+// "nostr:" and an entity of NIP-19, of which the checksum is right. It ends where letters and
+// digits end. It begins where a word does, so that "xnostr:npub1…" and "_nostr:npub1…" are no
+// mentions, and neither is one inside a URL, such as https://njump.me/nostr:npub1…. Secret keys
+// are never mentions. An entity without "nostr:" is none either, other than for [nip19.FindAll],
+// which finds whatever decodes. Upper case is as good as lower: schemes of URIs have no case, and
+// bech32 has both. The #[0] of old clients is no longer read.
 //
 // An entity is a stranger's claim: the event behind it may not exist, or be by another author
 // than it says.
@@ -28,8 +28,8 @@ import (
 	"github.com/gennostr/gennostr/nostr/nip19"
 )
 
-// Parse yields the mentions in a text, from left to right. Start and End of a match are offsets in bytes,
-// "nostr:" included. It takes time in proportion to the length of the text.
+// Parse yields the mentions in a text, from left to right. Start and End of a match are offsets
+// in bytes, "nostr:" included. It takes time in proportion to the length of the text.
 func Parse(text string) iter.Seq[nip19.Match] {
 	return func(yield func(nip19.Match) bool) {
 		run := run{text: text}
@@ -62,11 +62,11 @@ func (r *run) inURL(at int) bool {
 	return r.url
 }
 
-// Tags returns the tags that go with the mentions in a text: a "q" tag for each event and address,
-// and a "p" tag for each person who is mentioned or whose event is, each once, in the order of
-// the text. Relay hints and authors in the entities go with them. They notify people and list the note
-// among the quotes of others (NIP-18, NIP-10), which NIP-27 leaves to the writer: leave out
-// what is not to have that effect.
+// Tags returns the tags that go with the mentions in a text: a "q" tag for each event and
+// address, and a "p" tag for each person who is mentioned or whose event is, each once, in the
+// order of the text. Relay hints and authors in the entities go with them. They notify people and
+// list the note among the quotes of others (NIP-18, NIP-10), which NIP-27 leaves to the writer:
+// leave out what is not to have that effect.
 func Tags(text string) nostr.Tags {
 	w := writer{seen: make(map[string]bool)}
 	for m := range Parse(text) {

@@ -21,6 +21,9 @@
 // relay in the middle would be glad to be the other one. So is every event when no challenge was
 // sent. Content and further tags may be anything. Remembering the challenge, dropping it
 // with the connection, and never handing such an event to anybody is the relay's part.
+//
+// [Check] is ValidateAuthEvent of go-nostr with an error that says what was wrong; it looks at the
+// event's ID too.
 package nip42
 
 import (

@@ -54,7 +54,8 @@ func schemeOf(host string) string {
 	return "https"
 }
 
-// EncodeLNURL returns a URL in bech32 with the prefix "lnurl" (LUD-01). It has to be as for [DecodeLNURL].
+// EncodeLNURL returns a URL in bech32 with the prefix "lnurl" (LUD-01). It has to be as for
+// [DecodeLNURL].
 func EncodeLNURL(rawURL string) (string, error) {
 	if _, err := parseURL(rawURL); err != nil {
 		return "", fmt.Errorf("%w: %w", ErrLNURL, err)
@@ -66,8 +67,8 @@ func EncodeLNURL(rawURL string) (string, error) {
 	return s, nil
 }
 
-// DecodeLNURL returns the URL in an LNURL, in lower or in upper case. It has a public domain and the scheme
-// https, or http at an .onion domain (LUD-01). It fails with [ErrLNURL].
+// DecodeLNURL returns the URL in an LNURL, in lower or in upper case. It has a public domain and
+// the scheme https, or http at an .onion domain (LUD-01). It fails with [ErrLNURL].
 func DecodeLNURL(lnurl string) (string, error) {
 	prefix, data, err := bech32.Decode(lnurl)
 	if err == nil && prefix != lnurlPrefix {
@@ -128,9 +129,9 @@ type PayInfo struct {
 	MaxSendable int64        // in millisatoshis, the largest number if not stated
 }
 
-// ParsePayInfo reads the document at a recipient's LNURL. It fails with [ErrNoZaps] unless
-// it is strict JSON without any of these twice: allowsNostr, which is true, nostrPubkey, a public key in
-// lower-case hex, callback, the URL of a public server, and minSendable and maxSendable, whole
+// ParsePayInfo reads the document at a recipient's LNURL. It fails with [ErrNoZaps] unless it is
+// strict JSON without any of these twice: allowsNostr, which is true, nostrPubkey, a public key
+// in lower-case hex, callback, the URL of a public server, and minSendable and maxSendable, whole
 // numbers, which may be missing. What else is in it is ignored.
 func ParsePayInfo(data []byte) (PayInfo, error) {
 	info, err := parsePayInfo(data)
@@ -230,10 +231,10 @@ func text(raw []byte) string {
 	return string(b)
 }
 
-// InvoiceURL returns where to get an invoice for a signed zap request: the answer is JSON, with the
-// invoice as "pr". The amount is in millisatoshis, lnurl the recipient's, "" to leave it out. It fails
-// with [ErrRequest] for an amount that the provider does not take, and one that is not the request's. Before
-// the invoice is paid, its [InvoiceAmount] has to be the amount.
+// InvoiceURL returns where to get an invoice for a signed zap request: the answer is JSON, with
+// the invoice as "pr". The amount is in millisatoshis, lnurl the recipient's, "" to leave it out.
+// It fails with [ErrRequest] for an amount that the provider does not take, and one that is not
+// the request's. Before the invoice is paid, its [InvoiceAmount] has to be the amount.
 func (info PayInfo) InvoiceURL(request *nostr.Event, amount int64, lnurl string) (string, error) {
 	if amount < info.MinSendable || amount > info.MaxSendable {
 		return "", fmt.Errorf("%w: %d millisatoshis, the provider takes %d to %d", ErrRequest, amount, info.MinSendable, info.MaxSendable)

@@ -25,10 +25,11 @@
 // # What is checked
 //
 // Of a receipt: the kind; one invoice, with an amount and for real bitcoin; one request in its
-// description, genuine and well-formed; that the amount of the invoice is the one in the
-// request, if it has one; that recipient, target and sender in the receipt's tags are those of the request. What
-// counts is always the request, for its sender signed it. The hash of the description in the
-// invoice should fit, says NIP-57, and many providers' does not: [Receipt.Committed] tells.
+// description, genuine and well-formed; that the amount of the invoice is the one in the request,
+// if it has one; that recipient, target and sender in the receipt's tags are those of the
+// request. What counts is always the request, for its sender signed it. The hash of the
+// description in the invoice should fit, says NIP-57, and many providers' does not:
+// [Receipt.Committed] tells.
 //
 // Of a request: one p tag, at most one e, a, amount and lnurl tag, all of them good, and a relay
 // to send the receipt to: Appendix A demands it, Appendix D only wishes it, and without one the
@@ -36,15 +37,22 @@
 //
 // # The two meanings of P
 //
-// Appendix D has the P tag of a request equal the key that signs receipts, and Appendix E
-// puts the sender's key into the P tag of a receipt. Both are taken at their word: [Request.CheckFor] holds the P
-// of a request to the provider's key, and the P of a receipt has to be its request's author. Reading a receipt, the P
-// inside its request is ignored, for clients put the sender there too.
+// Appendix D has the P tag of a request equal the key that signs receipts, and Appendix E puts
+// the sender's key into the P tag of a receipt. Both are taken at their word: [Request.CheckFor]
+// holds the P of a request to the provider's key, and the P of a receipt has to be its request's
+// author. Reading a receipt, the P inside its request is ignored: a provider that let a wrong one
+// pass has been paid all the same.
 //
 // # What is left out
 //
 // Fetching and paying; encrypted ("private") zaps, which NIP-57 does not define; the signature,
 // expiry and routes of invoices, which are the business of the wallet that pays.
+//
+// # Coming from nostr-tools
+//
+// makeZapRequest is [NewRequest], validateZapRequest [ParseRequest], makeZapReceipt [NewReceipt],
+// getZapEndpoint [AddressURL] and [ParsePayInfo], getSatoshisAmountFromBolt11 [InvoiceAmount], in
+// millisatoshis. Receipts are checked by [CheckReceipt].
 package nip57
 
 import "errors"

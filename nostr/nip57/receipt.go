@@ -31,9 +31,9 @@ type Receipt struct {
 }
 
 // CheckReceipt returns what a zap receipt says if it is well-formed and by the recipient's
-// provider: provider is the key that his LNURL endpoint names ([PayInfo.NostrPubKey]), and lnurl, unless it
-// is "", the recipient's LNURL, which has to be that of the request if the request names one. The event
-// has to be genuine (see [nostr.Event.Verify]); what a client delivers is.
+// provider: provider is the key that his LNURL endpoint names ([PayInfo.NostrPubKey]), and lnurl,
+// unless it is "", the recipient's LNURL, which has to be that of the request if the request
+// names one. The event has to be genuine (see [nostr.Event.Verify]); what a client delivers is.
 //
 // The errors are [ErrProvider], [ErrLNURL] and those of [ParseReceipt].
 func CheckReceipt(e *nostr.Event, provider nostr.PubKey, lnurl string) (Receipt, error) {
@@ -164,10 +164,10 @@ func InvoiceAmount(invoice string) (int64, error) {
 	return inv.Amount, nil
 }
 
-// NewReceipt returns the receipt for a paid request, to be signed with the key that the LNURL endpoint
-// names and published to the request's relays. request is the text that the invoice was made for,
-// byte by byte, paidAt when the invoice was paid, and preimage 64 hex digits, "" to leave it out.
-// It fails as [ParseReceipt] would for the result.
+// NewReceipt returns the receipt for a paid request, to be signed with the key that the LNURL
+// endpoint names and published to the request's relays. request is the text that the invoice was
+// made for, byte by byte, paidAt when the invoice was paid, and preimage 64 hex digits, "" to
+// leave it out. It fails as [ParseReceipt] would for the result.
 func NewReceipt(request, invoice, preimage string, paidAt nostr.Timestamp) (nostr.Event, error) {
 	r, err := ParseRequest(request)
 	if err != nil {

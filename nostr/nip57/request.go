@@ -28,9 +28,9 @@ type Request struct {
 	Comment   string         // the content
 }
 
-// ParseRequest reads and verifies the zap request in a JSON text: the description in a receipt, or the
-// value of the "nostr" parameter of a request for an invoice, as it is when the query has been
-// decoded, once. It fails with [ErrRequest].
+// ParseRequest reads and verifies the zap request in a JSON text: the description in a receipt,
+// or the value of the "nostr" parameter of a request for an invoice, as it is when the query has
+// been decoded, once. It fails with [ErrRequest].
 func ParseRequest(text string) (Request, error) {
 	r, err := parseRequest(text)
 	if err != nil {
@@ -170,8 +170,8 @@ type Zap struct {
 }
 
 // NewRequest returns a zap request, to be signed. It is not published, but goes to the
-// recipient's provider: see [PayInfo.InvoiceURL]. It fails with [ErrRequest], and for a relay that is
-// none with [nostr.ErrInvalidURL] too.
+// recipient's provider: see [PayInfo.InvoiceURL]. It fails with [ErrRequest], and for a relay
+// that is none with [nostr.ErrInvalidURL] too.
 func NewRequest(z Zap) (nostr.Event, error) {
 	relays := nostr.Tag{"relays"}
 	for _, raw := range z.Relays {

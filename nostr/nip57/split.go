@@ -20,15 +20,15 @@ type Split struct {
 // Splits are all of them, each key once.
 type Splits []Split
 
-// ParseSplits returns among whom a zap of the event is to be divided, and false if the event does not
-// say: then it is its author's.
+// ParseSplits returns among whom a zap of the event is to be divided, and false if the event does
+// not say: then it is its author's.
 //
-// Weights are decimal numbers, of which more than six digits behind the point are dropped. If no tag has
-// one, all are equal; if some have, those without get nothing, and neither do those whose weight
-// is zero or no such number: with minus signs, exponents, more than nine digits before the
-// point. A tag without a public key is ignored, among them the old form with a lightning address. Of
-// a key that is there twice the weights are added. When nobody is left, Splits is empty and the result is
-// true: the author wants nothing for himself.
+// Weights are decimal numbers, of which more than six digits behind the point are dropped. If no
+// tag has one, all are equal; if some have, those without get nothing, and neither do those whose
+// weight is zero or no such number: with minus signs, exponents, more than nine digits before the
+// point. A tag without a public key is ignored, among them the old form with a lightning address.
+// Of a key that is there twice the weights are added. When nobody is left, Splits is empty and
+// the result is true: the author wants nothing for himself.
 func ParseSplits(e *nostr.Event) (Splits, bool) {
 	weighted, stated := false, false
 	for t := range e.Tags.FindAll("zap") {

@@ -7,12 +7,12 @@
 //
 // # What counts
 //
-// The "r" tags with a relay URL, unmarked or marked "read" or "write". URLs are normalised
-// (see [nostr.NormalizeURL]), so that two spellings are one relay, and a relay that is there
-// several times has all its marks. What is no relay URL is ignored: a web page, a host without
-// a scheme, two schemes or two URLs in one value. NIP-65 does not say what another marker means; such a
-// tag is ignored as a whole, for taking it as unmarked would send events where nobody asked for
-// them. An empty marker is no marker.
+// The "r" tags with a relay URL, unmarked or marked "read" or "write". URLs are normalised (see
+// [nostr.NormalizeURL]), so that two spellings are one relay, and a relay that is there several
+// times has all its marks. What is no relay URL is ignored: a web page, a host without a scheme,
+// two schemes or two URLs in one value. NIP-65 does not say what another marker means; such a tag
+// is ignored as a whole, for taking it as unmarked would send events where nobody asked for them.
+// An empty marker is no marker.
 //
 // # What the caller decides
 //
