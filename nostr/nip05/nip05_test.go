@@ -273,6 +273,7 @@ func TestDocumentsThatParsersDisagreeOnAreRefused(t *testing.T) {
 		`{"relays":5,"names":{` + entry + `}}`,
 		`{"relays":{"` + bobHex + `":["https://x.example.com",{},[],null]},"names":{` + entry + `}}`,
 		`{"relays":{"` + bobHex + `":["wss://x.example.com"]},"relays":{},"names":{` + entry + `}}`,
+		`{"relays":{},"names":{` + entry + `},"relays":{"` + bobHex + `":["wss://x.example.com"]}}`,
 		`{"relays":{"` + bobHex + `":["wss://x.example.com"],"` + bobHex + `":[]},"names":{` + entry + `}}`,
 	} {
 		profile, err := nip05.ParseDocument([]byte(doc), "bob")

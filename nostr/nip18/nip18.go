@@ -34,6 +34,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/gennostr/gennostr/internal/refs"
 	"github.com/gennostr/gennostr/nostr"
 )
 
@@ -129,9 +130,9 @@ func (r *Repost) describe(e *nostr.Event) {
 		r.Kind = kindOf(e.Tags.Find("k").Value())
 	}
 	address := e.Tags.Find("a").Value()
-	_, author, _, err := nostr.ParseAddress(address)
+	_, author, ok := refs.Address(address)
 	switch {
-	case err != nil:
+	case !ok:
 	case r.Event != nil && address != r.Event.Address():
 	case !r.Target.Author.IsZero() && author != r.Target.Author:
 	default:

@@ -175,6 +175,10 @@ func TestAnAddressThatDoesNotBelongToTheTargetIsDropped(t *testing.T) {
 		require.NoError(t, err)
 		assert.Empty(t, r.Address)
 	}
+	other := "30023:" + alice.PubKey().String() + ":y"
+	r, err := nip18.Parse(&nostr.Event{Kind: 16, Content: target.String(), Tags: nostr.Tags{{"e", target.ID.String()}, {"a", other}}})
+	require.NoError(t, err)
+	assert.Empty(t, r.Address)
 }
 
 func TestQuotesSurviveTheRoundTrip(t *testing.T) {

@@ -1,6 +1,7 @@
 package nip18
 
 import (
+	"github.com/gennostr/gennostr/internal/refs"
 	"github.com/gennostr/gennostr/nostr"
 )
 
@@ -24,11 +25,8 @@ func Quotes(e *nostr.Event) []Quote {
 		var q Quote
 		if ref, ok := nostr.EventRefOf(t); ok {
 			q = Quote{Event: ref, Relay: ref.Relay}
-		} else if _, _, _, err := nostr.ParseAddress(value); err == nil {
-			q.Address = value
-			if len(t) > 2 {
-				q.Relay = nostr.RelayHint(t[2])
-			}
+		} else if _, _, ok := refs.Address(value); ok {
+			q = Quote{Address: value, Relay: nostr.RelayHint(refs.Third(t))}
 		} else {
 			continue
 		}
@@ -48,9 +46,5 @@ func (q Quote) Tag() nostr.Tag {
 		}
 		return ref.Tag("q")
 	}
-	t := nostr.Tag{"q", q.Address}
-	if relay := nostr.RelayHint(q.Relay); relay != "" {
-		t = append(t, relay)
-	}
-	return t
+	return refs.Hinted(nostr.RelayHint(q.Relay), "q", q.Address)
 }

@@ -30,6 +30,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/gennostr/gennostr/internal/refs"
 	"github.com/gennostr/gennostr/nostr"
 )
 
@@ -121,8 +122,8 @@ func (k keys) read(tags nostr.Tags) Item {
 
 func (k keys) readAddress(tags nostr.Tags) (Item, bool) {
 	for t := range tags.FindAll(k.address) {
-		if kind, author, _, err := nostr.ParseAddress(t.Value()); err == nil {
-			return Item{Address: t.Value(), Kind: strconv.Itoa(int(kind)), Author: author, Hint: nostr.RelayHint(third(t))}, true
+		if kind, author, ok := refs.Address(t.Value()); ok {
+			return Item{Address: t.Value(), Kind: strconv.Itoa(int(kind)), Author: author, Hint: nostr.RelayHint(refs.Third(t))}, true
 		}
 	}
 	return Item{}, false
@@ -147,17 +148,10 @@ func (k keys) readEvent(tags nostr.Tags) (Item, bool) {
 func (k keys) readExternal(tags nostr.Tags) (Item, bool) {
 	for t := range tags.FindAll(k.external) {
 		if t.Value() != "" {
-			return Item{External: t.Value(), Hint: third(t)}, true
+			return Item{External: t.Value(), Hint: refs.Third(t)}, true
 		}
 	}
 	return Item{}, false
-}
-
-func third(t nostr.Tag) string {
-	if len(t) > 2 {
-		return t[2]
-	}
-	return ""
 }
 
 // New returns a comment on an event, to be signed. If that is a comment itself, the new one is in
@@ -212,25 +206,18 @@ func comment(root, parent Item, content string) nostr.Event {
 func (k keys) write(tags nostr.Tags, item Item, withVersion bool) nostr.Tags {
 	switch {
 	case item.Address != "":
-		tags = append(tags, hinted(item.Hint, k.address, item.Address))
+		tags = append(tags, refs.Hinted(item.Hint, k.address, item.Address))
 		if withVersion && !item.Event.ID.IsZero() {
 			tags = append(tags, item.Event.Tag(k.event))
 		}
 	case item.External != "":
-		tags = append(tags, hinted(item.Hint, k.external, item.External))
+		tags = append(tags, refs.Hinted(item.Hint, k.external, item.External))
 	default:
 		tags = append(tags, item.Event.Tag(k.event))
 	}
 	tags = append(tags, nostr.Tag{k.kind, item.Kind})
 	if !item.Author.IsZero() {
-		tags = append(tags, hinted(item.Hint, k.author, item.Author.String()))
+		tags = append(tags, refs.Hinted(item.Hint, k.author, item.Author.String()))
 	}
 	return tags
-}
-
-func hinted(hint string, tag ...string) nostr.Tag {
-	if hint != "" {
-		tag = append(tag, hint)
-	}
-	return tag
 }

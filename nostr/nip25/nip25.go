@@ -33,6 +33,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/gennostr/gennostr/internal/refs"
 	"github.com/gennostr/gennostr/nostr"
 )
 
@@ -123,7 +124,7 @@ func (r *Reaction) findTarget(e *nostr.Event) (found bool) {
 		}
 	}
 	for t := range e.Tags.FindAll("a") {
-		if _, _, _, err := nostr.ParseAddress(t.Value()); err == nil {
+		if _, _, ok := refs.Address(t.Value()); ok {
 			r.Address = t.Value()
 		}
 	}
@@ -140,12 +141,9 @@ func externals(e *nostr.Event) (list []External) {
 		if t.Value() == "" {
 			continue
 		}
-		x := External{ID: t.Value()}
+		x := External{ID: t.Value(), Hint: refs.Third(t)}
 		if n := len(list); n < len(kinds) {
 			x.Kind = kinds[n]
-		}
-		if len(t) > 2 {
-			x.Hint = t[2]
 		}
 		list = append(list, x)
 	}
@@ -166,8 +164,8 @@ func (r *Reaction) readContent(e *nostr.Event) {
 		return
 	}
 	for t := range e.Tags.FindAll("emoji") {
-		if t.Value() == name && len(t) > 2 && isWeb(t[2]) {
-			r.Value, r.Shortcode, r.URL = Custom, name, t[2]
+		if picture := refs.Third(t); t.Value() == name && isWeb(picture) {
+			r.Value, r.Shortcode, r.URL = Custom, name, picture
 			return
 		}
 	}
@@ -193,18 +191,11 @@ func isWeb(s string) bool {
 func New(target *nostr.Event, content, relayHint string) nostr.Event {
 	hint := nostr.RelayHint(relayHint)
 	ref := nostr.EventRef{ID: target.ID, Relay: hint, Author: target.PubKey}
-	tags := nostr.Tags{ref.Tag("e"), hinted(hint, "p", target.PubKey.String()), {"k", strconv.Itoa(int(target.Kind))}}
+	tags := nostr.Tags{ref.Tag("e"), refs.Hinted(hint, "p", target.PubKey.String()), {"k", strconv.Itoa(int(target.Kind))}}
 	if address := target.Address(); address != "" {
-		tags = append(tags, hinted(hint, "a", address))
+		tags = append(tags, refs.Hinted(hint, "a", address))
 	}
 	return nostr.Event{Kind: nostr.KindReaction, Content: content, Tags: tags}
-}
-
-func hinted(hint string, tag ...string) nostr.Tag {
-	if hint != "" {
-		tag = append(tag, hint)
-	}
-	return tag
 }
 
 // NewCustom returns a reaction with a custom emoji (NIP-30), to be signed. The shortcode, without
@@ -226,7 +217,7 @@ func NewCustom(target *nostr.Event, shortcode, pictureURL, relayHint string) (no
 // web page is of the kind "web" (NIP-73).
 func NewExternal(target External, content string) nostr.Event {
 	return nostr.Event{Kind: nostr.KindReactionToWebsite, Content: content, Tags: nostr.Tags{
-		{"k", target.Kind}, hinted(target.Hint, "i", target.ID),
+		{"k", target.Kind}, refs.Hinted(target.Hint, "i", target.ID),
 	}}
 }
 

@@ -23,6 +23,7 @@ import (
 	"iter"
 	"strings"
 
+	"github.com/gennostr/gennostr/internal/refs"
 	"github.com/gennostr/gennostr/nostr"
 	"github.com/gennostr/gennostr/nostr/nip18"
 	"github.com/gennostr/gennostr/nostr/nip19"
@@ -104,11 +105,7 @@ func (w *writer) person(pk nostr.PubKey, relays []string) {
 	if pk.IsZero() {
 		return
 	}
-	t := nostr.Tag{"p", pk.String()}
-	if hint := first(relays); hint != "" {
-		t = append(t, hint)
-	}
-	w.add(t)
+	w.add(refs.Hinted(first(relays), "p", pk.String()))
 }
 
 func (w *writer) quote(q nip18.Quote) {

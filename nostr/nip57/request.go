@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/gennostr/gennostr/internal/refs"
 	"github.com/gennostr/gennostr/nostr"
 )
 
@@ -99,8 +100,10 @@ func (r *Request) readTarget(e *nostr.Event) error {
 		return err
 	}
 	r.Address = address.Value()
-	_, _, _, err = nostr.ParseAddress(r.Address)
-	return err
+	if _, _, ok := refs.Address(r.Address); !ok {
+		return errors.New("the a tag holds no address")
+	}
+	return nil
 }
 
 func (r *Request) readMoney(e *nostr.Event) error {

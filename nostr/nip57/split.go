@@ -4,6 +4,7 @@ import (
 	"math/big"
 	"strings"
 
+	"github.com/gennostr/gennostr/internal/refs"
 	"github.com/gennostr/gennostr/nostr"
 )
 
@@ -60,8 +61,8 @@ func ParseSplits(e *nostr.Event) (Splits, bool) {
 			splits = append(splits, Split{PubKey: pk})
 		}
 		splits[i].Weight += weight // of at most some thousand tags, each below 2⁵⁰
-		if len(t) > 2 && splits[i].Relay == "" {
-			splits[i].Relay = nostr.RelayHint(t[2])
+		if splits[i].Relay == "" {
+			splits[i].Relay = nostr.RelayHint(refs.Third(t))
 		}
 	}
 	return splits, stated

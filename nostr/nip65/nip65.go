@@ -28,8 +28,10 @@ package nip65
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
+	"github.com/gennostr/gennostr/internal/refs"
 	"github.com/gennostr/gennostr/nostr"
 )
 
@@ -66,10 +68,7 @@ func Parse(e *nostr.Event) (List, error) {
 	list := List{}
 	index := make(map[string]int)
 	for t := range e.Tags.FindAll(tagKey) {
-		var marker string
-		if len(t) > 2 {
-			marker = t[2]
-		}
+		marker := refs.Third(t)
 		if marker != "" && marker != markerRead && marker != markerWrite {
 			continue
 		}
@@ -89,11 +88,12 @@ func Parse(e *nostr.Event) (List, error) {
 	return list, nil
 }
 
-// twoSchemes reports whether a second URL begins in a value's host or path, as in
-// "wss://wss://relay.example.com", which is well-formed, with "wss" for a host.
+// twoSchemes reports whether a URL follows a scheme, as in "wss://wss://relay.example.com", which
+// is well-formed, with "wss" for a host. A URL in the path is for a proxy.
 func twoSchemes(value string) bool {
-	path, _, _ := strings.Cut(value, "?")
-	return strings.Count(path, "://") > 1
+	_, rest, _ := strings.Cut(strings.ToLower(value), "://")
+	host, _, found := strings.Cut(rest, "://")
+	return found && slices.Contains([]string{"ws", "wss", "http", "https"}, host)
 }
 
 // Read returns the URLs of the relays where the author looks for what mentions him: where to
