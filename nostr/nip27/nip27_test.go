@@ -129,10 +129,13 @@ func TestParseStopsWhenAsked(t *testing.T) {
 func TestTagsNotifyEverybodyOnceAndQuoteEverythingOnce(t *testing.T) {
 	bob := nostr.MustSecretKeyFromHex(strings.Repeat("0", 63) + "2").PubKey()
 	carol := nostr.MustSecretKeyFromHex(strings.Repeat("0", 63) + "3").PubKey()
+	var article, note nip19.Address
+	article.Kind, article.PubKey, article.Identifier = 30023, alice, "x"
+	note.Kind, note.PubKey = 1, alice // of a kind that has no addresses
 	text := strings.Join([]string{
 		encode(t, nip19.Profile{PubKey: bob, Relays: []string{"https://no.relay", "wss://b.example.com"}}), uri, encode(t, nip19.PubKey{PubKey: bob}),
 		encode(t, nip19.Event{ID: id, Author: carol, Relays: []string{"wss://c.example.com"}}), encode(t, nip19.Note{ID: id}),
-		encode(t, nip19.Address{Kind: 30023, PubKey: alice, Identifier: "x"}), encode(t, nip19.Address{Kind: 1, PubKey: alice, Identifier: "x"}),
+		encode(t, article), encode(t, note),
 		encode(t, nip19.Note{ID: nostr.ID{2}}), "nostr:npub1broken", npub,
 	}, " ")
 	assert.Equal(t, nostr.Tags{
