@@ -275,6 +275,7 @@ func TestDocumentsThatParsersDisagreeOnAreRefused(t *testing.T) {
 		`{"relays":{"` + bobHex + `":["wss://x.example.com"]},"relays":{},"names":{` + entry + `}}`,
 		`{"relays":{},"names":{` + entry + `},"relays":{"` + bobHex + `":["wss://x.example.com"]}}`,
 		`{"relays":{"` + bobHex + `":["wss://x.example.com"],"` + bobHex + `":[]},"names":{` + entry + `}}`,
+		`{"relays":{"` + bobHex + `":[],"` + bobHex + `":["wss://x.example.com"]},"names":{` + entry + `}}`,
 	} {
 		profile, err := nip05.ParseDocument([]byte(doc), "bob")
 		require.NoError(t, err, doc)

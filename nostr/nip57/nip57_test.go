@@ -184,7 +184,7 @@ func TestWhatIsNoRequestIsRefused(t *testing.T) {
 	require.NoError(t, err)
 	for _, text := range []string{
 		"", "null", "[]", "{}", "hello", of(9735, relays, nostr.Tag{"p", p}), of(1, relays, nostr.Tag{"p", p}), of(9734, relays, nostr.Tag{"p", p}) + "x",
-		of(9734), of(9734, relays), of(9734, nostr.Tag{"p", p}), of(9734, relays, nostr.Tag{"p"}), of(9734, relays, nostr.Tag{"p", "npub1x"}), of(9734, relays, nostr.Tag{"p", strings.Repeat("0", 64)}),
+		of(9734), of(9734, relays), of(9734, nostr.Tag{"p", p}), of(9734, relays, nostr.Tag{"p"}), of(9734, relays, nostr.Tag{"p", "npub1x"}), of(9734, relays, nostr.Tag{"p", strings.Repeat("0", 64)}), of(9734, relays, nostr.Tag{"p", strings.Repeat("0", 64)}, nostr.Tag{"p", p}),
 		of(9734, relays, nostr.Tag{"p", p}, nostr.Tag{"p", p}), of(9734, relays, nostr.Tag{"p", p}, nostr.Tag{"p", id1}),
 		of(9734, nostr.Tag{"p", p}, nostr.Tag{"relays"}), of(9734, nostr.Tag{"p", p}, nostr.Tag{"relays", `["wss://x.example.com"]`}), of(9734, nostr.Tag{"p", p}, nostr.Tag{"relay", relay}),
 		of(9734, relays, nostr.Tag{"p", p}, nostr.Tag{"e", "x"}), of(9734, relays, nostr.Tag{"p", p}, nostr.Tag{"e", id1}, nostr.Tag{"e", id1}),
@@ -252,9 +252,17 @@ func TestInvoicesAreAskedFor(t *testing.T) {
 	u, err := url.Parse(raw)
 	require.NoError(t, err)
 	assert.Equal(t, url.Values{"id": {"1"}, "amount": {"21000"}, "lnurl": {"lnurl1x"}, "nostr": {req.String()}}, u.Query())
-	for _, amount := range []int64{0, -1, 999, 100001, 22000, math.MaxInt64} {
-		_, err := info.InvoiceURL(req, amount, "")
+	_, err = info.InvoiceURL(req, 22000, "")
+	assert.ErrorIs(t, err, nip57.ErrAmount)
+	free, _, err := nostr.ParseEvent([]byte(request(t)))
+	require.NoError(t, err)
+	for _, amount := range []int64{0, -1, 999, 100001, math.MaxInt64} {
+		_, err := info.InvoiceURL(free, amount, "")
 		assert.ErrorIs(t, err, nip57.ErrRequest, amount)
+	}
+	for _, amount := range []int64{1000, 100000} {
+		_, err := info.InvoiceURL(free, amount, "")
+		assert.NoError(t, err)
 	}
 	unsigned := req.Clone()
 	unsigned.Sig = nostr.Sig{}

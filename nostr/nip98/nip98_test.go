@@ -208,6 +208,26 @@ func TestWhatIsNoHeaderIsRefused(t *testing.T) {
 	assert.ErrorIs(t, err, nostr.ErrInvalidEvent)
 }
 
+// One event has one spelling in each kind of base64: the bits behind its end are zero.
+func TestBase64HasNoBitsToSpare(t *testing.T) {
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+	for _, content := range []string{"", "x", "xx"} { // of which two are padded
+		ev := nip98.NewEvent("POST", url, body, now)
+		ev.Content = content
+		h := header(t, ev)
+		bare := strings.TrimRight(h, "=")
+		if bare == h {
+			continue
+		}
+		last := strings.IndexByte(alphabet, bare[len(bare)-1])
+		changed := bare[:len(bare)-1] + alphabet[last+1:last+2]
+		for _, h := range []string{changed, changed + h[len(bare):]} {
+			_, err := nip98.Check(h, post, now)
+			assert.ErrorIs(t, err, nip98.ErrHeader)
+		}
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	f.Add(header(f, nip98.NewEvent("POST", url, body, now)))
 	f.Add("Nostr e30=")
