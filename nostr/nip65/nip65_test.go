@@ -54,9 +54,9 @@ func TestOtherKindsAreNoRelayLists(t *testing.T) {
 
 func TestMarkers(t *testing.T) {
 	const url = "wss://relay.example.com/"
-	list, err := nip65.Parse(&nostr.Event{Kind: 10002, Tags: nostr.Tags{{"r", "wss://proxy.example.com/wss://relay.example.com"}, {"r", "WSS://Wss://relay.example.com"}, {"r", "wss://https://relay.example.com"}}})
+	list, err := nip65.Parse(&nostr.Event{Kind: 10002, Tags: nostr.Tags{{"r", "wss://proxy.example.com/wss://relay.example.com"}, {"r", "WSS://Wss://relay.example.com"}, {"r", "wss://https://relay.example.com"}, {"r", "ws://wss"}}})
 	require.NoError(t, err)
-	assert.Len(t, list, 1, "what is behind a proxy is no second scheme")
+	assert.Len(t, list, 2, "what is behind a proxy is no second scheme, and neither is a host of that name")
 	for _, v := range []struct {
 		tags        nostr.Tags
 		read, write bool
