@@ -19,7 +19,7 @@
 // Of several "e" tags the one of the embedded event counts, without one the last. A missing "e"
 // tag is made up for by a genuine embedded event. The embedded event is believed where "k" and
 // "p" tags say something else. That kind 6 is for notes and 16 for all others is seen to in
-// [New], not in Parse, and so is the relay hint, which most of the reposts in the wild lack. So
+// [New], not in Parse, and so is the relay hint, which a third of the reposts in the wild lack. So
 // are protected events (NIP-70): they are not to be embedded, but that another did it is no
 // reason not to read it.
 //
