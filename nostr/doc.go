@@ -44,6 +44,45 @@
 // [ID], [PubKey] and [Sig] are stored as lower-case hex and read from text or from the bytes
 // themselves, [Timestamp] is an integer; NULL is for [database/sql.Null].
 //
+// # Which NIPs there are
+//
+// What a bot reads and writes every day, each checked against the text of its NIP and against
+// what other implementations make. Here, in this package: 01 (events, filters, relay URLs), 40
+// (expiration), 70 (protected events), the replies of 10, and the kinds of the others as names.
+// In packages of their own:
+//
+//	nip04, nip44   encryption, the old and the present one
+//	nip05          names at domains
+//	nip10          threads; mentions and quotes in notes
+//	nip11          what a relay says about itself
+//	nip13          proof of work
+//	nip17, nip59   private messages, gift wraps
+//	nip18          reposts, quotes
+//	nip19          npub, nevent and their like; the nostr: URIs of 21
+//	nip22          comments
+//	nip25          reactions, with the custom emoji of 30
+//	nip27          mentions in running text
+//	nip42          a relay's check of who has authenticated
+//	nip49          secret keys under a password
+//	nip57          zaps
+//	nip65          relay lists
+//	nip98          HTTP requests signed with a key
+//
+// 46 (remote signers) and 47 (wallets) are conversations and not data: they are to stand on
+// the client. Package gennostr speaks the parts of 01, 42, 45 and 67 that go over the wire.
+//
+// # Which are left out
+//
+// For many NIPs no package is better than a thin one. Follow lists (02), profiles (24), deletions
+// (09), subjects (14), articles (23), labels (32), content warnings (36), statuses (38), lists
+// (51), reports (56), polls (88), file metadata (92, 94), chats (C7) and others like them are a
+// kind, some tags and a content, which [Event] and [Tags] read and write as they are; a struct
+// for each would be more to learn than the tags, and would lag behind its NIP. Others have a
+// world behind them that a data package cannot carry: money (60, 61, 87), git (34), calendars
+// (52), streams (53), wikis (54), markets (15, 69, 99), groups run by relays (29, 43), the apps
+// of one platform (07, 55), managing relays (86). 08 and 26 are no longer to be used. 06 (keys
+// from words) and 77 (negentropy, which keeps stores in step) are not here yet.
+//
 // # Coming from go-nostr
 //
 // Most names are the same. ID, PubKey, Sig and Kind are types instead of strings and ints

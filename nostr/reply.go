@@ -9,6 +9,49 @@ type EventRef struct {
 	Author PubKey // zero if the tag does not tell
 }
 
+// EventRefOf reads an "e" tag (NIP-01, NIP-10), or one of the same shape such as "E" (NIP-22)
+// and "q" (NIP-18). It returns false unless the tag's value is an event ID. A hint that is no
+// relay URL is left out.
+func EventRefOf(t Tag) (ref EventRef, ok bool) {
+	id, err := IDFromHex(t.at(1))
+	if err != nil || id.IsZero() { // no event has that one, and here it would stand for none
+		return EventRef{}, false
+	}
+	ref = EventRef{ID: id, Relay: RelayHint(t.at(2))}
+	// The author stands behind the marker (NIP-10), or in its place (NIP-01).
+	for _, i := range [...]int{4, 3} {
+		if pk, err := PubKeyFromHex(t.at(i)); err == nil {
+			ref.Author = pk
+			break
+		}
+	}
+	return ref, true
+}
+
+// Tag returns [key, id, relay, author], as NIP-01 has "e" tags and NIP-18 and NIP-22 theirs,
+// without what is not known at its end. A relay that is no relay URL counts as unknown.
+func (r EventRef) Tag(key string) Tag {
+	t := Tag{key, r.ID.String()}
+	relay := RelayHint(r.Relay)
+	if relay != "" || !r.Author.IsZero() {
+		t = append(t, relay)
+	}
+	if !r.Author.IsZero() {
+		t = append(t, r.Author.String())
+	}
+	return t
+}
+
+// RelayHint returns a stranger's hint where an event may be found in its own spelling, but for
+// white space around it; "" if it is no relay URL (see [NormalizeURL]).
+func RelayHint(s string) string {
+	s = trimSpace(s)
+	if _, err := NormalizeURL(s); err != nil {
+		return ""
+	}
+	return s
+}
+
 // The markers of NIP-10.
 const (
 	markerRoot    = "root"
@@ -26,9 +69,10 @@ const (
 // of parent without a public key are dropped, and so are hints that are no relay URLs.
 // A stranger's note may tag thousands; whether to answer all of them is the caller's to decide.
 //
-// NIP-10 is for replies to text notes, of kind 1; for other kinds there is NIP-22.
+// NIP-10 is for replies to text notes, of kind 1; for other kinds there is NIP-22, in package
+// nip22. What else a note's tags say (who is mentioned and quoted) is read by package nip10.
 func Reply(parent *Event, relayHint string) Tags {
-	self := EventRef{ID: parent.ID, Relay: relayURL(relayHint), Author: parent.PubKey}
+	self := EventRef{ID: parent.ID, Relay: RelayHint(relayHint), Author: parent.PubKey}
 	var tags Tags
 	if root, _, ok := parent.Thread(); ok {
 		tags = Tags{root.tag(markerRoot), self.tag(markerReply)}
@@ -44,7 +88,7 @@ func Reply(parent *Event, relayHint string) Tags {
 		}
 		told[pk] = true
 		person := Tag{"p", pk.String()}
-		if hint := relayURL(t.at(2)); hint != "" {
+		if hint := RelayHint(t.at(2)); hint != "" {
 			person = append(person, hint)
 		}
 		tags = append(tags, person)
@@ -73,7 +117,7 @@ func (e *Event) Thread() (root, reply EventRef, ok bool) {
 	var byMarker [2]*EventRef // root, reply
 	var byPosition []EventRef
 	for t := range e.Tags.FindAll("e") {
-		ref, valid := eventRef(t)
+		ref, valid := EventRefOf(t)
 		if !valid {
 			continue
 		}
@@ -95,30 +139,4 @@ func (e *Event) Thread() (root, reply EventRef, ok bool) {
 		return byPosition[0], byPosition[len(byPosition)-1], true
 	}
 	return EventRef{}, EventRef{}, false
-}
-
-// eventRef reads an "e" tag. The author stands behind the marker (NIP-10), or in its
-// place (NIP-01).
-func eventRef(t Tag) (ref EventRef, ok bool) {
-	id, err := IDFromHex(t.at(1))
-	if err != nil {
-		return EventRef{}, false
-	}
-	ref = EventRef{ID: id, Relay: relayURL(t.at(2))}
-	for _, i := range [...]int{4, 3} {
-		if pk, err := PubKeyFromHex(t.at(i)); err == nil {
-			ref.Author = pk
-			break
-		}
-	}
-	return ref, true
-}
-
-// relayURL returns a stranger's relay hint in its own spelling, "" if it is none.
-func relayURL(s string) string {
-	s = trimSpace(s)
-	if _, err := NormalizeURL(s); err != nil {
-		return ""
-	}
-	return s
 }

@@ -136,6 +136,29 @@ func TestThreadReadsHints(t *testing.T) {
 	}
 }
 
+func TestEventRefsSurviveTheRoundTrip(t *testing.T) {
+	id, author := nostr.MustIDFromHex(id1), nostr.MustPubKeyFromHex(pk1)
+	for _, v := range []struct {
+		ref  nostr.EventRef
+		want nostr.Tag
+	}{
+		{nostr.EventRef{ID: id}, nostr.Tag{"q", id1}},
+		{nostr.EventRef{ID: id, Relay: relay1}, nostr.Tag{"q", id1, relay1}},
+		{nostr.EventRef{ID: id, Author: author}, nostr.Tag{"q", id1, "", pk1}},
+		{nostr.EventRef{ID: id, Relay: relay1, Author: author}, nostr.Tag{"q", id1, relay1, pk1}},
+	} {
+		assert.Equal(t, v.want, v.ref.Tag("q"))
+		got, ok := nostr.EventRefOf(v.want)
+		assert.True(t, ok)
+		assert.Equal(t, v.ref, got)
+	}
+	assert.Equal(t, nostr.Tag{"e", id1}, nostr.EventRef{ID: id, Relay: "https://one.example.com"}.Tag("e"))
+	for _, tag := range []nostr.Tag{nil, {"e"}, {"e", ""}, {"e", id1[1:]}, {"e", strings.ToUpper(pk1)}, {"e", "30023:" + pk1 + ":x"}, {"e", strings.Repeat("0", 64)}} {
+		_, ok := nostr.EventRefOf(tag)
+		assert.False(t, ok, tag)
+	}
+}
+
 func TestRepliesToRealEventsCanBeSigned(t *testing.T) {
 	threads := 0
 	lines(t, "real-events.jsonl", func(line []byte) {

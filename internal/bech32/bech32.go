@@ -83,23 +83,10 @@ func Encode(hrp string, data []byte) (string, error) {
 // no whole byte, are fewer than five and zero. Thus s, in lower case, is the one
 // encoding of the result.
 func Decode(s string) (hrp string, data []byte, err error) {
-	if len(s) > MaxLength {
-		return "", nil, errTooLong
-	}
-	if s, err = toLower(s); err != nil {
+	hrp, symbols, err := split(s)
+	if err != nil {
 		return "", nil, err
 	}
-	sep := strings.LastIndexByte(s, '1')
-	switch {
-	case sep < 0:
-		return "", nil, errSeparator
-	case sep == 0 || sep > maxHRP:
-		return "", nil, errHRP
-	case len(s)-sep-1 < checksumLen:
-		return "", nil, errShort
-	}
-	hrp = s[:sep]
-	symbols := s[sep+1:]
 	payload := len(symbols) - checksumLen
 	data = make([]byte, 0, payload*5/8)
 	sum := expandHRP(hrp)
@@ -131,6 +118,51 @@ func Decode(s string) (hrp string, data []byte, err error) {
 	}
 	clear(data)
 	return "", nil, err
+}
+
+// DecodeSymbols is [Decode] for formats whose data is no whole number of bytes, as that of
+// lightning invoices (BOLT-11): it returns the symbols themselves, each 0 to 31, without the
+// checksum.
+func DecodeSymbols(s string) (hrp string, data []byte, err error) {
+	hrp, symbols, err := split(s)
+	if err != nil {
+		return "", nil, err
+	}
+	data = make([]byte, len(symbols))
+	sum := expandHRP(hrp)
+	for i := range data {
+		v := values[symbols[i]&127] - 1
+		if v > 31 {
+			return "", nil, errData
+		}
+		sum = polymod(sum, v)
+		data[i] = v
+	}
+	if sum != 1 {
+		return "", nil, ErrChecksum
+	}
+	return hrp, data[:len(data)-checksumLen], nil
+}
+
+// split cuts s, in lower case, at its last "1" into the human-readable part and the
+// characters behind it, of which there are enough for a checksum.
+func split(s string) (hrp, symbols string, err error) {
+	if len(s) > MaxLength {
+		return "", "", errTooLong
+	}
+	if s, err = toLower(s); err != nil {
+		return "", "", err
+	}
+	sep := strings.LastIndexByte(s, '1')
+	switch {
+	case sep < 0:
+		return "", "", errSeparator
+	case sep == 0 || sep > maxHRP:
+		return "", "", errHRP
+	case len(s)-sep-1 < checksumLen:
+		return "", "", errShort
+	}
+	return s[:sep], s[sep+1:], nil
 }
 
 func checkHRP(hrp string) error {

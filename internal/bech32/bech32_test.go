@@ -64,11 +64,34 @@ func checkValid(t *testing.T, s string) {
 	back, err := bech32.Encode(hrp, data)
 	require.NoError(t, err)
 	assert.Equal(t, strings.ToLower(s), back)
+	checkSymbols(t, s, hrp, data)
+}
+
+// checkSymbols holds DecodeSymbols to what Decode makes of the same string.
+func checkSymbols(t *testing.T, s, hrp string, data []byte) {
+	t.Helper()
+	hrp2, symbols, err := bech32.DecodeSymbols(s)
+	require.NoError(t, err, s)
+	assert.Equal(t, hrp, hrp2)
+	assert.Len(t, symbols, (8*len(data)+4)/5)
+	for i, v := range symbols {
+		for bit := range 5 {
+			at, want := 5*i+bit, byte(0)
+			if at/8 < len(data) {
+				want = data[at/8] >> (7 - at%8) & 1
+			}
+			require.Equal(t, want, v>>(4-bit)&1, "bit %d of %s", at, s)
+		}
+	}
 }
 
 func TestBIP173InvalidStringsAreRefused(t *testing.T) {
 	for s, why := range invalid {
 		hrp, data, err := bech32.Decode(s)
+		require.ErrorContains(t, err, why, "%q", s)
+		assert.Empty(t, hrp)
+		assert.Nil(t, data)
+		hrp, data, err = bech32.DecodeSymbols(s)
 		require.ErrorContains(t, err, why, "%q", s)
 		assert.Empty(t, hrp)
 		assert.Nil(t, data)
@@ -193,6 +216,7 @@ func FuzzDecode(f *testing.F) {
 		back, err := bech32.Encode(hrp, data)
 		require.NoError(t, err)
 		require.Equal(t, strings.ToLower(s), back)
+		checkSymbols(t, s, hrp, data)
 	})
 }
 

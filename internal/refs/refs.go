@@ -1,0 +1,26 @@
+// Package refs reads what several NIPs have in their tags.
+package refs
+
+import "github.com/gennostr/gennostr/nostr"
+
+// Address reads the value of an "a" tag, or of another tag that may hold an address (NIP-01).
+func Address(s string) (kind nostr.Kind, author nostr.PubKey, ok bool) {
+	kind, author, _, err := nostr.ParseAddress(s)
+	return kind, author, err == nil
+}
+
+// Third returns the third string of a tag, which is a hint mostly, "" if there is none.
+func Third(t nostr.Tag) string {
+	if len(t) > 2 {
+		return t[2]
+	}
+	return ""
+}
+
+// Hinted returns a tag with a hint at its end, without one if that is "".
+func Hinted(hint string, tag ...string) nostr.Tag {
+	if hint != "" {
+		tag = append(tag, hint)
+	}
+	return tag
+}
