@@ -5,8 +5,8 @@ import "github.com/gennostr/gennostr/nostr"
 
 // Address reads the value of an "a" tag, or of another tag that may hold an address (NIP-01).
 func Address(s string) (kind nostr.Kind, author nostr.PubKey, ok bool) {
-	kind, author, _, err := nostr.ParseAddress(s)
-	return kind, author, err == nil
+	a, err := nostr.ParseAddress(s)
+	return a.Kind, a.PubKey, err == nil
 }
 
 // Third returns the third string of a tag, which is a hint mostly, "" if there is none.
