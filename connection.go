@@ -69,8 +69,8 @@ type outgoing struct {
 
 // counters are the live form of Traffic.
 type counters struct {
-	messagesIn, messagesOut, events, late      atomic.Uint64
-	malformed, unsolicited, mismatched, forged atomic.Uint64
+	messagesIn, messagesOut, events, late                 atomic.Uint64
+	malformed, oversized, unsolicited, mismatched, forged atomic.Uint64
 }
 
 func newConnection(s *supervisor, e *relayEntry) *connection {
@@ -189,6 +189,10 @@ func (c *connection) read() error {
 		in := c.client.takeIntake()
 		in.frame, err = c.sock.Message(in.frame)
 		if err != nil {
+			if c.oversized(err) {
+				c.client.keepIntake(in)
+				continue
+			}
 			return readError(err)
 		}
 		lone, size := c.sock.Lone(), len(in.frame)
@@ -351,7 +355,7 @@ func (c *connection) traffic() Traffic {
 	t := Traffic{
 		MessagesIn: c.count.messagesIn.Load(), MessagesOut: c.count.messagesOut.Load(),
 		Events: c.count.events.Load(), Late: c.count.late.Load(),
-		Malformed: c.count.malformed.Load(), Unsolicited: c.count.unsolicited.Load(),
+		Malformed: c.count.malformed.Load(), Oversized: c.count.oversized.Load(), Unsolicited: c.count.unsolicited.Load(),
 		Mismatched: c.count.mismatched.Load(), Forged: c.count.forged.Load(),
 	}
 	t.Undelivered, _ = c.window.Used()
@@ -391,6 +395,8 @@ func readError(err error) error {
 		return &CloseError{Code: closed.Code, Reason: closed.Reason}
 	case errors.Is(err, socket.ErrTooLarge):
 		return fmt.Errorf("%w: %w", ErrFrameTooLarge, err)
+	case errors.Is(err, socket.ErrMessageTimeout):
+		return fmt.Errorf("%w: %w", ErrMessageTimeout, err)
 	case errors.Is(err, socket.ErrWriteTimeout):
 		return fmt.Errorf("%w: %w", ErrWriteTimeout, err)
 	}

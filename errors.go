@@ -72,7 +72,10 @@ var (
 	ErrPingTimeout = errors.New("gennostr: ping timeout")
 	// ErrWriteTimeout: the relay did not take a message within the write timeout.
 	ErrWriteTimeout = errors.New("gennostr: write timeout")
-	// ErrFrameTooLarge: a message over the read limit (WithReadLimit).
+	// ErrMessageTimeout: a message took longer than WithMessageTimeout to arrive.
+	ErrMessageTimeout = errors.New("gennostr: message timeout")
+	// ErrFrameTooLarge: a message over eight times the read limit (WithReadLimit).
+	// In a *RejectError: one over the limit, which was read past.
 	ErrFrameTooLarge = errors.New("gennostr: message over the read limit")
 	// ErrRestartIntensity: more than three panics within five seconds while handling this relay's bytes; it is removed (R46).
 	ErrRestartIntensity = errors.New("gennostr: restart intensity reached")
@@ -228,8 +231,8 @@ func (e *CloseError) Error() string {
 // RejectError is what OnError gets for frames that were refused: dropped,
 // counted, and reported at most once a second per connection and reason, so that
 // a flood of them costs nothing. errors.Is tells the reason: ErrMalformed,
-// ErrUnsolicited, ErrFilterMismatch, ErrVerifierFailed, nostr.ErrBadID or
-// nostr.ErrBadSignature.
+// ErrFrameTooLarge, ErrUnsolicited, ErrFilterMismatch, ErrVerifierFailed,
+// nostr.ErrBadID or nostr.ErrBadSignature.
 type RejectError struct {
 	Reason error
 	Count  int   // refused for this reason since the last report

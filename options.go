@@ -34,6 +34,7 @@ const (
 	defaultWindowBytes     = 4 << 20          // per relay
 	defaultSendQueue       = 1_024            // messages per relay
 	defaultReadLimit       = 4 << 20          // bytes of one message
+	defaultMessageTimeout  = time.Minute      // from its first byte to its last
 	defaultHandshake       = 20 * time.Second //
 	defaultWriteTimeout    = 10 * time.Second //
 	defaultPingInterval    = 30 * time.Second // below the 55 s of strfry
@@ -115,7 +116,7 @@ type task struct {
 
 func defaultRelayConfig() relayConfig {
 	return relayConfig{
-		socket:         socket.Config{ReadLimit: defaultReadLimit, HandshakeTimeout: defaultHandshake, WriteTimeout: defaultWriteTimeout},
+		socket:         socket.Config{ReadLimit: defaultReadLimit, MessageTimeout: defaultMessageTimeout, HandshakeTimeout: defaultHandshake, WriteTimeout: defaultWriteTimeout},
 		schedule:       backoff.Schedule{Delays: defaultSchedule(), Jitter: defaultJitter, Stable: defaultStableAfter},
 		ping:           keepalive.Config{Interval: defaultPingInterval, Timeout: defaultPingTimeout},
 		windowMessages: defaultWindowMessages,
@@ -202,7 +203,7 @@ func (c *relayConfig) validate() error {
 		schedule = errors.Join(schedule, fmt.Errorf("gennostr: WithReconnectJitter: %v is not in [0, 1)", c.schedule.Jitter))
 	}
 	return errors.Join(schedule,
-		positive("WithReadLimit", c.socket.ReadLimit), positive("WithHandshakeTimeout", c.socket.HandshakeTimeout),
+		positive("WithReadLimit", c.socket.ReadLimit), positive("WithMessageTimeout", c.socket.MessageTimeout), positive("WithHandshakeTimeout", c.socket.HandshakeTimeout),
 		positive("WithWriteTimeout", c.socket.WriteTimeout), positive("WithSendQueue", c.sendQueue),
 		positive("WithMailboxWindow: messages", c.windowMessages), notOver("WithMailboxWindow: messages", c.windowMessages, verify.MaxInFlight), positive("WithMailboxWindow: bytes", c.windowBytes),
 		notNegative("WithPing: interval", c.ping.Interval), positive("WithPing: timeout", c.ping.Timeout),
@@ -353,7 +354,10 @@ func WithTLSConfig(t *tls.Config) RelayOption {
 	return transport(func(s *socket.Config) { s.TLSConfig = t.Clone() })
 }
 
-// WithHeader adds headers to the handshake. Default: none.
+// WithHeader adds headers to the handshake and to RelayInformation's request. A
+// User-Agent among them replaces ours, "gennostr/" and the version of this module that
+// the program was built with ("devel" where it does not say); an empty one sends
+// none. They are not sent on to another host that a relay redirects to. Default: none.
 func WithHeader(h http.Header) RelayOption {
 	return transport(func(s *socket.Config) { s.Header = h.Clone() })
 }
@@ -373,10 +377,20 @@ func WithCompression(on bool) RelayOption {
 	return transport(func(s *socket.Config) { s.Compression = on })
 }
 
-// WithReadLimit bounds one received message in bytes, decompressed; a longer
-// one ends the connection with ErrFrameTooLarge. Default: 4 MiB.
+// WithReadLimit bounds one received message in bytes, decompressed. A longer one
+// is read past and thrown away, and OnError gets a *RejectError that is
+// ErrFrameTooLarge and names its length and subscription; one of more than eight
+// times the limit ends the connection with ErrFrameTooLarge. Default: 4 MiB.
 func WithReadLimit(bytes int64) RelayOption {
 	return transport(func(s *socket.Config) { s.ReadLimit = bytes })
+}
+
+// WithMessageTimeout bounds the time from the first byte of a received message to
+// its last, fragments and what is read past included: beyond it the connection
+// ends with ErrMessageTimeout. Time for which this client makes the relay wait does not
+// count. Default: 60 s.
+func WithMessageTimeout(d time.Duration) RelayOption {
+	return transport(func(s *socket.Config) { s.MessageTimeout = d })
 }
 
 // WithHandshakeTimeout bounds a dial from name resolution to the end of the

@@ -209,6 +209,9 @@ func TestReadLimitIsOfTheDecompressedMessage(t *testing.T) {
 	r.waitCount(t, "OnNotice", 1)
 	assert.Less(t, client.Relays()[0].Traffic.BytesIn, uint64(1<<14), "it was compressed")
 	relay.Notice(strings.Repeat("x", 1<<20))
+	r.waitCount(t, "OnError", 1)
+	assert.ErrorIs(t, reasonOf(t, r.named("OnError")[0]), gennostr.ErrFrameTooLarge)
+	relay.Notice(strings.Repeat("x", 8<<20))
 	r.waitCount(t, "OnDisconnect", 1)
 	assert.ErrorIs(t, sameEnd(t, r.all()), gennostr.ErrFrameTooLarge)
 }

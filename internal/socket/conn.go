@@ -22,7 +22,9 @@ func (d *Dialer) Dial(ctx context.Context, url string) (*Conn, error) {
 	defer release()
 	client := d.client
 	client.Transport = tripper{d, a, client.Transport}
-	opts := &websocket.DialOptions{HTTPClient: &client, HTTPHeader: d.cfg.Header}
+	b := a.body
+	opts := &websocket.DialOptions{HTTPClient: &client, HTTPHeader: d.header,
+		OnPingReceived: func(context.Context, []byte) bool { return !b.broken.Load() }} // see mayReadOn
 	if d.cfg.Compression {
 		opts.CompressionMode = websocket.CompressionNoContextTakeover
 	}
@@ -41,8 +43,10 @@ func (d *Dialer) Dial(ctx context.Context, url string) (*Conn, error) {
 		}
 		return nil, handshakeError(resp, err, cause)
 	}
-	ws.SetReadLimit(-1) // Read has a limit of its own, with a typed error
-	return &Conn{ws: ws, body: a.body, limit: d.cfg.ReadLimit, writeTimeout: d.cfg.WriteTimeout}, nil
+	ws.SetReadLimit(-1) // Message has a limit of its own, with typed errors
+	c := &Conn{ws: ws, body: b, limit: min(d.cfg.ReadLimit, mostAllowed), writeTimeout: d.cfg.WriteTimeout}
+	b.open, b.deadline.conn, b.deadline.timeout = true, c, d.cfg.MessageTimeout
+	return c, nil
 }
 
 func handshakeError(resp *http.Response, err, cause error) error {
@@ -52,7 +56,7 @@ func handshakeError(resp *http.Response, err, cause error) error {
 		e.Status = resp.StatusCode
 		e.RetryAfter = retryAfter(resp.Header)
 		if resp.Body != nil {
-			snippet, _ := io.ReadAll(io.LimitReader(resp.Body, 1024)) // in memory already
+			snippet, _ := io.ReadAll(io.LimitReader(resp.Body, 1024)) // in memory already, see explanation
 			if text := printable(string(snippet)); text != "" && e.Status != http.StatusSwitchingProtocols {
 				e.Err = fmt.Errorf("the relay says %q: %w", text, err)
 			}
@@ -74,9 +78,7 @@ func (d *Dialer) Get(ctx context.Context, url, accept string, maxBytes int64) ([
 	if err != nil {
 		return nil, handshakeError(nil, err, nil)
 	}
-	for name, values := range d.cfg.Header {
-		req.Header[name] = values
-	}
+	req.Header = d.header.Clone()
 	req.Header.Set("Accept", accept)
 	client := d.client
 	client.Transport = tripper{d: d, base: client.Transport}
@@ -106,81 +108,21 @@ type Conn struct {
 	body         *body
 	limit        int64
 	writeTimeout time.Duration
+	room         func(int) error // immutable after OnRoom
 
 	// The reading goroutine only.
-	message io.Reader // what Next has announced
-	reads   uint64    // of the body, before that
+	message     io.Reader // what Next has announced
+	reads       uint64    // of the body, before that
+	pongError   error     // of a pong that could not be written; nil before
+	stopHearing func()    // from then on: of the time that the peer is still heard for
 
 	helpers sync.WaitGroup // closers and fired timers
 
 	mu    sync.Mutex
-	cause error // guarded by mu: of the cut, nil before
+	cause error         // guarded by mu: of the cut, nil before
+	heard error         // guarded by mu: why reading has ended, nil before
+	over  chan struct{} // guarded by mu: made by a writer that waits for one of the two, closed then
 }
-
-// Next waits for the next message, which Message reads: a connection needs no
-// buffer while it waits. Errors: *CloseError, the cause of a Cut, or what the
-// network said.
-func (c *Conn) Next() (text bool, err error) {
-	c.reads = c.body.reads.Load()
-	kind, r, err := c.ws.Reader(context.Background())
-	if err != nil {
-		return false, c.ended(err)
-	}
-	c.message = r
-	return kind == websocket.MessageText, nil
-}
-
-// Message reads the message that Next has announced into buf's storage, which
-// grows as bytes arrive and never by what a header announces. Errors are those
-// of Next, and ErrTooLarge.
-func (c *Conn) Message(buf []byte) (msg []byte, err error) {
-	msg = buf[:0]
-	for {
-		if len(msg) == cap(msg) {
-			msg = append(msg, make([]byte, max(minRead, len(msg)))...)[:len(msg)]
-		}
-		room := msg[len(msg):cap(msg)]
-		if left := c.limit + 1 - int64(len(msg)); int64(len(room)) > left {
-			room = room[:left]
-		}
-		n, err := c.message.Read(room)
-		msg = msg[:len(msg)+n]
-		if int64(len(msg)) > c.limit {
-			c.Close(int(websocket.StatusMessageTooBig), "", tooBigTimeout)
-			return nil, fmt.Errorf("%w of %d bytes", ErrTooLarge, c.limit)
-		}
-		if err == io.EOF && c.body.ended.Load() {
-			// coder/websocket takes the end of the stream for the end of the
-			// message; a whole message needs no byte beyond its own.
-			return nil, c.ended(io.ErrUnexpectedEOF)
-		}
-		if err == io.EOF {
-			return msg, nil
-		}
-		if err != nil {
-			return nil, c.ended(err)
-		}
-	}
-}
-
-// Lone tells, of a message that has been read, whether more is unlikely to wait
-// behind it: it had to be waited for, and nothing is known to have come after it.
-func (c *Conn) Lone() bool { return c.reads != c.body.reads.Load() && !c.body.more.Load() }
-
-// OnWait has f called before every read from the network and every write to it, on
-// the goroutine that does it: such a call may take long. To be called once,
-// before the first Next.
-func (c *Conn) OnWait(f func()) { c.body.onWait.Store(&f) }
-
-// Ready tells whether reading goes on without the network: something is known to
-// have come behind what was read last, and nobody is writing, whom a pong would
-// have to wait for. It stays so until f of OnWait is called.
-func (c *Conn) Ready() bool { return c.body.ready.Load() && c.body.writers.Load() == 0 }
-
-const (
-	minRead       = 2048        // bytes of a fresh read buffer
-	tooBigTimeout = time.Second // for telling the peer why
-)
 
 // ended says why reading or writing has ended.
 func (c *Conn) ended(err error) error {
@@ -201,15 +143,63 @@ func (c *Conn) ended(err error) error {
 
 // Write writes one text message. If the peer does not take it within
 // WriteTimeout, the connection is cut with ErrWriteTimeout. After any error
-// the connection is of no use: half a message may have been sent.
+// the connection is of no use: half a message may have been sent. If the peer
+// has refused the message by a close frame, the error is its *CloseError, which
+// is waited for for a second, if somebody reads.
 func (c *Conn) Write(p []byte) error {
 	stop := c.after(c.writeTimeout, ErrWriteTimeout)
 	err := c.write(p)
 	stop()
 	if err != nil {
-		return c.ended(err)
+		return c.lastWord(c.ended(err))
 	}
 	return nil
+}
+
+// lastWordTimeout is how long a peer that takes nothing more is heard for what it has to say.
+const lastWordTimeout = time.Second
+
+// lastWord gives a write that has failed the reason that the peer has for it, if
+// it has sent one: a close frame overtakes nothing, and may wait to be read when
+// the connection has been reset already.
+func (c *Conn) lastWord(err error) error {
+	c.mu.Lock()
+	if c.over == nil {
+		c.over = make(chan struct{})
+		if c.cause != nil || c.heard != nil {
+			c.wakeLocked()
+		}
+	}
+	over := c.over
+	c.mu.Unlock()
+	timer := time.NewTimer(lastWordTimeout)
+	defer timer.Stop()
+	select {
+	case <-over:
+	case <-timer.C:
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var closed *CloseError
+	switch {
+	case c.cause != nil:
+		return c.cause
+	case errors.As(c.heard, &closed):
+		return closed
+	}
+	return err
+}
+
+// wakeLocked wakes the writer that waits for the end.
+func (c *Conn) wakeLocked() {
+	if c.over == nil {
+		return
+	}
+	select {
+	case <-c.over:
+	default:
+		close(c.over)
+	}
 }
 
 const (
@@ -298,6 +288,7 @@ func (c *Conn) Cut(cause error) {
 		return
 	}
 	c.cause = cause
+	c.wakeLocked()
 	c.helpers.Add(1) // before a second Cut returns and its caller waits
 	c.mu.Unlock()
 	c.body.closed.Store(true) // nothing more of what was read ahead

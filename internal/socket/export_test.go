@@ -30,7 +30,7 @@ type Body = body
 
 // NewBody returns one that reads from rwc and shares buffers with others.
 func NewBody(rwc io.ReadWriteCloser, buffers *sync.Pool) *Body {
-	return &body{ReadWriteCloser: rwc, began: time.Now(), buffers: buffers}
+	return &body{ReadWriteCloser: rwc, began: time.Now(), buffers: buffers, open: true}
 }
 
 // Holds tells whether the body holds a buffer.
@@ -40,3 +40,35 @@ func (b *body) Holds() bool { return b.buffer != nil }
 func (b *body) Ended() bool { return b.ended.Load() }
 
 const ReadAhead = readAhead
+
+// HasTimer tells whether a message has ever had to be waited for.
+func (c *Conn) HasTimer() bool {
+	d := &c.body.deadline
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.timer != nil
+}
+
+// FireLate is the message's timer, which fires so much later than it should have.
+// Somebody has to be waiting for the rest of a message.
+func (c *Conn) FireLate(by time.Duration) {
+	d := &c.body.deadline
+	d.mu.Lock()
+	d.timer.Stop()
+	d.due = time.Now().Add(-by)
+	d.mu.Unlock()
+	d.fire()
+}
+
+// Frames follows a stream.
+type Frames struct{ frames }
+
+func (f *Frames) Pass(p []byte) { f.pass(p) }
+func (f *Frames) Inside() bool  { return f.inside() }
+func (f *Frames) Count() uint64 { return f.count }
+
+// AgentOf is our User-Agent in a program that was built so.
+var AgentOf = agentOf
+
+// WhenDone is context.AfterFunc whose stop waits.
+var WhenDone = whenDone

@@ -1,0 +1,114 @@
+package socket
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// deadline bounds the time for which the network is waited for in the middle of one
+// message. What passes between two reads is our own time, and does not count: a
+// reader that has to wait for room, or for a processor, is no fault of the peer's.
+//
+// A message that is there at once needs no timer; one that is not has the
+// connection's, which is made when it is first needed.
+type deadline struct {
+	timeout time.Duration // immutable; 0: none
+	conn    *Conn         // immutable once there are reads: what it cuts, and who joins the timer's goroutine
+	message uint64        // who reads only: frames.count of the message that the rest is about
+	used    atomic.Bool   // the network has been waited for in it
+
+	mu      sync.Mutex
+	timer   *time.Timer   // guarded by mu; it is counted by conn.helpers while it runs
+	due     time.Time     // guarded by mu: zero while the network is not waited for
+	waited  time.Duration // guarded by mu: for that message, before the read at hand
+	arrived int64         // guarded by mu: bytes that came of it then
+}
+
+// overslept is how much too late a timer is that judges nobody: it was this
+// process that stood still, or its machine, and what the peer has sent meanwhile
+// may be waiting in the kernel.
+const overslept = time.Second
+
+// wait begins a read of the network in the middle of a message.
+func (d *deadline) wait(message uint64) {
+	if d.timeout == 0 {
+		return
+	}
+	if d.message != message {
+		d.message = message
+		d.forget()
+	}
+	d.used.Store(true)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	left := d.timeout - d.waited
+	d.due = time.Now().Add(left)
+	d.conn.helpers.Add(1)
+	if d.timer == nil {
+		d.timer = time.AfterFunc(left, d.fire)
+	} else {
+		d.timer.Reset(left)
+	}
+}
+
+// came ends that read.
+func (d *deadline) came(n int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.due.IsZero() {
+		return // the timer has fired, or there is none
+	}
+	d.arrived += int64(n)
+	if d.waited = d.timeout - time.Until(d.due); d.waited > d.timeout+overslept {
+		d.waited = 0
+	}
+	d.due = time.Time{}
+	if d.timer.Stop() {
+		d.conn.helpers.Done()
+	}
+}
+
+// fire is the timer's goroutine. It may come after the read that it was for, and
+// even in the next one.
+func (d *deadline) fire() {
+	d.mu.Lock()
+	now := time.Now()
+	cut := !d.due.IsZero() && !now.Before(d.due)
+	if cut && now.Sub(d.due) > overslept {
+		d.due = now.Add(d.timeout)
+		d.timer.Reset(d.timeout)
+		d.mu.Unlock()
+		return
+	}
+	if cut {
+		d.due = time.Time{}
+	}
+	d.mu.Unlock()
+	if cut {
+		d.conn.Cut(ErrMessageTimeout)
+	}
+	d.conn.helpers.Done()
+}
+
+// forget is for the end of a message.
+func (d *deadline) forget() {
+	if !d.used.Load() {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.used.Store(false)
+	d.waited, d.arrived = 0, 0
+}
+
+// slow is what Conn.Slow says.
+func (d *deadline) slow() (waited time.Duration, arrived int64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	waited = d.waited
+	if !d.due.IsZero() {
+		waited = d.timeout - time.Until(d.due)
+	}
+	return waited, d.arrived
+}
