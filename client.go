@@ -137,7 +137,18 @@ func Run(ctx context.Context, h Handler, opts ...Option) error {
 	if ctx.Err() != nil {
 		abandon(context.Cause(ctx)) // now, not soon: nothing is to be started
 	}
-	started := context.AfterFunc(ctx, func() { abandon(context.Cause(ctx)) })
+	abandoned := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() { // joined by started
+		defer close(abandoned)
+		abandon(context.Cause(ctx))
+	})
+	started := func() bool {
+		if stop() {
+			return true
+		}
+		<-abandoned
+		return false
+	}
 	c, err := Start(starting, h, opts...)
 	if err != nil {
 		started()

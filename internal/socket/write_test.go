@@ -26,7 +26,8 @@ func piped(t *testing.T, serve func(net.Conn, *bufio.Reader)) *socket.Conn {
 	return pipedWith(t, config(), serve)
 }
 
-func pipedWith(t *testing.T, cfg socket.Config, serve func(net.Conn, *bufio.Reader)) *socket.Conn {
+// pipedWith is piped with a configuration, and with what the client's end is wrapped in.
+func pipedWith(t *testing.T, cfg socket.Config, serve func(net.Conn, *bufio.Reader), wrap ...func(net.Conn) net.Conn) *socket.Conn {
 	t.Helper()
 	client, server := net.Pipe()
 	served := make(chan struct{})
@@ -43,7 +44,13 @@ func pipedWith(t *testing.T, cfg socket.Config, serve func(net.Conn, *bufio.Read
 		serve(server, r)
 	}()
 	t.Cleanup(func() { client.Close(); <-served })
-	cfg.DialContext = func(context.Context, string, string) (net.Conn, error) { return client, nil }
+	cfg.DialContext = func(context.Context, string, string) (net.Conn, error) {
+		end := client
+		for _, f := range wrap {
+			end = f(end)
+		}
+		return end, nil
+	}
 	return connect(t, cfg, "ws://relay.example")
 }
 
