@@ -111,10 +111,9 @@ type Conn struct {
 	room         func(int) error // immutable after OnRoom
 
 	// The reading goroutine only.
-	message     io.Reader // what Next has announced
-	reads       uint64    // of the body, before that
-	pongError   error     // of a pong that could not be written; nil before
-	stopHearing func()    // from then on: of the time that the peer is still heard for
+	message io.Reader // what Next has announced
+	reads   uint64    // of the body, before that
+	dying   *dying    // nil until a pong could not be written
 
 	helpers sync.WaitGroup // closers and fired timers
 

@@ -15,12 +15,12 @@ import (
 type deadline struct {
 	timeout time.Duration // immutable; 0: none
 	conn    *Conn         // immutable once there are reads: what it cuts, and who joins the timer's goroutine
-	message uint64        // who reads only: frames.count of the message that the rest is about
+	message uint32        // who reads only: frames.count of the message that the rest is about
 	used    atomic.Bool   // the network has been waited for in it
 
 	mu      sync.Mutex
 	timer   *time.Timer   // guarded by mu; it is counted by conn.helpers while it runs
-	due     time.Time     // guarded by mu: zero while the network is not waited for
+	due     time.Duration // guarded by mu: when the time is up, on the clock of now; 0 while the network is not waited for
 	waited  time.Duration // guarded by mu: for that message, before the read at hand
 	arrived int64         // guarded by mu: bytes that came of it then
 }
@@ -30,8 +30,10 @@ type deadline struct {
 // may be waiting in the kernel.
 const overslept = time.Second
 
+func (d *deadline) now() time.Duration { return time.Since(d.conn.body.began) }
+
 // wait begins a read of the network in the middle of a message.
-func (d *deadline) wait(message uint64) {
+func (d *deadline) wait(message uint32) {
 	if d.timeout == 0 {
 		return
 	}
@@ -43,7 +45,7 @@ func (d *deadline) wait(message uint64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	left := d.timeout - d.waited
-	d.due = time.Now().Add(left)
+	d.due = d.now() + left
 	d.conn.helpers.Add(1)
 	if d.timer == nil {
 		d.timer = time.AfterFunc(left, d.fire)
@@ -56,14 +58,14 @@ func (d *deadline) wait(message uint64) {
 func (d *deadline) came(n int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.due.IsZero() {
+	if d.due == 0 {
 		return // the timer has fired, or there is none
 	}
 	d.arrived += int64(n)
-	if d.waited = d.timeout - time.Until(d.due); d.waited > d.timeout+overslept {
+	if d.waited = d.timeout - (d.due - d.now()); d.waited > d.timeout+overslept {
 		d.waited = 0
 	}
-	d.due = time.Time{}
+	d.due = 0
 	if d.timer.Stop() {
 		d.conn.helpers.Done()
 	}
@@ -73,16 +75,16 @@ func (d *deadline) came(n int) {
 // even in the next one.
 func (d *deadline) fire() {
 	d.mu.Lock()
-	now := time.Now()
-	cut := !d.due.IsZero() && !now.Before(d.due)
-	if cut && now.Sub(d.due) > overslept {
-		d.due = now.Add(d.timeout)
+	now := d.now()
+	cut := d.due != 0 && now >= d.due
+	if cut && now-d.due > overslept {
+		d.due = now + d.timeout
 		d.timer.Reset(d.timeout)
 		d.mu.Unlock()
 		return
 	}
 	if cut {
-		d.due = time.Time{}
+		d.due = 0
 	}
 	d.mu.Unlock()
 	if cut {
@@ -107,8 +109,8 @@ func (d *deadline) slow() (waited time.Duration, arrived int64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	waited = d.waited
-	if !d.due.IsZero() {
-		waited = d.timeout - time.Until(d.due)
+	if d.due != 0 {
+		waited = d.timeout - (d.due - d.now())
 	}
 	return waited, d.arrived
 }

@@ -55,7 +55,7 @@ func (c *Conn) FireLate(by time.Duration) {
 	d := &c.body.deadline
 	d.mu.Lock()
 	d.timer.Stop()
-	d.due = time.Now().Add(-by)
+	d.due = d.now() - by
 	d.mu.Unlock()
 	d.fire()
 }
@@ -65,7 +65,7 @@ type Frames struct{ frames }
 
 func (f *Frames) Pass(p []byte) { f.pass(p) }
 func (f *Frames) Inside() bool  { return f.inside() }
-func (f *Frames) Count() uint64 { return f.count }
+func (f *Frames) Count() uint32 { return f.count }
 
 // AgentOf is our User-Agent in a program that was built so.
 var AgentOf = agentOf

@@ -5,7 +5,7 @@ package socket
 // has stopped, or dawdles, in the middle of a message.
 type frames struct {
 	left  uint64 // bytes of the frame's payload that are still to come
-	count uint64 // how often the stream has come to a point between messages
+	count uint32 // how often the stream has come to a point between messages
 
 	seen     uint8 // bytes of the frame's header that have passed
 	size     uint8 // of all of it, as far as is known

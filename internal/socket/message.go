@@ -145,20 +145,26 @@ func (c *Conn) skip(buf, msg []byte) error {
 // not be written: the peer may have said why before it stopped listening, and is
 // heard for a moment longer. That happens once, for no more pongs are written then.
 func (c *Conn) mayReadOn(err error) bool {
-	if c.pongError != nil || !c.body.broken.Load() || c.body.ended.Load() || isCloseFrame(err) {
+	if c.dying != nil || !c.body.broken.Load() || c.body.ended.Load() || isCloseFrame(err) {
 		return false
 	}
-	c.pongError = c.ended(err)
-	c.stopHearing = c.after(lastWordTimeout, c.pongError)
+	err = c.ended(err)
+	c.dying = &dying{err, c.after(lastWordTimeout, err)}
 	return true
+}
+
+// dying is a connection on which nothing can be written, but something may be read.
+type dying struct {
+	err  error  // why not
+	stop func() // of the time for which it is read
 }
 
 // readEnded says why reading has ended, and tells it to a writer that waits for it.
 func (c *Conn) readEnded(err error) error {
-	if c.pongError != nil {
-		c.stopHearing()
+	if c.dying != nil {
+		c.dying.stop()
 		if !isCloseFrame(err) {
-			err = c.pongError
+			err = c.dying.err
 		}
 	}
 	err = c.ended(err)
