@@ -20,7 +20,7 @@ type attempt struct {
 	mu    sync.Mutex
 	over  bool       // guarded by mu: nothing may be dialled any more
 	conns []net.Conn // guarded by mu: what was dialled, the last one carries the websocket
-	body  *body      // the upgraded connection, filled in with the handshake's answer
+	conn  *Conn      // its body is filled in with the handshake's answer, the rest when that is accepted
 }
 
 type attemptKey struct{}
@@ -28,7 +28,7 @@ type attemptKey struct{}
 // begin makes an attempt whose context ends with ctx, with the dialer, and with
 // the time. When release returns, nothing of that runs any more.
 func (d *Dialer) begin(ctx context.Context) (a *attempt, release func()) {
-	a = &attempt{body: &body{buffers: d.ahead}}
+	a = &attempt{conn: &Conn{dialer: d}}
 	timed, stop := context.WithTimeoutCause(ctx, d.cfg.HandshakeTimeout, ErrHandshakeTimeout)
 	timed, a.cancel = context.WithCancelCause(timed)
 	closed := whenDone(d.ctx, func() { a.cancel(net.ErrClosed) })
@@ -145,8 +145,9 @@ func (t tripper) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	t.a.mu.Lock()
 	defer t.a.mu.Unlock()
-	b := t.a.body
-	b.ReadWriteCloser, b.began = rwc, time.Now()
+	b := &t.a.conn.body
+	b.ReadWriteCloser = rwc
+	b.last.Store(int64(time.Since(t.d.born)))
 	if n := len(t.a.conns); n > 0 {
 		b.raw = t.a.conns[n-1]
 	}

@@ -3,7 +3,6 @@ package socket
 import (
 	"io"
 	"net"
-	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -28,28 +27,32 @@ import (
 // nothing but net.ErrClosed.
 type body struct {
 	io.ReadWriteCloser
-	raw     net.Conn  // what our own dialer opened, nil with somebody else's transport
-	began   time.Time // dates are kept relative to it, on the monotonic clock
-	buffers *sync.Pool
-	open    bool // immutable once there is a Conn: the handshake has succeeded
+	raw  net.Conn // what our own dialer opened, nil with somebody else's transport
+	conn *Conn    // whose body it is, nil before the handshake has succeeded
 
 	// Who reads only: the reader, or coder/websocket's closing handshake, one at a time.
-	full   bool   // the network has last given as much as it was asked for
 	ahead  []byte // what was read and not yet handed on: the end of buffer
 	buffer *[readAhead]byte
 	err    error  // of the network
 	frames frames // of what was handed on
+	full   bool   // the network has last given as much as it was asked for
 
-	deadline deadline
-	supply   atomic.Int32  // caughtUp, streaming, inHand
-	last     atomic.Int64  // when the last byte arrived, nanoseconds after began
-	in, out  atomic.Uint64 // bytes
-	reads    atomic.Uint64 // calls of Read
-	writers  atomic.Int32  // calls of Write that have not returned
-	ended    atomic.Bool   // a Read has failed
-	broken   atomic.Bool   // a Write has failed
-	closed   atomic.Bool
-	onWait   atomic.Pointer[func()] // called before anything that may wait for the network; nil once that is closed, for others may keep a body
+	supply   atomic.Int32             // caughtUp, streaming, inHand
+	reads    atomic.Uint32            // calls of Read
+	writers  atomic.Int32             // calls of Write that have not returned
+	ended    atomic.Bool              // a Read has failed
+	broken   atomic.Bool              // a Write has failed
+	closed   atomic.Bool              //
+	in, out  atomic.Uint64            // bytes
+	last     atomic.Int64             // when the last byte arrived, nanoseconds after Dialer.born
+	deadline atomic.Pointer[deadline] // made by who reads, when a message has to be waited for
+	hooks    atomic.Pointer[hooks]    // nil once that is closed, for others may keep a body
+}
+
+// hooks are what the reader's owner is asked.
+type hooks struct {
+	wait func()          // before anything that may wait for the network; may be nil
+	room func(int) error // before a message's buffer grows; may be nil
 }
 
 const readAhead = 32 << 10 // bytes
@@ -61,7 +64,7 @@ const (
 )
 
 func (b *body) Read(p []byte) (int, error) {
-	if !b.open { // coder/websocket looks for an explanation behind an upgrade that it refuses, for seconds
+	if b.conn == nil { // coder/websocket looks for an explanation behind an upgrade that it refuses, for seconds
 		return 0, io.EOF
 	}
 	b.reads.Add(1)
@@ -108,26 +111,36 @@ func (b *body) read(p []byte) (int, error) {
 // receive reads from the connection itself.
 func (b *body) receive(p []byte) (int, error) {
 	b.waits()
-	inside := b.frames.inside()
-	if inside {
-		b.deadline.wait(b.frames.count)
+	var d *deadline
+	if b.frames.inside() {
+		d = b.messageDeadline()
+		d.wait(b.frames.count)
 	}
 	n, err := b.ReadWriteCloser.Read(p)
-	if inside {
-		b.deadline.came(n)
+	if d != nil {
+		d.came(n)
 	}
 	if n > 0 {
 		b.in.Add(uint64(n))
-		b.last.Store(int64(time.Since(b.began)))
+		b.last.Store(int64(time.Since(b.conn.dialer.born)))
 	}
 	return n, err
+}
+
+func (b *body) messageDeadline() *deadline {
+	d := b.deadline.Load()
+	if d == nil {
+		d = &deadline{conn: b.conn, timeout: b.conn.dialer.cfg.MessageTimeout}
+		b.deadline.Store(d)
+	}
+	return d
 }
 
 // fill reads ahead. It may wait with the buffer in hand, if a stream has ended
 // just where a Read did.
 func (b *body) fill() {
 	if b.buffer == nil {
-		buffer, ok := b.buffers.Get().(*[readAhead]byte)
+		buffer, ok := b.conn.dialer.ahead.Get().(*[readAhead]byte)
 		if !ok {
 			buffer = new([readAhead]byte)
 		}
@@ -141,15 +154,15 @@ func (b *body) fill() {
 // release gives the buffer back, unless the stream goes on.
 func (b *body) release() {
 	if b.buffer != nil && (!b.full || b.err != nil) {
-		b.buffers.Put(b.buffer)
+		b.conn.dialer.ahead.Put(b.buffer)
 		b.buffer = nil
 	}
 	b.ahead = nil
 }
 
 func (b *body) waits() {
-	if f := b.onWait.Load(); f != nil {
-		(*f)()
+	if h := b.hooks.Load(); h != nil && h.wait != nil {
+		h.wait()
 	}
 }
 
@@ -170,7 +183,7 @@ func (b *body) Write(p []byte) (int, error) {
 // that is not closesAtOnce.
 func (b *body) Close() error {
 	b.closed.Store(true)
-	b.onWait.Store(nil)
+	b.hooks.Store(nil)
 	if b.raw != nil {
 		_ = b.raw.Close()
 	}

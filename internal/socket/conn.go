@@ -22,9 +22,9 @@ func (d *Dialer) Dial(ctx context.Context, url string) (*Conn, error) {
 	defer release()
 	client := d.client
 	client.Transport = tripper{d, a, client.Transport}
-	b := a.body
+	c := a.conn
 	opts := &websocket.DialOptions{HTTPClient: &client, HTTPHeader: d.header,
-		OnPingReceived: func(context.Context, []byte) bool { return !b.broken.Load() }} // see mayReadOn
+		OnPingReceived: func(context.Context, []byte) bool { return !c.body.broken.Load() }} // see mayReadOn
 	if d.cfg.Compression {
 		opts.CompressionMode = websocket.CompressionNoContextTakeover
 	}
@@ -44,8 +44,7 @@ func (d *Dialer) Dial(ctx context.Context, url string) (*Conn, error) {
 		return nil, handshakeError(resp, err, cause)
 	}
 	ws.SetReadLimit(-1) // Message has a limit of its own, with typed errors
-	c := &Conn{ws: ws, body: b, limit: min(d.cfg.ReadLimit, mostAllowed), writeTimeout: d.cfg.WriteTimeout}
-	b.open, b.deadline.conn, b.deadline.timeout = true, c, d.cfg.MessageTimeout
+	c.ws, c.body.conn = ws, c
 	return c, nil
 }
 
@@ -104,23 +103,26 @@ func (d *Dialer) Get(ctx context.Context, url, accept string, maxBytes int64) ([
 // Conn is an open websocket. Next, Message, Lone and Ready belong to one goroutine; the other
 // methods may be called from any.
 type Conn struct {
-	ws           *websocket.Conn
-	body         *body
-	limit        int64
-	writeTimeout time.Duration
-	room         func(int) error // immutable after OnRoom
+	dialer *Dialer         // immutable: its configuration is ours
+	ws     *websocket.Conn // immutable
+	body   body
 
 	// The reading goroutine only.
 	message io.Reader // what Next has announced
-	reads   uint64    // of the body, before that
+	reads   uint32    // of the body, before that
 	dying   *dying    // nil until a pong could not be written
 
 	helpers sync.WaitGroup // closers and fired timers
 
 	mu    sync.Mutex
-	cause error         // guarded by mu: of the cut, nil before
-	heard error         // guarded by mu: why reading has ended, nil before
-	over  chan struct{} // guarded by mu: made by a writer that waits for one of the two, closed then
+	cause error // guarded by mu: of the cut, nil before
+	last  *last // guarded by mu: nil until reading has ended, or a writer waits for that
+}
+
+// last is how reading has ended.
+type last struct {
+	word *CloseError   // guarded by Conn.mu: nil if there was none
+	over chan struct{} // closed when it has, or the connection is cut
 }
 
 // ended says why reading or writing has ended.
@@ -146,7 +148,7 @@ func (c *Conn) ended(err error) error {
 // has refused the message by a close frame, the error is its *CloseError, which
 // is waited for for a second, if somebody reads.
 func (c *Conn) Write(p []byte) error {
-	stop := c.after(c.writeTimeout, ErrWriteTimeout)
+	stop := c.after(c.dialer.cfg.WriteTimeout, ErrWriteTimeout)
 	err := c.write(p)
 	stop()
 	if err != nil {
@@ -159,45 +161,44 @@ func (c *Conn) Write(p []byte) error {
 const lastWordTimeout = time.Second
 
 // lastWord gives a write that has failed the reason that the peer has for it, if
-// it has sent one: a close frame overtakes nothing, and may wait to be read when
-// the connection has been reset already.
+// it has sent one: that may wait to be read when the connection has been reset already.
 func (c *Conn) lastWord(err error) error {
 	c.mu.Lock()
-	if c.over == nil {
-		c.over = make(chan struct{})
-		if c.cause != nil || c.heard != nil {
-			c.wakeLocked()
-		}
+	last := c.lastLocked()
+	if c.cause != nil {
+		last.end()
 	}
-	over := c.over
 	c.mu.Unlock()
 	timer := time.NewTimer(lastWordTimeout)
 	defer timer.Stop()
 	select {
-	case <-over:
+	case <-last.over:
 	case <-timer.C:
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var closed *CloseError
 	switch {
 	case c.cause != nil:
 		return c.cause
-	case errors.As(c.heard, &closed):
-		return closed
+	case last.word != nil:
+		return last.word
 	}
 	return err
 }
 
-// wakeLocked wakes the writer that waits for the end.
-func (c *Conn) wakeLocked() {
-	if c.over == nil {
-		return
+func (c *Conn) lastLocked() *last {
+	if c.last == nil {
+		c.last = &last{over: make(chan struct{})}
 	}
+	return c.last
+}
+
+// end wakes who waits. Conn.mu is held; again is nothing.
+func (l *last) end() {
 	select {
-	case <-c.over:
+	case <-l.over:
 	default:
-		close(c.over)
+		close(l.over)
 	}
 }
 
@@ -253,7 +254,7 @@ func (c *Conn) Ping(within time.Duration) error {
 }
 
 // LastInbound is when the last byte arrived, or the connection was opened.
-func (c *Conn) LastInbound() time.Time { return c.body.began.Add(time.Duration(c.body.last.Load())) }
+func (c *Conn) LastInbound() time.Time { return c.dialer.born.Add(time.Duration(c.body.last.Load())) }
 
 // BytesIn counts what has arrived since the handshake, frame headers included.
 func (c *Conn) BytesIn() uint64 { return c.body.in.Load() }
@@ -287,7 +288,9 @@ func (c *Conn) Cut(cause error) {
 		return
 	}
 	c.cause = cause
-	c.wakeLocked()
+	if c.last != nil {
+		c.last.end()
+	}
 	c.helpers.Add(1) // before a second Cut returns and its caller waits
 	c.mu.Unlock()
 	c.body.closed.Store(true) // nothing more of what was read ahead

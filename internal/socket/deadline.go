@@ -10,11 +10,10 @@ import (
 // message. What passes between two reads is our own time, and does not count: a
 // reader that has to wait for room, or for a processor, is no fault of the peer's.
 //
-// A message that is there at once needs no timer; one that is not has the
-// connection's, which is made when it is first needed.
+// A message that is there at once needs none of this; it is made when one first is not.
 type deadline struct {
 	timeout time.Duration // immutable; 0: none
-	conn    *Conn         // immutable once there are reads: what it cuts, and who joins the timer's goroutine
+	conn    *Conn         // immutable: what it cuts, and who joins the timer's goroutine
 	message uint32        // who reads only: frames.count of the message that the rest is about
 	used    atomic.Bool   // the network has been waited for in it
 
@@ -30,7 +29,7 @@ type deadline struct {
 // may be waiting in the kernel.
 const overslept = time.Second
 
-func (d *deadline) now() time.Duration { return time.Since(d.conn.body.began) }
+func (d *deadline) now() time.Duration { return time.Since(d.conn.dialer.born) }
 
 // wait begins a read of the network in the middle of a message.
 func (d *deadline) wait(message uint32) {

@@ -48,6 +48,7 @@ type Dialer struct {
 	header http.Header // immutable: cfg.Header, and a User-Agent in any case
 	client http.Client // immutable; its Transport is wrapped anew for each dial
 	own    *http.Transport
+	born   time.Time       // the dates of its connections are kept relative to it, on the monotonic clock
 	ahead  *sync.Pool      // buffers of the bodies; apart, for the runtime holds on to a pool for a while
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
@@ -55,7 +56,7 @@ type Dialer struct {
 
 // NewDialer checks that the options can be combined.
 func NewDialer(cfg Config) (*Dialer, error) {
-	d := &Dialer{cfg: cfg, header: withUserAgent(cfg.Header), ahead: new(sync.Pool)}
+	d := &Dialer{cfg: cfg, header: withUserAgent(cfg.Header), born: time.Now(), ahead: new(sync.Pool)}
 	d.ctx, d.cancel = context.WithCancel(context.Background())
 	if err := d.setTransport(); err != nil {
 		d.cancel()

@@ -30,7 +30,9 @@ type Body = body
 
 // NewBody returns one that reads from rwc and shares buffers with others.
 func NewBody(rwc io.ReadWriteCloser, buffers *sync.Pool) *Body {
-	return &body{ReadWriteCloser: rwc, began: time.Now(), buffers: buffers, open: true}
+	c := &Conn{dialer: &Dialer{ahead: buffers, born: time.Now()}}
+	c.body.ReadWriteCloser, c.body.conn = rwc, c
+	return &c.body
 }
 
 // Holds tells whether the body holds a buffer.
@@ -42,17 +44,12 @@ func (b *body) Ended() bool { return b.ended.Load() }
 const ReadAhead = readAhead
 
 // HasTimer tells whether a message has ever had to be waited for.
-func (c *Conn) HasTimer() bool {
-	d := &c.body.deadline
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.timer != nil
-}
+func (c *Conn) HasTimer() bool { return c.body.deadline.Load() != nil }
 
 // FireLate is the message's timer, which fires so much later than it should have.
 // Somebody has to be waiting for the rest of a message.
 func (c *Conn) FireLate(by time.Duration) {
-	d := &c.body.deadline
+	d := c.body.deadline.Load()
 	d.mu.Lock()
 	d.timer.Stop()
 	d.due = d.now() - by

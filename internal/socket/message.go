@@ -56,20 +56,29 @@ func (c *Conn) Message(buf []byte) (msg []byte, err error) {
 			}
 		}
 		space := msg[len(msg):cap(msg)]
-		if left := c.limit + 1 - int64(len(msg)); int64(len(space)) > left {
+		if left := c.limit() + 1 - int64(len(msg)); int64(len(space)) > left {
 			space = space[:left]
 		}
 		n, err := c.read(space)
 		msg = msg[:len(msg)+n]
 		switch {
-		case int64(len(msg)) > c.limit:
+		case int64(len(msg)) > c.limit():
 			return buf[:0], c.skip(buf, msg)
 		case err == io.EOF:
-			c.body.deadline.forget()
+			c.messageRead()
 			return msg, nil
 		case err != nil:
 			return nil, c.readEnded(err)
 		}
+	}
+}
+
+func (c *Conn) limit() int64 { return min(c.dialer.cfg.ReadLimit, mostAllowed) }
+
+// messageRead is for the end of a message.
+func (c *Conn) messageRead() {
+	if d := c.body.deadline.Load(); d != nil {
+		d.forget()
 	}
 }
 
@@ -94,8 +103,8 @@ func (c *Conn) grow(msg []byte) ([]byte, error) {
 	if size > ownRoom {
 		size = max(ownRoom, len(msg)+len(msg)/2)
 	}
-	if size > ownRoom && int64(size) >= c.limit {
-		size = int(c.limit) + 1 // it does not take more to see that it is too long
+	if size > ownRoom && int64(size) >= c.limit() {
+		size = int(c.limit()) + 1 // it does not take more to see that it is too long
 	}
 	if size <= ownRoom {
 		return append(make([]byte, 0, size), msg...), nil
@@ -109,15 +118,15 @@ func (c *Conn) grow(msg []byte) ([]byte, error) {
 }
 
 func (c *Conn) needs(bytes int) error {
-	if c.room == nil {
-		return nil
+	if h := c.body.hooks.Load(); h != nil && h.room != nil {
+		return h.room(bytes)
 	}
-	return c.room(bytes)
+	return nil
 }
 
 // skip reads past a message that is too long, and says so.
 func (c *Conn) skip(buf, msg []byte) error {
-	e := &TooLongError{Length: int64(len(msg)), Limit: c.limit, Head: append([]byte(nil), msg[:min(headKept, len(msg))]...)}
+	e := &TooLongError{Length: int64(len(msg)), Limit: c.limit(), Head: append([]byte(nil), msg[:min(headKept, len(msg))]...)}
 	if len(msg) > ownRoom {
 		_ = c.needs(0) // less than before: the message has no buffer of its own any more
 	}
@@ -129,11 +138,11 @@ func (c *Conn) skip(buf, msg []byte) error {
 		n, err := c.read(scratch)
 		e.Length += int64(n)
 		switch {
-		case e.Length > maxSkip*c.limit:
+		case e.Length > maxSkip*c.limit():
 			c.Close(int(websocket.StatusMessageTooBig), "", tooBigTimeout)
-			return fmt.Errorf("%w of %d bytes, %d times and more", ErrTooLarge, c.limit, maxSkip)
+			return fmt.Errorf("%w of %d bytes, %d times and more", ErrTooLarge, c.limit(), maxSkip)
 		case err == io.EOF:
-			c.body.deadline.forget()
+			c.messageRead()
 			return e
 		case err != nil:
 			return c.readEnded(err)
@@ -170,10 +179,9 @@ func (c *Conn) readEnded(err error) error {
 	err = c.ended(err)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.heard == nil {
-		c.heard = err
-	}
-	c.wakeLocked()
+	last := c.lastLocked()
+	errors.As(err, &last.word)
+	last.end()
 	return err
 }
 
@@ -188,11 +196,16 @@ func isCloseFrame(err error) bool {
 // message. f may wait, which the message's time does not suffer from, but must return when
 // the connection is cut. Its error is Message's, unless it was told of fewer. It
 // runs on the reading goroutine. To be called once, before the first Next.
-func (c *Conn) OnRoom(f func(bytes int) error) { c.room = f }
+func (c *Conn) OnRoom(f func(bytes int) error) { c.hook(func(h *hooks) { h.room = f }) }
 
 // Slow tells how long the network has been waited for in the middle of the message
 // that is being read, and how many bytes came meanwhile; zeros if it was not.
-func (c *Conn) Slow() (waited time.Duration, arrived int64) { return c.body.deadline.slow() }
+func (c *Conn) Slow() (waited time.Duration, arrived int64) {
+	if d := c.body.deadline.Load(); d != nil {
+		return d.slow()
+	}
+	return 0, 0
+}
 
 // Lone tells, of a message that has been read, whether more is unlikely to wait
 // behind it: it had to be waited for, and nothing is known to have come after it.
@@ -203,7 +216,16 @@ func (c *Conn) Lone() bool {
 // OnWait has f called before every read from the network and every write to it, on
 // the goroutine that does it: such a call may take long. To be called once,
 // before the first Next.
-func (c *Conn) OnWait(f func()) { c.body.onWait.Store(&f) }
+func (c *Conn) OnWait(f func()) { c.hook(func(h *hooks) { h.wait = f }) }
+
+func (c *Conn) hook(set func(*hooks)) {
+	var h hooks
+	if had := c.body.hooks.Load(); had != nil {
+		h = *had
+	}
+	set(&h)
+	c.body.hooks.Store(&h)
+}
 
 // Ready tells whether reading goes on without the network: something is known to
 // have come behind what was read last, and nobody is writing, whom a pong would
