@@ -116,11 +116,11 @@ type Conn struct {
 
 	mu    sync.Mutex
 	cause error // guarded by mu: of the cut, nil before
-	last  *last // guarded by mu: nil until reading has ended, or a writer waits for that
+	end   *end  // guarded by mu: nil until reading has ended, or a writer waits for that
 }
 
-// last is how reading has ended.
-type last struct {
+// end is how reading has ended.
+type end struct {
 	word *CloseError   // guarded by Conn.mu: nil if there was none
 	over chan struct{} // closed when it has, or the connection is cut
 }
@@ -148,9 +148,9 @@ func (c *Conn) ended(err error) error {
 // has refused the message by a close frame, the error is its *CloseError, which
 // is waited for for a second, if somebody reads.
 func (c *Conn) Write(p []byte) error {
-	stop := c.after(c.dialer.cfg.WriteTimeout, ErrWriteTimeout)
+	alarm := c.after(c.dialer.cfg.WriteTimeout, ErrWriteTimeout)
 	err := c.write(p)
-	stop()
+	alarm.stop()
 	if err != nil {
 		return c.lastWord(c.ended(err))
 	}
@@ -164,15 +164,15 @@ const lastWordTimeout = time.Second
 // it has sent one: that may wait to be read when the connection has been reset already.
 func (c *Conn) lastWord(err error) error {
 	c.mu.Lock()
-	last := c.lastLocked()
+	end := c.endLocked()
 	if c.cause != nil {
-		last.end()
+		end.told()
 	}
 	c.mu.Unlock()
 	timer := time.NewTimer(lastWordTimeout)
 	defer timer.Stop()
 	select {
-	case <-last.over:
+	case <-end.over:
 	case <-timer.C:
 	}
 	c.mu.Lock()
@@ -180,25 +180,25 @@ func (c *Conn) lastWord(err error) error {
 	switch {
 	case c.cause != nil:
 		return c.cause
-	case last.word != nil:
-		return last.word
+	case end.word != nil:
+		return end.word
 	}
 	return err
 }
 
-func (c *Conn) lastLocked() *last {
-	if c.last == nil {
-		c.last = &last{over: make(chan struct{})}
+func (c *Conn) endLocked() *end {
+	if c.end == nil {
+		c.end = &end{over: make(chan struct{})}
 	}
-	return c.last
+	return c.end
 }
 
-// end wakes who waits. Conn.mu is held; again is nothing.
-func (l *last) end() {
+// told wakes who waits for it, once. Conn.mu is held.
+func (e *end) told() {
 	select {
-	case <-l.over:
+	case <-e.over:
 	default:
-		close(l.over)
+		close(e.over)
 	}
 }
 
@@ -228,20 +228,6 @@ func (c *Conn) write(p []byte) error {
 		}
 	}
 	return w.Close()
-}
-
-// after cuts the connection after d, unless it is stopped before.
-func (c *Conn) after(d time.Duration, cause error) (stop func()) {
-	c.helpers.Add(1)
-	timer := time.AfterFunc(d, func() {
-		defer c.helpers.Done()
-		c.Cut(cause)
-	})
-	return func() {
-		if timer.Stop() {
-			c.helpers.Done()
-		}
-	}
 }
 
 // Ping sends a ping and waits for the pong, at most for the time within. Its
@@ -288,8 +274,8 @@ func (c *Conn) Cut(cause error) {
 		return
 	}
 	c.cause = cause
-	if c.last != nil {
-		c.last.end()
+	if c.end != nil {
+		c.end.told()
 	}
 	c.helpers.Add(1) // before a second Cut returns and its caller waits
 	c.mu.Unlock()

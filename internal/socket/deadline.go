@@ -24,11 +24,6 @@ type deadline struct {
 	arrived int64         // guarded by mu: bytes that came of it then
 }
 
-// overslept is how much too late a timer is that judges nobody: it was this
-// process that stood still, or its machine, and what the peer has sent meanwhile
-// may be waiting in the kernel.
-const overslept = time.Second
-
 func (d *deadline) now() time.Duration { return time.Since(d.conn.dialer.born) }
 
 // wait begins a read of the network in the middle of a message.

@@ -2,6 +2,7 @@ package socket_test
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"net"
 	"slices"
@@ -121,6 +122,29 @@ func TestALateTimerGivesTheMessageItsTimeAgain(t *testing.T) {
 		c.FireLate(2 * time.Second)
 		assert.ErrorIs(t, <-ended, socket.ErrMessageTimeout)
 		assert.Equal(t, 90*time.Second, time.Since(began))
+	})
+}
+
+// So is it with writes: what the peer has taken meanwhile is not known.
+func TestALateTimerGivesAWriteItsTimeAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := piped(t, func(server net.Conn, _ *bufio.Reader) { drip(server, 0, "", "") })
+		began := time.Now()
+		enough := errors.New("enough")
+		ended := make(chan error)
+		go func() { _, _, err := c.Read(nil); ended <- err }()
+		stop, late := c.After(10*time.Second, errors.New("it was stopped"))
+		time.Sleep(5 * time.Second) // virtual
+		late(2 * time.Second)
+		time.Sleep(9 * time.Second) // virtual
+		stop()
+		stop()
+		_, late = c.After(10*time.Second, enough)
+		time.Sleep(5 * time.Second) // virtual
+		late(2 * time.Second)
+		assert.Equal(t, enough, <-ended)
+		assert.Equal(t, 29*time.Second, time.Since(began))
+		c.Wait()
 	})
 }
 

@@ -57,6 +57,19 @@ func (c *Conn) FireLate(by time.Duration) {
 	d.fire()
 }
 
+// After cuts the connection after d, unless that is stopped; late is its timer that
+// fires so much too late.
+func (c *Conn) After(d time.Duration, cause error) (stop func(), late func(by time.Duration)) {
+	a := c.after(d, cause)
+	return a.stop, func(by time.Duration) {
+		a.mu.Lock()
+		a.timer.Stop()
+		a.due = time.Now().Add(-by)
+		a.mu.Unlock()
+		a.ring()
+	}
+}
+
 // Frames follows a stream.
 type Frames struct{ frames }
 

@@ -164,14 +164,14 @@ func (c *Conn) mayReadOn(err error) bool {
 
 // dying is a connection on which nothing can be written, but something may be read.
 type dying struct {
-	err  error  // why not
-	stop func() // of the time for which it is read
+	err   error  // why not
+	alarm *alarm // the end of the time for which it is read
 }
 
 // readEnded says why reading has ended, and tells it to a writer that waits for it.
 func (c *Conn) readEnded(err error) error {
 	if c.dying != nil {
-		c.dying.stop()
+		c.dying.alarm.stop()
 		if !isCloseFrame(err) {
 			err = c.dying.err
 		}
@@ -179,9 +179,9 @@ func (c *Conn) readEnded(err error) error {
 	err = c.ended(err)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	last := c.lastLocked()
-	errors.As(err, &last.word)
-	last.end()
+	end := c.endLocked()
+	errors.As(err, &end.word)
+	end.told()
 	return err
 }
 
