@@ -82,7 +82,7 @@ func TestWhenDoneIsStoppedWhenItsFunctionHasReturned(t *testing.T) {
 
 // answering dials a server that answers the handshake so and then neither ends
 // nor says any more; it returns the error and the time that it took.
-func answering(t *testing.T, answer string) (err error, took time.Duration) {
+func answering(t *testing.T, answer string) (took time.Duration, err error) {
 	client, server := net.Pipe()
 	done := make(chan struct{})
 	go func() { // ends with the client's end, joined below
@@ -98,7 +98,7 @@ func answering(t *testing.T, answer string) (err error, took time.Duration) {
 	_, err = dialer(t, cfg).Dial(t.Context(), "ws://relay.example")
 	took = time.Since(began)
 	<-done
-	return err, took
+	return took, err
 }
 
 // An answer that is no upgrade is read for an explanation, but not waited for.
@@ -117,7 +117,7 @@ func TestARefusedHandshakeIsNotReadForLong(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				err, took := answering(t, c.answer)
+				took, err := answering(t, c.answer)
 				assert.ErrorContains(t, err, c.says)
 				assert.LessOrEqual(t, took, c.most)
 			})
