@@ -110,6 +110,7 @@ func newClient(ctx context.Context, h Handler, opts []Option, in surroundings) (
 	if err := context.Cause(ctx); err != nil {
 		return nil, err
 	}
+	cfg.relay.fit(cfg.mailboxBudget)
 	dialer, err := socket.NewDialer(cfg.relay.socket)
 	if err != nil {
 		return nil, err
@@ -153,7 +154,18 @@ func Run(ctx context.Context, h Handler, opts ...Option) error {
 	if ctx.Err() != nil {
 		abandon(context.Cause(ctx)) // now, not soon: nothing is to be started
 	}
-	started := context.AfterFunc(ctx, func() { abandon(context.Cause(ctx)) })
+	abandoned := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() { // joined by started
+		defer close(abandoned)
+		abandon(context.Cause(ctx))
+	})
+	started := func() bool {
+		if stop() {
+			return true
+		}
+		<-abandoned
+		return false
+	}
 	c, err := Start(starting, h, opts...)
 	if err != nil {
 		started()

@@ -97,7 +97,7 @@ func testR53(t *testing.T) {
 		{name: "HTTP 429", first: dial, opts: []gennostr.Option{answering(429, http.Header{"Retry-After": {"120"}})}, check: isDial(429, 2*time.Minute)},
 		{name: "ping timeout", first: connected, check: is(gennostr.ErrPingTimeout), end: func(s situation) { s.network.Partition(url) }},
 		{name: "read limit", first: connected, opts: []gennostr.Option{gennostr.WithReadLimit(100)}, check: is(gennostr.ErrFrameTooLarge),
-			end: func(s situation) { s.relay.Notice(strings.Repeat("x", 100)) }},
+			end: func(s situation) { s.relay.Notice(strings.Repeat("x", 800)) }},
 		{name: "removed while connected", first: connected, quiet: true, end: remove, check: is(gennostr.ErrRelayRemoved)},
 		{name: "removed while connected, and the wire is dead", first: connected, quiet: true, check: is(gennostr.ErrRelayRemoved),
 			end: func(s situation) { s.network.Partition(url); remove(s) }},

@@ -71,9 +71,11 @@ type network interface {
 type link interface {
 	Next() (text bool, err error)
 	Message(buf []byte) ([]byte, error)
+	Slow() (waited time.Duration, arrived int64)
 	Lone() bool
 	Ready() bool
 	OnWait(func())
+	OnRoom(func(bytes int) error)
 	Write(frame []byte) error
 	Ping(timeout time.Duration) error
 	LastInbound() time.Time
@@ -194,6 +196,7 @@ func (c *connection) dial() error {
 		return cause
 	}
 	link.OnWait(c.in.Lane().Pause)
+	link.OnRoom(c.roomToRead)
 	c.open = true
 	c.relay.ConnectedAt = c.client.now()
 	c.mu.Unlock()
@@ -349,7 +352,7 @@ func (c *connection) traffic() Traffic {
 	in := c.in.Counts()
 	t := Traffic{
 		MessagesIn: in.Messages, MessagesOut: c.written.Load(), Events: in.Events, Late: in.Late,
-		Malformed: in.Malformed, Unsolicited: in.Unsolicited, Mismatched: in.Mismatched, Forged: in.Forged,
+		Malformed: in.Malformed, Oversized: in.Oversized, Unsolicited: in.Unsolicited, Mismatched: in.Mismatched, Forged: in.Forged,
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -378,6 +381,8 @@ func readError(err error) error {
 		return &CloseError{Code: closed.Code, Reason: closed.Reason}
 	case errors.Is(err, socket.ErrTooLarge):
 		return fmt.Errorf("%w: %w", ErrFrameTooLarge, err)
+	case errors.Is(err, socket.ErrMessageTimeout):
+		return fmt.Errorf("%w: %w", ErrMessageTimeout, err)
 	case errors.Is(err, socket.ErrWriteTimeout):
 		return fmt.Errorf("%w: %w", ErrWriteTimeout, err)
 	}

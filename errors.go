@@ -76,7 +76,10 @@ var (
 	ErrPingTimeout = errors.New("gennostr: ping timeout")
 	// ErrWriteTimeout: the relay did not take a message within the write timeout.
 	ErrWriteTimeout = errors.New("gennostr: write timeout")
-	// ErrFrameTooLarge: a message over the read limit (WithReadLimit).
+	// ErrMessageTimeout: a message took longer than WithMessageTimeout to arrive.
+	ErrMessageTimeout = errors.New("gennostr: message timeout")
+	// ErrFrameTooLarge: a message over eight times the read limit (WithReadLimit).
+	// In a *RejectError: one over the limit, which was read past.
 	ErrFrameTooLarge = intake.ErrTooLarge
 	// ErrGaveWay: a message over 64 KiB came in so slowly that the room it took was
 	// given to others, since the client had no more (WithMailboxBudget).
@@ -235,7 +238,7 @@ func (e *CloseError) Error() string {
 // RejectError is what OnError gets for frames that were refused: dropped,
 // counted, and reported at most once a second per connection and reason, so that
 // a flood of them costs nothing. errors.Is tells the reason: ErrMalformed,
-// ErrUnsolicited, ErrFilterMismatch, ErrVerifierFailed, nostr.ErrBadID,
+// ErrFrameTooLarge, ErrUnsolicited, ErrFilterMismatch, ErrVerifierFailed, nostr.ErrBadID,
 // nostr.ErrOtherSerialization (which is a nostr.ErrBadID too) or nostr.ErrBadSignature.
 //
 // One bad part does not cost the rest of a message: where a part of it was left out, ErrMalformed

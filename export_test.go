@@ -34,3 +34,6 @@ func Feed(h *Harness, url string) func(frame []byte) {
 		}
 	}
 }
+
+// HeadOf is what the head of a message says of it.
+func HeadOf(head []byte) (verb, id string) { return headOf(head) }

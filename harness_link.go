@@ -95,6 +95,8 @@ func (*handLink) Write([]byte) error               { return errNoSocket }
 func (*handLink) Lone() bool                       { return true }
 func (*handLink) Ready() bool                      { return false }
 func (*handLink) OnWait(func())                    {}
+func (*handLink) OnRoom(func(int) error)           {}
+func (*handLink) Slow() (time.Duration, int64)     { return 0, 0 }
 func (*handLink) Ping(time.Duration) error         { return nil }
 func (*handLink) LastInbound() time.Time           { return time.Now() }
 func (*handLink) BytesIn() uint64                  { return 0 }

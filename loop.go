@@ -37,7 +37,16 @@ func (c *Client) init() error {
 		// An Init that ends in time leaves its context alone: a server that it
 		// started may live by it.
 		ctx, cancel := context.WithCancelCause(c.ctx)
-		defer time.AfterFunc(d, func() { cancel(errInitTimeout) }).Stop()
+		late := make(chan struct{})
+		timer := time.AfterFunc(d, func() { // joined when Init has returned
+			defer close(late)
+			cancel(errInitTimeout)
+		})
+		defer func() {
+			if !timer.Stop() {
+				<-late
+			}
+		}()
 		c.self.initCtx.Store(&ctx)
 		defer c.self.initCtx.Store(nil)
 	}

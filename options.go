@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/gennostr/gennostr/internal/backoff"
+	"github.com/gennostr/gennostr/internal/intake"
 	"github.com/gennostr/gennostr/internal/keepalive"
 	"github.com/gennostr/gennostr/internal/socket"
 	"github.com/gennostr/gennostr/internal/verify"
@@ -35,6 +36,7 @@ const (
 	defaultSendQueue       = 1_024            // messages per relay
 	defaultReadLimit       = 4 << 20          // bytes of one message
 	defaultMaxTags         = 65_536           // of one event: follow lists have tens of thousands
+	defaultMessageTimeout  = time.Minute      // from its first byte to its last
 	defaultHandshake       = 20 * time.Second //
 	defaultWriteTimeout    = 10 * time.Second //
 	defaultPingInterval    = 30 * time.Second // below the 55 s of strfry
@@ -117,7 +119,7 @@ type task struct {
 
 func defaultRelayConfig() relayConfig {
 	return relayConfig{
-		socket:         socket.Config{ReadLimit: defaultReadLimit, HandshakeTimeout: defaultHandshake, WriteTimeout: defaultWriteTimeout},
+		socket:         socket.Config{ReadLimit: defaultReadLimit, MessageTimeout: defaultMessageTimeout, HandshakeTimeout: defaultHandshake, WriteTimeout: defaultWriteTimeout},
 		schedule:       backoff.Schedule{Delays: defaultSchedule(), Jitter: defaultJitter, Stable: defaultStableAfter},
 		ping:           keepalive.Config{Interval: defaultPingInterval, Timeout: defaultPingTimeout},
 		windowMessages: defaultWindowMessages,
@@ -150,6 +152,11 @@ func newConfig(opts []Option) (config, error) {
 		}
 	}
 	return c, c.validate()
+}
+
+// fit bounds what a relay may send by what the client has room for.
+func (c *relayConfig) fit(budget int64) {
+	c.socket.ReadLimit = min(c.socket.ReadLimit, intake.MostRead(budget))
 }
 
 // with applies the options of one relay to a copy of the defaults.
@@ -205,7 +212,7 @@ func (c *relayConfig) validate() error {
 		schedule = errors.Join(schedule, fmt.Errorf("gennostr: WithReconnectJitter: %v is not in [0, 1)", c.schedule.Jitter))
 	}
 	return errors.Join(schedule,
-		positive("WithReadLimit", c.socket.ReadLimit), positive("WithHandshakeTimeout", c.socket.HandshakeTimeout),
+		positive("WithReadLimit", c.socket.ReadLimit), positive("WithMessageTimeout", c.socket.MessageTimeout), positive("WithHandshakeTimeout", c.socket.HandshakeTimeout),
 		positive("WithWriteTimeout", c.socket.WriteTimeout), positive("WithSendQueue", c.sendQueue),
 		positive("WithMailboxWindow: messages", c.windowMessages), notOver("WithMailboxWindow: messages", c.windowMessages, verify.MaxInFlight), positive("WithMailboxWindow: bytes", c.windowBytes),
 		notNegative("WithPing: interval", c.ping.Interval), positive("WithPing: timeout", c.ping.Timeout),
@@ -288,8 +295,12 @@ func WithMailboxLimit(n int) Option {
 	return option(func(c *config) error { c.mailboxLimit = n; return nil })
 }
 
-// WithMailboxBudget bounds the bytes of received and undelivered messages over
-// all relays; beyond it their readers stop reading (DESIGN 3.2). Default: 64 MiB.
+// WithMailboxBudget bounds what relays make the client hold, in bytes over all
+// relays: messages that wait to be handled, with what parsing has made of them.
+// Beyond it readers stop reading. Half as much again may be taken by messages over
+// 64 KiB while they are read and parsed; where that is used up, the one that comes
+// in most slowly loses its connection, with ErrGaveWay. A message may be three
+// tenths of the budget long, or 64 KiB, whatever WithReadLimit says. Default: 64 MiB.
 func WithMailboxBudget(bytes int64) Option {
 	return option(func(c *config) error { c.mailboxBudget = bytes; return nil })
 }
@@ -356,7 +367,10 @@ func WithTLSConfig(t *tls.Config) RelayOption {
 	return transport(func(s *socket.Config) { s.TLSConfig = t.Clone() })
 }
 
-// WithHeader adds headers to the handshake. Default: none.
+// WithHeader adds headers to the handshake and to RelayInformation's request. A
+// User-Agent among them replaces ours, "gennostr/" and the version of this module that
+// the program was built with ("devel" where it does not say); an empty one sends
+// none. They are not sent on to another host that a relay redirects to. Default: none.
 func WithHeader(h http.Header) RelayOption {
 	return transport(func(s *socket.Config) { s.Header = h.Clone() })
 }
@@ -376,10 +390,20 @@ func WithCompression(on bool) RelayOption {
 	return transport(func(s *socket.Config) { s.Compression = on })
 }
 
-// WithReadLimit bounds one received message in bytes, decompressed; a longer
-// one ends the connection with ErrFrameTooLarge. Default: 4 MiB.
+// WithReadLimit bounds one received message in bytes, decompressed. A longer one
+// is read past and thrown away, and OnError gets a *RejectError that is
+// ErrFrameTooLarge and names its length and subscription; one of more than eight
+// times the limit ends the connection with ErrFrameTooLarge. Default: 4 MiB.
 func WithReadLimit(bytes int64) RelayOption {
 	return transport(func(s *socket.Config) { s.ReadLimit = bytes })
+}
+
+// WithMessageTimeout bounds the time from the first byte of a received message to
+// its last, fragments and what is read past included: beyond it the connection
+// ends with ErrMessageTimeout. Time for which this client makes the relay wait does not
+// count. Default: 60 s.
+func WithMessageTimeout(d time.Duration) RelayOption {
+	return transport(func(s *socket.Config) { s.MessageTimeout = d })
 }
 
 // WithHandshakeTimeout bounds a dial from name resolution to the end of the

@@ -41,6 +41,7 @@ func TestBadOptionsAreRefusedByName(t *testing.T) {
 	}
 	ofRelay := map[string][]gennostr.RelayOption{
 		"WithReadLimit":               {gennostr.WithReadLimit(0), gennostr.WithReadLimit(-1)},
+		"WithMessageTimeout":          {gennostr.WithMessageTimeout(0), gennostr.WithMessageTimeout(-1)},
 		"WithHandshakeTimeout":        {gennostr.WithHandshakeTimeout(0), gennostr.WithHandshakeTimeout(-1)},
 		"WithWriteTimeout":            {gennostr.WithWriteTimeout(0), gennostr.WithWriteTimeout(-1)},
 		"WithPing: interval":          {gennostr.WithPing(-1, time.Second)},

@@ -30,6 +30,10 @@ func (c *connection) read() error {
 		b := shared.TakeBuffers()
 		b.Frame, err = c.link.Message(b.Frame)
 		if err != nil {
+			if c.oversized(err) {
+				shared.KeepBuffers(b)
+				continue
+			}
 			return readError(err)
 		}
 		lone, size := c.link.Lone(), len(b.Frame)
@@ -81,11 +85,25 @@ func (c *connection) Deliver(l *intake.Letter) {
 	}
 }
 
-// Progress and GiveUp are what mailbox.LongMessages asks of a connection.
+// roomToRead waits for room for the buffer of a long message.
+func (c *connection) roomToRead(bytes int) error {
+	if c.in.Room(int64(bytes)) {
+		return nil
+	}
+	if err := c.endCause(); err != nil {
+		return err
+	}
+	return ErrGaveWay // the read limit sees to it that it never comes to that
+}
 
-// Progress is how the message in hand comes in.
+// Progress is how the message in hand comes in; mailbox.LongMessages asks. Any goroutine.
 func (c *connection) Progress() (took time.Duration, bytes int64) {
-	return 0, 0
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.link == nil {
+		return 0, 0
+	}
+	return c.link.Slow()
 }
 
 // GiveUp ends a connection whose message came in too slowly while others had no room.

@@ -67,6 +67,7 @@ type Traffic struct {
 	Events            uint64 // events queued for OnEvent: proven genuine, or of a trusted relay
 	Late              uint64 // messages of requests closed or replaced a moment before, dropped
 	Malformed         uint64 // frames refused, or parts of them: ErrMalformed, nostr.ErrOtherSerialization
+	Oversized         uint64 // messages read past: ErrFrameTooLarge
 	Unsolicited       uint64 // refused: ErrUnsolicited
 	Mismatched        uint64 // refused: ErrFilterMismatch
 	Forged            uint64 // refused: nostr.ErrBadID, nostr.ErrBadSignature
@@ -82,6 +83,7 @@ func (t *Traffic) add(u Traffic) {
 	t.Events += u.Events
 	t.Late += u.Late
 	t.Malformed += u.Malformed
+	t.Oversized += u.Oversized
 	t.Unsolicited += u.Unsolicited
 	t.Mismatched += u.Mismatched
 	t.Forged += u.Forged

@@ -250,7 +250,7 @@ func TestRelaysHaveTransportsOfTheirOwn(t *testing.T) {
 		assert.Equal(t, []string{"1", ""}, []string{a.Header.Get("X-Default"), a.Header.Get("X-Own")})
 		assert.Equal(t, []string{"", "1"}, []string{b.Header.Get("X-Default"), b.Header.Get("X-Own")}, "WithHeader replaces")
 		for _, relay := range []*nostrtest.Relay{here, there} {
-			relay.Notice(strings.Repeat("x", 200))
+			relay.Notice(strings.Repeat("x", 900))
 		}
 		synctest.Wait()
 		assert.Len(t, ofRelay(r.named("OnNotice"), "wss://a.example/"), 1)

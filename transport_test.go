@@ -209,8 +209,40 @@ func TestReadLimitIsOfTheDecompressedMessage(t *testing.T) {
 	r.waitCount(t, "OnNotice", 1)
 	assert.Less(t, client.Relays()[0].Traffic.BytesIn, uint64(1<<14), "it was compressed")
 	relay.Notice(strings.Repeat("x", 1<<20))
+	r.waitCount(t, "OnError", 1)
+	assert.ErrorIs(t, reasonOf(t, r.named("OnError")[0]), gennostr.ErrFrameTooLarge)
+	relay.Notice(strings.Repeat("x", 8<<20))
 	r.waitCount(t, "OnDisconnect", 1)
 	assert.ErrorIs(t, sameEnd(t, r.all()), gennostr.ErrFrameTooLarge)
+}
+
+// A message that a relay refuses by its close frame, and then by resetting the
+// connection that the rest of it is on, is told from a lost connection: whoever
+// sends again what was not sent would lose the next one the same way.
+func TestAMessageThatIsTooBigForARelayIsToldFromALostConnection(t *testing.T) {
+	url := rawRelay(t, func(conn net.Conn, request *http.Request) {
+		upgrade(conn, request)
+		_, _ = io.ReadFull(conn, make([]byte, 10_000))
+		_, _ = io.WriteString(conn, "\x88\x09\x03\xf1too big")
+		_ = conn.(*net.TCPConn).SetLinger(0)
+	})
+	for range 20 {
+		r := &recorder{}
+		client := start(t, r, gennostr.WithManualReconnect(), gennostr.WithRelays(url))
+		require.NoError(t, client.Ready(t.Context(), 1))
+		require.NoError(t, client.Send(url, gennostr.Raw(`["EVENT",`+strings.Repeat(" ", 8<<20)+`{}]`)))
+		n := r.waitCount(t, "OnDisconnect", 1)
+		var closed *gennostr.CloseError
+		require.ErrorAs(t, reasonOf(t, n), &closed)
+		assert.Equal(t, &gennostr.CloseError{Code: 1009, Reason: "too big"}, closed)
+		for _, n := range r.named("OnError") {
+			var unsent *gennostr.SendError
+			if errors.As(reasonOf(t, n), &unsent) {
+				assert.ErrorAs(t, unsent, &closed, "what was not sent says why")
+			}
+		}
+		require.NoError(t, client.Stop(t.Context()))
+	}
 }
 
 // What answers a handshake need not be a relay.

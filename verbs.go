@@ -76,6 +76,7 @@ func (c *Client) relayOf(url string, opts []RelayOption) (string, *relayConfig, 
 		return "", nil, err
 	}
 	if cfg.ownTransport {
+		cfg.fit(c.cfg.mailboxBudget)
 		if cfg.dialer, err = socket.NewDialer(cfg.socket); err != nil {
 			return "", nil, err
 		}

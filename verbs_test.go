@@ -38,7 +38,7 @@ func TestBadURLsAndOptionsAreRefusedAndChangeNothing(t *testing.T) {
 		}
 		for name, opt := range map[string]gennostr.RelayOption{
 			"nil": nil, "WithReadLimit": gennostr.WithReadLimit(0), "WithHandshakeTimeout": gennostr.WithHandshakeTimeout(-1),
-			"WithWriteTimeout": gennostr.WithWriteTimeout(0), "WithSendQueue": gennostr.WithSendQueue(0),
+			"WithMessageTimeout": gennostr.WithMessageTimeout(0), "WithWriteTimeout": gennostr.WithWriteTimeout(0), "WithSendQueue": gennostr.WithSendQueue(0),
 			"WithMailboxWindow": gennostr.WithMailboxWindow(0, 1), "WithPing": gennostr.WithPing(-1, 1),
 			"WithReconnectSchedule": gennostr.WithReconnectSchedule(), "WithReconnectJitter": gennostr.WithReconnectJitter(1),
 			"WithStableAfter": gennostr.WithStableAfter(-1), "WithMaxAttempts": gennostr.WithMaxAttempts(-1), "WithForgeryLimit": gennostr.WithForgeryLimit(-1),

@@ -341,6 +341,7 @@ func (in *Intake) refuse(reason, err error) {
 
 // Oversized takes note of a message that was over the read limit and skipped.
 func (in *Intake) Oversized(err error) {
+	in.Long.Release()
 	in.count.messages.Add(1)
 	in.refuse(ErrTooLarge, err)
 }

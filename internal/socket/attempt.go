@@ -20,21 +20,37 @@ type attempt struct {
 	mu    sync.Mutex
 	over  bool       // guarded by mu: nothing may be dialled any more
 	conns []net.Conn // guarded by mu: what was dialled, the last one carries the websocket
-	body  *body      // guarded by mu: the upgraded connection, nil before the handshake's answer
+	conn  *Conn      // its body is filled in with the handshake's answer, the rest when that is accepted
 }
 
 type attemptKey struct{}
 
-// begin makes an attempt whose context ends with ctx, with the dialer, and with the time.
-func (d *Dialer) begin(ctx context.Context) (*attempt, func()) {
-	a := &attempt{}
+// begin makes an attempt whose context ends with ctx, with the dialer, and with
+// the time. When release returns, nothing of that runs any more.
+func (d *Dialer) begin(ctx context.Context) (a *attempt, release func()) {
+	a = &attempt{conn: &Conn{dialer: d}}
 	timed, stop := context.WithTimeoutCause(ctx, d.cfg.HandshakeTimeout, ErrHandshakeTimeout)
 	timed, a.cancel = context.WithCancelCause(timed)
-	closed := context.AfterFunc(d.ctx, func() { a.cancel(net.ErrClosed) })
+	closed := whenDone(d.ctx, func() { a.cancel(net.ErrClosed) })
 	a.ctx = context.WithValue(timed, attemptKey{}, a)
 	// A raw connection in the middle of a TLS handshake knows of no context.
-	cut := context.AfterFunc(a.ctx, func() { a.closeConns(0) })
-	return a, func() { cut(); closed(); a.cancel(nil); stop() }
+	cut := whenDone(a.ctx, func() { a.closeConns(0) })
+	return a, func() { closed(); cut(); a.cancel(nil); stop() }
+}
+
+// whenDone is context.AfterFunc whose stop waits for f, if that has begun: no
+// goroutine of it is left behind.
+func whenDone(ctx context.Context, f func()) (stop func()) {
+	done := make(chan struct{})
+	stopped := context.AfterFunc(ctx, func() { // ends with f, joined by stop
+		defer close(done)
+		f()
+	})
+	return func() {
+		if !stopped() {
+			<-done
+		}
+	}
 }
 
 // fail ends an attempt and waits for its dials.
@@ -116,8 +132,12 @@ func (t tripper) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	resp, err := t.base.RoundTrip(req)
-	if err != nil || t.a == nil || resp.StatusCode != http.StatusSwitchingProtocols {
+	if err != nil || t.a == nil {
 		return resp, err
+	}
+	if resp.StatusCode != http.StatusSwitchingProtocols {
+		resp.Body = explained(resp.Body)
+		return resp, nil
 	}
 	rwc, ok := resp.Body.(io.ReadWriteCloser)
 	if !ok {
@@ -125,11 +145,39 @@ func (t tripper) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	t.a.mu.Lock()
 	defer t.a.mu.Unlock()
-	b := &body{ReadWriteCloser: rwc, began: time.Now(), buffers: t.d.ahead}
+	b := &t.a.conn.body
+	b.ReadWriteCloser = rwc
+	b.last.Store(int64(time.Since(t.d.born)))
 	if n := len(t.a.conns); n > 0 {
 		b.raw = t.a.conns[n-1]
 	}
-	t.a.body = b
 	resp.Body = b
 	return resp, nil
+}
+
+// explanation is the body of an answer that is no upgrade. What it says is worth
+// a moment, and no more: it need not have an end.
+type explanation struct {
+	io.ReadCloser
+	close func() // before the close by whoever reads
+}
+
+const explanationTimeout = 500 * time.Millisecond
+
+func explained(body io.ReadCloser) *explanation {
+	cut := make(chan struct{})
+	timer := time.AfterFunc(explanationTimeout, func() { // joined by Close, which always comes
+		defer close(cut)
+		_ = body.Close()
+	})
+	return &explanation{body, sync.OnceFunc(func() {
+		if !timer.Stop() {
+			<-cut
+		}
+	})}
+}
+
+func (e *explanation) Close() error {
+	e.close()
+	return e.ReadCloser.Close()
 }

@@ -3,7 +3,6 @@ package socket
 import (
 	"io"
 	"net"
-	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -15,40 +14,78 @@ import (
 // the body reads far ahead into a buffer of its dialer's, which it gives back when
 // it has caught up: a stream costs an eighth of the system calls, and a silent
 // connection has no buffer.
+//
+// Where it stands after a Read (supply), and what the next one does:
+//
+//	supply     buffer  ahead  full   next Read
+//	caughtUp   none    empty  false  asks the network for as much as is wanted
+//	streaming  kept    empty  true   reads ahead, unless so much is wanted anyway
+//	inHand     held    some   any    hands on what it has, without the network
+//
+// After an error of the network (err) there are no more reads of it: what is in
+// hand goes first, then the error, and that again and again. A closed body gives
+// nothing but net.ErrClosed.
 type body struct {
 	io.ReadWriteCloser
-	raw     net.Conn  // what our own dialer opened, nil with somebody else's transport
-	began   time.Time // dates are kept relative to it, on the monotonic clock
-	buffers *sync.Pool
+	raw  net.Conn // what our own dialer opened, nil with somebody else's transport
+	conn *Conn    // whose body it is, nil before the handshake has succeeded
 
 	// Who reads only: the reader, or coder/websocket's closing handshake, one at a time.
-	full   bool   // the last Read was given all it asked for
 	ahead  []byte // what was read and not yet handed on: the end of buffer
 	buffer *[readAhead]byte
-	err    error // what comes after ahead, or after what was handed on
+	err    error  // of the network
+	frames frames // of what was handed on
+	full   bool   // the network has last given as much as it was asked for
 
-	last    atomic.Int64 // when the last byte arrived, nanoseconds after began
-	in, out atomic.Uint64
-	reads   atomic.Uint64          // calls of Read
-	more    atomic.Bool            // the last Read has left something behind, or may have
-	ready   atomic.Bool            // it has
-	writers atomic.Int32           // calls of Write that have not returned
-	onWait  atomic.Pointer[func()] // called before anything that may wait for the network; nil once that is closed, for others may keep a body
-	ended   atomic.Bool            // a Read has found nothing more
-	closed  atomic.Bool
+	supply   atomic.Int32             // caughtUp, streaming, inHand
+	reads    atomic.Uint32            // calls of Read
+	writers  atomic.Int32             // calls of Write that have not returned
+	ended    atomic.Bool              // a Read has failed
+	broken   atomic.Bool              // a Write has failed
+	closed   atomic.Bool              //
+	in, out  atomic.Uint64            // bytes
+	last     atomic.Int64             // when the last byte arrived, nanoseconds after Dialer.born
+	deadline atomic.Pointer[deadline] // made by who reads, when a message has to be waited for
+	hooks    atomic.Pointer[hooks]    // nil once that is closed, for others may keep a body
+}
+
+// hooks are what the reader's owner is asked.
+type hooks struct {
+	wait func()          // before anything that may wait for the network; may be nil
+	room func(int) error // before a message's buffer grows; may be nil
 }
 
 const readAhead = 32 << 10 // bytes
 
+const (
+	caughtUp  int32 = iota // nothing is known to wait behind what was handed on
+	streaming              // more may wait
+	inHand                 // more has been read
+)
+
 func (b *body) Read(p []byte) (int, error) {
+	if b.conn == nil { // coder/websocket looks for an explanation behind an upgrade that it refuses, for seconds
+		return 0, io.EOF
+	}
 	b.reads.Add(1)
-	defer func() {
-		ready := len(b.ahead) > 0
-		b.ready.Store(ready)
-		b.more.Store(ready || b.full)
-	}()
-	if b.closed.Load() {
+	n, err := b.read(p)
+	b.frames.pass(p[:n])
+	switch {
+	case len(b.ahead) > 0:
+		b.supply.Store(inHand)
+	case b.full:
+		b.supply.Store(streaming)
+	default:
+		b.supply.Store(caughtUp)
+	}
+	if err != nil {
 		b.ended.Store(true)
+	}
+	return n, err
+}
+
+func (b *body) read(p []byte) (int, error) {
+	if b.closed.Load() {
 		return 0, net.ErrClosed // what was read ahead is cut off with the connection
 	}
 	if len(b.ahead) == 0 && b.err == nil {
@@ -68,31 +105,42 @@ func (b *body) Read(p []byte) (int, error) {
 		return n, nil
 	}
 	b.release()
-	err := b.err
-	if err != nil {
-		b.ended.Store(true)
-	}
-	return n, err
+	return n, b.err
 }
 
 // receive reads from the connection itself.
 func (b *body) receive(p []byte) (int, error) {
 	b.waits()
+	var d *deadline
+	if b.frames.inside() {
+		d = b.messageDeadline()
+		d.wait(b.frames.count)
+	}
 	n, err := b.ReadWriteCloser.Read(p)
+	if d != nil {
+		d.came(n)
+	}
 	if n > 0 {
 		b.in.Add(uint64(n))
-		b.last.Store(int64(time.Since(b.began)))
-	} else if err != nil {
-		b.ended.Store(true)
+		b.last.Store(int64(time.Since(b.conn.dialer.born)))
 	}
 	return n, err
+}
+
+func (b *body) messageDeadline() *deadline {
+	d := b.deadline.Load()
+	if d == nil {
+		d = &deadline{conn: b.conn, timeout: b.conn.dialer.cfg.MessageTimeout}
+		b.deadline.Store(d)
+	}
+	return d
 }
 
 // fill reads ahead. It may wait with the buffer in hand, if a stream has ended
 // just where a Read did.
 func (b *body) fill() {
 	if b.buffer == nil {
-		buffer, ok := b.buffers.Get().(*[readAhead]byte)
+		buffer, ok := b.conn.dialer.ahead.Get().(*[readAhead]byte)
 		if !ok {
 			buffer = new([readAhead]byte)
 		}
@@ -106,15 +154,15 @@ func (b *body) fill() {
 // release gives the buffer back, unless the stream goes on.
 func (b *body) release() {
 	if b.buffer != nil && (!b.full || b.err != nil) {
-		b.buffers.Put(b.buffer)
+		b.conn.dialer.ahead.Put(b.buffer)
 		b.buffer = nil
 	}
 	b.ahead = nil
 }
 
 func (b *body) waits() {
-	if f := b.onWait.Load(); f != nil {
-		(*f)()
+	if h := b.hooks.Load(); h != nil && h.wait != nil {
+		h.wait()
 	}
 }
 
@@ -124,6 +172,9 @@ func (b *body) Write(p []byte) (int, error) {
 	b.waits()
 	n, err := b.ReadWriteCloser.Write(p)
 	b.out.Add(uint64(n))
+	if err != nil {
+		b.broken.Store(true)
+	}
 	return n, err
 }
 
@@ -132,7 +183,7 @@ func (b *body) Write(p []byte) (int, error) {
 // that is not closesAtOnce.
 func (b *body) Close() error {
 	b.closed.Store(true)
-	b.onWait.Store(nil)
+	b.hooks.Store(nil)
 	if b.raw != nil {
 		_ = b.raw.Close()
 	}

@@ -22,7 +22,9 @@ func (d *Dialer) Dial(ctx context.Context, url string) (*Conn, error) {
 	defer release()
 	client := d.client
 	client.Transport = tripper{d, a, client.Transport}
-	opts := &websocket.DialOptions{HTTPClient: &client, HTTPHeader: d.cfg.Header}
+	c := a.conn
+	opts := &websocket.DialOptions{HTTPClient: &client, HTTPHeader: d.header,
+		OnPingReceived: func(context.Context, []byte) bool { return !c.body.broken.Load() }} // see mayReadOn
 	if d.cfg.Compression {
 		opts.CompressionMode = websocket.CompressionNoContextTakeover
 	}
@@ -41,8 +43,9 @@ func (d *Dialer) Dial(ctx context.Context, url string) (*Conn, error) {
 		}
 		return nil, handshakeError(resp, err, cause)
 	}
-	ws.SetReadLimit(-1) // Read has a limit of its own, with a typed error
-	return &Conn{ws: ws, body: a.body, limit: d.cfg.ReadLimit, writeTimeout: d.cfg.WriteTimeout}, nil
+	ws.SetReadLimit(-1) // Message has a limit of its own, with typed errors
+	c.ws, c.body.conn = ws, c
+	return c, nil
 }
 
 func handshakeError(resp *http.Response, err, cause error) error {
@@ -52,7 +55,7 @@ func handshakeError(resp *http.Response, err, cause error) error {
 		e.Status = resp.StatusCode
 		e.RetryAfter = retryAfter(resp.Header)
 		if resp.Body != nil {
-			snippet, _ := io.ReadAll(io.LimitReader(resp.Body, 1024)) // in memory already
+			snippet, _ := io.ReadAll(io.LimitReader(resp.Body, 1024)) // in memory already, see explanation
 			if text := printable(string(snippet)); text != "" && e.Status != http.StatusSwitchingProtocols {
 				e.Err = fmt.Errorf("the relay says %q: %w", text, err)
 			}
@@ -74,9 +77,7 @@ func (d *Dialer) Get(ctx context.Context, url, accept string, maxBytes int64) ([
 	if err != nil {
 		return nil, handshakeError(nil, err, nil)
 	}
-	for name, values := range d.cfg.Header {
-		req.Header[name] = values
-	}
+	req.Header = d.header.Clone()
 	req.Header.Set("Accept", accept)
 	client := d.client
 	client.Transport = tripper{d: d, base: client.Transport}
@@ -102,85 +103,27 @@ func (d *Dialer) Get(ctx context.Context, url, accept string, maxBytes int64) ([
 // Conn is an open websocket. Next, Message, Lone and Ready belong to one goroutine; the other
 // methods may be called from any.
 type Conn struct {
-	ws           *websocket.Conn
-	body         *body
-	limit        int64
-	writeTimeout time.Duration
+	dialer *Dialer         // immutable: its configuration is ours
+	ws     *websocket.Conn // immutable
+	body   body
 
 	// The reading goroutine only.
 	message io.Reader // what Next has announced
-	reads   uint64    // of the body, before that
+	reads   uint32    // of the body, before that
+	dying   *dying    // nil until a pong could not be written
 
 	helpers sync.WaitGroup // closers and fired timers
 
 	mu    sync.Mutex
 	cause error // guarded by mu: of the cut, nil before
+	end   *end  // guarded by mu: nil until reading has ended, or a writer waits for that
 }
 
-// Next waits for the next message, which Message reads: a connection needs no
-// buffer while it waits. Errors: *CloseError, the cause of a Cut, or what the
-// network said.
-func (c *Conn) Next() (text bool, err error) {
-	c.reads = c.body.reads.Load()
-	kind, r, err := c.ws.Reader(context.Background())
-	if err != nil {
-		return false, c.ended(err)
-	}
-	c.message = r
-	return kind == websocket.MessageText, nil
+// end is how reading has ended.
+type end struct {
+	word *CloseError   // guarded by Conn.mu: nil if there was none
+	over chan struct{} // closed when it has, or the connection is cut
 }
-
-// Message reads the message that Next has announced into buf's storage, which
-// grows as bytes arrive and never by what a header announces. Errors are those
-// of Next, and ErrTooLarge.
-func (c *Conn) Message(buf []byte) (msg []byte, err error) {
-	msg = buf[:0]
-	for {
-		if len(msg) == cap(msg) {
-			msg = append(msg, make([]byte, max(minRead, len(msg)))...)[:len(msg)]
-		}
-		room := msg[len(msg):cap(msg)]
-		if left := c.limit + 1 - int64(len(msg)); int64(len(room)) > left {
-			room = room[:left]
-		}
-		n, err := c.message.Read(room)
-		msg = msg[:len(msg)+n]
-		if int64(len(msg)) > c.limit {
-			c.Close(int(websocket.StatusMessageTooBig), "", tooBigTimeout)
-			return nil, fmt.Errorf("%w of %d bytes", ErrTooLarge, c.limit)
-		}
-		if err == io.EOF && c.body.ended.Load() {
-			// coder/websocket takes the end of the stream for the end of the
-			// message; a whole message needs no byte beyond its own.
-			return nil, c.ended(io.ErrUnexpectedEOF)
-		}
-		if err == io.EOF {
-			return msg, nil
-		}
-		if err != nil {
-			return nil, c.ended(err)
-		}
-	}
-}
-
-// Lone tells, of a message that has been read, whether more is unlikely to wait
-// behind it: it had to be waited for, and nothing is known to have come after it.
-func (c *Conn) Lone() bool { return c.reads != c.body.reads.Load() && !c.body.more.Load() }
-
-// OnWait has f called before every read from the network and every write to it, on
-// the goroutine that does it: such a call may take long. To be called once,
-// before the first Next.
-func (c *Conn) OnWait(f func()) { c.body.onWait.Store(&f) }
-
-// Ready tells whether reading goes on without the network: something is known to
-// have come behind what was read last, and nobody is writing, whom a pong would
-// have to wait for. It stays so until f of OnWait is called.
-func (c *Conn) Ready() bool { return c.body.ready.Load() && c.body.writers.Load() == 0 }
-
-const (
-	minRead       = 2048        // bytes of a fresh read buffer
-	tooBigTimeout = time.Second // for telling the peer why
-)
 
 // ended says why reading or writing has ended.
 func (c *Conn) ended(err error) error {
@@ -201,15 +144,62 @@ func (c *Conn) ended(err error) error {
 
 // Write writes one text message. If the peer does not take it within
 // WriteTimeout, the connection is cut with ErrWriteTimeout. After any error
-// the connection is of no use: half a message may have been sent.
+// the connection is of no use: half a message may have been sent. If the peer
+// has refused the message by a close frame, the error is its *CloseError, which
+// is waited for for a second, if somebody reads.
 func (c *Conn) Write(p []byte) error {
-	stop := c.after(c.writeTimeout, ErrWriteTimeout)
+	alarm := c.after(c.dialer.cfg.WriteTimeout, ErrWriteTimeout)
 	err := c.write(p)
-	stop()
+	alarm.stop()
 	if err != nil {
-		return c.ended(err)
+		return c.lastWord(c.ended(err))
 	}
 	return nil
+}
+
+// lastWordTimeout is how long a peer that takes nothing more is heard for what it has to say.
+const lastWordTimeout = time.Second
+
+// lastWord gives a write that has failed the reason that the peer has for it, if
+// it has sent one: that may wait to be read when the connection has been reset already.
+func (c *Conn) lastWord(err error) error {
+	c.mu.Lock()
+	end := c.endLocked()
+	if c.cause != nil {
+		end.told()
+	}
+	c.mu.Unlock()
+	timer := time.NewTimer(lastWordTimeout)
+	defer timer.Stop()
+	select {
+	case <-end.over:
+	case <-timer.C:
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.cause != nil:
+		return c.cause
+	case end.word != nil:
+		return end.word
+	}
+	return err
+}
+
+func (c *Conn) endLocked() *end {
+	if c.end == nil {
+		c.end = &end{over: make(chan struct{})}
+	}
+	return c.end
+}
+
+// told wakes who waits for it, once. Conn.mu is held.
+func (e *end) told() {
+	select {
+	case <-e.over:
+	default:
+		close(e.over)
+	}
 }
 
 const (
@@ -240,20 +230,6 @@ func (c *Conn) write(p []byte) error {
 	return w.Close()
 }
 
-// after cuts the connection after d, unless it is stopped before.
-func (c *Conn) after(d time.Duration, cause error) (stop func()) {
-	c.helpers.Add(1)
-	timer := time.AfterFunc(d, func() {
-		defer c.helpers.Done()
-		c.Cut(cause)
-	})
-	return func() {
-		if timer.Stop() {
-			c.helpers.Done()
-		}
-	}
-}
-
 // Ping sends a ping and waits for the pong, at most for the time within. Its
 // error is of no use but for tests: liveness is judged by LastInbound. Somebody
 // has to be in Read.
@@ -264,7 +240,7 @@ func (c *Conn) Ping(within time.Duration) error {
 }
 
 // LastInbound is when the last byte arrived, or the connection was opened.
-func (c *Conn) LastInbound() time.Time { return c.body.began.Add(time.Duration(c.body.last.Load())) }
+func (c *Conn) LastInbound() time.Time { return c.dialer.born.Add(time.Duration(c.body.last.Load())) }
 
 // BytesIn counts what has arrived since the handshake, frame headers included.
 func (c *Conn) BytesIn() uint64 { return c.body.in.Load() }
@@ -298,6 +274,9 @@ func (c *Conn) Cut(cause error) {
 		return
 	}
 	c.cause = cause
+	if c.end != nil {
+		c.end.told()
+	}
 	c.helpers.Add(1) // before a second Cut returns and its caller waits
 	c.mu.Unlock()
 	c.body.closed.Store(true) // nothing more of what was read ahead

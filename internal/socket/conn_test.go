@@ -23,29 +23,6 @@ import (
 	"github.com/gennostr/gennostr/internal/socket"
 )
 
-func TestReadUpToTheLimitAndNotBeyond(t *testing.T) {
-	s := serve(t, nil, func(ctx context.Context, ws *websocket.Conn, _ *http.Request) {
-		_ = ws.Write(ctx, websocket.MessageText, bytes.Repeat([]byte("x"), 1000))
-		_ = ws.Write(ctx, websocket.MessageBinary, bytes.Repeat([]byte("y"), 1000))
-		_ = ws.Write(ctx, websocket.MessageText, bytes.Repeat([]byte("z"), 1001))
-		_, _, err := ws.Read(ctx)
-		assert.Equal(t, websocket.StatusMessageTooBig, websocket.CloseStatus(err), "the peer is told why")
-	})
-	cfg := config()
-	cfg.ReadLimit = 1000
-	c := connect(t, cfg, wsURL(s))
-	text, msg, err := c.Read(nil)
-	require.NoError(t, err)
-	assert.True(t, text)
-	assert.Len(t, msg, 1000)
-	text, again, err := c.Read(msg)
-	require.NoError(t, err)
-	assert.False(t, text)
-	assert.Same(t, &msg[0], &again[0], "the buffer is used again")
-	_, _, err = c.Read(nil)
-	assert.ErrorIs(t, err, socket.ErrTooLarge)
-}
-
 // L29: a header that announces a terabyte costs what arrives, not what it says.
 func TestL29LyingLengthCostsNoMemory(t *testing.T) {
 	sent := make(chan struct{})

@@ -28,15 +28,16 @@ type Config struct {
 	DialContext func(ctx context.Context, network, addr string) (net.Conn, error)
 	Proxy       func(*http.Request) (*url.URL, error) // nil: http.ProxyFromEnvironment, but see Policy
 	TLSConfig   *tls.Config
-	Header      http.Header // of the handshake, not sent on to another host
+	Header      http.Header // of the handshake, not sent on to another host; without a User-Agent, ours is sent
 	// Policy judges every address that is dialled; nil: all may be. A proxy
 	// resolves names itself, out of the policy's sight: of a URL behind it only
 	// literal addresses and localhost are judged, beside the proxy's own
 	// address. So the environment's proxy is not used with a policy; one that is
 	// set here or in HTTPClient's transport was chosen, and is.
 	Policy           Policy
-	Compression      bool  // permessage-deflate without context takeover
-	ReadLimit        int64 // bytes of one message, decompressed
+	Compression      bool          // permessage-deflate without context takeover
+	ReadLimit        int64         // bytes of one message, decompressed
+	MessageTimeout   time.Duration // from the first byte of a message to its last, but for what is our own time; 0: none
 	HandshakeTimeout time.Duration
 	WriteTimeout     time.Duration
 }
@@ -44,8 +45,10 @@ type Config struct {
 // Dialer dials relays. It may be used from any goroutine.
 type Dialer struct {
 	cfg    Config      // immutable
+	header http.Header // immutable: cfg.Header, and a User-Agent in any case
 	client http.Client // immutable; its Transport is wrapped anew for each dial
 	own    *http.Transport
+	born   time.Time       // the dates of its connections are kept relative to it, on the monotonic clock
 	ahead  *sync.Pool      // buffers of the bodies; apart, for the runtime holds on to a pool for a while
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
@@ -53,7 +56,7 @@ type Dialer struct {
 
 // NewDialer checks that the options can be combined.
 func NewDialer(cfg Config) (*Dialer, error) {
-	d := &Dialer{cfg: cfg, ahead: new(sync.Pool)}
+	d := &Dialer{cfg: cfg, header: withUserAgent(cfg.Header), born: time.Now(), ahead: new(sync.Pool)}
 	d.ctx, d.cancel = context.WithCancel(context.Background())
 	if err := d.setTransport(); err != nil {
 		d.cancel()
@@ -180,4 +183,5 @@ func (d *Dialer) stripHeader(req *http.Request, via []*http.Request) {
 		req.Header.Del(name)
 	}
 	req.Header.Del("Referer") // the relay's URL, its query included
+	req.Header.Set("User-Agent", userAgent())
 }

@@ -46,7 +46,7 @@ func (d *Dialer) dialContext(theirs dialFunc) dialFunc {
 		defer a.dials.Done()
 		ctx, cancel := context.WithCancelCause(ctx)
 		defer cancel(nil)
-		defer context.AfterFunc(a.ctx, func() { cancel(context.Cause(a.ctx)) })()
+		defer whenDone(a.ctx, func() { cancel(context.Cause(a.ctx)) })()
 		c, err := dial(ctx, network, addr)
 		if err != nil {
 			return nil, err

@@ -14,8 +14,10 @@ import (
 )
 
 var (
-	// ErrTooLarge is returned by Read for a message over the read limit.
+	// ErrTooLarge is what a *TooLongError is, and ends a connection whose peer goes far beyond the read limit.
 	ErrTooLarge = errors.New("socket: message over the read limit")
+	// ErrMessageTimeout ends a connection whose peer takes too long over a message.
+	ErrMessageTimeout = errors.New("socket: message timeout")
 	// ErrWriteTimeout ends a connection whose peer did not take a message in time.
 	ErrWriteTimeout = errors.New("socket: write timeout")
 	// ErrHandshakeTimeout ends a dial that took too long.
@@ -72,6 +74,18 @@ type CloseError struct {
 func (e *CloseError) Error() string {
 	return fmt.Sprintf("socket: peer closed: %d %q", e.Code, e.Reason)
 }
+
+// TooLongError is a message over the read limit that was read past. It is an
+// ErrTooLarge; the connection goes on behind it.
+type TooLongError struct {
+	Length, Limit int64  // bytes, decompressed
+	Head          []byte // the first KiB of it
+}
+
+func (e *TooLongError) Error() string {
+	return fmt.Sprintf("%v: %d bytes of at most %d", ErrTooLarge, e.Length, e.Limit)
+}
+func (e *TooLongError) Unwrap() error { return ErrTooLarge }
 
 // retryAfter reads the header of that name: seconds, or a date (RFC 9110, 10.2.3).
 func retryAfter(h http.Header) time.Duration {

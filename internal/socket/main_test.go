@@ -22,7 +22,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // config has short times, so that what hangs ends a test soon.
 func config() socket.Config {
-	return socket.Config{ReadLimit: 1 << 16, HandshakeTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second}
+	return socket.Config{ReadLimit: 1 << 16, MessageTimeout: time.Minute, HandshakeTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second}
 }
 
 func dialer(t *testing.T, cfg socket.Config) *socket.Dialer {

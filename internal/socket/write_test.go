@@ -23,6 +23,12 @@ import (
 // only when it reads one; serve has it after the handshake.
 func piped(t *testing.T, serve func(net.Conn, *bufio.Reader)) *socket.Conn {
 	t.Helper()
+	return pipedWith(t, config(), serve)
+}
+
+// pipedWith is piped with a configuration, and with what the client's end is wrapped in.
+func pipedWith(t *testing.T, cfg socket.Config, serve func(net.Conn, *bufio.Reader), wrap ...func(net.Conn) net.Conn) *socket.Conn {
+	t.Helper()
 	client, server := net.Pipe()
 	served := make(chan struct{})
 	go func() { // ended by the client's end, joined by the cleanup
@@ -38,8 +44,13 @@ func piped(t *testing.T, serve func(net.Conn, *bufio.Reader)) *socket.Conn {
 		serve(server, r)
 	}()
 	t.Cleanup(func() { client.Close(); <-served })
-	cfg := config()
-	cfg.DialContext = func(context.Context, string, string) (net.Conn, error) { return client, nil }
+	cfg.DialContext = func(context.Context, string, string) (net.Conn, error) {
+		end := client
+		for _, f := range wrap {
+			end = f(end)
+		}
+		return end, nil
+	}
 	return connect(t, cfg, "ws://relay.example")
 }
 
@@ -157,7 +168,7 @@ func TestLongMessagesArriveWholeWithAndWithoutCompression(t *testing.T) {
 			for _, size := range sizes {
 				message := make([]byte, size)
 				for i := range message {
-					message[i] = "abcdefg{}"[i*i%97%9]
+					message[i] = "abcdefg{}"[(i%97)*(i%97)%97%9]
 				}
 				require.NoError(t, c.Write(message))
 				text, got, err := c.Read(nil)
