@@ -81,7 +81,7 @@ var (
 	// ErrFrameTooLarge: a message over eight times the read limit (WithReadLimit).
 	// In a *RejectError: one over the limit, which was read past.
 	ErrFrameTooLarge = intake.ErrTooLarge
-	// ErrGaveWay: a message over 64 KiB came in so slowly that the room it took was
+	// ErrGaveWay: a message over 16 KiB came in so slowly that the room it took was
 	// given to others, since the client had no more (WithMailboxBudget).
 	ErrGaveWay = intake.ErrGaveWay
 	// ErrRestartIntensity: more than three panics within five seconds while handling this relay's bytes; it is removed (R46).

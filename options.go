@@ -298,9 +298,9 @@ func WithMailboxLimit(n int) Option {
 // WithMailboxBudget bounds what relays make the client hold, in bytes over all
 // relays: messages that wait to be handled, with what parsing has made of them.
 // Beyond it readers stop reading. Half as much again may be taken by messages over
-// 64 KiB while they are read and parsed; where that is used up, the one that comes
+// 16 KiB while they are read and parsed; where that is used up, the one that comes
 // in most slowly loses its connection, with ErrGaveWay. A message may be three
-// tenths of the budget long, or 64 KiB, whatever WithReadLimit says. Default: 64 MiB.
+// tenths of the budget long, or 16 KiB, whatever WithReadLimit says. Default: 64 MiB.
 func WithMailboxBudget(bytes int64) Option {
 	return option(func(c *config) error { c.mailboxBudget = bytes; return nil })
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/gennostr/gennostr/internal/intake"
 	"github.com/gennostr/gennostr/internal/refusals"
+	"github.com/gennostr/gennostr/internal/socket"
 	"github.com/gennostr/gennostr/internal/wire"
 	"github.com/gennostr/gennostr/nostr"
 )
@@ -18,6 +19,13 @@ import (
 // side then, and what one brings is still known when the next brings it; and a
 // stream leaves room for its neighbours.
 const turn = 64
+
+// longMessage is from which size on, in bytes, the next message may take too long
+// for others to wait for it.
+const longMessage = 64 << 10
+
+// What a read buffer may take without asking is one number in two packages.
+var _ = [1]struct{}{}[socket.OwnRoom-intake.Own]
 
 // read reads until the end, and says why it ended.
 func (c *connection) read() error {
@@ -59,7 +67,7 @@ func (c *connection) read() error {
 // decompressed.
 func (c *connection) expect(size int) {
 	lane := c.in.Lane()
-	if size > intake.Own {
+	if size > longMessage {
 		lane.Pause()
 		return
 	}

@@ -16,15 +16,16 @@ import (
 
 // What a relay can make its connection hold is counted before it is held: the
 // buffer as it grows, what parsing may take before parsing, what waits to be
-// handled before it waits. 64 KiB of it are the connection's own; beyond that all
+// handled before it waits. Some of it is the connection's own; beyond that all
 // of a client's connections share one account for messages that are read and
 // parsed (mailbox.LongMessages), and one for those that wait (mailbox.Budget).
 
 const (
-	// Own is what reading and parsing may take without asking, in bytes.
-	Own = 64 << 10
-	// short is the length of a message whose parsing stays below Own for sure.
-	short = 4 << 10
+	// Own is what reading and parsing may take without asking, in bytes. With what
+	// is read ahead (32 KiB) and the rest of a connection that is less than 64 KiB.
+	Own = 16 << 10
+	// short is the length up to which a message may be parsed without asking.
+	short = 2 << 10
 	// perString and perTag are what parsing takes for each string and each list of
 	// strings in memory, in bytes, while it is at work.
 	perString, perTag = 64, 24

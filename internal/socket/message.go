@@ -14,9 +14,11 @@ import (
 // The reading half of a Conn: one message after the other, each into the caller's
 // buffer, within the read limit, the room there is and the message's time.
 
+// OwnRoom is how large a read buffer may become without asking for room, in bytes.
+const OwnRoom = 16 << 10
+
 const (
 	minRead     = 2048                        // bytes of a fresh read buffer
-	ownRoom     = 64 << 10                    // bytes of a read buffer that no room is asked for
 	maxSkip     = 8                           // times the read limit: how much of a message is read past
 	headKept    = 1024                        // bytes of such a message that are kept
 	mostAllowed = math.MaxInt64 / maxSkip / 2 // bytes of a read limit, so that sums do not overflow
@@ -100,13 +102,13 @@ func (c *Conn) read(p []byte) (int, error) {
 // much: less is held that is not needed, at the end and while it is copied.
 func (c *Conn) grow(msg []byte) ([]byte, error) {
 	size := len(msg) + max(minRead, len(msg))
-	if size > ownRoom {
-		size = max(ownRoom, len(msg)+len(msg)/2)
+	if size > OwnRoom {
+		size = max(OwnRoom, len(msg)+len(msg)/2)
 	}
-	if size > ownRoom && int64(size) >= c.limit() {
+	if size > OwnRoom && int64(size) >= c.limit() {
 		size = int(c.limit()) + 1 // it does not take more to see that it is too long
 	}
-	if size <= ownRoom {
+	if size <= OwnRoom {
 		return append(make([]byte, 0, size), msg...), nil
 	}
 	if err := c.needs(size + cap(msg)); err != nil { // while it is copied there are both
@@ -127,7 +129,7 @@ func (c *Conn) needs(bytes int) error {
 // skip reads past a message that is too long, and says so.
 func (c *Conn) skip(buf, msg []byte) error {
 	e := &TooLongError{Length: int64(len(msg)), Limit: c.limit(), Head: append([]byte(nil), msg[:min(headKept, len(msg))]...)}
-	if len(msg) > ownRoom {
+	if len(msg) > OwnRoom {
 		_ = c.needs(0) // less than before: the message has no buffer of its own any more
 	}
 	scratch := buf[:cap(buf)]
@@ -190,7 +192,7 @@ func isCloseFrame(err error) bool {
 	return errors.As(err, &frame)
 }
 
-// OnRoom has f called before a message's buffer grows beyond 64 KiB, with all the
+// OnRoom has f called before a message's buffer grows beyond OwnRoom, with all the
 // bytes that it will take, copying included, and with fewer when part of them
 // was given back; what it took at last counts until the caller has let go of the
 // message. f may wait, which the message's time does not suffer from, but must return when

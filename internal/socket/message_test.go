@@ -141,13 +141,13 @@ func TestRoomIsAskedForBeforeItIsTaken(t *testing.T) {
 		return func(n int) error { *asked = append(*asked, n); return nil }
 	}
 
-	for _, size := range []int{1, 1000, 64 << 10} {
+	for _, size := range []int{1, 1000, socket.OwnRoom} {
 		var asked []int
 		_, msg, err := read(t, size, held(&asked))
 		require.NoError(t, err)
 		assert.Len(t, msg, size)
-		if size < 64<<10 {
-			assert.Empty(t, asked, "the first 64 KiB are everybody's own")
+		if size < socket.OwnRoom {
+			assert.Empty(t, asked, "the first bytes are everybody's own")
 		}
 	}
 
@@ -159,7 +159,7 @@ func TestRoomIsAskedForBeforeItIsTaken(t *testing.T) {
 		require.NotEmpty(t, asked)
 		assert.Equal(t, cap(msg), asked[len(asked)-1], "what is held in the end")
 		assert.LessOrEqual(t, cap(msg), min(size*3/2, limit+1))
-		had := 64 << 10
+		had := socket.OwnRoom
 		for i := 0; i < len(asked); i += 2 {
 			assert.Equal(t, had+asked[i+1], asked[i], "the old buffer and the new one, while it is copied")
 			had = asked[i+1]
