@@ -1,6 +1,7 @@
 package nostr
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"strconv"
@@ -76,9 +77,10 @@ func ParseEvent(data []byte) (ev *Event, n int, err error) {
 // and content are. When all is known to be good it allocates what they need exactly:
 // one string for all text, one list for all strings of tags, one for the tags.
 type eventParser struct {
-	s     strictjson.Scanner
-	event Event
-	seen  field
+	s        strictjson.Scanner
+	event    Event
+	seen     field
+	optional field // which may be missing, and the hex among them empty
 
 	content  strictjson.Span
 	tags     int // how many
@@ -160,9 +162,9 @@ func (p *eventParser) parse(data []byte) error {
 			return err
 		}
 	}
-	if p.seen != allFields {
+	if p.seen|p.optional != allFields {
 		for i, name := range fieldNames {
-			if p.seen&(1<<i) == 0 {
+			if (p.seen|p.optional)&(1<<i) == 0 {
 				return p.refuse(name, "missing")
 			}
 		}
@@ -180,11 +182,11 @@ func (p *eventParser) readField(f field, key []byte) (err error) {
 	var n uint64
 	switch f {
 	case fieldID:
-		err = p.s.Hex(e.ID[:])
+		err = p.hex(f, e.ID[:])
 	case fieldPubKey:
-		err = p.s.Hex(e.PubKey[:])
+		err = p.hex(f, e.PubKey[:])
 	case fieldSig:
-		err = p.s.Hex(e.Sig[:])
+		err = p.hex(f, e.Sig[:])
 	case fieldCreatedAt:
 		n, err = p.s.Uint64(math.MaxInt64)
 		e.CreatedAt = Timestamp(n)
@@ -203,6 +205,14 @@ func (p *eventParser) readField(f field, key []byte) (err error) {
 		return parseError("event", string(key), err)
 	}
 	return nil
+}
+
+func (p *eventParser) hex(f field, dst []byte) error {
+	if p.optional&f != 0 && p.s.Peek() == '"' && bytes.HasPrefix(p.s.Rest(), []byte(`""`)) {
+		p.s.Advance(2)
+		return nil
+	}
+	return p.s.Hex(dst)
 }
 
 func (p *eventParser) readTags(items []tagItem) ([]tagItem, error) {
