@@ -17,17 +17,23 @@ func (e *Event) AppendJSON(dst []byte) []byte {
 	dst = appendHex(dst, e.ID[:])
 	dst = append(dst, `","pubkey":"`...)
 	dst = appendHex(dst, e.PubKey[:])
-	dst = append(dst, `","created_at":`...)
+	dst = append(dst, `",`...)
+	dst = e.appendFields(dst)
+	dst = append(dst, `,"sig":"`...)
+	dst = appendHex(dst, e.Sig[:])
+	return append(dst, `"}`...)
+}
+
+// appendFields appends the four that are no hex.
+func (e *Event) appendFields(dst []byte) []byte {
+	dst = append(dst, `"created_at":`...)
 	dst = strconv.AppendInt(dst, int64(e.CreatedAt), 10)
 	dst = append(dst, `,"kind":`...)
 	dst = strconv.AppendUint(dst, uint64(e.Kind), 10)
 	dst = append(dst, `,"tags":`...)
 	dst = appendTags(dst, e.Tags)
 	dst = append(dst, `,"content":`...)
-	dst = strictjson.AppendQuote(dst, e.Content)
-	dst = append(dst, `,"sig":"`...)
-	dst = appendHex(dst, e.Sig[:])
-	return append(dst, `"}`...)
+	return strictjson.AppendQuote(dst, e.Content)
 }
 
 // MarshalJSON returns what [Event.AppendJSON] appends, or the error of [Event.Validate].
@@ -208,11 +214,24 @@ func (p *eventParser) readField(f field, key []byte) (err error) {
 }
 
 func (p *eventParser) hex(f field, dst []byte) error {
-	if p.optional&f != 0 && p.s.Peek() == '"' && bytes.HasPrefix(p.s.Rest(), []byte(`""`)) {
+	if p.optional&f == 0 {
+		return p.s.Hex(dst)
+	}
+	if p.s.Peek() == '"' && bytes.HasPrefix(p.s.Rest(), []byte(`""`)) {
 		p.s.Advance(2)
 		return nil
 	}
-	return p.s.Hex(dst)
+	start := p.s.Pos()
+	if err := p.s.Hex(dst); err != nil {
+		return err
+	}
+	for _, b := range dst {
+		if b != 0 {
+			return nil
+		}
+	}
+	// Something that nobody's is must not pass for something that is not there.
+	return &strictjson.SyntaxError{Offset: start, Msg: "all zeros"}
 }
 
 func (p *eventParser) readTags(items []tagItem) ([]tagItem, error) {

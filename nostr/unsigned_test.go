@@ -36,6 +36,11 @@ func TestUnsignedEventsNeedFourFields(t *testing.T) {
 			require.ErrorAs(t, err, &parse, "%s %s", field, value)
 			assert.Equal(t, field, parse.Field)
 		}
+		zeros := strings.Repeat("0", map[string]int{"id": 64, "pubkey": 64, "sig": 128}[field])
+		_, err := nostr.ParseUnsigned([]byte(eventJSON(map[string]string{field: `"` + zeros + `"`})))
+		assert.ErrorContains(t, err, field+": all zeros", "a field that is there is not one that is missing")
+		_, _, err = nostr.ParseEvent([]byte(eventJSON(map[string]string{field: `"` + zeros + `"`})))
+		assert.NoError(t, err, "it has the shape of an event and will not verify")
 	}
 	for _, field := range []string{"created_at", "kind", "tags", "content"} {
 		_, err := nostr.ParseUnsigned([]byte(eventJSON(map[string]string{field: "-"})))
@@ -60,6 +65,12 @@ func TestUnsignedEventsAreWrittenWithoutASignature(t *testing.T) {
 	want := e.Clone()
 	want.Sig = nostr.Sig{}
 	assert.Equal(t, want, back)
+
+	template := nostr.Event{Kind: 1, CreatedAt: 1714078911, Tags: nostr.Tags{{"t", "é"}}, Content: "sign this"}
+	assert.Equal(t, `{"created_at":1714078911,"kind":1,"tags":[["t","é"]],"content":"sign this"}`, string(template.AppendUnsignedJSON(nil)))
+	back, err = nostr.ParseUnsigned(template.AppendUnsignedJSON(nil))
+	require.NoError(t, err)
+	assert.Equal(t, &template, back)
 }
 
 func FuzzParseUnsigned(f *testing.F) {
