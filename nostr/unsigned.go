@@ -17,8 +17,8 @@ func ParseUnsigned(data []byte) (*Event, error) {
 	return &ev, nil
 }
 
-// AppendUnsignedJSON is [Event.AppendJSON] without the key "sig", and without "id" and "pubkey" where
-// they are zero: what [ParseUnsigned] reads.
+// AppendUnsignedJSON is [Event.AppendJSON] without the key "sig", and without "id" and
+// "pubkey" where they are zero: what [ParseUnsigned] reads.
 func (e *Event) AppendUnsignedJSON(dst []byte) []byte {
 	dst = append(dst, '{')
 	if !e.ID.IsZero() {

@@ -67,8 +67,8 @@ const separator = "?iv="
 // Strict refuses stray bits in the last character. Line feeds are skipped all the same.
 var encoding = base64.StdEncoding.Strict()
 
-// Encrypt encrypts text, which may be empty, for pk's owner with a fresh random iv. It fails with
-// [ErrNotUTF8], [nostr.ErrBadPubKey] or [nostr.ErrNoSecretKey].
+// Encrypt encrypts text, which may be empty, for pk's owner with a fresh random iv. It
+// fails with [ErrNotUTF8], [nostr.ErrBadPubKey] or [nostr.ErrNoSecretKey].
 func Encrypt(sk nostr.SecretKey, pk nostr.PubKey, text string) (content string, err error) {
 	var iv [aes.BlockSize]byte
 	rand.Read(iv[:]) // never fails: it ends the program instead
@@ -92,8 +92,8 @@ func encrypt(sk nostr.SecretKey, pk nostr.PubKey, text string, iv *[aes.BlockSiz
 	return encoding.EncodeToString(data) + separator + encoding.EncodeToString(iv[:]), nil
 }
 
-// Decrypt returns the text that pk's owner encrypted for sk's, or sk's owner for pk's. The event it
-// came in is to be verified before. It fails with [ErrMalformed], [ErrDecrypt],
+// Decrypt returns the text that pk's owner encrypted for sk's, or sk's owner for pk's. The
+// event it came in is to be verified before. It fails with [ErrMalformed], [ErrDecrypt],
 // [nostr.ErrBadPubKey] or [nostr.ErrNoSecretKey]. It allocates less than twice the
 // content's length.
 func Decrypt(sk nostr.SecretKey, pk nostr.PubKey, content string) (text string, err error) {
@@ -151,8 +151,8 @@ func blockCipher(sk nostr.SecretKey, pk nostr.PubKey) (cipher.Block, error) {
 	return aes.NewCipher(key[:])
 }
 
-// padding returns the length of the PKCS#7 padding that the last block ends in, and 1 if all of it
-// is as it must be; else 0 and 0. Its time does not depend on the bytes.
+// padding returns the length of the PKCS#7 padding that the last block ends in, and 1 if
+// all of it is as it must be; else 0 and 0. Its time does not depend on the bytes.
 func padding(data []byte) (n, good int) {
 	last := data[len(data)-aes.BlockSize:]
 	claim := int(last[aes.BlockSize-1])
@@ -164,9 +164,9 @@ func padding(data []byte) (n, good int) {
 	return subtle.ConstantTimeSelect(good, claim, 0), good
 }
 
-// Cipher returns a [nostr.Cipher] that encrypts and decrypts by NIP-04 with sk. It never waits; once
-// ctx is done its methods return ctx's error. It keeps no keys, so that each message
-// costs some 100 microseconds.
+// Cipher returns a [nostr.Cipher] that encrypts and decrypts by NIP-04 with sk. It never
+// waits; once ctx is done its methods return ctx's error. It keeps no keys, so that each
+// message costs some 100 microseconds.
 func Cipher(sk nostr.SecretKey) nostr.Cipher { return keyCipher{sk} }
 
 type keyCipher struct{ sk nostr.SecretKey }

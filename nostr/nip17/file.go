@@ -104,8 +104,8 @@ func (f *File) tags() (nostr.Tags, error) {
 	return tags, nil
 }
 
-// parseFile wants what it takes to decrypt the file. What is only for show is left out when it is
-// not as it should be; a hash that is none is no small thing.
+// parseFile wants what it takes to decrypt the file. What is only for show is left out when
+// it is not as it should be; a hash that is none is no small thing.
 func parseFile(rumor *nostr.Event) (*File, error) {
 	value := func(key string) string { return rumor.Tags.Find(key).Value() }
 	f := &File{

@@ -5,15 +5,15 @@ import (
 	"log/slog"
 )
 
-// A FileKey decrypts a file. It prints as redacted wherever it is printed, marshalled or logged, alone or
-// inside other values; [FileKey.Reveal] is the one way out. Who stores messages stores their
-// rumors. The zero value is no key.
+// A FileKey decrypts a file. It prints as redacted wherever it is printed, marshalled or
+// logged, alone or inside other values; [FileKey.Reveal] is the one way out. Who stores
+// messages stores their rumors. The zero value is no key.
 type FileKey struct {
 	k *fileKey
 }
 
-// The key is in a closure, where no printer finds it: fmt prints what is behind a pointer in a struct,
-// and without asking its methods, when the verb does not fit.
+// The key is in a closure, where no printer finds it: fmt prints what is behind a pointer
+// in a struct, and without asking its methods, when the verb does not fit.
 type fileKey struct {
 	open func() string
 }

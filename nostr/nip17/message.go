@@ -9,8 +9,8 @@ import (
 	"github.com/gennostr/gennostr/nostr/nip59"
 )
 
-// A Message is a chat message (kind 14) or, if it has a File, a file message (kind 15). To make one, set To
-// and Content or File, and what else is to be said.
+// A Message is a chat message (kind 14) or, if it has a File, a file message (kind 15). To
+// make one, set To and Content or File, and what else is to be said.
 type Message struct {
 	ID        nostr.ID        // of the rumor: what replies refer to, and what tells repetitions. Set when read
 	From      nostr.PubKey    // its author, proven. Set when read
@@ -41,8 +41,8 @@ func (m *Message) Reply(text string) Message {
 	return Message{To: m.Room().Members(), Content: text, ReplyTo: m.ID}
 }
 
-// Rumor returns the message as an unsigned event of author's. author is left out of the "p" tags, unless
-// there is nobody else: a note to oneself. It fails with [ErrInvalid].
+// Rumor returns the message as an unsigned event of author's. author is left out of the "p"
+// tags, unless there is nobody else: a note to oneself. It fails with [ErrInvalid].
 func (m *Message) Rumor(author nostr.PubKey) (*nostr.Event, error) {
 	if !m.From.IsZero() && m.From != author {
 		return nil, fmt.Errorf("%w: from %s, not from %s", ErrInvalid, m.From, author)
@@ -140,8 +140,8 @@ func ParseMessage(rumor *nostr.Event) (*Message, error) {
 	return m, nil
 }
 
-// Open takes a message out of a gift wrap: nip59.GiftUnwrap, with all its checks and errors, and
-// [ParseMessage]. The same message may come in several wraps: its ID tells.
+// Open takes a message out of a gift wrap: nip59.GiftUnwrap, with all its checks and
+// errors, and [ParseMessage]. The same message may come in several wraps: its ID tells.
 func Open(ctx context.Context, cipher nostr.Cipher, wrap *nostr.Event, opts ...nip59.UnwrapOption) (*Message, error) {
 	rumor, err := nip59.GiftUnwrap(ctx, cipher, wrap, opts...)
 	if err != nil {

@@ -29,8 +29,8 @@ func openWrap(t *testing.T, as nostr.SecretKey, wrap *nostr.Event) *nip17.Messag
 	return m
 }
 
-// "Following NIP-59, the unsigned chat messages must be sealed and then gift-wrapped to each receiver and
-// the sender individually."
+// "Following NIP-59, the unsigned chat messages must be sealed and then gift-wrapped to
+// each receiver and the sender individually."
 func TestAMessageIsWrappedForEachReceiverAndForOneself(t *testing.T) {
 	p := prepare(t, alice, nip17.Message{To: pks(bob, carol), Content: "hello", Subject: "noon"})
 	require.Len(t, p.ToThem, 2)

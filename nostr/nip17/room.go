@@ -9,8 +9,8 @@ import (
 	"github.com/gennostr/gennostr/nostr"
 )
 
-// A Room is who takes part in a conversation: a set of people. Rooms of the same people are ==, so that
-// a Room can be the key of a map. The zero value has nobody in it.
+// A Room is who takes part in a conversation: a set of people. Rooms of the same people are
+// ==, so that a Room can be the key of a map. The zero value has nobody in it.
 type Room struct {
 	members string // their keys, 32 bytes each, in ascending order
 }
@@ -26,8 +26,8 @@ func NewRoom(people ...nostr.PubKey) Room {
 	return Room{b.String()}
 }
 
-// RoomOf returns the room that a rumor of any kind belongs to: its author and its "p" tags. It fails with
-// [ErrInvalid] when a "p" tag is no public key.
+// RoomOf returns the room that a rumor of any kind belongs to: its author and its "p" tags.
+// It fails with [ErrInvalid] when a "p" tag is no public key.
 func RoomOf(rumor *nostr.Event) (Room, error) {
 	people, err := receivers(rumor)
 	if err != nil {
@@ -63,8 +63,8 @@ func (r Room) Members() []nostr.PubKey {
 // Has reports whether pk takes part.
 func (r Room) Has(pk nostr.PubKey) bool { return slices.Contains(r.Members(), pk) }
 
-// String returns the keys in lower-case hex with commas between them, for logs and for storing what
-// belongs to the room.
+// String returns the keys in lower-case hex with commas between them, for logs and for
+// storing what belongs to the room.
 func (r Room) String() string {
 	var names []string
 	for _, pk := range r.Members() {

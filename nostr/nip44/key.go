@@ -12,9 +12,10 @@ import (
 
 const salt = "nip44-v2"
 
-// A ConversationKey is what two authors' messages are encrypted with: the same for both, and
-// as secret as their secret keys. It prints as redacted. The zero value is no key.
-// Copies share one key and are ==; keys made separately are compared with [ConversationKey.Equal].
+// A ConversationKey is what two authors' messages are encrypted with: the same for both,
+// and as secret as their secret keys. It prints as redacted. The zero value is no key.
+// Copies share one key and are ==; keys made separately are compared with
+// [ConversationKey.Equal].
 type ConversationKey struct {
 	k *conversationKey
 }
@@ -28,9 +29,9 @@ func newConversationKey(b [32]byte) ConversationKey {
 	return ConversationKey{&conversationKey{open: func() *[32]byte { return &b }}}
 }
 
-// GenerateConversationKey derives the key of all messages between pk and sk's owner: HKDF-extract
-// of [nostr.SecretKey.ECDH]. It fails as that does, with [nostr.ErrBadPubKey] or
-// [nostr.ErrNoSecretKey]. It takes some 100 microseconds, a hundred times as long as
+// GenerateConversationKey derives the key of all messages between pk and sk's owner:
+// HKDF-extract of [nostr.SecretKey.ECDH]. It fails as that does, with [nostr.ErrBadPubKey]
+// or [nostr.ErrNoSecretKey]. It takes some 100 microseconds, a hundred times as long as
 // encrypting a message.
 func GenerateConversationKey(pk nostr.PubKey, sk nostr.SecretKey) (ConversationKey, error) {
 	shared, err := sk.ECDH(pk)
@@ -52,7 +53,8 @@ func ConversationKeyFromBytes(b [32]byte) ConversationKey { return newConversati
 // IsZero reports whether c is the zero value, which is no key.
 func (c ConversationKey) IsZero() bool { return c.k == nil }
 
-// Equal reports whether both are the same key, or both none. Its time tells nothing of the keys.
+// Equal reports whether both are the same key, or both none. Its time tells nothing of the
+// keys.
 func (c ConversationKey) Equal(other ConversationKey) bool {
 	if c.k == nil || other.k == nil {
 		return c.k == other.k

@@ -1,5 +1,5 @@
-// Package nip44 encrypts what one author writes for another (NIP-44, version 2): the payloads of
-// private messages, gift wraps, remote signers and wallets.
+// Package nip44 encrypts what one author writes for another (NIP-44, version 2): the
+// payloads of private messages, gift wraps, remote signers and wallets.
 //
 //	key, err := nip44.GenerateConversationKey(theirs, mine) // costs 100 µs: keep it
 //	payload, err := nip44.Encrypt("hello", key)             // an event's Content

@@ -152,7 +152,8 @@ func (m messageKeys) chacha20(data []byte) error {
 	return nil
 }
 
-// appendMAC appends HMAC-SHA256 of the nonce, NIP-44's associated data, and the ciphertext behind it.
+// appendMAC appends HMAC-SHA256 of the nonce, NIP-44's associated data, and the ciphertext
+// behind it.
 func (m messageKeys) appendMAC(dst, nonceAndCiphertext []byte) []byte {
 	mac := hmac.New(sha256.New, m.hmacKey())
 	mac.Write(nonceAndCiphertext)

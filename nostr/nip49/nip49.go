@@ -1,6 +1,6 @@
-// Package nip49 keeps secret keys at rest, encrypted with a password, as strings that begin with
-// "ncryptsec1" (NIP-49): scrypt makes a key of the password, XChaCha20-Poly1305 encrypts with
-// it, bech32 writes it down.
+// Package nip49 keeps secret keys at rest, encrypted with a password, as strings that begin
+// with "ncryptsec1" (NIP-49): scrypt makes a key of the password, XChaCha20-Poly1305
+// encrypts with it, bech32 writes it down.
 //
 //	s, err := nip49.Encrypt(sk, password, nip49.DefaultLogN, nip49.ClientDoesNotTrackThisData)
 //	sk, err := nip49.Decrypt(s, password)
@@ -17,17 +17,18 @@
 //
 // # The cost, and who decides it
 //
-// log_n, a byte of the string, says how much scrypt costs: 2^log_n KiB of memory, and time in
-// proportion, some 60 ms for 16 on a fast machine. The string may be a stranger's: 40 would be a
-// terabyte. So [Decrypt] refuses more than [DefaultMaxLogN], 256 MiB, before it allocates
-// anything, unless [WithMaxLogN] says otherwise, and never goes beyond [MaxLogN]. A
-// program that decrypts several at once pays for each. [Inspect] tells the cost without
+// log_n, a byte of the string, says how much scrypt costs: 2^log_n KiB of memory, and time
+// in proportion, some 60 ms for 16 on a fast machine. The string may be a stranger's: 40
+// would be a terabyte. So [Decrypt] refuses more than [DefaultMaxLogN], 256 MiB, before it
+// allocates anything, unless [WithMaxLogN] says otherwise, and never goes beyond [MaxLogN].
+// A program that decrypts several at once pays for each. [Inspect] tells the cost without
 // the password.
 //
 // # Secrets
 //
-// The normalised password, scrypt's key and the decrypted bytes are wiped. The password itself is
-// a Go string of the caller's, which nobody can wipe. Errors never repeat what was given.
+// The normalised password, scrypt's key and the decrypted bytes are wiped. The password
+// itself is a Go string of the caller's, which nobody can wipe. Errors never repeat what
+// was given.
 //
 // # Coming from go-nostr
 //
@@ -100,9 +101,10 @@ const (
 	size     = cipherAt + 32 + chacha20poly1305.Overhead
 )
 
-// Encrypt encrypts sk with a password into an ncryptsec of 162 characters. logN is from [MinLogN]
-// to [MaxLogN], in earnest [DefaultLogN] or more. It fails with [nostr.ErrNoSecretKey],
-// [ErrPassword] or [ErrCost], or when the security byte is none of the three.
+// Encrypt encrypts sk with a password into an ncryptsec of 162 characters. logN is from
+// [MinLogN] to [MaxLogN], in earnest [DefaultLogN] or more. It fails with
+// [nostr.ErrNoSecretKey], [ErrPassword] or [ErrCost], or when the security byte is none of
+// the three.
 func Encrypt(sk nostr.SecretKey, password string, logN uint8, security KeySecurityByte) (string, error) {
 	switch {
 	case sk.IsZero():
@@ -137,12 +139,13 @@ type Option func(*options)
 
 type options struct{ maxLogN uint8 }
 
-// WithMaxLogN sets the highest log_n that is decrypted, at most [MaxLogN]: 2^n KiB of memory are
-// allocated at a stranger's word. The default is [DefaultMaxLogN], 18, which is 256 MiB.
+// WithMaxLogN sets the highest log_n that is decrypted, at most [MaxLogN]: 2^n KiB of
+// memory are allocated at a stranger's word. The default is [DefaultMaxLogN], 18, which is
+// 256 MiB.
 func WithMaxLogN(n uint8) Option { return func(o *options) { o.maxLogN = min(n, MaxLogN) } }
 
-// Decrypt returns the key in an ncryptsec. White space around it is ignored, such as the line feed
-// at the end of a file. It fails with [ErrMalformed], [ErrCost], [ErrPassword] or
+// Decrypt returns the key in an ncryptsec. White space around it is ignored, such as the
+// line feed at the end of a file. It fails with [ErrMalformed], [ErrCost], [ErrPassword] or
 // [ErrWrongPassword].
 func Decrypt(ncryptsec, password string, opts ...Option) (nostr.SecretKey, error) {
 	o := options{maxLogN: DefaultMaxLogN}
@@ -174,8 +177,9 @@ func Decrypt(ncryptsec, password string, opts ...Option) (nostr.SecretKey, error
 	return sk, nil
 }
 
-// Inspect returns what an ncryptsec says openly: log_n, which [Decrypt] will cost, and the security
-// byte, which nobody has proven before the string decrypts. It fails with [ErrMalformed].
+// Inspect returns what an ncryptsec says openly: log_n, which [Decrypt] will cost, and the
+// security byte, which nobody has proven before the string decrypts. It fails with
+// [ErrMalformed].
 func Inspect(ncryptsec string) (logN uint8, security KeySecurityByte, err error) {
 	data, err := parse(ncryptsec)
 	if err != nil {

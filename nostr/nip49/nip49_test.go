@@ -275,10 +275,7 @@ func Example() {
 
 	_, err = nip49.Decrypt(s, "Tr0ub4dor&3")
 	fmt.Println(err)
-	// Output:
-	// ncryptsec1 162
-	// true <nil>
-	// nip49: wrong password, or a changed ncryptsec
+	// Output: ncryptsec1 162 true <nil> nip49: wrong password, or a changed ncryptsec
 }
 
 func ExampleWithMaxLogN() {

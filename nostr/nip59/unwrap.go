@@ -13,8 +13,8 @@ type UnwrapOption func(*unwrapOptions)
 
 type unwrapOptions struct{ now nostr.Timestamp }
 
-// AsOf sets the second at which something counts as expired; 0 is before all of them. The default
-// is the present.
+// AsOf sets the second at which something counts as expired; 0 is before all of them. The
+// default is the present.
 func AsOf(now nostr.Timestamp) UnwrapOption { return func(o *unwrapOptions) { o.now = now } }
 
 func present(opts []UnwrapOption) nostr.Timestamp {
@@ -25,13 +25,13 @@ func present(opts []UnwrapOption) nostr.Timestamp {
 	return o.now
 }
 
-// GiftUnwrap returns the rumor in a gift wrap, after all the checks of the package's comment. Its ID
-// is its hash, its PubKey is who wrote it, its Sig is zero, and nobody can prove to
-// others that it was written.
+// GiftUnwrap returns the rumor in a gift wrap, after all the checks of the package's
+// comment. Its ID is its hash, its PubKey is who wrote it, its Sig is zero, and nobody can
+// prove to others that it was written.
 //
-// It fails with [ErrInvalid] or [ErrExpired], or with the cipher's error: with nip44.ErrMAC when the
-// wrap is for another key, or with whatever keeps a remote signer from answering, which
-// may be worth another try. A cipher is asked only when the wrap's signature is good.
+// It fails with [ErrInvalid] or [ErrExpired], or with the cipher's error: with nip44.ErrMAC
+// when the wrap is for another key, or with whatever keeps a remote signer from answering,
+// which may be worth another try. A cipher is asked only when the wrap's signature is good.
 func GiftUnwrap(ctx context.Context, cipher nostr.Cipher, wrap *nostr.Event, opts ...UnwrapOption) (*nostr.Event, error) {
 	seal, err := Unwrap(ctx, cipher, wrap, opts...)
 	if err != nil {
@@ -40,8 +40,9 @@ func GiftUnwrap(ctx context.Context, cipher nostr.Cipher, wrap *nostr.Event, opt
 	return openSeal(ctx, cipher, seal, present(opts))
 }
 
-// Unwrap is the first half of [GiftUnwrap]: it returns the seal in a gift wrap, verified. Its PubKey
-// is who wrote what is in it; those who ignore that author need not open it. It fails as GiftUnwrap does.
+// Unwrap is the first half of [GiftUnwrap]: it returns the seal in a gift wrap, verified.
+// Its PubKey is who wrote what is in it; those who ignore that author need not open it. It
+// fails as GiftUnwrap does.
 func Unwrap(ctx context.Context, cipher nostr.Cipher, wrap *nostr.Event, opts ...UnwrapOption) (*nostr.Event, error) {
 	now := present(opts)
 	if !isWrap(wrap.Kind) {
@@ -67,8 +68,8 @@ func Unwrap(ctx context.Context, cipher nostr.Cipher, wrap *nostr.Event, opts ..
 	return seal, nil
 }
 
-// Unseal is the second half of [GiftUnwrap]: it returns the rumor in a seal, which it verifies first.
-// It fails as GiftUnwrap does.
+// Unseal is the second half of [GiftUnwrap]: it returns the rumor in a seal, which it
+// verifies first. It fails as GiftUnwrap does.
 func Unseal(ctx context.Context, cipher nostr.Cipher, seal *nostr.Event, opts ...UnwrapOption) (*nostr.Event, error) {
 	now := present(opts)
 	if err := checkSeal(seal, now); err != nil {

@@ -11,9 +11,9 @@ import (
 	"github.com/gennostr/gennostr/nostr/nip44"
 )
 
-// NewRumor returns a copy of e as an unsigned event of author's: PubKey is author, CreatedAt is the
-// present second if it was zero, ID is the hash, Sig is zero. For a rumor that several people
-// are to get it is called once, so that all get the same.
+// NewRumor returns a copy of e as an unsigned event of author's: PubKey is author,
+// CreatedAt is the present second if it was zero, ID is the hash, Sig is zero. For a rumor
+// that several people are to get it is called once, so that all get the same.
 //
 // It fails with [nostr.ErrInvalidEvent], and with [ErrInvalid] when e is somebody else's or is
 // itself a seal or a wrap.
@@ -36,12 +36,12 @@ func NewRumor(e *nostr.Event, author nostr.PubKey) (*nostr.Event, error) {
 	return rumor, nil
 }
 
-// Seal makes a rumor of e, as [NewRumor] does with the author that keys sign for, and seals it for
-// recipient: a signed event of kind 13 without tags, dated up to [MaxBackdate] back. It is
-// nobody's but the recipient's to see: publish it only in a [Wrap].
+// Seal makes a rumor of e, as [NewRumor] does with the author that keys sign for, and seals
+// it for recipient: a signed event of kind 13 without tags, dated up to [MaxBackdate] back.
+// It is nobody's but the recipient's to see: publish it only in a [Wrap].
 //
-// A signer is somebody else's program, so what it returns is compared with what it was asked for, and
-// verified ([ErrSigner]). The errors of keys are returned wrapped.
+// A signer is somebody else's program, so what it returns is compared with what it was
+// asked for, and verified ([ErrSigner]). The errors of keys are returned wrapped.
 func Seal(ctx context.Context, keys nostr.Keyer, e *nostr.Event, recipient nostr.PubKey) (*nostr.Event, error) {
 	author, err := keys.PublicKey(ctx)
 	if err != nil {
@@ -82,25 +82,26 @@ type wrapOptions struct {
 	modify     func(*nostr.Event) error
 }
 
-// Ephemeral makes the wrap one of kind 21059, which relays pass on and do not store. The default is
-// kind 1059, for receivers that need not be connected.
+// Ephemeral makes the wrap one of kind 21059, which relays pass on and do not store. The
+// default is kind 1059, for receivers that need not be connected.
 func Ephemeral() WrapOption { return func(o *wrapOptions) { o.kind = nostr.KindEphemeralGiftWrap } }
 
-// WithExpiration sets when the message disappears: an expiration tag (NIP-40) on the wrap and not on the
-// seal. A lifetime that is always the same number of hours tells when the message was
-// written, which the blurred dates hide. The default is never.
+// WithExpiration sets when the message disappears: an expiration tag (NIP-40) on the wrap
+// and not on the seal. A lifetime that is always the same number of hours tells when the
+// message was written, which the blurred dates hide. The default is never.
 func WithExpiration(at nostr.Timestamp) WrapOption { return func(o *wrapOptions) { o.expiration = at } }
 
-// WithModify calls f with the wrap before it is signed, all but ID and Sig being set: to add tags,
-// such as a relay in the "p" tag, or proof of work (nip13.Mine). Kind, author and content must
-// stay. The default is no change.
+// WithModify calls f with the wrap before it is signed, all but ID and Sig being set: to
+// add tags, such as a relay in the "p" tag, or proof of work (nip13.Mine). Kind, author and
+// content must stay. The default is no change.
 func WithModify(f func(wrap *nostr.Event) error) WrapOption {
 	return func(o *wrapOptions) { o.modify = f }
 }
 
-// Wrap wraps a seal for recipient, for whom it has to be sealed too: an event of kind 1059, signed by
-// a fresh key that is forgotten at once, dated up to [MaxBackdate] back, with a "p" tag. It
-// fails with [ErrInvalid] if the seal would be refused, and with [nostr.ErrBadPubKey].
+// Wrap wraps a seal for recipient, for whom it has to be sealed too: an event of kind 1059,
+// signed by a fresh key that is forgotten at once, dated up to [MaxBackdate] back, with a
+// "p" tag. It fails with [ErrInvalid] if the seal would be refused, and with
+// [nostr.ErrBadPubKey].
 func Wrap(seal *nostr.Event, recipient nostr.PubKey, opts ...WrapOption) (*nostr.Event, error) {
 	if err := checkSeal(seal, nostr.Now()); err != nil {
 		return nil, err
@@ -108,8 +109,8 @@ func Wrap(seal *nostr.Event, recipient nostr.PubKey, opts ...WrapOption) (*nostr
 	return wrapSeal(seal, recipient, opts)
 }
 
-// GiftWrap is [Seal] and [Wrap]. It is called once for each recipient, and once more for oneself if
-// one wants to keep a copy; e is then best made by [NewRumor].
+// GiftWrap is [Seal] and [Wrap]. It is called once for each recipient, and once more for
+// oneself if one wants to keep a copy; e is then best made by [NewRumor].
 func GiftWrap(ctx context.Context, keys nostr.Keyer, e *nostr.Event, recipient nostr.PubKey, opts ...WrapOption) (*nostr.Event, error) {
 	seal, err := Seal(ctx, keys, e, recipient)
 	if err != nil {

@@ -44,8 +44,8 @@ func TestWhatIsWrappedComesOut(t *testing.T) {
 	assert.Equal(t, want, rumor)
 }
 
-// What the text's own code does, decrypting by hand: a rumor without the key "sig", in a seal that
-// has one.
+// What the text's own code does, decrypting by hand: a rumor without the key "sig", in a
+// seal that has one.
 func TestTheRumorIsWrittenWithoutASignature(t *testing.T) {
 	signed := message()
 	require.NoError(t, signed.Sign(alice))
