@@ -26,9 +26,9 @@
 //
 // # Secrets
 //
-// The normalised password, scrypt's key and the decrypted bytes are wiped. The password
-// itself is a Go string of the caller's, which nobody can wipe. Errors never repeat what
-// was given.
+// The normalised password, scrypt's key and the decrypted bytes are wiped after use. What
+// passes through Go strings cannot be: the password itself, and for a moment the key in hex.
+// Errors never repeat what was given.
 //
 // # Coming from go-nostr
 //
