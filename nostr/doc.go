@@ -33,12 +33,6 @@
 // A [SecretKey] prints as redacted under every verb of fmt, in log/slog, in encoding/json and
 // inside other values. [SecretKey.Hex] is the one way out.
 //
-// # Keys at hand and elsewhere
-//
-// A [Signer], a [Cipher], and both in a [Keyer], are what code takes that need not know where
-// the key is: [SecretKey.Signer] and package nip44 make them of one at hand, a client of
-// a remote signer (NIP-46) is one.
-//
 // # Coming from go-nostr
 //
 // Most names are the same. ID, PubKey, Sig and Kind are types instead of strings and ints

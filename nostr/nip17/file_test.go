@@ -1,6 +1,7 @@
 package nip17_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -120,4 +121,12 @@ func TestL20FileKeysDoNotPrint(t *testing.T) {
 	assert.Contains(t, out.String(), "redacted")
 	assert.Equal(t, fileKey, f.Key.Reveal())
 	assert.Empty(t, nip17.FileKey{}.Reveal())
+
+	_, err := json.Marshal(nip17.Message{File: f})
+	assert.ErrorContains(t, err, "not marshalled", "nothing that could not be read again is written either")
+	data, err := json.Marshal(nip17.Message{Content: "x", File: &nip17.File{URL: "https://x.example.com"}})
+	require.NoError(t, err)
+	var back nip17.Message
+	require.NoError(t, json.Unmarshal(data, &back))
+	assert.Equal(t, "https://x.example.com", back.File.URL)
 }

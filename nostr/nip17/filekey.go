@@ -1,13 +1,14 @@
 package nip17
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 )
 
-// A FileKey decrypts a file. It prints as redacted wherever it is printed, marshalled or
-// logged, alone or inside other values; [FileKey.Reveal] is the one way out. Who stores
-// messages stores their rumors. The zero value is no key.
+// A FileKey decrypts a file. It prints as redacted wherever it is printed or logged, alone
+// or inside other values, and is not marshalled: who stores messages stores their rumors.
+// [FileKey.Reveal] is the one way out. The zero value is no key.
 type FileKey struct {
 	k *fileKey
 }
@@ -45,5 +46,19 @@ func (k FileKey) String() string { return redacted }
 // LogValue returns a redacted text for [slog].
 func (k FileKey) LogValue() slog.Value { return slog.StringValue(redacted) }
 
-// MarshalText returns a redacted text.
-func (k FileKey) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+// MarshalText fails, and so do JSON, YAML and others that call it: what they would write
+// is a secret, or cannot be read again. The zero key is an empty text.
+func (k FileKey) MarshalText() ([]byte, error) {
+	if k.k == nil {
+		return []byte{}, nil
+	}
+	return nil, errNotMarshaled
+}
+
+// UnmarshalText is [NewFileKey].
+func (k *FileKey) UnmarshalText(text []byte) error {
+	*k = NewFileKey(string(text))
+	return nil
+}
+
+var errNotMarshaled = errors.New("nip17: file keys are not marshalled: store the rumor, or what Reveal returns")

@@ -4,6 +4,7 @@ import (
 	"crypto/hkdf"
 	"crypto/sha256"
 	"crypto/subtle"
+	"errors"
 	"fmt"
 	"log/slog"
 
@@ -73,8 +74,11 @@ func (c ConversationKey) String() string { return redacted }
 // LogValue returns a redacted text for [slog].
 func (c ConversationKey) LogValue() slog.Value { return slog.StringValue(redacted) }
 
-// MarshalText returns a redacted text.
-func (c ConversationKey) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+// MarshalText fails, and so do JSON, YAML and others that call it: what they would write
+// is a secret, or cannot be read again.
+func (c ConversationKey) MarshalText() ([]byte, error) { return nil, errNotMarshaled }
+
+var errNotMarshaled = errors.New("nip44: conversation keys are not marshalled")
 
 // messageKeys are those of one message (HKDF-expand with its nonce).
 type messageKeys struct {
