@@ -9,15 +9,15 @@ import (
 
 func Example() {
 	alice, bob := nostr.GenerateSecretKey(), nostr.GenerateSecretKey()
-	content, err := nip04.Encrypt(alice, bob.PubKey(), "an old friend calls")
+	content, err := nip04.Encrypt("an old friend calls", bob.PubKey(), alice)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	fmt.Println(len(content), "characters")
-	fmt.Println(nip04.Decrypt(bob, alice.PubKey(), content))
+	fmt.Println(nip04.Decrypt(content, alice.PubKey(), bob))
 
-	_, err = nip04.Decrypt(bob, alice.PubKey(), "olPGVTiVmxTdU35OZy3yQw==?iv=AAAA")
+	_, err = nip04.Decrypt("olPGVTiVmxTdU35OZy3yQw==?iv=AAAA", alice.PubKey(), bob)
 	fmt.Println(err)
 	// Output:
 	// 72 characters

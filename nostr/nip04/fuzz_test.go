@@ -15,7 +15,7 @@ func FuzzDecrypt(f *testing.F) {
 		f.Add(c)
 	}
 	f.Fuzz(func(t *testing.T, content string) {
-		text, err := nip04.Decrypt(bob, alice.PubKey(), content)
+		text, err := nip04.Decrypt(content, alice.PubKey(), bob)
 		if err != nil {
 			require.Empty(t, text)
 			return
@@ -24,7 +24,7 @@ func FuzzDecrypt(f *testing.F) {
 		_, vector, _ := strings.Cut(content, "?iv=")
 		iv, err := base64.StdEncoding.DecodeString(vector)
 		require.NoError(t, err)
-		again, err := nip04.EncryptWithIV(alice, bob.PubKey(), text, (*[16]byte)(iv))
+		again, err := nip04.EncryptWithIV(text, bob.PubKey(), alice, (*[16]byte)(iv))
 		require.NoError(t, err)
 		require.Equal(t, content, again)
 	})
@@ -40,12 +40,12 @@ func FuzzPadding(f *testing.F) {
 		if len(padded) == 0 || len(padded)%16 != 0 {
 			return
 		}
-		text, err := nip04.Decrypt(bob, alice.PubKey(), content(t, string(padded)))
+		text, err := nip04.Decrypt(content(t, string(padded)), alice.PubKey(), bob)
 		if err != nil {
 			require.Equal(t, nip04.ErrDecrypt, err)
 			return
 		}
-		again, err := nip04.EncryptWithIV(alice, bob.PubKey(), text, new([16]byte))
+		again, err := nip04.EncryptWithIV(text, bob.PubKey(), alice, new([16]byte))
 		require.NoError(t, err)
 		require.Equal(t, content(t, string(padded)), again)
 	})

@@ -3,8 +3,8 @@
 // NIP-04 itself is marked as not recommended, and says that it "must not be used for anything
 // you really need to keep secret". For private messages there are packages nip17 and nip44.
 //
-//	content, err := nip04.Encrypt(mine, theirs, "hello") // an event's Content
-//	text, err := nip04.Decrypt(mine, theirs, content)
+//	content, err := nip04.Encrypt("hello", theirs, mine) // an event's Content
+//	text, err := nip04.Decrypt(content, theirs, mine)
 //
 // # What is wrong with it
 //
@@ -30,8 +30,9 @@
 //
 // # Coming from go-nostr
 //
-// Keys are given as keys, so there is no shared secret to compute and keep from the logs; the
-// order of arguments is that of nostr-tools. [Cipher] has the same as a [nostr.Cipher].
+// In the place of the shared secret, which had to be computed first and kept from the logs, are
+// the two keys it is made of, in the order of nip44.GenerateConversationKey. [Cipher] does
+// the same as a [nostr.Cipher].
 package nip04
 
 import (
@@ -69,13 +70,13 @@ var encoding = base64.StdEncoding.Strict()
 
 // Encrypt encrypts text, which may be empty, for pk's owner with a fresh random iv. It
 // fails with [ErrNotUTF8], [nostr.ErrBadPubKey] or [nostr.ErrNoSecretKey].
-func Encrypt(sk nostr.SecretKey, pk nostr.PubKey, text string) (content string, err error) {
+func Encrypt(text string, pk nostr.PubKey, sk nostr.SecretKey) (content string, err error) {
 	var iv [aes.BlockSize]byte
 	rand.Read(iv[:]) // never fails: it ends the program instead
-	return encrypt(sk, pk, text, &iv)
+	return encrypt(text, pk, sk, &iv)
 }
 
-func encrypt(sk nostr.SecretKey, pk nostr.PubKey, text string, iv *[aes.BlockSize]byte) (string, error) {
+func encrypt(text string, pk nostr.PubKey, sk nostr.SecretKey, iv *[aes.BlockSize]byte) (string, error) {
 	if !utf8.ValidString(text) {
 		return "", ErrNotUTF8
 	}
@@ -96,7 +97,7 @@ func encrypt(sk nostr.SecretKey, pk nostr.PubKey, text string, iv *[aes.BlockSiz
 // event it came in is to be verified before. It fails with [ErrMalformed], [ErrDecrypt],
 // [nostr.ErrBadPubKey] or [nostr.ErrNoSecretKey]. It allocates less than twice the
 // content's length.
-func Decrypt(sk nostr.SecretKey, pk nostr.PubKey, content string) (text string, err error) {
+func Decrypt(content string, pk nostr.PubKey, sk nostr.SecretKey) (text string, err error) {
 	data, iv, err := parse(content)
 	if err != nil {
 		return "", err
@@ -175,14 +176,14 @@ func (c keyCipher) Encrypt(ctx context.Context, peer nostr.PubKey, plaintext str
 	if err := ctx.Err(); err != nil {
 		return "", err
 	}
-	return Encrypt(c.sk, peer, plaintext)
+	return Encrypt(plaintext, peer, c.sk)
 }
 
 func (c keyCipher) Decrypt(ctx context.Context, peer nostr.PubKey, payload string) (string, error) {
 	if err := ctx.Err(); err != nil {
 		return "", err
 	}
-	return Decrypt(c.sk, peer, payload)
+	return Decrypt(payload, peer, c.sk)
 }
 
 // String says whose cipher it is: the public key.

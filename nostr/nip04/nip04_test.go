@@ -30,16 +30,16 @@ var alice, bob = key("alice"), key("bob")
 const hello = "olPGVTiVmxTdU35OZy3yQw==?iv=CrMGgjA1Zhu426IcwlNSMQ=="
 
 func TestTheFormOfTheText(t *testing.T) {
-	text, err := nip04.Decrypt(bob, alice.PubKey(), hello)
+	text, err := nip04.Decrypt(hello, alice.PubKey(), bob)
 	require.NoError(t, err)
 	assert.Equal(t, "hello", text)
-	text, err = nip04.Decrypt(alice, bob.PubKey(), hello)
+	text, err = nip04.Decrypt(hello, bob.PubKey(), alice)
 	require.NoError(t, err)
 	assert.Equal(t, "hello", text)
 
 	iv, err := base64.StdEncoding.DecodeString("CrMGgjA1Zhu426IcwlNSMQ==")
 	require.NoError(t, err)
-	content, err := nip04.EncryptWithIV(alice, bob.PubKey(), "hello", (*[16]byte)(iv))
+	content, err := nip04.EncryptWithIV("hello", bob.PubKey(), alice, (*[16]byte)(iv))
 	require.NoError(t, err)
 	assert.Equal(t, hello, content)
 }
@@ -47,9 +47,9 @@ func TestTheFormOfTheText(t *testing.T) {
 func TestEveryLengthComesBack(t *testing.T) {
 	for n := range 100 {
 		text := strings.Repeat("é", n/2) + strings.Repeat("x", n%2)
-		content, err := nip04.Encrypt(alice, bob.PubKey(), text)
+		content, err := nip04.Encrypt(text, bob.PubKey(), alice)
 		require.NoError(t, err)
-		back, err := nip04.Decrypt(bob, alice.PubKey(), content)
+		back, err := nip04.Decrypt(content, alice.PubKey(), bob)
 		require.NoError(t, err)
 		require.Equal(t, text, back)
 	}
@@ -79,7 +79,7 @@ func TestL01MalformedContentsAreRefused(t *testing.T) {
 		"spaces around":       {" " + hello, "ciphertext: illegal base64"},
 		"a payload of NIP-44": {"AgAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAABee0G5VSK0/9YypIObAtDKfYEAjD35uVkHyB0F4DwrcNaCXlCWZKaArsGrY6M9wnuTMxWfp1RTN9Xga8no+kF5Vsb", "no ?iv="},
 	} {
-		text, err := nip04.Decrypt(bob, alice.PubKey(), c.content)
+		text, err := nip04.Decrypt(c.content, alice.PubKey(), bob)
 		assert.ErrorIs(t, err, nip04.ErrMalformed, name)
 		assert.ErrorContains(t, err, c.says, name)
 		assert.Empty(t, text, name)
@@ -105,7 +105,7 @@ func TestL44PaddingIsPKCS7AndNothingElse(t *testing.T) {
 		"a text that ends in 01": {"fourteen bytes\x01\x01", "fourteen bytes\x01"},
 		"a text full of 02":      {strings.Repeat("\x02", 16), strings.Repeat("\x02", 14)},
 	} {
-		text, err := nip04.Decrypt(bob, alice.PubKey(), content(t, c.padded))
+		text, err := nip04.Decrypt(content(t, c.padded), alice.PubKey(), bob)
 		assert.NoError(t, err, name)
 		assert.Equal(t, c.want, text, name)
 	}
@@ -120,7 +120,7 @@ func TestL44PaddingIsPKCS7AndNothingElse(t *testing.T) {
 		"not UTF-8":               "\xc3\x28............\x02\x02",
 		"a lone surrogate":        "\xed\xa0\x80" + strings.Repeat("\x0d", 13),
 	} {
-		text, err := nip04.Decrypt(bob, alice.PubKey(), content(t, padded))
+		text, err := nip04.Decrypt(content(t, padded), alice.PubKey(), bob)
 		assert.Equal(t, nip04.ErrDecrypt, err, "%s: the same error for all, for one that told padding from text would decrypt", name)
 		assert.Empty(t, text, name)
 	}
@@ -147,19 +147,19 @@ func TestPaddingAgreesWithItsDefinition(t *testing.T) {
 
 // There is no MAC: the test says so, lest somebody relies on one.
 func TestAFlippedBitOfTheIVIsAFlippedBitOfTheText(t *testing.T) {
-	text, err := nip04.Decrypt(bob, alice.PubKey(), strings.Replace(hello, "?iv=C", "?iv=D", 1))
+	text, err := nip04.Decrypt(strings.Replace(hello, "?iv=C", "?iv=D", 1), alice.PubKey(), bob)
 	require.NoError(t, err)
 	assert.NotEqual(t, "hello", text)
 }
 
 func TestWhatCannotBeEncrypted(t *testing.T) {
-	_, err := nip04.Encrypt(alice, bob.PubKey(), "\xff")
+	_, err := nip04.Encrypt("\xff", bob.PubKey(), alice)
 	assert.ErrorIs(t, err, nip04.ErrNotUTF8)
-	_, err = nip04.Encrypt(alice, nostr.PubKey{}, "x")
+	_, err = nip04.Encrypt("x", nostr.PubKey{}, alice)
 	assert.ErrorIs(t, err, nostr.ErrBadPubKey)
-	_, err = nip04.Encrypt(nostr.SecretKey{}, bob.PubKey(), "x")
+	_, err = nip04.Encrypt("x", bob.PubKey(), nostr.SecretKey{})
 	assert.ErrorIs(t, err, nostr.ErrNoSecretKey)
-	_, err = nip04.Decrypt(nostr.SecretKey{}, bob.PubKey(), hello)
+	_, err = nip04.Decrypt(hello, bob.PubKey(), nostr.SecretKey{})
 	assert.ErrorIs(t, err, nostr.ErrNoSecretKey)
 }
 

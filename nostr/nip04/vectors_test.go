@@ -41,7 +41,7 @@ func TestMessagesOfOtherImplementations(t *testing.T) {
 			require.NoError(t, row.Event.Verify())
 			row.Payload = row.Event.Content
 		}
-		text, err := nip04.Decrypt(key(row.SK), key(row.PK).PubKey(), row.Payload)
+		text, err := nip04.Decrypt(row.Payload, key(row.PK).PubKey(), key(row.SK))
 		if row.Expect == "reject" {
 			assert.Error(t, err, row.Name)
 			assert.Empty(t, text, row.Name)
@@ -58,7 +58,7 @@ func TestMessagesOfOtherImplementations(t *testing.T) {
 		_, vector, _ := strings.Cut(row.Payload, "?iv=")
 		iv, err := base64.StdEncoding.DecodeString(vector)
 		require.NoError(t, err)
-		again, err := nip04.EncryptWithIV(key(row.SK), key(row.PK).PubKey(), text, (*[16]byte)(iv))
+		again, err := nip04.EncryptWithIV(text, key(row.PK).PubKey(), key(row.SK), (*[16]byte)(iv))
 		require.NoError(t, err)
 		assert.Equal(t, row.Payload, again, row.Name)
 	}
@@ -95,7 +95,7 @@ func TestSessionsOfWallets(t *testing.T) {
 			if m.Event.Tags.FindWithValue("p", client.PubKey().String()) != nil {
 				to = client
 			}
-			text, err := nip04.Decrypt(to, m.Event.PubKey, m.Event.Content)
+			text, err := nip04.Decrypt(m.Event.Content, m.Event.PubKey, to)
 			require.NoError(t, err, s.Name)
 			require.Equal(t, m.Plain, text, s.Name)
 		}

@@ -163,7 +163,7 @@ func signedNote(t *testing.T) *nostr.Event {
 
 func nip04Of(t *testing.T, text string) string {
 	t.Helper()
-	content, err := nip04.Encrypt(key("once"), bob.PubKey(), text)
+	content, err := nip04.Encrypt(text, bob.PubKey(), key("once"))
 	require.NoError(t, err)
 	return content
 }
