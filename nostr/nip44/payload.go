@@ -100,7 +100,7 @@ func open(data []byte, key ConversationKey) (string, error) {
 	}
 	defer keys.wipe()
 	end := len(data) - macSize
-	if !hmac.Equal(keys.appendMAC(nil, data[1:end]), data[end:]) {
+	if mac := keys.appendMAC(data, data[1:end])[len(data):]; !hmac.Equal(mac, data[end:]) {
 		return "", ErrMAC
 	}
 	body := data[headSize:end]
@@ -118,7 +118,8 @@ func Check(payload string) error {
 	return err
 }
 
-// decode returns version, nonce, ciphertext and MAC in one: at least minDecoded bytes.
+// decode returns version, nonce, ciphertext and MAC in one: at least minDecoded bytes. Behind
+// them there is room for macSize more.
 func decode(payload string) ([]byte, error) {
 	switch {
 	case strings.HasPrefix(payload, "#"):
@@ -130,7 +131,10 @@ func decode(payload string) ([]byte, error) {
 	case strings.IndexByte(payload, '\n') >= 0 || strings.IndexByte(payload, '\r') >= 0:
 		return nil, fmt.Errorf("%w: line feed in base64", ErrMalformed)
 	}
-	data, err := encoding.DecodeString(payload)
+	n := encoding.DecodedLen(len(payload))
+	data := make([]byte, n, n+macSize) // with room for the MAC to compare
+	n, err := encoding.Decode(data, []byte(payload))
+	data = data[:n]
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
