@@ -40,6 +40,10 @@ var (
 
 	// ErrInvalidURL is in the error when a string is no relay URL: see [NormalizeURL].
 	ErrInvalidURL = errors.New("nostr: invalid relay URL")
+
+	// ErrBadPubKey is in the error when a public key is needed as a point of secp256k1
+	// and is the x coordinate of none (BIP-340).
+	ErrBadPubKey = errors.New("nostr: public key is not on the curve")
 )
 
 // A ParseError is returned when JSON is refused as an event or as a filter.

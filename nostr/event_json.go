@@ -1,6 +1,7 @@
 package nostr
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"strconv"
@@ -16,17 +17,23 @@ func (e *Event) AppendJSON(dst []byte) []byte {
 	dst = appendHex(dst, e.ID[:])
 	dst = append(dst, `","pubkey":"`...)
 	dst = appendHex(dst, e.PubKey[:])
-	dst = append(dst, `","created_at":`...)
+	dst = append(dst, `",`...)
+	dst = e.appendFields(dst)
+	dst = append(dst, `,"sig":"`...)
+	dst = appendHex(dst, e.Sig[:])
+	return append(dst, `"}`...)
+}
+
+// appendFields appends the four that are no hex.
+func (e *Event) appendFields(dst []byte) []byte {
+	dst = append(dst, `"created_at":`...)
 	dst = strconv.AppendInt(dst, int64(e.CreatedAt), 10)
 	dst = append(dst, `,"kind":`...)
 	dst = strconv.AppendUint(dst, uint64(e.Kind), 10)
 	dst = append(dst, `,"tags":`...)
 	dst = appendTags(dst, e.Tags)
 	dst = append(dst, `,"content":`...)
-	dst = strictjson.AppendQuote(dst, e.Content)
-	dst = append(dst, `,"sig":"`...)
-	dst = appendHex(dst, e.Sig[:])
-	return append(dst, `"}`...)
+	return strictjson.AppendQuote(dst, e.Content)
 }
 
 // MarshalJSON returns what [Event.AppendJSON] appends, or the error of [Event.Validate].
@@ -76,9 +83,10 @@ func ParseEvent(data []byte) (ev *Event, n int, err error) {
 // and content are. When all is known to be good it allocates what they need exactly:
 // one string for all text, one list for all strings of tags, one for the tags.
 type eventParser struct {
-	s     strictjson.Scanner
-	event Event
-	seen  field
+	s        strictjson.Scanner
+	event    Event
+	seen     field
+	optional field // which may be missing, and the hex among them empty
 
 	content  strictjson.Span
 	tags     int // how many
@@ -160,9 +168,9 @@ func (p *eventParser) parse(data []byte) error {
 			return err
 		}
 	}
-	if p.seen != allFields {
+	if p.seen|p.optional != allFields {
 		for i, name := range fieldNames {
-			if p.seen&(1<<i) == 0 {
+			if (p.seen|p.optional)&(1<<i) == 0 {
 				return p.refuse(name, "missing")
 			}
 		}
@@ -180,11 +188,11 @@ func (p *eventParser) readField(f field, key []byte) (err error) {
 	var n uint64
 	switch f {
 	case fieldID:
-		err = p.s.Hex(e.ID[:])
+		err = p.hex(f, e.ID[:])
 	case fieldPubKey:
-		err = p.s.Hex(e.PubKey[:])
+		err = p.hex(f, e.PubKey[:])
 	case fieldSig:
-		err = p.s.Hex(e.Sig[:])
+		err = p.hex(f, e.Sig[:])
 	case fieldCreatedAt:
 		n, err = p.s.Uint64(math.MaxInt64)
 		e.CreatedAt = Timestamp(n)
@@ -203,6 +211,27 @@ func (p *eventParser) readField(f field, key []byte) (err error) {
 		return parseError("event", string(key), err)
 	}
 	return nil
+}
+
+func (p *eventParser) hex(f field, dst []byte) error {
+	if p.optional&f == 0 {
+		return p.s.Hex(dst)
+	}
+	if p.s.Peek() == '"' && bytes.HasPrefix(p.s.Rest(), []byte(`""`)) {
+		p.s.Advance(2)
+		return nil
+	}
+	start := p.s.Pos()
+	if err := p.s.Hex(dst); err != nil {
+		return err
+	}
+	for _, b := range dst {
+		if b != 0 {
+			return nil
+		}
+	}
+	// Something that nobody's is must not pass for something that is not there.
+	return &strictjson.SyntaxError{Offset: start, Msg: "all zeros"}
 }
 
 func (p *eventParser) readTags(items []tagItem) ([]tagItem, error) {

@@ -122,6 +122,7 @@ const (
 	KindCashuWallet           Kind = 17375
 
 	KindLightningPubRPC      Kind = 21000
+	KindEphemeralGiftWrap    Kind = 21059
 	KindClientAuthentication Kind = 22242
 	KindNWCWalletRequest     Kind = 23194
 	KindNWCWalletResponse    Kind = 23195
