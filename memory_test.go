@@ -149,7 +149,7 @@ func hostile(t *testing.T, f func(context.Context, *websocket.Conn)) (url string
 // goodRelay publishes an event every few milliseconds until the test ends.
 func goodRelay(t *testing.T) string {
 	relay := nostrtest.NewRelay(t)
-	notes := textNotes(200)
+	notes := textNotes(2_500) // more than there is time for: repeated ones make the client remember their bytes
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
