@@ -36,6 +36,7 @@ type connection struct {
 	lane    *verify.Lane[*dataLetter]
 	held    atomic.Bool // the reader waits for its own window: silence is our doing (DESIGN 3.6)
 	wasHeld atomic.Bool // it has waited since the supervisor last looked
+	useful  atomic.Bool // it has brought something that was waited for (DESIGN 3.12)
 
 	lastSent uint64   // supervisor goroutine only: BytesOut at the last look
 	greeted  bool     // client goroutine only: between OnConnect and OnDisconnect

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gennostr/gennostr/internal/backoff"
 	"github.com/gennostr/gennostr/internal/keepalive"
+	"github.com/gennostr/gennostr/internal/outage"
 )
 
 // What the supervisor knows of one relay, and the verbs that change it. All of
@@ -35,7 +36,9 @@ type relayEntry struct {
 	cfg       *relayConfig
 	stage     stage
 	conn      *connection // in dialing, connected and closing
-	slot      bool        // holds one of WithMaxDials
+	aborted   bool        // its last dial was given up for others (DESIGN 3.11)
+	failed    bool        // its last dial did not become a connection
+	outage    outage.Outage
 	backoff   *backoff.Backoff
 	panics    backoff.Intensity
 	failures  int // failed dials in a row
@@ -63,6 +66,8 @@ func (s *supervisor) revive(e *relayEntry) {
 	if !afresh {
 		fresh.backoff.Follow(e.backoff)
 		fresh.panics, fresh.redialAt = e.panics, e.redialAt
+		fresh.failed, fresh.aborted = e.failed, e.aborted
+		fresh.outage = e.outage
 		if !e.gone {
 			fresh.failures = e.failures // WithMaxAttempts counts on
 		}
@@ -70,6 +75,7 @@ func (s *supervisor) revive(e *relayEntry) {
 	e.again = nil
 	s.forget(e)
 	s.relays[e.url] = fresh
+	s.setOutage(fresh)
 	if afresh {
 		s.dial(fresh)
 	} else {
@@ -88,6 +94,7 @@ func (s *supervisor) newEntry(url string, cfg *relayConfig) *relayEntry {
 // forget drops an entry that has no connection.
 func (s *supervisor) forget(e *relayEntry) {
 	s.due.Cancel(alarm{e, alarmDial})
+	s.due.Cancel(alarm{e, alarmOutage})
 	delete(s.relays, e.url)
 	s.discard(e.cfg)
 	s.discard(e.again)
@@ -138,7 +145,7 @@ func (s *supervisor) remove(url string) error {
 	switch e.stage {
 	case queued, waiting, down:
 		s.due.Cancel(alarm{e, alarmDial})
-		s.queue = slices.DeleteFunc(s.queue, func(o *relayEntry) bool { return o == e })
+		s.dialEnded(e) // if it waited for its turn
 		e.gone = true
 		s.tell(e, nil, ErrRelayRemoved)
 	case dialing, connected:

@@ -71,6 +71,7 @@ func (c *Client) loop(started chan<- error) {
 		started <- err
 		return
 	}
+	c.sup.beginLog()
 	for _, url := range c.cfg.relays {
 		// The URLs have been validated; one that Init added already is merged.
 		_, _ = c.EnsureRelay(url)
@@ -378,7 +379,10 @@ func (l *disconnectLetter) handle(c *Client) *exit {
 		c.dismiss(l.conn)
 	}
 	if !orderly(l.reason) {
-		if e := c.onError(l.relay, l.reason); e != nil {
+		c.self.ending = true
+		e := c.onError(l.relay, l.reason)
+		c.self.ending = false
+		if e != nil {
 			return e
 		}
 	}

@@ -283,11 +283,26 @@ func (c *connection) deliver(letter *dataLetter, err error) {
 		c.refused(letter.event.Event, err)
 		return
 	}
-	if letter.msg == nil {
+	switch m := letter.msg.(type) {
+	case nil:
 		c.count.events.Add(1)
+		c.served()
+	case EOSEMessage:
+		c.served()
+	case OKMessage:
+		if m.Accepted {
+			c.served()
+		}
 	}
 	if !c.client.mail.Put(letter) {
 		c.window.Release(letter.size) // the client has stopped
+	}
+}
+
+// served notes that the relay has brought something that was waited for.
+func (c *connection) served() {
+	if !c.useful.Load() { // which is cheaper, once for every event
+		c.useful.Store(true)
 	}
 }
 
