@@ -7,8 +7,8 @@
 // watched: its owner looks at it several times on the way, and a time in which it
 // was late to look is not held against anybody.
 //
-// It owns no clock and no timer, and is not safe for concurrent use: its owner
-// serialises.
+// A Span owns no clock and no timer, and is not safe for concurrent use: its owner
+// serialises. A Timer is one with both, for deadlines that nobody else looks at.
 package attend
 
 import "time"
