@@ -1,6 +1,10 @@
 package gennostr
 
-import "github.com/gennostr/gennostr/internal/bip340"
+import (
+	"time"
+
+	"github.com/gennostr/gennostr/internal/bip340"
+)
 
 // BreakChecks makes the next message of a relay that is checked against the
 // connection's requests panic, in the middle of that check: a bug of ours that
@@ -27,4 +31,12 @@ func Feed(h *Harness, url string) func(frame []byte) {
 		for did := didMessage; did != didNothing; did, _ = h.c.step() {
 		}
 	}
+}
+
+// Grumbles counts the relays and reasons that BaseHandler remembers.
+func Grumbles(h *Harness) int { return len(h.c.self.grumbles) }
+
+// LookAtSlowCallback is the supervisor's look at what is running, at a time of the test's.
+func LookAtSlowCallback(c *Client, now time.Time) {
+	c.sup.ask(func(s *supervisor) { s.checkSlow(now) })
 }

@@ -119,7 +119,8 @@ func (*BaseHandler) OnOK(self *Self, relay Relay, msg OKMessage) error {
 
 // OnError logs the error as a warning, so that no problem is silent. Failed dials
 // and other ends of a connection it leaves to the client, which logs a relay that
-// goes, once an hour that it is still away, and that it is back, whoever handles OnError.
+// goes, once an hour that it is still away, and that it is back, whoever handles
+// OnError. Refused frames of one relay and reason are a line a minute at most.
 func (*BaseHandler) OnError(self *Self, relay Relay, err error) error {
 	if self.ending {
 		return nil
@@ -131,6 +132,13 @@ func (*BaseHandler) OnError(self *Self, relay Relay, err error) error {
 	var panicked *PanicError
 	if errors.As(err, &panicked) {
 		log = log.With("stack", string(panicked.Stack))
+	}
+	if refused, ok := err.(*RejectError); ok && refused.Reason != nil {
+		count, due := self.grumbles.note(relay.URL, refused, self.c.now())
+		if !due {
+			return nil
+		}
+		log = log.With("count", count)
 	}
 	log.Warn("problem", "error", err)
 	return nil

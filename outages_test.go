@@ -209,3 +209,50 @@ func TestLinesForASlowLoggerComeInTheirOrder(t *testing.T) {
 		assert.Contains(t, lines[1025], "count=175")
 	})
 }
+
+// A relay that sends nothing but garbage is a line when it begins and one a minute,
+// and every frame is in one of them.
+func TestGarbageCostsALineAMinute(t *testing.T) {
+	virtual(t, func(t *testing.T, network *nostrtest.Network) {
+		relay := network.NewRelay("wss://a.example/")
+		var log journal
+		client := start(t, nil, over(network, log.option(), gennostr.WithRelays(relay.URL()))...)
+		require.NoError(t, client.Ready(t.Context(), 1))
+		const minutes, each = 30, 600
+		for range minutes * each {
+			relay.Inject("garbage")
+			time.Sleep(time.Minute / each) // virtual
+		}
+		relay.Inject(`["NOTICE"]`)
+		relay.Inject(eventFrame("never asked for", textNotes(1)[0]))
+		time.Sleep(2 * time.Minute) // virtual
+		relay.Inject("garbage")
+		time.Sleep(2 * time.Second) // virtual
+		synctest.Wait()
+		lines, sum := log.lines("WARN"), 0
+		assert.InDelta(t, minutes+2, len(lines), 1)
+		for _, line := range lines {
+			if strings.Contains(line, "malformed") {
+				n := 0
+				_, err := fmt.Sscan(line[strings.Index(line, "count=")+len("count="):], &n)
+				require.NoError(t, err)
+				sum += n
+			}
+		}
+		assert.Equal(t, minutes*each+2, sum)
+		assert.Contains(t, strings.Join(lines, ""), "unsolicited", "another reason is another line, at once")
+	})
+}
+
+// The names of relays that come and go are not kept for ever.
+func TestGrumblesOfManyRelaysAreForgotten(t *testing.T) {
+	var log journal
+	h := byHand(t, nil, log.option())
+	for i := range 5000 {
+		problem := &gennostr.RejectError{Reason: gennostr.ErrMalformed, Count: 1, Err: gennostr.ErrMalformed}
+		_ = h.Fail(fmt.Sprintf("wss://%d.example/", i), problem)
+		require.NoError(t, h.Advance(time.Minute))
+	}
+	assert.Len(t, log.lines("WARN"), 5000)
+	assert.LessOrEqual(t, gennostr.Grumbles(h), 1024)
+}
