@@ -328,11 +328,13 @@ func TestWhatTheOwnerHasSleptThroughDoesNotCount(t *testing.T) {
 	for range 2 {
 		_, do, wake = d.Next(woken)
 		require.Equal(t, dials.Wait, do, "it has its second still")
-		require.Equal(t, woken.Add(time.Second), wake)
+		require.Equal(t, woken.Add(900*time.Millisecond), wake, "but for the little that a look counts at least")
 	}
-	key, do, _ := d.Next(wake)
-	assert.Equal(t, dials.Dial, do)
-	assert.Equal(t, 2, key)
+	for n := 0; do == dials.Wait; n++ {
+		require.Less(t, n, 10, "a machine that is always late dials all the same")
+		woken = wake.Add(time.Minute)
+		_, do, wake = d.Next(woken)
+	}
 }
 
 func TestPlacesWithoutEnd(t *testing.T) {
