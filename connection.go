@@ -39,6 +39,7 @@ type connection struct {
 	window   *mailbox.Window // what has been received and not been handled; the relay's, from connection to connection
 	in       *intake.Intake  // the way from one to the other
 	written  atomic.Uint64   // messages
+	useful   atomic.Bool     // it has brought something that was waited for (DESIGN 3.12)
 
 	lastSent uint64   // supervisor goroutine only: BytesOut at the last look
 	greeted  bool     // client goroutine only: between OnConnect and OnDisconnect

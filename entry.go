@@ -9,6 +9,7 @@ import (
 	"github.com/gennostr/gennostr/internal/backoff"
 	"github.com/gennostr/gennostr/internal/keepalive"
 	"github.com/gennostr/gennostr/internal/mailbox"
+	"github.com/gennostr/gennostr/internal/outage"
 )
 
 // What the supervisor knows of one relay, and the verbs that change it. All of
@@ -36,7 +37,9 @@ type relayEntry struct {
 	cfg       *relayConfig
 	stage     stage
 	conn      *connection // in dialing, connected and closing
-	slot      bool        // holds one of WithMaxDials
+	aborted   bool        // its last dial was given up for others (DESIGN 3.11)
+	failed    bool        // its last dial did not become a connection
+	outage    outage.Outage
 	backoff   *backoff.Backoff
 	window    *mailbox.Window // messages that wait or are held, from connection to connection
 	panics    backoff.Intensity
@@ -66,6 +69,8 @@ func (s *supervisor) revive(e *relayEntry) {
 	if !afresh {
 		fresh.backoff.Follow(e.backoff)
 		fresh.panics, fresh.redialAt = e.panics, e.redialAt
+		fresh.failed, fresh.aborted = e.failed, e.aborted
+		fresh.outage = e.outage
 		if !e.gone {
 			fresh.failures = e.failures // WithMaxAttempts counts on
 		}
@@ -73,6 +78,7 @@ func (s *supervisor) revive(e *relayEntry) {
 	e.again = nil
 	s.forget(e)
 	s.relays[e.url] = fresh
+	s.setOutage(fresh)
 	if afresh {
 		s.dial(fresh)
 	} else {
@@ -96,6 +102,7 @@ func (s *supervisor) newEntry(url string, cfg *relayConfig, window *mailbox.Wind
 // forget drops an entry that has no connection.
 func (s *supervisor) forget(e *relayEntry) {
 	s.due.Cancel(alarm{e, alarmDial})
+	s.due.Cancel(alarm{e, alarmOutage})
 	delete(s.relays, e.url)
 	s.keepWindow(e)
 	s.discard(e.cfg)
@@ -167,7 +174,7 @@ func (s *supervisor) remove(url string) error {
 	switch e.stage {
 	case queued, waiting, down:
 		s.due.Cancel(alarm{e, alarmDial})
-		s.queue = slices.DeleteFunc(s.queue, func(o *relayEntry) bool { return o == e })
+		s.dialEnded(e) // if it waited for its turn
 		e.gone = true
 		s.tell(e, nil, ErrRelayRemoved)
 	case dialing, connected:

@@ -70,6 +70,9 @@ var (
 	ErrRelayRemoved = errors.New("gennostr: relay removed")
 	// ErrHandshakeTimeout: the dial took longer than WithHandshakeTimeout. In a *DialError.
 	ErrHandshakeTimeout = socket.ErrHandshakeTimeout
+	// ErrDialAborted: the relay did not answer while others waited for their turn
+	// (WithMaxDials). It is dialled again on its schedule. In a *DialError.
+	ErrDialAborted = errors.New("gennostr: dial given up: it hung while others waited for their turn")
 	// ErrAddressDenied: DenyPrivateNetworks has refused the address. In a *DialError.
 	ErrAddressDenied = socket.ErrDenied
 	// ErrPingTimeout: no byte arrived within the ping timeout after a ping.
@@ -213,6 +216,7 @@ type DialError struct {
 	URL        string
 	Status     int           // HTTP status of the answer, 0 if there was none
 	RetryAfter time.Duration // of the answer; the reconnect schedule waits at least so long (ten minutes at most)
+	Failures   int           // failed dials of this relay in a row, this one included: 1 for the first
 	Err        error
 }
 

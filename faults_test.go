@@ -34,8 +34,8 @@ var plantedFaults = []fault{
 	},
 	{
 		"a relay that was removed while it was dialled connects all the same", "supervisor.go",
-		"\tif e.stage != dialing {\n",
-		"\tif e.stage != dialing && e.stage != closing {\n",
+		"\tif e.stage != dialing || e.aborted {\n",
+		"\tif e.stage != dialing && e.stage != closing || e.aborted {\n",
 	},
 	{
 		"OnDisconnect overtakes the last messages of its connection", "connection.go",
@@ -44,8 +44,13 @@ var plantedFaults = []fault{
 	},
 	{
 		"the schedule never starts anew", "supervisor.go",
-		"\t\te.delay = e.backoff.Lost(now)\n",
+		"\t\te.delay = e.backoff.Lost(now, ev.c.useful.Load())\n",
 		"\t\te.delay = e.backoff.Failed()\n",
+	},
+	{
+		"a useful connection is punished like one that brought nothing", "supervisor.go",
+		"\t\te.delay = e.backoff.Lost(now, ev.c.useful.Load())\n",
+		"\t\te.delay = e.backoff.Lost(now, false)\n",
 	},
 	{
 		"the schedule starts anew after every connection, however short", "supervisor.go",
@@ -79,7 +84,7 @@ var plantedFaults = []fault{
 	},
 	{
 		"a failed dial keeps its place among WithMaxDials", "supervisor.go",
-		"\ts.freeSlot(e)\n\ts.due.Cancel(alarm{e, alarmKeepalive})\n",
+		"\ts.dialEnded(e)\n\ts.due.Cancel(alarm{e, alarmKeepalive})\n",
 		"\ts.due.Cancel(alarm{e, alarmKeepalive})\n",
 	},
 	{

@@ -29,7 +29,7 @@ type Handler interface {
 	// ErrRelayRemoved, ErrGaveUp, ErrRestartIntensity or ErrForgeryLimit, or
 	// WithManualReconnect leaves it to self.Reconnect.
 	OnDisconnect(self *Self, relay Relay, reason error) error
-	// OnError gets what went wrong: *CallbackError, *SendError, *RejectError, *ClosedError,
+	// OnError gets what went wrong, every single time: *CallbackError, *SendError, *RejectError, *ClosedError,
 	// *DialError and other ends of a connection. An error that it returns
 	// stops the client.
 	OnError(self *Self, relay Relay, err error) error
@@ -96,8 +96,8 @@ func (e *ClosedError) Error() string {
 	return fmt.Sprintf("gennostr: relay closed subscription %.70q: %s", e.SubscriptionID, brief(e.Message))
 }
 
-// BaseHandler has every callback of Handler: OnError logs, OnOK logs refusals,
-// the others do nothing. Its receivers are pointers, so that Start(ctx, Bot{}) does not
+// BaseHandler has every callback of Handler: OnError logs what the client has not
+// logged itself, OnOK logs refusals, the others do nothing. Its receivers are pointers, so that Start(ctx, Bot{}) does not
 // compile: a handler is state, and a copy of it would be another bot.
 type BaseHandler struct{}
 
@@ -118,8 +118,14 @@ func (*BaseHandler) OnOK(self *Self, relay Relay, msg OKMessage) error {
 	return nil
 }
 
-// OnError logs the error as a warning, so that no problem is silent.
+// OnError logs the error as a warning, so that no problem is silent. Failed dials
+// and other ends of a connection it leaves to the client, which logs a relay that
+// goes, once an hour that it is still away, and that it is back, whoever handles
+// OnError. Refused frames of one relay and reason are a line a minute at most.
 func (*BaseHandler) OnError(self *Self, relay Relay, err error) error {
+	if self.ending {
+		return nil
+	}
 	log := self.Logger()
 	if relay.URL != "" {
 		log = log.With("relay", relay.URL)
@@ -127,6 +133,13 @@ func (*BaseHandler) OnError(self *Self, relay Relay, err error) error {
 	var panicked *PanicError
 	if errors.As(err, &panicked) {
 		log = log.With("stack", string(panicked.Stack))
+	}
+	if refused, ok := err.(*RejectError); ok && refused.Reason != nil {
+		count, due := self.grumbles.note(relay.URL, refused, self.c.now())
+		if !due {
+			return nil
+		}
+		log = log.With("count", count)
 	}
 	log.Warn("problem", "error", err)
 	return nil

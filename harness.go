@@ -79,6 +79,7 @@ func NewHarness(h Handler, opts ...Option) (*Harness, error) {
 	if err := t.init(); err != nil {
 		return nil, err
 	}
+	c.sup.beginLog()
 	for _, url := range c.cfg.relays {
 		_, _ = c.EnsureRelay(url) // validated; one that Init added is merged
 	}

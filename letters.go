@@ -71,7 +71,10 @@ func (l *disconnectLetter) handle(c *Client) *exit {
 		c.dismiss(l.conn)
 	}
 	if !orderly(l.reason) {
-		if e := c.onError(l.relay, l.reason); e != nil {
+		c.self.ending = true
+		e := c.onError(l.relay, l.reason)
+		c.self.ending = false
+		if e != nil {
 			return e
 		}
 	}

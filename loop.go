@@ -18,6 +18,7 @@ func (c *Client) loop(started chan<- error) {
 		started <- err
 		return
 	}
+	c.sup.beginLog()
 	for _, url := range c.cfg.relays {
 		// The URLs have been validated; one that Init added already is merged.
 		_, _ = c.EnsureRelay(url)

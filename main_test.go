@@ -19,7 +19,10 @@ import (
 // silent is a logger for tests and examples in which problems are the subject.
 var silent = slog.New(slog.DiscardHandler)
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	slog.SetDefault(silent) // problems are what most tests are about
+	goleak.VerifyTestMain(m)
+}
 
 // note is one callback as a recorder saw it.
 type note struct {

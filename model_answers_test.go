@@ -198,6 +198,7 @@ func (o *oracle) send(at int, msg string) string {
 // deliver: what answers a REQ is dropped if that was closed or replaced meanwhile.
 func (o *oracle) deliver(at int, link *link, text string, then func()) {
 	ask := link.ask
+	link.useful = true
 	o.post(func() {
 		if ask != link.ask {
 			return

@@ -47,6 +47,7 @@ type link struct {
 	since  time.Duration // when it was opened
 	asks   int           // REQs so far
 	ask    int           // the current one, 0: none is open
+	useful bool          // it has brought an event or an EOSE
 }
 
 type life struct {
@@ -218,6 +219,8 @@ func (o *oracle) lost(at int, why string) {
 	o.servers[at].link = nil
 	if o.now-l.link.since >= modelStable {
 		l.attempts, l.step = 0, 0
+	} else if l.link.useful {
+		l.step = min(l.step, 2)
 	}
 	o.setback(l)
 	o.tell(l, why, l.link)

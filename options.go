@@ -252,7 +252,9 @@ func WithName(name string) Option {
 	return option(func(c *config) error { c.name = name; return nil })
 }
 
-// WithLogger says where problems are logged. Default: slog.Default().
+// WithLogger says where problems are logged, among them, once each, that a relay
+// has gone and that it is back. The client never waits for the logger, but where a
+// callback logs. Default: slog.Default().
 func WithLogger(l *slog.Logger) Option {
 	return option(func(c *config) error {
 		if l == nil {
@@ -285,7 +287,8 @@ func WithHibernateAfter(d time.Duration) Option {
 }
 
 // WithSlowCallback logs a callback that has not returned after d, once, with its
-// stack: nothing else of the client's is handled meanwhile. 0: never. Default: 30 s.
+// stack: nothing else of the client's is handled meanwhile. Time in which the
+// program did not run does not count. 0: never. Default: 30 s.
 func WithSlowCallback(d time.Duration) Option {
 	return option(func(c *config) error { c.slowCallback = d; return nil })
 }
@@ -305,7 +308,10 @@ func WithMailboxBudget(bytes int64) Option {
 	return option(func(c *config) error { c.mailboxBudget = bytes; return nil })
 }
 
-// WithMaxDials bounds the dials under way at once; others wait their turn. Default: 64.
+// WithMaxDials says how many relays are dialled at once; others wait their turn,
+// those that keep failing behind the rest. A dial that hangs for a second goes on
+// but makes room for another; of four times as many the one that is the least
+// likely to succeed is given up with ErrDialAborted. Default: 64.
 func WithMaxDials(n int) Option {
 	return option(func(c *config) error { c.maxDials = n; return nil })
 }
@@ -424,7 +430,8 @@ func transport(f func(*socket.Config)) RelayOption {
 
 // WithPing pings a relay that has been silent for interval, and ends the
 // connection with ErrPingTimeout if not a byte arrives within timeout after
-// that (L11). Interval 0: no pings. Default: 30 s, 10 s.
+// that (L11). Time in which the program did not run is not held against the relay.
+// Interval 0: no pings. Default: 30 s, 10 s.
 func WithPing(interval, timeout time.Duration) RelayOption {
 	return relayOption(func(c *relayConfig) error {
 		c.ping = keepalive.Config{Interval: interval, Timeout: timeout}
@@ -444,7 +451,8 @@ func WithReconnectJitter(fraction float64) RelayOption {
 }
 
 // WithStableAfter is how long a connection has to last before the schedule
-// starts from its first delay again (L07). Default: 30 s.
+// starts from its first delay again (L07). After a shorter one that has brought an
+// event, an EOSE or an OK, the schedule goes no further than its third delay. Default: 30 s.
 func WithStableAfter(d time.Duration) RelayOption {
 	return relayOption(func(c *relayConfig) error { c.schedule.Stable = d; return nil })
 }

@@ -81,15 +81,31 @@ func (c *connection) expect(size int) {
 
 // Arrived is the intake's: an answer goes to who waits for it, not through the mailbox.
 func (c *connection) Arrived(m wire.ServerMessage) {
-	if ok, is := m.(wire.OK); is {
-		c.gotOK(ok.EventID)
+	switch m := m.(type) {
+	case wire.OK:
+		c.gotOK(m.EventID)
+		if m.Accepted {
+			c.served()
+		}
+	case wire.EOSE:
+		c.served()
 	}
 }
 
 // Deliver is the intake's.
 func (c *connection) Deliver(l *intake.Letter) {
+	if l.Event != nil {
+		c.served()
+	}
 	if !c.client.mail.Put((*dataLetter)(l)) {
 		c.window.Release(l.Size) // the client has stopped
+	}
+}
+
+// served notes that the relay has brought something that was waited for.
+func (c *connection) served() {
+	if !c.useful.Load() { // which is cheaper, once for every event
+		c.useful.Store(true)
 	}
 }
 

@@ -23,6 +23,8 @@ type Self struct {
 	continues []any
 	timeout   time.Time // zero: none
 	hibernate bool
+	ending    bool // OnError is being told of the end of a connection
+	grumbles  grumbles
 }
 
 // Client is the client seen from any other goroutine, for a server that Init starts.

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"runtime"
 	"time"
+
+	"github.com/gennostr/gennostr/internal/attend"
 )
 
 // A callback that does not return holds up everything that its client does,
@@ -12,8 +14,18 @@ import (
 // than WithSlowCallback, once, with its stack.
 //
 // Callbacks are many and short, so none of them sets a timer. The first one
-// after a quiet time asks the supervisor to look once its time is up; until
+// after a quiet time asks the supervisor to look before its time is up; until
 // then the others find the watch armed, which costs them one atomic load.
+//
+// The supervisor looks several times, since only time in which the program has
+// run counts: a suspended machine is no slow callback.
+
+// slowWatch is what the supervisor knows of the running callback. Its goroutine only.
+type slowWatch struct {
+	number uint64      // which one it is
+	span   attend.Span // WithSlowCallback, from its beginning
+	logged bool
+}
 
 // watchSlow is the supervisor's order to look at what runs at that time.
 type watchSlow struct{ at time.Time }
@@ -25,7 +37,7 @@ type watchSlow struct{ at time.Time }
 func (c *Client) watch() {
 	d := c.cfg.slowCallback
 	if d > 0 && !c.running.watched.Load() && c.running.watched.CompareAndSwap(false, true) {
-		c.sup.inbox.Put(watchSlow{time.Now().Add(d)})
+		c.sup.inbox.Put(watchSlow{time.Now().Add(d / 4)}) // a callback that begins meanwhile is looked at in time, too
 	}
 }
 
@@ -36,17 +48,22 @@ func (s *supervisor) checkSlow(now time.Time) {
 	c := s.client
 	c.running.watched.Store(false)
 	call := c.running.get()
-	// The second look at one callback is rare: watch was held up between its two steps for as long as it takes.
-	if call.name == "" || call.number == s.slow {
+	if call.name == "" {
 		return // the next callback arms the watch again
 	}
-	if at := call.since.Add(c.cfg.slowCallback); now.Before(at) {
+	if call.number != s.slow.number {
+		s.slow = slowWatch{number: call.number, span: attend.Start(call.since, c.cfg.slowCallback)}
+	}
+	if s.slow.logged { // a second look is rare: watch was held up between its two steps for as long as it takes
+		return
+	}
+	if over, next := s.slow.span.Look(now); !over {
 		if c.running.watched.CompareAndSwap(false, true) {
-			s.due.Set(alarm{what: alarmSlow}, at)
+			s.due.Set(alarm{what: alarmSlow}, next)
 		}
 		return
 	}
-	s.slow = call.number
+	s.slow.logged = true
 	// A logger is user code, which the supervisor does not wait for. Joined by conns.
 	s.conns.Go(func() {
 		running, stack := time.Since(call.since), stackOf(call.goroutine)

@@ -103,6 +103,30 @@ func TestSlowCallbackCoversEveryPieceOfUserCode(t *testing.T) {
 	}
 }
 
+// DESIGN 3.9: a machine that was suspended in the middle of a callback has not run it for an hour.
+func TestSlowCallbackIsNotOneThatSlept(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var log journal
+		c := start(t, sleepy(), log.option())
+		require.NoError(t, c.Cast(time.Minute))
+		time.Sleep(time.Second)
+		synctest.Wait()
+		woken := time.Now().Add(time.Hour)
+		gennostr.LookAtSlowCallback(c, woken)
+		synctest.Wait()
+		assert.Empty(t, log.lines("WARN"))
+		for at := time.Duration(0); at < 30*time.Second; at += time.Second {
+			gennostr.LookAtSlowCallback(c, woken.Add(at))
+		}
+		synctest.Wait()
+		assert.Empty(t, log.lines("WARN"))
+		gennostr.LookAtSlowCallback(c, woken.Add(31*time.Second)) // one more: these looks were not those that the watch had asked for
+		synctest.Wait()
+		assert.Len(t, log.lines("WARN"), 1)
+		time.Sleep(2 * time.Minute)
+	})
+}
+
 func TestSlowCallbackCanBeSwitchedOff(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var log journal

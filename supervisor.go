@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gennostr/gennostr/internal/agenda"
+	"github.com/gennostr/gennostr/internal/dials"
 	"github.com/gennostr/gennostr/internal/keepalive"
 	"github.com/gennostr/gennostr/internal/mailbox"
 )
@@ -28,17 +29,17 @@ type supervisor struct {
 	relays   map[string]*relayEntry
 	windows  map[string]*mailbox.Window // of relays that are gone, as long as messages of theirs are held
 	due      agenda.Agenda[alarm]
-	dialing  int           // dials under way
-	queue    []*relayEntry // waiting for their turn to dial
+	dials    *dials.Dials[*relayEntry] // whose turn it is to dial; made by run, by when the configuration is final
 	waiters  []*readyWaiter
-	stopping bool   // no more dials; ends when relays is empty
-	cutting  bool   // the deadline has passed: nothing is given time any more
-	slow     uint64 // the callback that was logged for its slowness
+	stopping bool // no more dials; ends when relays is empty
+	cutting  bool // the deadline has passed: nothing is given time any more
+	slow     slowWatch
+	lines    lines // what is to be logged
 }
 
 // alarm is what the supervisor's timer can be set for.
 type alarm struct {
-	entry *relayEntry // nil for alarmCut, alarmSlow and alarmHolds
+	entry *relayEntry // nil for those of the whole client
 	what  alarmKind
 }
 
@@ -48,9 +49,11 @@ const (
 	alarmDial      alarmKind = iota // the reconnect schedule
 	alarmKeepalive                  // see whether the peer is alive
 	alarmReports                    // hand coalesced refusals to OnError
-	alarmCut                        // the stop's deadline
-	alarmHolds                      // see how long messages have been held
-	alarmSlow                       // see how long the running callback has been running
+	alarmOutage                     // say that the relay is still away, or back
+	alarmTurn                       // of the client: a dial that hangs makes room
+	alarmCut                        // of the client: the stop's deadline
+	alarmSlow                       // of the client: see how long the running callback has been running
+	alarmHolds                      // of the client: see how long messages have been held
 )
 
 // supervisorEvent is the sealed type of what the inbox brings.
@@ -86,6 +89,7 @@ func newSupervisor(c *Client) *supervisor {
 // run ends after a shutdown event, when the last connection has ended.
 func (s *supervisor) run() {
 	defer close(s.done)
+	s.dials = dials.Make[*relayEntry](s.client.cfg.maxDials)
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	cancelled := s.client.parent.Done()
@@ -152,6 +156,10 @@ func (s *supervisor) ring(a alarm, now time.Time) {
 		if e.stage == connected {
 			s.checkAlive(e, now)
 		}
+	case alarmOutage:
+		s.checkOutage(e, now)
+	case alarmTurn:
+		s.dialNext()
 	case alarmSlow:
 		s.checkSlow(now)
 	case alarmHolds:
@@ -179,37 +187,46 @@ func (s *supervisor) checkAlive(e *relayEntry, now time.Time) {
 	s.due.Set(alarm{e, alarmKeepalive}, next)
 }
 
-// dial starts an attempt, or queues it behind WithMaxDials others.
+// dial puts a relay in the queue of those that want to be dialled.
 func (s *supervisor) dial(e *relayEntry) {
 	e.stage = queued
 	s.due.Cancel(alarm{e, alarmDial})
-	s.queue = append(s.queue, e)
+	s.dials.Ask(e, e.kind(), e.aborted, time.Now())
 	s.dialNext()
 }
 
+// dialNext does what there is to do about the dials.
 func (s *supervisor) dialNext() {
-	for len(s.queue) > 0 && s.dialing < s.client.cfg.maxDials && !s.stopping && !s.cutting {
-		e := s.queue[0]
-		s.queue = slices.Delete(s.queue, 0, 1)
-		if e.stage != queued {
-			continue // removed while it waited
+	turn := alarm{nil, alarmTurn}
+	for !s.stopping && !s.cutting {
+		e, do, wake := s.dials.Next(time.Now())
+		switch do {
+		case dials.Dial:
+			e.stage = dialing
+			e.aborted = false
+			e.conn = newConnection(s, e)
+			s.reg.register(e.conn)
+			s.conns.Add(1)
+			go e.conn.run() // ends with the connection; joined by conns
+			continue
+		case dials.Abort:
+			e.aborted = true
+			e.conn.cut(&DialError{URL: e.url, Err: ErrDialAborted})
+			continue
 		}
-		s.dialing++
-		e.slot = true
-		e.stage = dialing
-		e.conn = newConnection(s, e)
-		s.reg.register(e.conn)
-		s.conns.Add(1)
-		go e.conn.run() // ends with the connection; joined by conns
+		if wake.IsZero() {
+			s.due.Cancel(turn)
+		} else {
+			s.due.Set(turn, wake)
+		}
+		return
 	}
 }
 
-func (s *supervisor) freeSlot(e *relayEntry) {
-	if e.slot {
-		e.slot = false
-		s.dialing--
-		s.dialNext()
-	}
+// dialEnded makes room for the next one.
+func (s *supervisor) dialEnded(e *relayEntry) {
+	s.dials.End(e)
+	s.dialNext()
 }
 
 // up takes a connection that has been opened: its state and its OnConnect are
@@ -217,14 +234,16 @@ func (s *supervisor) freeSlot(e *relayEntry) {
 // removed in the meantime.
 func (s *supervisor) up(c *connection) bool {
 	e := c.entry
-	s.freeSlot(e)
-	if e.stage != dialing {
+	s.dialEnded(e)
+	if e.stage != dialing || e.aborted {
 		return false
 	}
 	now := s.client.now()
 	e.stage = connected
 	e.connects++
-	e.failures = 0
+	e.failures, e.failed = 0, false
+	e.outage.Up(time.Now())
+	s.setOutage(e)
 	e.backoff.Connected(now)
 	s.client.mail.Put(&connectLetter{c})
 	s.tellReady()
@@ -236,12 +255,25 @@ func (s *supervisor) up(c *connection) bool {
 	return true
 }
 
+// kind is what the queue of dials has to know of a relay.
+func (e *relayEntry) kind() dials.Kind {
+	switch {
+	case e.failed && e.connects > 0:
+		return dials.Known
+	case e.failed:
+		return dials.Stranger
+	case e.connects > 0:
+		return dials.Lost
+	}
+	return dials.New
+}
+
 // supervise takes the end of a connection: unregistering it and queueing its
 // OnDisconnect are one step, after everything else that it queued.
 func (ev connectionEnded) supervise(s *supervisor) {
 	e := ev.c.entry
 	s.reg.unregister(ev.c)
-	s.freeSlot(e)
+	s.dialEnded(e)
 	s.due.Cancel(alarm{e, alarmKeepalive})
 	s.due.Cancel(alarm{e, alarmReports})
 	e.traffic.add(ev.c.traffic())
@@ -259,6 +291,7 @@ func (ev connectionEnded) supervise(s *supervisor) {
 
 	now := s.client.now()
 	reason := ev.err
+	e.failed = e.stage == dialing
 	var panicked *PanicError
 	var dial *DialError
 	switch {
@@ -272,6 +305,7 @@ func (ev connectionEnded) supervise(s *supervisor) {
 		}
 	case errors.As(reason, &dial):
 		e.failures++
+		dial.Failures = e.failures
 		e.backoff.AtLeast(dial.RetryAfter)
 		e.delay = e.backoff.Failed()
 		if n := e.cfg.maxAttempts; n > 0 && e.failures >= n {
@@ -279,10 +313,11 @@ func (ev connectionEnded) supervise(s *supervisor) {
 			e.gone = true
 		}
 	default:
-		e.delay = e.backoff.Lost(now)
+		e.delay = e.backoff.Lost(now, ev.c.useful.Load())
 		e.gone = errors.Is(reason, ErrForgeryLimit)
 	}
 	e.redialAt = now.Add(e.delay)
+	s.noteLoss(e, reason)
 	s.tell(e, ev.c, reason)
 }
 
@@ -314,6 +349,7 @@ func (ev disconnectTold) supervise(s *supervisor) {
 		s.forget(e)
 	case e.cfg.manual && !e.wanted:
 		e.stage = down
+		s.setOutage(e)
 	default:
 		s.wait(e)
 	}
@@ -347,7 +383,6 @@ func (s *supervisor) cutBy(at time.Time) {
 // supervise closes all connections at once; those that take longer than the deadline are cut (R48).
 func (ev shutdown) supervise(s *supervisor) {
 	s.stopping = true
-	s.queue = nil
 	if !s.cutting {
 		s.cutBy(ev.at)
 	}

@@ -16,6 +16,9 @@ import (
 // header cannot mute it for a year.
 const MaxRetryAfter = 10 * time.Minute
 
+// usefulStep is the index of the longest delay that a link which served brings about.
+const usefulStep = 2
+
 // A Schedule describes how a lost link is dialled again.
 type Schedule struct {
 	// Delays before the first, second, … dial after a setback. The last is
@@ -79,9 +82,17 @@ func (b *Backoff) Connected(now time.Time) {
 
 // Lost says that the link is gone, and returns the delay before the next dial.
 // The schedule starts anew first if the link had been up for at least Stable.
-func (b *Backoff) Lost(now time.Time) time.Duration {
-	if b.up && now.Sub(b.since) >= b.schedule.Stable {
+//
+// useful tells that the link has brought something that was waited for. It
+// served, however short, and its relay is not one that takes calls and hangs up:
+// the schedule goes no further than its third delay then.
+func (b *Backoff) Lost(now time.Time, useful bool) time.Duration {
+	switch {
+	case !b.up:
+	case now.Sub(b.since) >= b.schedule.Stable:
 		b.step, b.attempts = 0, 0
+	case useful:
+		b.step = min(b.step, usefulStep)
 	}
 	b.up = false
 	return b.next()

@@ -47,7 +47,7 @@ func TestR54AStableLinkStartsTheScheduleAnew(t *testing.T) {
 	}
 	b.Connected(start)
 	assert.Equal(t, 5, b.Attempts(), "four failed dials and the one that came through")
-	assert.Equal(t, 500*ms, b.Lost(start.Add(30*time.Second)))
+	assert.Equal(t, 500*ms, b.Lost(start.Add(30*time.Second), false))
 	assert.Zero(t, b.Attempts())
 	assert.Equal(t, 1000*ms, b.Failed())
 	assert.Equal(t, 1, b.Attempts())
@@ -60,7 +60,7 @@ func TestL07AMomentarySuccessDoesNotStartTheScheduleAnew(t *testing.T) {
 	for range 6 { // a relay that takes every call and hangs up just before the link counts as stable
 		b.Connected(now)
 		now = now.Add(30*time.Second - 1)
-		got = append(got, b.Lost(now))
+		got = append(got, b.Lost(now, false))
 	}
 	assert.Equal(t, []time.Duration{500 * ms, 1000 * ms, 5000 * ms, 10000 * ms, 30000 * ms, 30000 * ms}, got)
 	assert.Equal(t, 6, b.Attempts())
@@ -70,7 +70,7 @@ func TestFailuresAndMomentaryLinksShareOneCounter(t *testing.T) {
 	b := exact()
 	assert.Equal(t, 500*ms, b.Failed())
 	b.Connected(start)
-	assert.Equal(t, 1000*ms, b.Lost(start.Add(time.Second)))
+	assert.Equal(t, 1000*ms, b.Lost(start.Add(time.Second), false))
 	assert.Equal(t, 5000*ms, b.Failed())
 	assert.Equal(t, 3, b.Attempts())
 }
@@ -79,15 +79,15 @@ func TestOneLinkIsCountedStableOnce(t *testing.T) {
 	b := exact()
 	b.Connected(start)
 	later := start.Add(time.Hour)
-	assert.Equal(t, 500*ms, b.Lost(later))
-	assert.Equal(t, 1000*ms, b.Lost(later.Add(time.Hour)), "there was no link that could have been stable")
+	assert.Equal(t, 500*ms, b.Lost(later, false))
+	assert.Equal(t, 1000*ms, b.Lost(later.Add(time.Hour), false), "there was no link that could have been stable")
 }
 
 func TestWithoutAStabilityWindowEveryLinkIsStable(t *testing.T) {
 	b := backoff.New(backoff.Schedule{Delays: []time.Duration{ms, 2 * ms}})
 	for range 3 {
 		b.Connected(start)
-		assert.Equal(t, ms, b.Lost(start))
+		assert.Equal(t, ms, b.Lost(start, false))
 	}
 }
 
@@ -98,7 +98,7 @@ func TestResetGoesBackToTheStart(t *testing.T) {
 	b.AtLeast(time.Minute)
 	b.Reset()
 	assert.Zero(t, b.Attempts())
-	assert.Equal(t, 500*ms, b.Lost(start.Add(time.Hour)))
+	assert.Equal(t, 500*ms, b.Lost(start.Add(time.Hour), false))
 	assert.Equal(t, 1000*ms, b.Failed(), "the hour before Reset is no stable link")
 }
 
@@ -128,10 +128,10 @@ func TestAFollowerGoesOnWhereTheOldOneStands(t *testing.T) {
 	old.Connected(start)
 	b = hours(10 * time.Second)
 	b.Follow(old)
-	assert.Equal(t, time.Hour, b.Lost(start.Add(10*time.Second)), "stable, by the new schedule's measure")
+	assert.Equal(t, time.Hour, b.Lost(start.Add(10*time.Second), false), "stable, by the new schedule's measure")
 	b = hours(time.Minute)
 	b.Follow(old)
-	assert.Equal(t, 3*time.Hour, b.Lost(start.Add(59*time.Second)))
+	assert.Equal(t, 3*time.Hour, b.Lost(start.Add(59*time.Second), false))
 
 	b.Follow(nil)
 	assert.Equal(t, 12, b.Attempts(), "nothing to follow")
@@ -221,7 +221,7 @@ func TestRetryAfterIsHonouredOnce(t *testing.T) {
 	assert.Equal(t, 1000*ms, b.Failed(), "only once, and the schedule has moved on beneath it")
 
 	b.AtLeast(2 * time.Minute)
-	assert.Equal(t, 2*time.Minute, b.Lost(start))
+	assert.Equal(t, 2*time.Minute, b.Lost(start, false))
 
 	b.AtLeast(90 * time.Second)
 	b.AtLeast(60 * time.Second)
@@ -258,7 +258,7 @@ func TestALinkThatComesUpEndsRetryAfter(t *testing.T) {
 	b := exact()
 	b.AtLeast(time.Minute)
 	b.Connected(start)
-	assert.Equal(t, 500*ms, b.Lost(start))
+	assert.Equal(t, 500*ms, b.Lost(start, false))
 }
 
 // Whatever an adversarial relay does, by failing, hanging up and asking to stay
@@ -286,8 +286,12 @@ func TestNoRelayCanBringTheDelayOutOfItsBounds(t *testing.T) {
 				if up >= 30*time.Second {
 					step, dials = 0, 0
 				}
+				useful := random.IntN(2) == 0
+				if useful {
+					step = min(step, 2)
+				}
 				b.AtLeast(asked)
-				got = b.Lost(now)
+				got = b.Lost(now, useful)
 			}
 			want = max(delays[min(step, len(delays)-1)], min(asked, backoff.MaxRetryAfter))
 			step++
@@ -295,4 +299,36 @@ func TestNoRelayCanBringTheDelayOutOfItsBounds(t *testing.T) {
 			require.Equal(t, dials, b.Attempts())
 		}
 	}
+}
+
+// A relay that serves and is cut, again and again: by a proxy that restarts, a
+// train in tunnels. Five such cuts used to cost half a minute.
+func TestAUsefulLinkIsPunishedWithTheThirdDelayAtMost(t *testing.T) {
+	b, now := exact(), start
+	var got []time.Duration
+	for range 6 {
+		b.Connected(now)
+		now = now.Add(300 * ms)
+		got = append(got, b.Lost(now, true))
+	}
+	assert.Equal(t, []time.Duration{500 * ms, 1000 * ms, 5000 * ms, 5000 * ms, 5000 * ms, 5000 * ms}, got)
+	assert.Equal(t, 6, b.Attempts(), "it was not stable")
+
+	assert.Equal(t, 10*time.Second, b.Failed(), "a dial that fails goes on from there")
+	assert.Equal(t, 30*time.Second, b.Failed())
+	b.Connected(now)
+	assert.Equal(t, 30*time.Second, b.Lost(now, false), "a link that brought nothing is what it was")
+	b.Connected(now)
+	assert.Equal(t, 5*time.Second, b.Lost(now, true))
+	assert.Equal(t, 10*time.Second, b.Lost(now, true), "there was no link that could have been useful")
+}
+
+func TestAUsefulLinkOfAShortScheduleKeepsToIt(t *testing.T) {
+	b := backoff.New(backoff.Schedule{Delays: []time.Duration{ms, 2 * ms}, Stable: time.Hour})
+	for _, want := range []time.Duration{ms, 2 * ms, 2 * ms} {
+		b.Connected(start)
+		assert.Equal(t, want, b.Lost(start, true))
+	}
+	b.AtLeast(time.Minute)
+	assert.Equal(t, time.Minute, b.Lost(start, true), "what the relay has asked for counts all the same")
 }

@@ -1,20 +1,27 @@
 // Package keepalive says when to ping a silent relay and when it is dead
-// (L11, L22, DESIGN 3.6).
+// (L11, L22, DESIGN 3.6, 3.9).
 //
 // A relay is judged by the bytes that arrive from it, of whatever kind: a relay
 // that never answers pings but sends events is alive, and so is one in the
-// middle of a long message. It owns no clock, no timer and no socket, and is
-// not safe for concurrent use: its owner serialises.
+// middle of a long message. Only time in which somebody looked counts: a program
+// that was frozen reads what waits in the kernel before anyone is called dead. It
+// owns no clock, no timer and no socket, and is not safe for concurrent use: its
+// owner serialises.
 package keepalive
 
-import "time"
+import (
+	"time"
+
+	"github.com/gennostr/gennostr/internal/attend"
+)
 
 // Config is how much silence is tolerated.
 type Config struct {
 	// Interval is the silence after which a ping is sent. 0 or less: off, never
 	// a ping, never a verdict.
 	Interval time.Duration
-	// Timeout is the further silence after the ping that makes the relay dead.
+	// Timeout is the further silence after the ping that makes the relay dead,
+	// as long as the owner looks when it is told to.
 	// 0 or less: pings only, one each Interval of silence, and never a verdict.
 	Timeout time.Duration
 }
@@ -49,11 +56,11 @@ const idle = 24 * time.Hour
 
 // A Keepalive watches one connection. Made by New.
 type Keepalive struct {
-	cfg     Config    // immutable after New
-	seen    time.Time // when the last byte known of arrived; at first when the link came up
-	waiting bool      // a ping is out, and nothing has arrived since
-	since   time.Time // the ping's Timeout runs from here: when it was sent, or the last hold seen to end
-	held    bool      // the last Check was told of a hold
+	cfg     Config      // immutable after New
+	seen    time.Time   // when the last byte known of arrived; at first when the link came up
+	waiting bool        // a ping is out, and nothing has arrived since
+	answer  attend.Span // the ping's Timeout, from when it was sent or the last hold was seen to end
+	held    bool        // the last Check was told of a hold
 }
 
 // New returns the keepalive of a connection that came up at now.
@@ -64,7 +71,9 @@ func New(cfg Config, now time.Time) *Keepalive {
 // Check decides what to do at now. lastInbound is when the last byte arrived,
 // the zero Time if none has yet; it may be later than now, when the reader
 // dated a byte after the owner looked at its clock. next is later than now and
-// says when to call again at the latest; calling earlier does no harm.
+// says when to call again at the latest; calling earlier does no harm, and after
+// a call that is late by more than a little a ping that is out gets its full
+// Timeout anew.
 //
 // held says that the reader is held up by our own full window, or has been
 // since the last Check. Then nothing is read, so silence proves nothing: there
@@ -88,7 +97,7 @@ func (k *Keepalive) Check(now, lastInbound time.Time, held bool) (action Action,
 	}
 	if k.held {
 		k.held = false
-		k.since = now
+		k.answer.Restart(now)
 	}
 
 	if !k.waiting {
@@ -97,25 +106,25 @@ func (k *Keepalive) Check(now, lastInbound time.Time, held bool) (action Action,
 		}
 		return k.ping(now)
 	}
-	if k.cfg.Timeout <= 0 {
-		if due := k.since.Add(k.cfg.Interval); now.Before(due) {
-			return Wait, due
-		}
+	over, next := k.answer.Look(now)
+	switch {
+	case !over:
+		return Wait, next
+	case k.cfg.Timeout <= 0:
 		return k.ping(now)
-	}
-	if deadline := k.since.Add(k.cfg.Timeout); now.Before(deadline) {
-		return Wait, deadline
 	}
 	return Dead, now.Add(k.cfg.Timeout)
 }
 
 func (k *Keepalive) ping(now time.Time) (Action, time.Time) {
 	k.waiting = true
-	k.since = now
-	if k.cfg.Timeout <= 0 {
-		return Ping, now.Add(k.cfg.Interval)
+	wait := k.cfg.Timeout
+	if wait <= 0 {
+		wait = k.cfg.Interval
 	}
-	return Ping, now.Add(k.cfg.Timeout)
+	k.answer = attend.Start(now, wait)
+	_, next := k.answer.Look(now)
+	return Ping, next
 }
 
 // patience is how soon to look again during a hold, so that a peer that died

@@ -35,16 +35,30 @@ type check struct {
 	inbound time.Time
 	held    bool
 	want    keepalive.Action
-	next    float64
+	next    float64 // nothing is to be done before; the keepalive may want to look sooner
 }
 
+// run makes the calls, and on the way to each of them those that the keepalive asks for.
 func run(t *testing.T, cfg keepalive.Config, checks ...check) {
 	t.Helper()
 	k := keepalive.New(cfg, start)
+	next, before := at(1e9), check{inbound: never}
 	for i, c := range checks {
-		action, next := k.Check(at(c.now), c.inbound, c.held)
+		for next.Before(at(c.now)) {
+			inbound := before.inbound
+			if !c.inbound.After(next) {
+				inbound = c.inbound
+			}
+			var action keepalive.Action
+			action, next = k.Check(next, inbound, before.held)
+			require.True(t, action == wait || cfg.Timeout == 0, "before check %d: %v", i, action)
+		}
+		var action keepalive.Action
+		action, next = k.Check(at(c.now), c.inbound, c.held)
 		require.Equal(t, c.want, action, "check %d, at %v s: %v", i, c.now, action)
-		require.Equal(t, at(c.next), next, "check %d, at %v s: next", i, c.now)
+		require.True(t, next.After(at(c.now)), "check %d, at %v s: next", i, c.now)
+		require.False(t, next.After(at(c.next)), "check %d, at %v s: next", i, c.now)
+		before = c
 	}
 }
 
@@ -217,8 +231,57 @@ func TestAFlappingWindowHidesNeitherALivePeerNorADeadOne(t *testing.T) {
 	require.Equal(t, wait, action)
 	action, next = k.Check(next, last, false)
 	require.Equal(t, ping, action)
-	action, _ = k.Check(next, last, false)
-	require.Equal(t, dead, action)
+	deadline := next.Add(cfg.Timeout)
+	for action != dead {
+		require.True(t, next.Before(deadline))
+		action, next = k.Check(next, last, false)
+	}
+}
+
+// DESIGN 3.9: the program was stopped behind a ping, and the pong lies in the
+// kernel. Whoever looks first afterwards, it is not the verdict's turn.
+func TestALateLookJudgesNobody(t *testing.T) {
+	for name, asleep := range map[string]struct{ from, until float64 }{
+		"from the ping on":                     {30, 300},
+		"a day":                                {31, 31 + 86_400},
+		"over all of the timeout":              {32.6, 45},
+		"over its end":                         {39, 47},
+		"until just before its end":            {33, 39.999},
+		"from just before its end, for long":   {39.999, 43},
+		"over its last look, and not for long": {37.6, 39.9},
+	} {
+		t.Run(name, func(t *testing.T) {
+			k := keepalive.New(cfg, start)
+			action, next := k.Check(at(30), never, false)
+			require.Equal(t, ping, action)
+			for next.Before(at(asleep.from)) {
+				action, next = k.Check(next, never, false)
+				require.Equal(t, wait, action)
+			}
+			woken := at(asleep.until)
+			if woken.Before(next) {
+				woken = next
+			}
+			action, next = k.Check(woken, never, false)
+			require.Equal(t, wait, action, "nobody has read anything yet")
+			require.GreaterOrEqual(t, next.Sub(woken), cfg.Timeout/20, "the reader has time to")
+			action, _ = k.Check(next, woken, false)
+			require.Equal(t, wait, action, "and it has read the pong")
+		})
+	}
+}
+
+func TestAfterALateLookADeadRelayIsFoundOutAllTheSame(t *testing.T) {
+	k := keepalive.New(cfg, start)
+	action, _ := k.Check(at(30), never, false)
+	require.Equal(t, ping, action)
+	action, next := k.Check(at(100), never, false)
+	require.Equal(t, wait, action)
+	for action == wait {
+		require.False(t, next.After(at(110)))
+		action, next = k.Check(next, never, false)
+	}
+	assert.Equal(t, dead, action)
 }
 
 func TestActionsHaveNames(t *testing.T) {

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+
+	"github.com/gennostr/gennostr/internal/attend"
 )
 
 // Dial opens a websocket. It ends with ctx at once, wherever it stands, and
@@ -234,9 +236,15 @@ func (c *Conn) write(p []byte) error {
 // error is of no use but for tests: liveness is judged by LastInbound. Somebody
 // has to be in Read.
 func (c *Conn) Ping(within time.Duration) error {
-	ctx, cancel := context.WithTimeout(context.Background(), within)
+	// A context that ends while the ping is being written closes the connection: one
+	// that has a deadline would do so in a program that was stopped just then.
+	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	return c.ws.Ping(ctx)
+	defer attend.AfterFunc(within, cancel).Stop()
+	if err := c.ws.Ping(ctx); ctx.Err() == nil {
+		return err
+	}
+	return fmt.Errorf("socket: no pong within %v: %w", within, context.DeadlineExceeded)
 }
 
 // LastInbound is when the last byte arrived, or the connection was opened.

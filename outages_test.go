@@ -1,0 +1,258 @@
+package gennostr_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gennostr/gennostr"
+	"github.com/gennostr/gennostr/nostrtest"
+)
+
+// DESIGN 2: a line for each change of state, not for each dial.
+func TestDeadRelaysCostALineEachAndOneAnHour(t *testing.T) {
+	virtual(t, func(t *testing.T, network *nostrtest.Network) {
+		var relays []*nostrtest.Relay
+		var urls []string
+		for i := range 20 {
+			relays = append(relays, network.NewRelay(fmt.Sprintf("wss://%02d.example/", i)))
+			urls = append(urls, relays[i].URL())
+			relays[i].Stop()
+		}
+		var log journal
+		start(t, nil, log.option(), gennostr.WithHTTPClient(network.HTTPClient()), gennostr.WithRelays(urls...)) // with jitter
+		time.Sleep(time.Hour - time.Second)                                                                      // virtual
+		synctest.Wait()
+		assert.Len(t, log.lines("WARN"), 20)
+		for _, url := range urls {
+			assert.Contains(t, strings.Join(log.lines("WARN"), ""), `msg="relay away" relay=`+url+` error=`)
+		}
+		time.Sleep(2 * time.Second) // virtual
+		synctest.Wait()
+		require.Len(t, log.lines("WARN"), 40)
+		assert.Regexp(t, `msg="relay still away" relay=wss://\d\d.example/ away=1h0m0s failures=1[12]\d error=.*connection refused`, log.lines("WARN")[39])
+		time.Sleep(time.Hour) // virtual
+		synctest.Wait()
+		assert.Len(t, log.lines("WARN"), 60)
+		assert.Empty(t, log.lines("INFO"))
+
+		require.NoError(t, relays[7].Restart())
+		time.Sleep(time.Minute) // virtual
+		synctest.Wait()
+		assert.Len(t, log.lines("WARN"), 60)
+		require.Len(t, log.lines("INFO"), 1)
+		assert.Regexp(t, `msg="relay back" relay=wss://07.example/ away=2h0m[\d.]+s failures=2\d\d\n`, log.lines("INFO")[0])
+		time.Sleep(3 * time.Hour) // virtual
+		synctest.Wait()
+		assert.Len(t, log.lines("WARN"), 60+3*19)
+		assert.Len(t, log.lines("INFO"), 1)
+	})
+}
+
+// census is a bot with an OnError of its own.
+type census struct {
+	gennostr.BaseHandler
+	failures []int
+	others   []error
+}
+
+func (c *census) OnError(self *gennostr.Self, relay gennostr.Relay, err error) error {
+	var dial *gennostr.DialError
+	if errors.As(err, &dial) {
+		c.failures = append(c.failures, dial.Failures)
+	} else {
+		c.others = append(c.others, err)
+	}
+	return nil
+}
+
+func TestAnOnErrorOfOnesOwnSeesEveryDial(t *testing.T) {
+	virtual(t, func(t *testing.T, network *nostrtest.Network) {
+		relay := network.NewRelay("wss://a.example/")
+		relay.Stop()
+		var log journal
+		bot := &census{}
+		client := launch(t, bot, over(network, log.option(), gennostr.WithRelays(relay.URL()))...)
+		time.Sleep(47 * time.Second) // virtual: dials at 0, 0.5, 1.5, 6.5, 16.5 and 46.5 s
+		require.NoError(t, relay.Restart())
+		time.Sleep(time.Minute) // virtual
+		relay.Stop()
+		time.Sleep(3 * time.Second) // virtual: dials after 0.5 and 1.5 s
+		require.NoError(t, client.Stop(t.Context()))
+		assert.Equal(t, []int{1, 2, 3, 4, 5, 6, 1, 2}, bot.failures, "in a row")
+		assert.Len(t, bot.others, 1, "the end of the connection")
+		assert.Len(t, log.lines("WARN"), 2, "and the client logs what it logs: gone, and gone again")
+		assert.Len(t, log.lines("INFO"), 1)
+	})
+}
+
+// A flapping relay is told of a few times an hour; one that announces its ends and
+// is back at once is no problem at all.
+func TestARelayThatComesAndGoesDoesNotFillTheLog(t *testing.T) {
+	for name, c := range map[string]struct {
+		end  func(*nostrtest.Relay)
+		most int
+	}{
+		"without a word": {func(r *nostrtest.Relay) { r.DisconnectAll() }, 12},
+		"orderly": {func(r *nostrtest.Relay) {
+			r.CloseConnection(lastOpen(r), 1001, "")
+		}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			virtual(t, func(t *testing.T, network *nostrtest.Network) {
+				relay := network.NewRelay("wss://a.example/")
+				var log journal
+				client := start(t, nil, over(network, log.option(), gennostr.WithRelays(relay.URL()))...)
+				began := time.Now()
+				for time.Since(began) < time.Hour {
+					require.NoError(t, client.Ready(t.Context(), 1))
+					time.Sleep(40 * time.Second) // virtual
+					c.end(relay)
+					synctest.Wait()
+				}
+				assert.LessOrEqual(t, len(log.lines("WARN"))+len(log.lines("INFO")), c.most)
+				if c.most > 0 {
+					assert.GreaterOrEqual(t, len(log.lines("WARN")), 4)
+				}
+			})
+		})
+	}
+}
+
+func TestARelayThatIsGivenUpOrTakenAwayIsNoMoreTrouble(t *testing.T) {
+	virtual(t, func(t *testing.T, network *nostrtest.Network) {
+		var log journal
+		client := start(t, nil, over(network, log.option())...)
+		require.NoError(t, client.AddRelay("wss://gone.example/", gennostr.WithMaxAttempts(3)))
+		require.NoError(t, client.AddRelay("wss://removed.example/"))
+		require.NoError(t, client.AddRelay("wss://left.example/", gennostr.WithManualReconnect()))
+		time.Sleep(time.Minute) // virtual
+		synctest.Wait()
+		require.Len(t, log.lines("WARN"), 4)
+		assert.Contains(t, strings.Join(log.lines("WARN"), ""), `msg="relay given up" relay=wss://gone.example/ error="gennostr: gave up after 3 dials`)
+		require.NoError(t, client.RemoveRelay("wss://removed.example/"))
+		time.Sleep(10 * time.Hour) // virtual
+		synctest.Wait()
+		assert.Len(t, log.lines("WARN"), 4, "nobody waits for any of them")
+	})
+}
+
+// stuck is a logger that does not come back.
+type stuck struct{ gate, entered chan struct{} }
+
+func (s stuck) Enabled(context.Context, slog.Level) bool { return true }
+func (s stuck) Handle(context.Context, slog.Record) error {
+	select {
+	case s.entered <- struct{}{}:
+	default:
+	}
+	<-s.gate
+	return nil
+}
+func (s stuck) WithAttrs([]slog.Attr) slog.Handler { return s }
+func (s stuck) WithGroup(string) slog.Handler      { return s }
+
+func TestAStuckLoggerHoldsUpNobody(t *testing.T) {
+	virtual(t, func(t *testing.T, network *nostrtest.Network) {
+		logger := stuck{make(chan struct{}), make(chan struct{}, 1)}
+		relay := network.NewRelay("wss://a.example/")
+		client := start(t, nil, over(network, gennostr.WithLogger(slog.New(logger)))...)
+		for i := range 2000 {
+			require.NoError(t, client.AddRelay(fmt.Sprintf("wss://dead%d.example/", i), gennostr.WithMaxAttempts(1)))
+		}
+		<-logger.entered
+		require.NoError(t, client.AddRelay(relay.URL()))
+		require.NoError(t, client.Ready(t.Context(), 1))
+		time.Sleep(time.Hour) // virtual
+		assert.Len(t, client.Relays(), 1)
+		relay.DisconnectAll()
+		synctest.Wait()
+		require.NoError(t, client.Ready(t.Context(), 1))
+		close(logger.gate)
+	})
+}
+
+// What waited for a slow logger comes in its order, and what did not fit is counted.
+func TestLinesForASlowLoggerComeInTheirOrder(t *testing.T) {
+	virtual(t, func(t *testing.T, network *nostrtest.Network) {
+		gate, entered := make(chan struct{}), make(chan struct{}, 1)
+		var log journal
+		slow := writerFunc(func(p []byte) (int, error) {
+			select {
+			case entered <- struct{}{}:
+			default:
+			}
+			<-gate
+			return log.Write(p)
+		})
+		client := start(t, nil, over(network, gennostr.WithLogger(slog.New(slog.NewTextHandler(slow, nil))))...)
+		for i := range 1200 {
+			require.NoError(t, client.AddRelay(fmt.Sprintf("wss://%04d.example/", i), gennostr.WithMaxAttempts(1)))
+			synctest.Wait()
+		}
+		<-entered
+		close(gate)
+		synctest.Wait()
+		lines := log.lines("WARN")
+		require.Len(t, lines, 1+1024+1)
+		for i, line := range lines[:1025] {
+			require.Contains(t, line, fmt.Sprintf("relay=wss://%04d.example/", i))
+		}
+		assert.Contains(t, lines[1025], "count=175")
+	})
+}
+
+// A relay that sends nothing but garbage is a line when it begins and one a minute,
+// and every frame is in one of them.
+func TestGarbageCostsALineAMinute(t *testing.T) {
+	virtual(t, func(t *testing.T, network *nostrtest.Network) {
+		relay := network.NewRelay("wss://a.example/")
+		var log journal
+		client := start(t, nil, over(network, log.option(), gennostr.WithRelays(relay.URL()))...)
+		require.NoError(t, client.Ready(t.Context(), 1))
+		const minutes, each = 30, 600
+		for range minutes * each {
+			relay.Inject("garbage")
+			time.Sleep(time.Minute / each) // virtual
+		}
+		relay.Inject(`["NOTICE"]`)
+		relay.Inject(eventFrame("never asked for", textNotes(1)[0]))
+		time.Sleep(2 * time.Minute) // virtual
+		relay.Inject("garbage")
+		time.Sleep(2 * time.Second) // virtual
+		synctest.Wait()
+		lines, sum := log.lines("WARN"), 0
+		assert.InDelta(t, minutes+2, len(lines), 1)
+		for _, line := range lines {
+			if strings.Contains(line, "malformed") {
+				n := 0
+				_, err := fmt.Sscan(line[strings.Index(line, "count=")+len("count="):], &n)
+				require.NoError(t, err)
+				sum += n
+			}
+		}
+		assert.Equal(t, minutes*each+2, sum)
+		assert.Contains(t, strings.Join(lines, ""), "unsolicited", "another reason is another line, at once")
+	})
+}
+
+// The names of relays that come and go are not kept for ever.
+func TestGrumblesOfManyRelaysAreForgotten(t *testing.T) {
+	var log journal
+	h := byHand(t, nil, log.option())
+	for i := range 5000 {
+		problem := &gennostr.RejectError{Reason: gennostr.ErrMalformed, Count: 1, Err: gennostr.ErrMalformed}
+		_ = h.Fail(fmt.Sprintf("wss://%d.example/", i), problem)
+		require.NoError(t, h.Advance(time.Minute))
+	}
+	assert.Len(t, log.lines("WARN"), 5000)
+	assert.LessOrEqual(t, gennostr.Grumbles(h), 1024)
+}
