@@ -125,11 +125,16 @@ func newClient(ctx context.Context, h Handler, opts []Option) (*Client, error) {
 	return c, nil
 }
 
-// Run is Start and Wait for main: it returns when the client has stopped by
-// itself, with the reason, or when ctx has been cancelled and the orderly stop
-// that this begins is over, within WithShutdownTimeout, with nil. Before Init has
-// returned, the end of ctx is Init's: an error of Init that says so is nil here,
-// and so is ErrIgnore.
+// Run is Start and Wait for main. It returns what [Client.Wait] returns: nil
+// after a quiet end, else the failure.
+//
+// The end of ctx begins an orderly stop ([Client.Stop]), which may take
+// [WithShutdownTimeout]. That ctx ended is no failure. What fails during that
+// stop is one and is returned: a panic, the error of Stop(err), a panic in
+// Terminate, or a *[ShutdownError] when user code is still running at the deadline.
+//
+// If ctx ends before Init has returned, it ends self.Context() of Init. An Init
+// that returns the context's error, or [ErrIgnore], makes Run return nil.
 func Run(ctx context.Context, h Handler, opts ...Option) error {
 	// Until Init has returned, ctx ends it as it would end Start's.
 	starting, abandon := context.WithCancelCause(context.WithoutCancel(ctx))
@@ -141,8 +146,7 @@ func Run(ctx context.Context, h Handler, opts ...Option) error {
 	c, err := Start(starting, h, opts...)
 	if err != nil {
 		started()
-		cancelled := ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.Cause(ctx)))
-		if cancelled || errors.Is(err, ErrIgnore) {
+		if errors.Is(err, ErrIgnore) || endOf(ctx, err) {
 			return nil
 		}
 		return err
@@ -150,11 +154,30 @@ func Run(ctx context.Context, h Handler, opts ...Option) error {
 	if started() {
 		select {
 		case <-c.Done():
-			return c.Wait()
 		case <-ctx.Done():
+			if err := c.Stop(context.WithoutCancel(ctx)); err != nil {
+				return err
+			}
 		}
+		return c.Wait()
 	}
-	return c.Stop(context.WithoutCancel(ctx))
+	// ctx ended during Init, which did not mind: Start's context has ended too.
+	if err := c.Stop(context.WithoutCancel(ctx)); err != nil {
+		return err
+	}
+	if err := c.Wait(); !endOf(ctx, err) {
+		return err
+	}
+	return nil
+}
+
+// endOf tells whether an error says no more than that ctx has ended. A panic
+// says more, whatever its value.
+func endOf(ctx context.Context, err error) bool {
+	if ctx.Err() == nil || errors.As(err, new(*PanicError)) {
+		return false
+	}
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.Cause(ctx))
 }
 
 // now is the clock of everything that a handler can set: the world's, but under

@@ -2,24 +2,31 @@ package gennostr
 
 import (
 	"context"
+	"errors"
 	"runtime/debug"
 	"sync"
 	"time"
 )
 
-// Go runs work on a goroutine of its own and then, with its result, on the
-// client's goroutine, like any callback (OTP's Task.async, R58). The work's
-// context ends when the client stops, which waits for the work to return. A
-// panic in work is then's error, a *PanicError; with WithMaxTasks running
-// already, then gets ErrTooManyTasks. What then returns is judged like the
-// error of a callback. If the client has stopped meanwhile, then is not run.
+// Go runs work on a goroutine of its own, and then with its result on the
+// client's goroutine, like any callback (OTP's Task.async). What then returns is
+// judged like the error of a callback.
+//
+// The context of work ends when the client stops, which waits for work to
+// return. If the client has stopped meanwhile, then is not run; a panic in work
+// is logged instead. Otherwise a panic in work is then's error, a *[PanicError].
+// While [WithMaxTasks] of them are running, then gets [ErrTooManyTasks].
 func Go[T any](self *Self, work func(context.Context) (T, error), then func(T, error) error) {
 	c := self.c
 	var zero T
 	start := func(ctx context.Context) {
 		value, err := zero, error(&PanicError{Where: "task", Value: errGoexit}) // unless work returns or panics
 		defer func() {
-			c.mail.Put(&thenLetter{func(*Self) error { return then(value, err) }})
+			told := c.mail.Put(&thenLetter{func(*Self) error { return then(value, err) }})
+			var panicked *PanicError
+			if !told && errors.As(err, &panicked) && panicked.Where == "task" {
+				c.log.Error("task panicked while the client stopped", "error", panicked, "stack", string(panicked.Stack))
+			}
 		}()
 		value, err = guarded(c, ctx, work)
 	}
