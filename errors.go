@@ -40,6 +40,8 @@ var (
 	ErrNotConnected = errors.New("gennostr: relay not connected")
 	// ErrUnknownRelay: the URL was not added, or has been removed (R52).
 	ErrUnknownRelay = errors.New("gennostr: unknown relay")
+	// ErrNoRelay: Broadcast while no relay is connected, of anything but a Close or a NegClose.
+	ErrNoRelay = errors.New("gennostr: no relay is connected")
 	// ErrRelayExists: AddRelay of a URL that is already there (R51). EnsureRelay does not mind.
 	ErrRelayExists = errors.New("gennostr: relay exists")
 	// ErrNotHandled: Call to a client whose handler has no HandleCall (R20).

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/gennostr/gennostr/internal/socket"
+	"github.com/gennostr/gennostr/internal/wire"
 	"github.com/gennostr/gennostr/nostr"
 )
 
@@ -227,7 +228,11 @@ func (c *Client) notConnected(url string) error {
 }
 
 // Broadcast queues a message for every connected relay; others are skipped,
-// not reported. The error joins one *SendError for each that failed.
+// not reported. The error joins one *[SendError] for each that failed.
+//
+// A message for nobody is not sent: with no relay connected the error is
+// [ErrNoRelay]. To close something ([Close], [NegClose]) where nothing is
+// connected is no error, since nothing is open there.
 func (c *Client) Broadcast(msg ClientMessage) error {
 	var errs []error
 	for _, err := range c.broadcast(msg) {
@@ -253,10 +258,28 @@ func (c *Client) broadcast(msg ClientMessage) (failed []*SendError) {
 	if c.harness != nil { // a test compares
 		slices.SortFunc(conns, func(a, b *connection) int { return strings.Compare(a.url, b.url) })
 	}
+	connected := false
 	for _, conn := range conns {
-		if err := conn.send(msg, frame, opens); err != nil && !errors.Is(err, ErrNotConnected) {
+		err := conn.send(msg, frame, opens)
+		if errors.Is(err, ErrNotConnected) {
+			continue
+		}
+		connected = true
+		if err != nil {
 			failed = append(failed, &SendError{URL: conn.url, Message: msg, Err: err})
 		}
 	}
+	if !connected && !closes(opens) {
+		return []*SendError{{Message: msg, Err: ErrNoRelay}}
+	}
 	return failed
+}
+
+// closes tells the messages that end something: nowhere, they have nothing to end.
+func closes(m wire.ClientMessage) bool {
+	switch m.(type) {
+	case wire.Close, wire.NegClose:
+		return true
+	}
+	return false
 }
