@@ -291,15 +291,28 @@ func (e *NameTakenError) Error() string {
 	return fmt.Sprintf("gennostr: name %q is taken", e.Name)
 }
 
-// HandlerError is returned by Start when a method of the handler is named like
-// a callback, or nearly so, but would never be called (R40).
+// HandlerError is returned by Start when a method of the handler would never be
+// called, but was probably meant to be a callback:
+//
+//   - It has the name of a callback (upper and lower case and underscores aside)
+//     and is none, since its signature is another one or its receiver a pointer
+//     and the handler is none.
+//   - It has a *[Self] among its parameters and a name like that of a callback:
+//     with On for Handle or the other way round (HandleEvent, OnInit), with an
+//     ending too many (OnEvents, Terminated), or a slip of the keyboard or two
+//     away (OnConect, HandelCall).
+//
+// A method that is meant for something else needs another name, or one that is
+// not exported. One that comes from an embedded type is left alone when that
+// type is a named field instead.
 type HandlerError struct {
 	Method string // as the handler has it, with its signature
 	Want   string // the callback it was probably meant to be, with its signature
 }
 
 func (e *HandlerError) Error() string {
-	return fmt.Sprintf("gennostr: handler has %s, which would never be called; the callback is %s", e.Method, e.Want)
+	return fmt.Sprintf("gennostr: handler has %s, which would never be called; the callback is %s; "+
+		"a method that is meant for something else needs another name, or one that is not exported", e.Method, e.Want)
 }
 
 // initError wraps what made Init, and so Start, fail (R04).

@@ -3,8 +3,6 @@ package gennostr
 import (
 	"errors"
 	"fmt"
-	"reflect"
-	"strings"
 )
 
 // Handler is a bot: its fields are its state, its methods the callbacks. They
@@ -135,72 +133,3 @@ func (*BaseHandler) OnError(self *Self, relay Relay, err error) error {
 func brief(text string) string { return fmt.Sprintf("%.200q", text) }
 
 var _ Handler = (*BaseHandler)(nil)
-
-// callbackInterfaces are all the behaviours, the required one first.
-var callbackInterfaces = [...]reflect.Type{
-	reflect.TypeFor[Handler](), reflect.TypeFor[Initializer](), reflect.TypeFor[Terminator](),
-	reflect.TypeFor[CallHandler](), reflect.TypeFor[CastHandler](), reflect.TypeFor[InfoHandler](),
-	reflect.TypeFor[ContinueHandler](), reflect.TypeFor[ClosedHandler](), reflect.TypeFor[CountHandler](),
-}
-
-// nearMisses are the names that people write when they mean a callback, beside
-// those that differ from it in case only (OnEose, OnOk).
-var nearMisses = map[string]string{
-	"handleinit": "Init", "oninit": "Init", "initialize": "Init",
-	"handleterminate": "Terminate", "onterminate": "Terminate", "terminated": "Terminate",
-	"oncall": "HandleCall", "oncast": "HandleCast", "oninfo": "HandleInfo", "oncontinue": "HandleContinue",
-	"handleevent": "OnEvent", "handleconnect": "OnConnect", "handledisconnect": "OnDisconnect",
-	"handleerror": "OnError", "handleeose": "OnEOSE", "handleok": "OnOK", "handlenotice": "OnNotice",
-	"handleauth": "OnAuth", "handleclosed": "OnClosed", "handlecount": "OnCount",
-	"onevents": "OnEvent", "onconnected": "OnConnect", "ondisconnected": "OnDisconnect", "onclose": "OnClosed",
-}
-
-// checkHandler refuses methods that look like callbacks and would never be
-// called: the silent typo is the price of optional interfaces (R40).
-func checkHandler(h Handler) error {
-	t := reflect.TypeOf(h)
-	all := t
-	if t.Kind() != reflect.Pointer {
-		all = reflect.PointerTo(t) // with the methods that a value does not have
-	}
-	for i := range all.NumMethod() {
-		method := all.Method(i)
-		name := strings.ToLower(strings.ReplaceAll(method.Name, "_", ""))
-		for _, iface := range callbackInterfaces {
-			for j := range iface.NumMethod() {
-				want := iface.Method(j)
-				if name != strings.ToLower(want.Name) && nearMisses[name] != want.Name {
-					continue
-				}
-				if method.Name == want.Name && t.Implements(iface) {
-					continue
-				}
-				e := &HandlerError{Method: method.Name + signature(method.Type, 1), Want: want.Name + signature(want.Type, 0)}
-				if t != all && e.Method == e.Want {
-					e.Method += " with a pointer receiver, but is no pointer"
-				}
-				return e
-			}
-		}
-	}
-	return nil
-}
-
-// signature writes a function's parameters and results, its first skip parameters left out.
-func signature(t reflect.Type, skip int) string {
-	var in, out []string
-	for i := skip; i < t.NumIn(); i++ {
-		in = append(in, t.In(i).String())
-	}
-	for i := range t.NumOut() {
-		out = append(out, t.Out(i).String())
-	}
-	s := "(" + strings.Join(in, ", ") + ")"
-	switch len(out) {
-	case 0:
-		return s
-	case 1:
-		return s + " " + out[0]
-	}
-	return s + " (" + strings.Join(out, ", ") + ")"
-}
