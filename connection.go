@@ -76,7 +76,7 @@ type counters struct {
 func newConnection(s *supervisor, e *relayEntry) *connection {
 	c := &connection{
 		client: s.client, sup: s, entry: e, cfg: e.cfg, url: e.url,
-		relay:  Relay{URL: e.url, Attempts: e.backoff.Attempts() + 1},
+		relay:  Relay{URL: e.url, Address: e.cfg.address, Attempts: e.backoff.Attempts() + 1},
 		ended:  make(chan struct{}),
 		window: mailbox.NewWindow(e.cfg.windowMessages, e.cfg.windowBytes, s.client.budget),
 		reqs:   reqs.New(requestGrace),
@@ -151,7 +151,7 @@ func (c *connection) dial() error {
 	if cause != nil { // cut before it began
 		return cause
 	}
-	sock, err := c.cfg.dialer.Dial(ctx, c.url)
+	sock, err := c.cfg.dialer.Dial(ctx, c.cfg.target)
 	if err != nil {
 		return dialError(c.url, err)
 	}

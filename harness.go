@@ -200,7 +200,7 @@ func (t *Harness) Fail(url string, problem error) error {
 	if normal, err := nostr.NormalizeURL(url); err == nil {
 		url = normal
 	}
-	return t.feed(problem, func() { t.c.mail.Put(&errorLetter{relay: Relay{URL: url}, err: problem}) })
+	return t.feed(problem, func() { t.c.mail.Put(&errorLetter{relay: t.c.named(url), err: problem}) })
 }
 
 var errNilProblem = errors.New("gennostr: nil error")

@@ -104,6 +104,8 @@ type relayConfig struct {
 	tasks          []task
 	ownTransport   bool           // an option of this relay touched socket: the client's shared dialer does not fit
 	dialer         *socket.Dialer // set when the relay is added: shared, or its own
+	address        string         // set when the relay is added: its URL as it was written
+	target         string         // set when the relay is added: what is dialled
 }
 
 // task is a recurring piece of work of a connection (R57).

@@ -3,6 +3,7 @@ package gennostr
 import (
 	"context"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/gennostr/gennostr/internal/socket"
@@ -10,14 +11,37 @@ import (
 	"github.com/gennostr/gennostr/nostr/nip11"
 )
 
-// Relay names the connection a callback is about. It is small and comparable.
+// Relay names the connection that a callback is about. It is small and comparable,
+// and another value for each connection: URL is the key for a map of relays.
 type Relay struct {
-	URL         string    // normalised, as nostr.NormalizeURL makes it
+	URL         string    // its identity: normalised, as [nostr.NormalizeURL] makes it
+	Address     string    // its URL as it was written when it was added: what is dialled and what an AUTH names; "" if it is not the client's
 	ConnectedAt time.Time // when this connection was opened, zero if it never was
 	Attempts    int       // dials since the last stable connection, this one included
 }
 
 func (r Relay) String() string { return r.URL }
+
+// identify gives the two faces of a relay's URL: the normal form is its identity,
+// by which it is found; the spelling as given is its address, for there are relays
+// that answer under /ws/ and not under /ws, that sign their query, or that compare
+// an AUTH byte for byte. What is dialled is the address, but for scheme and host,
+// of which all spellings lead to the same place: a host in Unicode is judged and
+// resolved in punycode.
+func identify(raw string) (url, address, target string, err error) {
+	if url, err = nostr.NormalizeURL(raw); err != nil {
+		return "", "", "", err
+	}
+	address = strings.Trim(raw, " \t\r\n") // as NormalizeURL does
+	_, written, _ := strings.Cut(address, "//")
+	path := ""
+	if i := strings.IndexAny(written, "/?"); i >= 0 {
+		path = written[i:]
+	}
+	scheme, rest, _ := strings.Cut(url, "//") // a normal form always has a path
+	host, _, _ := strings.Cut(rest, "/")
+	return url, address, scheme + "//" + host + path, nil
+}
 
 // RelayState is where a relay stands in its life.
 type RelayState uint8
@@ -49,7 +73,8 @@ func (s RelayState) String() string {
 
 // RelayStatus is a snapshot of one relay of a client.
 type RelayStatus struct {
-	URL         string
+	URL         string // its identity, as in [Relay]
+	Address     string // as it was written when it was added, as in [Relay]
 	State       RelayState
 	Attempts    int       // dials since the last stable connection
 	Connects    int       // connections opened since the relay was added
@@ -101,7 +126,7 @@ func DenyPrivateNetworks(network string, addr netip.AddrPort) error {
 // (WithHTTPClient, WithHeader, WithDialPolicy, …) apply; the answer is capped
 // at nip11.MaxSize and the time at the handshake timeout.
 func RelayInformation(ctx context.Context, url string, opts ...RelayOption) (nip11.Document, error) {
-	url, err := nostr.NormalizeURL(url)
+	_, _, target, err := identify(url)
 	if err != nil {
 		return nip11.Document{}, err
 	}
@@ -114,7 +139,7 @@ func RelayInformation(ctx context.Context, url string, opts ...RelayOption) (nip
 		return nip11.Document{}, err
 	}
 	defer dialer.Close()
-	request, err := nip11.RequestURL(url)
+	request, err := nip11.RequestURL(target)
 	if err != nil {
 		return nip11.Document{}, err
 	}

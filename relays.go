@@ -68,12 +68,13 @@ func (c *Client) SetRelays(urls []string, opts ...RelayOption) error {
 }
 
 // relayOf normalises a URL and makes the relay's configuration.
-func (c *Client) relayOf(url string, opts []RelayOption) (string, *relayConfig, error) {
-	url, err := nostr.NormalizeURL(url)
+func (c *Client) relayOf(address string, opts []RelayOption) (string, *relayConfig, error) {
+	url, address, target, err := identify(address)
 	if err != nil {
 		return "", nil, err
 	}
 	cfg := c.cfg.relay
+	cfg.address, cfg.target = address, target
 	if err := cfg.with(opts); err != nil {
 		return "", nil, err
 	}
@@ -211,6 +212,20 @@ func (c *Client) trySend(url string, msg ClientMessage) error {
 		}
 	}
 	return c.notConnected(url)
+}
+
+// named is the relay of a normalised URL, for a callback that is about no connection.
+func (c *Client) named(url string) Relay {
+	relay := Relay{URL: url}
+	if url == "" {
+		return relay
+	}
+	c.sup.ask(func(s *supervisor) {
+		if e := s.relays[url]; e != nil {
+			relay.Address = e.address()
+		}
+	})
+	return relay
 }
 
 // notConnected says why a normalised URL has no open connection. That of a

@@ -136,7 +136,7 @@ func (s *Self) Broadcast(msg ClientMessage) {
 // failed tells OnError, as long as WithMailboxLimit allows: a goroutine that
 // sends to a relay that is away must not fill the memory with its failures.
 func (s *Self) failed(err *SendError) {
-	if full := s.c.post(&errorLetter{relay: Relay{URL: err.URL}, err: err, posted: true}); full != nil {
+	if full := s.c.post(&errorLetter{relay: s.c.named(err.URL), err: err, posted: true}); full != nil {
 		s.c.log.Warn("message not sent", "error", err)
 	}
 }
