@@ -49,11 +49,13 @@ func defaultSchedule() []time.Duration {
 	return []time.Duration{500 * time.Millisecond, time.Second, 5 * time.Second, 10 * time.Second, 30 * time.Second}
 }
 
-// Option configures a client. Every RelayOption is an Option too: given to
-// Start, it is the default of all relays.
+// Option configures a client. Every [RelayOption] is an Option too: given to
+// [Start], it is the default of all relays. Start fails with an error that names
+// the option if a value is out of range.
 type Option interface{ apply(*config) error }
 
-// RelayOption configures one relay.
+// RelayOption configures one relay: given to AddRelay and its like for that one,
+// given to [Start] for all.
 type RelayOption interface {
 	Option
 	applyRelay(*relayConfig) error
@@ -234,17 +236,21 @@ func notNegative[T ~int | ~int64](option string, v T) error {
 	return nil
 }
 
-// WithRelays adds relays as soon as Init has returned; duplicates merge. Default: none.
+// WithRelays adds relays as soon as Init has returned. Of several spellings of one
+// relay the first is the one that is dialled. Default: none; a client without
+// relays waits for [Client.AddRelay].
 func WithRelays(urls ...string) Option {
 	return option(func(c *config) error { c.relays = append(c.relays, urls...); return nil })
 }
 
-// WithName registers the client under a name that is unique in this process, for Whereis (R08). Default: no name.
+// WithName registers the client under a name that is unique in this process, for
+// [Whereis]. While another client runs under it, [Start] fails with a
+// *[NameTakenError]. Default: no name.
 func WithName(name string) Option {
 	return option(func(c *config) error { c.name = name; return nil })
 }
 
-// WithLogger says where problems are logged. Default: slog.Default().
+// WithLogger says where problems are logged. Default: [slog.Default].
 func WithLogger(l *slog.Logger) Option {
 	return option(func(c *config) error {
 		if l == nil {
@@ -255,23 +261,23 @@ func WithLogger(l *slog.Logger) Option {
 	})
 }
 
-// WithInitTimeout bounds self.Context() during Init (R06). Default: 0, no bound.
+// WithInitTimeout bounds self.Context() during Init. Default: 0, no bound.
 func WithInitTimeout(d time.Duration) Option {
 	return option(func(c *config) error { c.initTimeout = d; return nil })
 }
 
-// WithCallTimeout bounds a Call whose context has no deadline (R11). Default: 5 s.
+// WithCallTimeout bounds a [Client.Call] whose context has no deadline. Default: 5 s.
 func WithCallTimeout(d time.Duration) Option {
 	return option(func(c *config) error { c.callTimeout = d; return nil })
 }
 
 // WithShutdownTimeout is the one deadline of an orderly stop: draining, tasks,
-// Terminate, flushing and closing share it (R48). Default: 5 s.
+// Terminate, flushing and closing share it. Default: 5 s.
 func WithShutdownTimeout(d time.Duration) Option {
 	return option(func(c *config) error { c.shutdownTimeout = d; return nil })
 }
 
-// WithHibernateAfter hibernates (Self.Hibernate) when nothing has arrived for d (R28). Default: 0, never.
+// WithHibernateAfter hibernates ([Self.Hibernate]) when nothing has arrived for d. Default: 0, never.
 func WithHibernateAfter(d time.Duration) Option {
 	return option(func(c *config) error { c.hibernateAfter = d; return nil })
 }
@@ -282,13 +288,15 @@ func WithSlowCallback(d time.Duration) Option {
 	return option(func(c *config) error { c.slowCallback = d; return nil })
 }
 
-// WithMailboxLimit bounds the Calls, Casts and Notifys that wait: ErrMailboxFull beyond. Default: 65,536.
+// WithMailboxLimit bounds the Calls, Casts and Notifys that wait, in number.
+// Beyond it they return [ErrMailboxFull]. Default: 65,536.
 func WithMailboxLimit(n int) Option {
 	return option(func(c *config) error { c.mailboxLimit = n; return nil })
 }
 
 // WithMailboxBudget bounds the bytes of received and undelivered messages over
-// all relays; beyond it their readers stop reading (DESIGN 3.2). Default: 64 MiB.
+// all relays. Beyond it their readers stop reading, as with [WithMailboxWindow].
+// Default: 64 MiB.
 func WithMailboxBudget(bytes int64) Option {
 	return option(func(c *config) error { c.mailboxBudget = bytes; return nil })
 }
@@ -298,7 +306,8 @@ func WithMaxDials(n int) Option {
 	return option(func(c *config) error { c.maxDials = n; return nil })
 }
 
-// WithMaxTasks bounds the tasks of Go that run at once: ErrTooManyTasks beyond (R58). Default: 1,024.
+// WithMaxTasks bounds the tasks of [Go] that run at once. Beyond it they fail
+// with [ErrTooManyTasks]. Default: 1,024.
 func WithMaxTasks(n int) Option {
 	return option(func(c *config) error { c.maxTasks = n; return nil })
 }
@@ -321,21 +330,21 @@ func WithVerifier(v Verifier) Option {
 	})
 }
 
-// WithoutRecover lets a panic in a callback crash the program (R39). Default: it stops the client.
+// WithoutRecover lets a panic in a callback crash the program. Default: it stops the client.
 func WithoutRecover() Option {
 	return option(func(c *config) error { c.crashOnPanic = true; return nil })
 }
 
-// WithStopError is what the Serve of a Service returns when its client has
-// stopped without a failure, for supervisors that would otherwise start it again:
+// WithStopError is what [ChildSpec.Serve] returns when its client has stopped by
+// itself without a failure, for supervisors that would otherwise start it again:
 // suture.ErrDoNotRestart. Default: nil.
 func WithStopError(err error) Option {
 	return option(func(c *config) error { c.stopError = err; return nil })
 }
 
 // WithHTTPClient dials with this client: its transport, proxy, cookies, redirect
-// rule and timeout. Combined with WithDialContext, WithProxy, WithTLSConfig or
-// WithDialPolicy its *http.Transport is cloned and changed. Default: a transport of our own.
+// rule and timeout. Combined with [WithDialContext], [WithProxy], [WithTLSConfig] or
+// [WithDialPolicy] its *http.Transport is cloned and changed. Default: a transport of our own.
 func WithHTTPClient(h *http.Client) RelayOption {
 	return transport(func(s *socket.Config) { s.HTTPClient = h })
 }
@@ -345,7 +354,7 @@ func WithDialContext(dial func(ctx context.Context, network, addr string) (net.C
 	return transport(func(s *socket.Config) { s.DialContext = dial })
 }
 
-// WithProxy chooses the proxy of a request, http://, https:// or socks5://. Default: http.ProxyFromEnvironment.
+// WithProxy chooses the proxy of a request, http://, https:// or socks5://. Default: [http.ProxyFromEnvironment].
 func WithProxy(proxy func(*http.Request) (*url.URL, error)) RelayOption {
 	return transport(func(s *socket.Config) { s.Proxy = proxy })
 }
@@ -376,19 +385,19 @@ func WithCompression(on bool) RelayOption {
 }
 
 // WithReadLimit bounds one received message in bytes, decompressed; a longer
-// one ends the connection with ErrFrameTooLarge. Default: 4 MiB.
+// one ends the connection with [ErrFrameTooLarge]. Default: 4 MiB.
 func WithReadLimit(bytes int64) RelayOption {
 	return transport(func(s *socket.Config) { s.ReadLimit = bytes })
 }
 
 // WithHandshakeTimeout bounds a dial from name resolution to the end of the
-// handshake: ErrHandshakeTimeout beyond. Default: 20 s.
+// handshake: [ErrHandshakeTimeout] beyond. Default: 20 s.
 func WithHandshakeTimeout(d time.Duration) RelayOption {
 	return transport(func(s *socket.Config) { s.HandshakeTimeout = d })
 }
 
 // WithWriteTimeout bounds the writing of one message; beyond it the connection
-// ends with ErrWriteTimeout. Default: 10 s.
+// ends with [ErrWriteTimeout]. Default: 10 s.
 func WithWriteTimeout(d time.Duration) RelayOption {
 	return transport(func(s *socket.Config) { s.WriteTimeout = d })
 }
@@ -398,8 +407,8 @@ func transport(f func(*socket.Config)) RelayOption {
 }
 
 // WithPing pings a relay that has been silent for interval, and ends the
-// connection with ErrPingTimeout if not a byte arrives within timeout after
-// that (L11). Interval 0: no pings. Default: 30 s, 10 s.
+// connection with [ErrPingTimeout] if not a byte arrives within timeout after
+// that. Interval 0: no pings. Default: 30 s, 10 s.
 func WithPing(interval, timeout time.Duration) RelayOption {
 	return relayOption(func(c *relayConfig) error {
 		c.ping = keepalive.Config{Interval: interval, Timeout: timeout}
@@ -408,7 +417,7 @@ func WithPing(interval, timeout time.Duration) RelayOption {
 }
 
 // WithReconnectSchedule sets the delays before the next dials, the last one
-// repeated (R54). Default: 500 ms, 1 s, 5 s, 10 s, 30 s.
+// repeated. Default: 500 ms, 1 s, 5 s, 10 s, 30 s.
 func WithReconnectSchedule(delays ...time.Duration) RelayOption {
 	return relayOption(func(c *relayConfig) error { c.schedule.Delays = slices.Clone(delays); return nil })
 }
@@ -419,7 +428,7 @@ func WithReconnectJitter(fraction float64) RelayOption {
 }
 
 // WithStableAfter is how long a connection has to last before the schedule
-// starts from its first delay again (L07). Default: 30 s.
+// starts from its first delay again. Default: 30 s.
 func WithStableAfter(d time.Duration) RelayOption {
 	return relayOption(func(c *relayConfig) error { c.schedule.Stable = d; return nil })
 }
@@ -431,25 +440,36 @@ func WithManualReconnect() RelayOption {
 	return relayOption(func(c *relayConfig) error { c.manual = true; return nil })
 }
 
-// WithMaxAttempts removes a relay with ErrGaveUp after n failed dials in a row. Default: 0, for ever (L08).
+// WithMaxAttempts removes a relay with [ErrGaveUp] after n failed dials in a row.
+// Default: 0, it is dialled for ever.
 func WithMaxAttempts(n int) RelayOption {
 	return relayOption(func(c *relayConfig) error { c.maxAttempts = n; return nil })
 }
 
-// WithForgeryLimit removes a relay with ErrForgeryLimit once a connection of
+// WithForgeryLimit removes a relay with [ErrForgeryLimit] once a connection of
 // it has brought n forged events. Default: 0, never: they are dropped, counted and reported.
 func WithForgeryLimit(n int) RelayOption {
 	return relayOption(func(c *relayConfig) error { c.forgeryLimit = n; return nil })
 }
 
-// WithMailboxWindow bounds what one relay may have received and undelivered;
-// beyond it its reader stops reading and TCP pushes back on that relay alone
-// (R30). Default: 2,048 messages, 4 MiB.
+// WithMailboxWindow bounds what one relay may have received and undelivered, in
+// messages and in bytes. Beyond it the relay's reader stops reading, and TCP pushes
+// back on that relay alone.
+//
+// This is why a handler is fed through a queue of the library's own, with windows
+// for the messages of relays, and not through a plain Go channel. A channel has
+// one bound for everything: a flood from one relay would hold up the others, and
+// with them the end of a connection, the answer to a call, a timer. Here these
+// always get in, only relays wait, each for its own window, and the bound is one of
+// bytes as well, which a channel does not have.
+//
+// Default: 2,048 messages, 4 MiB.
 func WithMailboxWindow(messages int, bytes int64) RelayOption {
 	return relayOption(func(c *relayConfig) error { c.windowMessages, c.windowBytes = messages, bytes; return nil })
 }
 
-// WithSendQueue bounds the number of messages that wait to be written to one relay: ErrSendQueueFull beyond. Default: 1,024.
+// WithSendQueue bounds the number of messages that wait to be written to one
+// relay: [ErrSendQueueFull] beyond. Default: 1,024.
 func WithSendQueue(n int) RelayOption {
 	return relayOption(func(c *relayConfig) error { c.sendQueue = n; return nil })
 }
@@ -461,7 +481,7 @@ func WithTrustedRelay() RelayOption {
 }
 
 // WithTask runs a function on the client's goroutine every so often while the
-// relay is connected (R57). A task of the same name is replaced; every 0 takes
+// relay is connected. A task of the same name is replaced; every 0 takes
 // it away. Default: "trim", hourly, which gives back idle memory; with a nil
 // function its interval can be changed.
 func WithTask(name string, every time.Duration, run func(*Self, Relay) error) RelayOption {
@@ -483,7 +503,7 @@ func WithTask(name string, every time.Duration, run func(*Self, Relay) error) Re
 
 // Verifier checks BIP-340 signatures. It is called from several goroutines at
 // once, with public data only; a panic, or runtime.Goexit, costs the event, not the
-// relay (ErrVerifierFailed).
+// relay ([ErrVerifierFailed]).
 type Verifier interface {
 	// VerifySignature returns nil if sig is pubkey's signature of the 32 bytes of id.
 	VerifySignature(pubkey nostr.PubKey, id nostr.ID, sig nostr.Sig) error

@@ -12,10 +12,17 @@ import (
 )
 
 // Relay names the connection that a callback is about. It is small and comparable,
-// and another value for each connection: URL is the key for a map of relays.
+// but another value for each connection of the same relay: the key for a map of
+// relays is URL, which is also what statuses, [SendError] and [DialError] carry.
 type Relay struct {
-	URL         string    // its identity: normalised, as [nostr.NormalizeURL] makes it
-	Address     string    // its URL as it was written when it was added: what is dialled and what an AUTH names; "" if it is not the client's
+	// URL is the relay's identity: the one normal form of all its spellings, as
+	// nostr.NormalizeURL makes it. Verbs take any spelling.
+	URL string
+	// Address is the relay's URL as it was written when the relay was added. It is
+	// what is dialled, what the relay tag of an AUTH event has to be (some relays
+	// compare it byte for byte), and what to tell others who shall find the relay.
+	// It is "" for a relay that is none of the client's.
+	Address     string
 	ConnectedAt time.Time // when this connection was opened, zero if it never was
 	Attempts    int       // dials since the last stable connection, this one included
 }
@@ -47,13 +54,13 @@ func identify(raw string) (url, address, target string, err error) {
 type RelayState uint8
 
 const (
-	// RelayDialing: being dialled, or waiting for its turn (WithMaxDials).
+	// RelayDialing: being dialled, or waiting for its turn ([WithMaxDials]).
 	RelayDialing RelayState = iota
 	// RelayConnected: the connection is open.
 	RelayConnected
-	// RelayWaiting: between two attempts, until RelayStatus.NextAttempt.
+	// RelayWaiting: between two attempts, until NextAttempt of [RelayStatus].
 	RelayWaiting
-	// RelayDown: lost, and with WithManualReconnect nobody asked for it back yet.
+	// RelayDown: lost, and with [WithManualReconnect] nobody asked for it back yet.
 	RelayDown
 )
 
@@ -74,7 +81,7 @@ func (s RelayState) String() string {
 // RelayStatus is a snapshot of one relay of a client.
 type RelayStatus struct {
 	URL         string // its identity, as in [Relay]
-	Address     string // as it was written when it was added, as in [Relay]
+	Address     string // its URL as it was written when it was added, as in [Relay]
 	State       RelayState
 	Attempts    int       // dials since the last stable connection
 	Connects    int       // connections opened since the relay was added
@@ -121,10 +128,10 @@ func DenyPrivateNetworks(network string, addr netip.AddrPort) error {
 	return socket.DenyPrivate(network, addr)
 }
 
-// RelayInformation reads a relay's NIP-11 document (P47, P48): a GET on the
-// relay's own URL with "Accept: application/nostr+json". Transport options
-// (WithHTTPClient, WithHeader, WithDialPolicy, …) apply; the answer is capped
-// at nip11.MaxSize and the time at the handshake timeout.
+// RelayInformation reads a relay's NIP-11 document: a GET on the relay's own URL,
+// as it is written, with "Accept: application/nostr+json". Transport options
+// ([WithHTTPClient], [WithHeader], [WithDialPolicy], …) apply. The answer is capped
+// at [nip11.MaxSize] and the time at [WithHandshakeTimeout].
 func RelayInformation(ctx context.Context, url string, opts ...RelayOption) (nip11.Document, error) {
 	_, _, target, err := identify(url)
 	if err != nil {
