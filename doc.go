@@ -36,11 +36,8 @@
 // All memory that a relay can make the client keep is bounded: [WithMailboxBudget]
 // for what was received and not handled yet (64 MiB in all), [WithMailboxWindow] for
 // what of it may be one relay's (4 MiB). A relay where nothing happens takes one
-// goroutine and some 18 KB. Verification takes 1.5 MB for each of its goroutines
-// ([WithVerifyWorkers]) once they have had full batches. What a client remembers of
-// past events takes 3 MiB for those that are proven and, while several relays send
-// the same ones, 10 MiB for their bytes and what was parsed of them: a second copy
-// costs about a microsecond then.
+// goroutine and some 18 KB, verification up to 1.5 MB for each of its goroutines
+// ([WithVerifyWorkers]), and the memory of past events up to 13 MiB.
 //
 // # What differs from OTP
 //
@@ -52,14 +49,13 @@
 //     that would tell otherwise.
 //   - The mailbox is bounded: a relay that sends faster than the handler works is
 //     slowed down by TCP, and only that relay.
-//   - There is no selective receive: From.Reply and Go do what it is used for.
 //   - Terminate runs once after every successful Init, after a panic too: nobody
 //     traps exits here, and cleaning up must not depend on it.
 //   - A goroutine cannot be killed: a callback that never returns is logged
 //     (WithSlowCallback) and named by Stop's error, and Done stays open until it returns.
 //   - Restart intensity counts panics, not lost connections: those come back on a
 //     schedule, for a network that is away is no failure of ours.
-//   - There are no links, monitors, code changes or sys messages, which need the
-//     runtime's help, and no :debug, :spawn_opt, :global or :via: slog, Stats and
-//     WithName are what a Go program has instead.
+//   - There is no selective receive: From.Reply and Go do what it is used for. There
+//     are no links, monitors, code changes or sys messages, which need the runtime's
+//     help, and no :debug, :spawn_opt, :global or :via: slog, Stats and WithName.
 package gennostr

@@ -38,6 +38,77 @@ func TestPublicDocsHaveNoRuleIDs(t *testing.T) {
 	assert.Greater(t, found, 500, "and their documentation")
 }
 
+// docLink is a doc link to something of the same package.
+var docLink = regexp.MustCompile(`(?m)(?:^|[\s(*])\[\*?([A-Z]\w*)(?:\.([A-Z]\w*))?\]`)
+
+// A doc link that leads nowhere is printed as text with brackets, and nobody is told.
+func TestDocLinksLeadSomewhere(t *testing.T) {
+	followed := 0
+	for _, files := range publicPackages(t) {
+		names := exportedNames(files)
+		for _, file := range files {
+			ast.Inspect(file.exported, func(n ast.Node) bool {
+				comments, ok := n.(*ast.CommentGroup)
+				if !ok {
+					return true
+				}
+				for _, link := range docLink.FindAllStringSubmatch(comments.Text(), -1) {
+					name := link[1]
+					if link[2] != "" {
+						name += "." + link[2]
+					}
+					followed++
+					assert.True(t, names[name], "%s: %s leads nowhere", file.set.Position(comments.Pos()), name)
+				}
+				return true
+			})
+		}
+	}
+	assert.Greater(t, followed, 100)
+}
+
+// exportedNames are what doc links of a package can name, methods as Type.Method.
+// Fields cannot be linked to.
+func exportedNames(files []sourceFile) map[string]bool {
+	names := make(map[string]bool)
+	for _, file := range files {
+		for _, decl := range file.exported.Decls {
+			switch decl := decl.(type) {
+			case *ast.FuncDecl:
+				name := decl.Name.Name
+				if decl.Recv != nil {
+					name = receiverName(decl.Recv.List[0].Type) + "." + name
+				}
+				names[name] = true
+			case *ast.GenDecl:
+				for _, spec := range decl.Specs {
+					switch spec := spec.(type) {
+					case *ast.TypeSpec:
+						names[spec.Name.Name] = true
+					case *ast.ValueSpec:
+						for _, name := range spec.Names {
+							names[name.Name] = true
+						}
+					}
+				}
+			}
+		}
+	}
+	return names
+}
+
+func receiverName(e ast.Expr) string {
+	switch e := e.(type) {
+	case *ast.StarExpr:
+		return receiverName(e.X)
+	case *ast.IndexExpr:
+		return receiverName(e.X)
+	case *ast.Ident:
+		return e.Name
+	}
+	return ""
+}
+
 // sourceFile is a file of which only what is exported is left.
 type sourceFile struct {
 	set      *token.FileSet
@@ -87,22 +158,10 @@ func skipped(path, name string) error {
 // withoutHidden drops the methods of types that are not exported.
 func withoutHidden(decls []ast.Decl) (kept []ast.Decl) {
 	for _, decl := range decls {
-		if f, ok := decl.(*ast.FuncDecl); ok && f.Recv != nil && len(f.Recv.List) == 1 && !exportedReceiver(f.Recv.List[0].Type) {
+		if f, ok := decl.(*ast.FuncDecl); ok && f.Recv != nil && len(f.Recv.List) == 1 && !ast.IsExported(receiverName(f.Recv.List[0].Type)) {
 			continue
 		}
 		kept = append(kept, decl)
 	}
 	return kept
-}
-
-func exportedReceiver(e ast.Expr) bool {
-	switch e := e.(type) {
-	case *ast.StarExpr:
-		return exportedReceiver(e.X)
-	case *ast.IndexExpr:
-		return exportedReceiver(e.X)
-	case *ast.Ident:
-		return e.IsExported()
-	}
-	return true
 }

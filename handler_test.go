@@ -2,8 +2,11 @@ package gennostr_test
 
 import (
 	"errors"
+	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -50,6 +53,97 @@ func TestBaseHandlerIsSilentButForProblems(t *testing.T) {
 		assert.Len(t, logged.lines("WARN"), 2)
 		require.NoError(t, client.Stop(t.Context()))
 		assert.Empty(t, logged.lines("ERROR"))
+	})
+}
+
+// The orders of callbacks that the documentation of Handler gives, those without a connection.
+func TestCallbacksOfARelayThatIsNotConnected(t *testing.T) {
+	const url = "wss://a.example/"
+	tell := func(r *recorder) (list []string) {
+		for _, n := range r.all() {
+			list = append(list, strings.TrimSpace(n.Name+" "+kindOfNote(n)))
+		}
+		return list
+	}
+	for name, c := range map[string]struct {
+		prepare func(network *nostrtest.Network)
+		want    []string
+	}{
+		"removed while it is dialled": {func(n *nostrtest.Network) { n.NewRelay(url); n.HoldDials(url) },
+			[]string{"OnError send", "OnDisconnect removed"}},
+		"removed between two dials": {func(n *nostrtest.Network) { n.NewRelay(url).Stop() },
+			[]string{"OnError dial", "OnDisconnect dial", "OnError send", "OnDisconnect removed"}},
+	} {
+		virtual(t, func(t *testing.T, network *nostrtest.Network) {
+			c.prepare(network)
+			r := &recorder{on: func(self *gennostr.Self, n note) error {
+				if n.Name == "HandleInfo" {
+					self.Send(url, tag(1))
+				}
+				return nil
+			}}
+			client := start(t, r, over(network, gennostr.WithRelays(url), gennostr.WithReconnectSchedule(time.Hour))...)
+			synctest.Wait()
+			require.NoError(t, client.Notify(nil))
+			synctest.Wait()
+			require.NoError(t, client.RemoveRelay(url))
+			synctest.Wait()
+			assert.Equal(t, c.want, slices.DeleteFunc(tell(r), func(s string) bool { return s == "HandleInfo" }), name)
+		})
+	}
+	virtual(t, func(t *testing.T, network *nostrtest.Network) {
+		network.NewRelay(url)
+		network.HoldDials(url)
+		r := &recorder{}
+		r.on = func(self *gennostr.Self, n note) error {
+			if n.Name == "HandleInfo" {
+				self.Send(url, tag(1))
+			}
+			return nil
+		}
+		client := start(t, r, over(network, gennostr.WithRelays(url))...)
+		require.NoError(t, client.Notify(nil))
+		synctest.Wait()
+		network.ReleaseDials(url)
+		require.NoError(t, client.Ready(t.Context(), 1))
+		synctest.Wait()
+		assert.Equal(t, []string{"HandleInfo", "OnError send", "OnConnect"}, tell(r), "a SendError is outside of the order")
+	})
+}
+
+// kindOfNote is the error of a note, in a word.
+func kindOfNote(n note) string {
+	err, _ := n.Msg.(error)
+	switch {
+	case err == nil:
+		return ""
+	case errors.As(err, new(*gennostr.SendError)):
+		return "send"
+	case errors.As(err, new(*gennostr.DialError)):
+		return "dial"
+	case errors.Is(err, gennostr.ErrRelayRemoved):
+		return "removed"
+	}
+	return err.Error()
+}
+
+// An event comes once for each request that asked for it, and again after a reconnect.
+func TestOnEventSeesAnEventOncePerRequestAndAgainAfterAReconnect(t *testing.T) {
+	ask := func(self *gennostr.Self, n note) error {
+		if n.Name == "OnConnect" {
+			self.Send(n.Relay.URL, everything("one"))
+			self.Send(n.Relay.URL, everything("two"))
+		}
+		return nil
+	}
+	onStage(t, ask, func(t *testing.T, s stage) {
+		s.relay.Publish(textNotes(1)[0])
+		synctest.Wait()
+		assert.Len(t, s.events(), 2)
+		s.relay.DisconnectAll()
+		time.Sleep(time.Minute) // virtual
+		synctest.Wait()
+		assert.Len(t, s.events(), 4)
 	})
 }
 

@@ -151,9 +151,9 @@ type (
 	// verdict. If the connection ends before that, there is none: send it again.
 	PublishEvent struct{ Event *nostr.Event }
 	// AuthResponse answers a challenge with a signed event of kind 22242 (NIP-42)
-	// that names the relay and the challenge in its tags. Name [Relay.Address]
-	// there and not [Relay.URL]: some relays compare the tag with their own URL
-	// byte for byte. OnOK brings the verdict.
+	// that names the relay and the challenge in its tags. The relay is named by its
+	// Address there and not by its URL (see [Relay]): some relays compare the tag
+	// with their own URL byte for byte. OnOK brings the verdict.
 	AuthResponse struct{ Event *nostr.Event }
 	// CountReq asks how many events match (NIP-45).
 	CountReq struct {

@@ -3,7 +3,7 @@
 //
 // The documents of running relays are untidy, so [Parse] is lenient field by
 // field: what has the wrong shape is left out and listed in
-// [Document.Problems], and the rest is read. The package fetches nothing; a
+// Problems of [Document], and the rest is read. The package fetches nothing; a
 // fetcher sends GET to [RequestURL] with the header "Accept: " + [ContentType],
 // checks for status 200, and reads at most [MaxSize] bytes and one more.
 package nip11
@@ -24,7 +24,7 @@ const ContentType = "application/nostr+json"
 // running relays have one or two.
 const MaxSize = 256 << 10
 
-// MaxProblems bounds [Document.Problems].
+// MaxProblems bounds Problems of [Document].
 const MaxProblems = 32
 
 // ErrTooLarge is returned by Parse for more than MaxSize bytes.
