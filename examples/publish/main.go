@@ -124,7 +124,7 @@ func publish(ctx context.Context, opts options, event *nostr.Event, stdout, stde
 		gennostr.WithShutdownTimeout(goodbye),
 		gennostr.WithLogger(slog.New(slog.DiscardHandler)), // OnError and the error of Run tell everything already
 	)...)
-	if err != nil && !errors.Is(err, context.Cause(ctx)) {
+	if err != nil {
 		return err
 	}
 	p.settleRest("before the interruption") // had it ended before it began
