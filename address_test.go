@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -231,4 +232,40 @@ func TestL33RelayInformationAsksForWhatWasWritten(t *testing.T) {
 		require.NoError(t, err, path)
 		assert.Equal(t, path, <-asked)
 	}
+}
+
+// What is dialled is the relay that was named, whatever stands in its path: the same
+// identity, the same server, no more than a path and a query.
+func FuzzIdentify(f *testing.F) {
+	for _, path := range addressPaths {
+		f.Add("wss://A.example:443" + path)
+	}
+	for _, raw := range []string{"ws://[::ffff:127.0.0.1]:080//x?", " wss://b\u00fccher.example./?//#", "wss://a@b//c", "wss:///x", "WSS://a?b//c", "wss://a.example/%2e%2E//x\n"} {
+		f.Add(raw)
+	}
+	f.Fuzz(func(t *testing.T, raw string) {
+		identity, address, target, err := gennostr.Identify(raw)
+		if err != nil {
+			assert.ErrorIs(t, err, nostr.ErrInvalidURL)
+			return
+		}
+		assert.Equal(t, strings.Trim(raw, " \t\r\n"), address)
+		_, dialledRest, _ := strings.Cut(target, "//")
+		if i := strings.IndexAny(dialledRest, "/?"); i >= 0 {
+			assert.True(t, strings.HasSuffix(address, dialledRest[i:]), "path and query are as written")
+		}
+		for _, spelling := range []string{address, target, identity} {
+			same, err := nostr.NormalizeURL(spelling)
+			require.NoError(t, err)
+			assert.Equal(t, identity, same)
+		}
+		dialled, err := url.Parse(target)
+		require.NoError(t, err)
+		named, err := url.Parse(identity)
+		require.NoError(t, err)
+		assert.Equal(t, []string{named.Scheme, named.Host}, []string{dialled.Scheme, dialled.Host})
+		assert.Nil(t, dialled.User)
+		assert.Empty(t, dialled.Fragment+dialled.Opaque)
+		assert.False(t, strings.ContainsFunc(dialled.RequestURI(), func(r rune) bool { return r <= ' ' || r == 0x7f }), "it fits a request line")
+	})
 }

@@ -62,7 +62,7 @@ type Client struct {
 // has returned: with the client, or with an error and nothing left running.
 // A nil handler makes a plain relay pool.
 //
-// The errors, in this order:
+// The errors:
 //
 //   - *[HandlerError]: a method of the handler would never be called.
 //   - An error that names the option: a value is out of range, or a URL of

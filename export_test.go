@@ -28,3 +28,6 @@ func Feed(h *Harness, url string) func(frame []byte) {
 		}
 	}
 }
+
+// Identify is what a relay's URL is found by, told as, and dialled as.
+var Identify = identify
