@@ -19,6 +19,27 @@ var callbackInterfaces = [...]reflect.Type{
 	reflect.TypeFor[ContinueHandler](), reflect.TypeFor[ClosedHandler](), reflect.TypeFor[CountHandler](),
 }
 
+// callbackName is one method of them, with what is known of its name.
+type callbackName struct {
+	reflect.Method
+	iface     reflect.Type
+	folded    string
+	stem      string   // without On or Handle
+	spellings []string // under which people know it
+}
+
+// callbackNames are the methods of callbackInterfaces. Immutable.
+var callbackNames = func() (list []callbackName) {
+	for _, iface := range callbackInterfaces {
+		for i := range iface.NumMethod() {
+			m := iface.Method(i)
+			folded := fold(m.Name)
+			list = append(list, callbackName{m, iface, folded, cutPrefix(folded), spellings(folded)})
+		}
+	}
+	return list
+}()
+
 // checkHandler finds the first method that looks like a callback and is none.
 func checkHandler(h Handler) error {
 	t := reflect.TypeOf(h)
@@ -31,18 +52,16 @@ func checkHandler(h Handler) error {
 		if isCallback(t, method.Name) {
 			continue
 		}
-		for _, iface := range callbackInterfaces {
-			for j := range iface.NumMethod() {
-				want := iface.Method(j)
-				if !meant(method, want) {
-					continue
-				}
-				e := &HandlerError{Method: method.Name + signature(method.Type, 1), Want: want.Name + signature(want.Type, 0)}
-				if t != all && e.Method == e.Want {
-					e.Method += " with a pointer receiver, but is no pointer"
-				}
-				return e
+		name, inside := fold(method.Name), takesSelf(method.Type)
+		for _, want := range callbackNames {
+			if name != want.folded && !(inside && meant(name, method.Type, want)) {
+				continue
 			}
+			e := &HandlerError{Method: method.Name + signature(method.Type, 1), Want: want.Name + signature(want.Type, 0)}
+			if t != all && e.Method == e.Want {
+				e.Method += " with a pointer receiver, but is no pointer"
+			}
+			return e
 		}
 	}
 	return nil
@@ -50,33 +69,25 @@ func checkHandler(h Handler) error {
 
 // isCallback tells whether the client calls the method of that name.
 func isCallback(t reflect.Type, name string) bool {
-	for _, iface := range callbackInterfaces {
-		if _, ok := iface.MethodByName(name); ok {
-			return t.Implements(iface)
+	for _, c := range callbackNames {
+		if c.Name == name {
+			return t.Implements(c.iface)
 		}
 	}
 	return false
 }
 
-// meant tells whether a method of a handler was probably meant to be a callback.
-func meant(method, callback reflect.Method) bool {
-	name, want := fold(method.Name), fold(callback.Name)
-	if name == want {
-		return true
-	}
-	if !takesSelf(method.Type) {
-		return false
-	}
-	same := sameParameters(method.Type, callback.Type)
-	stem := cutPrefix(want)
-	for _, spelling := range spellings(want) {
-		if name == spelling || inflected(name, spelling) {
+// meant tells whether a method that takes a *Self was probably meant to be a callback.
+func meant(name string, method reflect.Type, want callbackName) bool {
+	same := sameParameters(method, want.Type)
+	most := slips(name, want.stem, same)
+	for _, spelling := range want.spellings {
+		switch {
+		case name == spelling, inflected(name, spelling):
 			return true
-		}
-		if same && len(cutPrefix(name)) >= 3 && strings.HasPrefix(spelling, name) {
-			return true // OnErr, OnDisc
-		}
-		if distance(name, spelling) <= slips(name, stem, same) {
+		case same && len(cutPrefix(name)) >= 3 && strings.HasPrefix(spelling, name): // OnErr, OnDisc
+			return true
+		case most > 0 && distance(name, spelling, most) <= most:
 			return true
 		}
 	}
@@ -136,8 +147,12 @@ func slips(name, stem string, same bool) int {
 }
 
 // distance counts the slips between two words: a letter too many, missing or
-// wrong, or two neighbours that changed places (optimal string alignment).
-func distance(a, b string) int {
+// wrong, or two neighbours that changed places (optimal string alignment). It does
+// not look at words that are longer or shorter by more than most.
+func distance(a, b string, most int) int {
+	if d := len(a) - len(b); d > most || -d > most {
+		return most + 1
+	}
 	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range last {
 		last[j] = j
