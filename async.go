@@ -9,12 +9,13 @@ import (
 
 // Go runs work on a goroutine of its own and then, with its result, on the
 // client's goroutine, like any callback (OTP's Task.async). A panic in work is
-// then's error, a *PanicError; with WithMaxTasks running already, then gets
-// ErrTooManyTasks. What then returns is judged like the error of a callback.
+// then's error, a *[PanicError]; while [WithMaxTasks] are running, then gets
+// [ErrTooManyTasks]. What then returns is judged like the error of a callback.
 //
 // The work's context ends as soon as the client begins to stop, which waits for
-// the work to return, and then's run for what has ended. They do not run after a
-// panic, when Start's context has ended, or once WithShutdownTimeout is over.
+// the work to return; then runs for what has ended. It does not run after a panic,
+// when [Start]'s context has ended, or once [WithShutdownTimeout] is over; a panic
+// in work is logged instead.
 //
 // Go is for the occasional task. Work for each event belongs in a [Queue], which
 // takes as many as there are and does not lose count of them.
@@ -24,7 +25,7 @@ func Go[T any](self *Self, work func(context.Context) (T, error), then func(T, e
 	start := func(ctx context.Context) {
 		value, err := zero, error(&PanicError{Where: "task", Value: errGoexit}) // unless work returns or panics
 		defer func() {
-			c.then(&thenLetter{then: func(*Self) error { return then(value, err) }})
+			c.then(&thenLetter{err: err, then: func(*Self) error { return then(value, err) }})
 		}()
 		value, err = guarded(c, ctx, work)
 	}

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// From is who waits for the answer to a Call. It may be kept and answered
-// later, from any goroutine, once (R18).
+// From is who waits for the answer to a [Client.Call]. It may be kept and answered
+// later, from any goroutine, once.
 type From struct{ pending *pendingCall }
 
 type pendingCall struct {
@@ -22,12 +22,12 @@ type answer struct {
 	err   error
 }
 
-// Reply answers the call with a value; nil is a legal one (R17). The second
-// answer is dropped with ErrAlreadyReplied. A caller that has given up is not
-// an error: it is simply not there any more.
+// Reply answers the call with a value; nil is a legal one. The second answer is
+// dropped with [ErrAlreadyReplied]. A caller that has given up is not an error: it
+// is simply not there any more.
 func (f From) Reply(value any) error { return f.put(answer{value: value}) }
 
-// Fail answers the call with an error. Returned by HandleCall, an error does the same.
+// Fail answers the call with an error, as an error that HandleCall returns does.
 func (f From) Fail(err error) error { return f.fail(err) }
 
 func (f From) fail(err error) error { return f.put(answer{err: err}) }
@@ -41,11 +41,15 @@ func (f From) put(a answer) error {
 }
 
 // Call sends a request to HandleCall and waits for the reply (GenServer.call).
-// Without a deadline in ctx it waits for WithCallTimeout (R11). Errors: what
-// HandleCall returned; *CallTimeoutError, after which the handler still
-// finishes the request (R12); ErrClientClosed with the reason, at once when the
-// client stops (R14, R15); ErrMailboxFull; ErrNotHandled; with the context of a
-// callback of this client ErrCallingSelf (R16).
+// Without a deadline in ctx it waits for [WithCallTimeout]. The errors:
+//
+//   - what HandleCall returned, or [From.Fail] was given
+//   - *[CallTimeoutError]; the handler still finishes the request
+//   - [ErrClientClosed] with the reason, at once when the client stops
+//   - [ErrMailboxFull]
+//   - [ErrNotHandled]: the handler has no HandleCall
+//   - [ErrCallingSelf], with the context of a callback of this client
+//   - context.Cause(ctx), if ctx had ended already
 func (c *Client) Call(ctx context.Context, request any) (any, error) {
 	if c.onLoop(ctx) {
 		return nil, ErrCallingSelf
@@ -85,7 +89,8 @@ func (c *Client) callTimeout(cause error) error {
 	return e
 }
 
-// Call is Client.Call with a typed reply. A reply of another type is an error that names both.
+// Call is [Client.Call] with a typed reply. A reply of another type is an error
+// that names both types. A nil reply is the zero value.
 func Call[T any](ctx context.Context, c *Client, request any) (T, error) {
 	var zero T
 	value, err := c.Call(ctx, request)
@@ -99,11 +104,13 @@ func Call[T any](ctx context.Context, c *Client, request any) (T, error) {
 	return reply, nil
 }
 
-// Cast sends a request to HandleCast and waits for nothing (GenServer.cast). It
-// reports ErrClientClosed and ErrMailboxFull (R21).
+// Cast sends a request to HandleCast and waits for nothing (GenServer.cast). Its
+// errors are [ErrClientClosed] and [ErrMailboxFull]. A handler without HandleCast
+// drops it with a warning in the log.
 func (c *Client) Cast(request any) error { return c.post(&castLetter{request}) }
 
-// Notify sends a message to HandleInfo (R23). It reports ErrClientClosed and ErrMailboxFull.
+// Notify sends a message to HandleInfo and waits for nothing. Its errors are
+// [ErrClientClosed] and [ErrMailboxFull]. A handler without HandleInfo drops it.
 func (c *Client) Notify(msg any) error { return c.post(&infoLetter{msg: msg, posted: true}) }
 
 // post lets in what comes from outside, a bounded number of letters.
@@ -119,7 +126,7 @@ func (c *Client) post(l letter) error {
 	return nil
 }
 
-// Stats is a snapshot of a client.
+// Stats is a snapshot of a client, for gauges and health checks.
 type Stats struct {
 	Mailbox      int           // messages that wait
 	MailboxBytes int64         // bytes of received messages that wait
@@ -138,7 +145,7 @@ type HoldStats struct {
 	By    string        // file and line that have called Hold
 }
 
-// Stats never waits for the loop (R27).
+// Stats is a snapshot. It waits for no callback.
 func (c *Client) Stats() Stats {
 	s := Stats{Mailbox: c.mail.Len(), MailboxBytes: c.budget.Used()}
 	s.Callback, s.Running = c.running.get().status()

@@ -18,11 +18,12 @@ import (
 
 // Client is a running bot, seen from outside its callbacks. All its methods
 // may be called from any goroutine, at any time, also after it has stopped.
-//
-// One goroutine, the loop (loop.go), owns the handler and runs every callback.
-// It waits only for its mailbox and its timer. The supervisor's goroutine
-// (supervisor.go) owns the relays; each relay has a reader (connection.go).
+// [Start] makes it.
 type Client struct {
+	// One goroutine, the loop (loop.go), owns the handler and runs every callback.
+	// It waits only for its mailbox and its timer. The supervisor's goroutine
+	// (supervisor.go) owns the relays; each relay has a reader (connection.go).
+
 	// immutable after Start
 	handler Handler
 	cfg     config
@@ -63,14 +64,23 @@ type Client struct {
 	goexit   *PanicError               // client goroutine only: a callback has called runtime.Goexit
 }
 
-// Start runs a handler as a client (GenServer.start_link). It returns when
-// Init has returned: with the client, or with an error and nothing left
-// running: *HandlerError, *NameTakenError, ErrIgnore, what Init returned, or
-// its *PanicError. A nil handler is a plain relay pool.
+// Start runs a handler as a client (GenServer.start_link). It returns when Init
+// has returned: with the client, or with an error and nothing left running.
+// A nil handler makes a plain relay pool.
 //
-// Cancelling ctx ends the client promptly: the running callback is the last
-// one before Terminate, what is queued is dropped (R10). Stop is the orderly
-// way; Run does it for main.
+// The errors:
+//
+//   - *[HandlerError]: a method of the handler would never be called.
+//   - An error that names the option: a value is out of range, or a URL of
+//     [WithRelays] is none (nostr.ErrInvalidURL).
+//   - context.Cause(ctx), if ctx has ended already.
+//   - *[NameTakenError]: a running client has the name of [WithName].
+//   - [ErrIgnore], if Init returned it.
+//   - What Init returned, wrapped, or its *[PanicError].
+//
+// Cancelling ctx ends the client promptly: the running callback is the last one
+// before Terminate, and what is queued is dropped. [Client.Stop] is the orderly
+// way. [Run] does it for main.
 func Start(ctx context.Context, h Handler, opts ...Option) (*Client, error) {
 	c, err := newClient(ctx, h, opts, surroundings{sockets{}, time.Now, (*Client).beginWork, nil})
 	if err != nil {
@@ -142,11 +152,16 @@ func newClient(ctx context.Context, h Handler, opts []Option, in surroundings) (
 	return c, nil
 }
 
-// Run is Start and Wait for main: it returns when the client has stopped by
-// itself, with the reason, or when ctx has been cancelled and the orderly stop
-// that this begins is over, within WithShutdownTimeout, with nil. Before Init has
-// returned, the end of ctx is Init's: an error of Init that says so is nil here,
-// and so is ErrIgnore.
+// Run is Start and Wait for main. It returns what [Client.Wait] returns: nil
+// after a quiet end, else the failure.
+//
+// The end of ctx begins an orderly stop ([Client.Stop]), which may take
+// [WithShutdownTimeout]. That ctx ended is no failure. What fails during that
+// stop is one and is returned: a panic, the error of Stop(err), a panic in
+// Terminate, or a *[ShutdownError] when user code is still running at the deadline.
+//
+// If ctx ends before Init has returned, it ends self.Context() of Init. An Init
+// that returns the context's error, or [ErrIgnore], makes Run return nil.
 func Run(ctx context.Context, h Handler, opts ...Option) error {
 	// Until Init has returned, ctx ends it as it would end Start's.
 	starting, abandon := context.WithCancelCause(context.WithoutCancel(ctx))
@@ -169,8 +184,7 @@ func Run(ctx context.Context, h Handler, opts ...Option) error {
 	c, err := Start(starting, h, opts...)
 	if err != nil {
 		started()
-		cancelled := ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.Cause(ctx)))
-		if cancelled || errors.Is(err, ErrIgnore) {
+		if errors.Is(err, ErrIgnore) || endOf(ctx, err) {
 			return nil
 		}
 		return err
@@ -178,23 +192,44 @@ func Run(ctx context.Context, h Handler, opts ...Option) error {
 	if started() {
 		select {
 		case <-c.Done():
-			return c.Wait()
 		case <-ctx.Done():
+			if err := c.Stop(context.WithoutCancel(ctx)); err != nil {
+				return err
+			}
 		}
+		return c.Wait()
 	}
-	return c.Stop(context.WithoutCancel(ctx))
+	// ctx ended during Init, which did not mind: Start's context has ended too.
+	if err := c.Stop(context.WithoutCancel(ctx)); err != nil {
+		return err
+	}
+	if err := c.Wait(); !endOf(ctx, err) {
+		return err
+	}
+	return nil
 }
 
-// Stop stops the client in good order (R37, R38): what was queued before is
-// handled; tasks of Go are cancelled and joined; Terminate runs; what was
-// accepted for sending is written; all connections are closed at once. It
-// returns nil when Done is closed, however the client came to stop.
+// endOf tells whether an error says no more than that ctx has ended. A panic
+// says more, whatever its value.
+func endOf(ctx context.Context, err error) bool {
+	if ctx.Err() == nil || errors.As(err, new(*PanicError)) {
+		return false
+	}
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.Cause(ctx))
+}
+
+// Stop stops the client in good order: what was queued before is handled; tasks
+// of [Go] are cancelled and joined; Terminate runs; what was accepted for sending
+// is written; all connections are closed at once. It returns nil when Done is
+// closed, however the client came to stop: [Client.Wait] tells how.
 //
-// All of that shares one deadline, WithShutdownTimeout after the first Stop or
-// the end of ctx, whichever is first. Then sockets are cut; if user code still
-// runs a *ShutdownError names it, and Done closes when it returns. With the
-// context of a callback or a task of this client: ErrCallingSelf, for they
-// would wait for themselves.
+// All of that shares one deadline: [WithShutdownTimeout] after the first Stop, or
+// the end of ctx, whichever is first. At the deadline sockets are cut. If user
+// code is still running then, the error is a *[ShutdownError] that names it, and
+// Done closes when that code returns.
+//
+// With the context of a callback or a task of this client the error is
+// [ErrCallingSelf], for they would wait for themselves.
 func (c *Client) Stop(ctx context.Context) error {
 	if c.onLoop(ctx) || ctx.Value(onLoop{}) == any(inTask{c}) {
 		return ErrCallingSelf
@@ -276,14 +311,18 @@ func (c *Client) harden() {
 }
 
 // Done is closed when nothing of the client is running: every goroutine has
-// exited, every socket is closed, the name is free (R43). Only what somebody
+// exited, every socket is closed, the name is free. Only what somebody
 // else's transport does is beyond it: the deprecated Dial of an http.Transport,
 // which knows no context, and a Close of its connections that blocks.
 func (c *Client) Done() <-chan struct{} { return c.done }
 
-// Wait blocks until Done and returns why the client stopped: nil for ErrStop,
-// ErrShutdown and Stop; the reason of gennostr.Stop(reason); a *PanicError;
-// context.Cause of Start's ctx; the error that OnError returned.
+// Wait blocks until Done and returns why the client stopped:
+//
+//   - nil after [ErrStop], [ErrShutdown] or [Client.Stop]
+//   - the reason of [Stop]
+//   - a *[PanicError] of a callback; one of Terminate joins whatever else it was
+//   - the error that OnError returned
+//   - context.Cause of Start's ctx
 func (c *Client) Wait() error {
 	<-c.done
 	if quiet(c.reason) {

@@ -58,6 +58,7 @@ func TestRunCancelledDuringInit(t *testing.T) {
 		"Init fails for its own":   {func(ctx context.Context) error { <-ctx.Done(); return broken }, broken},
 		"Init fails, not asked to": {func(ctx context.Context) error { return broken }, broken},
 		"Init has nothing to do":   {func(ctx context.Context) error { <-ctx.Done(); return gennostr.ErrIgnore }, nil},
+		"Init panics with it":      {func(ctx context.Context) error { <-ctx.Done(); panic(ctx.Err()) }, context.Canceled},
 	} {
 		b := newBot(func(self *gennostr.Self, n note) error {
 			if n.Name == "Init" {
@@ -118,6 +119,85 @@ func TestRunReturnsWhyTheClientStopped(t *testing.T) {
 		took, err := runs(t, b, time.Hour, nil)
 		c.check(t, err)
 		assert.Equal(t, time.Second, took, name)
+	}
+}
+
+// What fails after the end of ctx fails all the same: main exits with the status that tells.
+func TestFailuresAfterTheEndOfTheContextAreReturned(t *testing.T) {
+	full := errors.New("disk full")
+	type failure struct {
+		fail func(n note) error // of the callbacks that come after the end of ctx
+		want func(t *testing.T, err error)
+	}
+	is := func(want error) func(*testing.T, error) {
+		return func(t *testing.T, err error) { t.Helper(); assert.ErrorIs(t, err, want) }
+	}
+	panicked := func(where string) func(*testing.T, error) {
+		return func(t *testing.T, err error) {
+			t.Helper()
+			var p *gennostr.PanicError
+			if assert.ErrorAs(t, err, &p) {
+				assert.Equal(t, where, p.Where)
+			}
+		}
+	}
+	in := func(name string, f func() error) func(note) error {
+		return func(n note) error {
+			if n.Name == name {
+				return f()
+			}
+			return nil
+		}
+	}
+	both := func(err error) func(note) error {
+		return func(n note) error {
+			if n.Name == "Terminate" {
+				panic("broken")
+			}
+			return gennostr.Stop(err)
+		}
+	}
+	for name, c := range map[string]failure{
+		"panic while draining":             {in("HandleCast", func() error { panic("broken") }), panicked("HandleCast")},
+		"panic with the end of a context":  {in("HandleCast", func() error { panic(context.Canceled) }), panicked("HandleCast")},
+		"Stop(err) while draining":         {in("HandleCast", func() error { return gennostr.Stop(full) }), is(full)},
+		"Stop(a context's end)":            {in("HandleCast", func() error { return gennostr.Stop(context.Canceled) }), is(context.Canceled)},
+		"panic in Terminate":               {in("Terminate", func() error { panic("broken") }), panicked("Terminate")},
+		"Stop(err), panic in Terminate":    {both(full), is(full)},
+		"a callback that does not end":     {in("HandleCast", func() error { time.Sleep(time.Minute); return nil }), func(t *testing.T, err error) { assert.ErrorAs(t, err, new(*gennostr.ShutdownError)) }},
+		"quiet end while draining":         {in("HandleCast", func() error { return gennostr.ErrStop }), func(t *testing.T, err error) { assert.NoError(t, err) }},
+		"a report while draining, no more": {in("HandleCast", func() error { return full }), func(t *testing.T, err error) { assert.NoError(t, err) }},
+	} {
+		for how, run := range map[string]func(context.Context, gennostr.Handler, ...gennostr.Option) error{
+			"Run": gennostr.Run,
+			"Serve": func(ctx context.Context, h gennostr.Handler, opts ...gennostr.Option) error {
+				return gennostr.Service(func() gennostr.Handler { return h }, opts...).Serve(ctx)
+			},
+		} {
+			t.Run(name+"/"+how, func(t *testing.T) {
+				bubble(t, func(t *testing.T) {
+					ctx, cancel := context.WithCancel(t.Context())
+					defer cancel()
+					b := newBot(func(self *gennostr.Self, n note) error {
+						switch n.Name {
+						case "Init":
+							self.SendAfter(time.Second, "end")
+							return nil
+						case "HandleInfo":
+							assert.NoError(t, self.Client().Cast("queued"))
+							cancel()
+							time.Sleep(time.Second) // virtual: the stop has begun
+							return nil
+						case "HandleCast", "Terminate":
+							return c.fail(n)
+						}
+						return nil
+					})
+					c.want(t, run(ctx, b, quietly()))
+					time.Sleep(time.Hour) // virtual: whatever was left has ended
+				})
+			})
+		}
 	}
 }
 

@@ -105,7 +105,8 @@ func testR40(t *testing.T) {
 		}
 		assert.Equal(t, c.method, refused.Method)
 		assert.Equal(t, c.want, refused.Want)
-		assert.EqualError(t, err, fmt.Sprintf("gennostr: handler has %s, which would never be called; the callback is %s", c.method, c.want))
+		assert.EqualError(t, err, fmt.Sprintf("gennostr: handler has %s, which would never be called; the callback is %s; "+
+			"a method that is meant for something else needs another name, or one that is not exported", c.method, c.want))
 	}
 	for _, h := range acceptedHandlers {
 		client, err := gennostr.Start(t.Context(), h)

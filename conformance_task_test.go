@@ -207,6 +207,22 @@ func testR58(t *testing.T) {
 			})
 		}
 	})
+	t.Run("panic at the end", func(t *testing.T) { // nobody is told in a hurry: the log is
+		bubble(t, func(t *testing.T) {
+			h := newWorker()
+			var logged journal
+			ctx, cancel := context.WithCancel(t.Context())
+			client, err := gennostr.Start(ctx, h, logged.option())
+			require.NoError(t, err)
+			require.NoError(t, client.Cast(func(ctx context.Context) (string, error) { <-ctx.Done(); panic("too late") }))
+			synctest.Wait()
+			cancel()
+			<-client.Done()
+			assert.Empty(t, h.results)
+			require.Len(t, logged.lines("ERROR"), 1)
+			assert.Contains(t, logged.lines("ERROR")[0], "panic in task: too late")
+		})
+	})
 	t.Run("named", func(t *testing.T) { // R48: a task that does not end is named
 		bubble(t, func(t *testing.T) {
 			h := newWorker()

@@ -93,7 +93,7 @@ type link interface {
 type sockets struct{}
 
 func (sockets) dial(ctx context.Context, c *connection) (link, error) {
-	sock, err := c.cfg.dialer.Dial(ctx, c.url)
+	sock, err := c.cfg.dialer.Dial(ctx, c.cfg.target)
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +110,7 @@ func newConnection(s *supervisor, e *relayEntry) *connection {
 	client := s.client
 	c := &connection{
 		client: client, sup: s, entry: e, cfg: e.cfg, url: e.url,
-		relay:    Relay{URL: e.url, Attempts: e.backoff.Attempts() + 1},
+		relay:    Relay{URL: e.url, Address: e.cfg.address, Attempts: e.backoff.Attempts() + 1},
 		ended:    make(chan struct{}),
 		closing:  make(chan struct{}),
 		requests: reqs.New(requestGrace),

@@ -31,38 +31,31 @@
 //	add_relay, send_message, tasks     AddRelay, Send, WithTask
 //	handle_connect, handle_event, …    OnConnect, OnEvent, …
 //
-// Ids such as R34, P18, L04 and DESIGN 3.2 name rules that stand in the
-// repository's docs folder, and the tests that hold them.
-//
 // # What it takes
 //
-// All memory is bounded. A relay where nothing happens takes one goroutine and
-// some 18 KB; while it streams, 32 KB to read ahead and as much as its largest
-// message. What was received and not handled yet takes WithMailboxBudget at most
-// (64 MiB), and WithMailboxWindow of one relay (4 MiB). Verification takes 1.5 MB
-// for each of its goroutines (WithVerifyWorkers) once they have had full batches,
-// and what a client remembers of past events 3 MiB for those that are proven and
-// 10 MiB, while several relays send the same ones, for their bytes and what was
-// parsed of them: so a second copy costs about a microsecond.
+// All memory that a relay can make the client keep is bounded: [WithMailboxBudget]
+// for what was received and not handled yet (64 MiB in all), [WithMailboxWindow] for
+// what of it may be one relay's (4 MiB). A relay where nothing happens takes one
+// goroutine and some 18 KB, verification up to 1.5 MB for each of its goroutines
+// ([WithVerifyWorkers]), and the memory of past events up to 13 MiB.
 //
 // # What differs from OTP
 //
 //   - An error that a callback returns is a report to OnError, not a stop: a
 //     stranger's malformed note must not end a bot.
-//   - Call to a handler without HandleCall fails and the client lives, where OTP
-//     exits: the mistake is the caller's.
+//   - Call to a handler without HandleCall fails and the client lives: the mistake is
+//     the caller's.
 //   - Cast reports a client that has stopped or is overloaded: Go has no monitor
 //     that would tell otherwise.
-//   - The mailbox is bounded, for an unbounded one ends in an outage: a relay that
-//     sends faster than the handler works is slowed down by TCP, and only that relay.
-//   - There is no selective receive: From.Reply and Go do what it is used for.
+//   - The mailbox is bounded: a relay that sends faster than the handler works is
+//     slowed down by TCP, and only that relay.
 //   - Terminate runs once after every successful Init, after a panic too: nobody
 //     traps exits here, and cleaning up must not depend on it.
 //   - A goroutine cannot be killed: a callback that never returns is logged
 //     (WithSlowCallback) and named by Stop's error, and Done stays open until it returns.
 //   - Restart intensity counts panics, not lost connections: those come back on a
 //     schedule, for a network that is away is no failure of ours.
-//   - There are no links, monitors, code changes or sys messages, which need the
-//     runtime's help, and no :debug, :spawn_opt, :global or :via: slog, Stats and
-//     WithName are what a Go program has instead.
+//   - There is no selective receive: From.Reply and Go do what it is used for. There
+//     are no links, monitors, code changes or sys messages, which need the runtime's
+//     help, and no :debug, :spawn_opt, :global or :via: slog, Stats and WithName.
 package gennostr

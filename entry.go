@@ -149,11 +149,15 @@ func (s *supervisor) add(url string, cfg *relayConfig, ensure bool) (added bool,
 		s.dial(e)
 		return true, nil
 	case e.stage == down:
+		cfg.address, cfg.target = e.cfg.address, e.cfg.target
 		e.again = cfg
 		s.revive(e)
 		return true, nil
 	case e.again != nil: // AddRelay has been here before
 	case e.stage == closing, e.stage == telling && (e.removed || e.gone || e.cfg.manual || !ensure):
+		if e.known() { // the spelling that was given first counts until the relay is removed
+			cfg.address, cfg.target = e.cfg.address, e.cfg.target
+		}
 		e.again = cfg
 		return true, nil
 	}
@@ -230,9 +234,17 @@ func (s *supervisor) set(want map[string]*relayConfig) error {
 // out, or was added again meanwhile.
 func (e *relayEntry) known() bool { return e.again != nil || !e.removed && !e.gone }
 
+// address is the relay's URL as it was written when it was added, the last time.
+func (e *relayEntry) address() string {
+	if e.again != nil {
+		return e.again.address
+	}
+	return e.cfg.address
+}
+
 func (e *relayEntry) status() RelayStatus {
 	st := RelayStatus{
-		URL: e.url, Attempts: e.backoff.Attempts(), Connects: e.connects,
+		URL: e.url, Address: e.address(), Attempts: e.backoff.Attempts(), Connects: e.connects,
 		LastError: e.lastErr, Traffic: e.traffic,
 	}
 	switch e.stage {

@@ -13,15 +13,15 @@ import (
 	"github.com/gennostr/gennostr/nostr"
 )
 
-// What a callback returns to stop its client (R34). Every other error is a
-// report to OnError, not a stop.
+// What a callback returns to stop its client. Every other error is a report to
+// OnError, not a stop.
 var (
-	// ErrStop stops the client quietly: Wait returns nil. OTP's :normal.
+	// ErrStop stops the client quietly: [Client.Wait] returns nil. OTP's :normal.
 	ErrStop = errors.New("gennostr: stop")
 	// ErrShutdown stops the client quietly, as part of a larger shutdown. OTP's :shutdown.
 	ErrShutdown = errors.New("gennostr: shutdown")
-	// ErrIgnore is returned by Init to say that there is nothing to do: Start
-	// returns (nil, ErrIgnore) and nothing is left running (R03).
+	// ErrIgnore is returned by Init to say that there is nothing to do: [Start]
+	// returns (nil, ErrIgnore) and nothing is left running. [Run] returns nil.
 	ErrIgnore = errors.New("gennostr: ignore")
 )
 
@@ -30,87 +30,90 @@ var (
 	// ErrClientClosed: the client has stopped or is stopping. It wraps the reason, where there is one.
 	ErrClientClosed = errors.New("gennostr: client closed")
 	// ErrCallingSelf: Call, Stop or Ready with self.Context() of the very client
-	// they wait for, or one made from it (R16, R38). A goroutine that a callback
-	// started and that calls its client needs another context: that of Go is one.
+	// they wait for, or with a context made from it. A goroutine that a callback
+	// started and that calls its client needs another context: that of [Go] is one.
 	ErrCallingSelf = errors.New("gennostr: self.Context() cannot wait for its own client")
-	// ErrMailboxFull: more Calls, Casts and Notifys are waiting than WithMailboxLimit allows.
+	// ErrMailboxFull: more Calls, Casts and Notifys are waiting than [WithMailboxLimit] allows.
 	ErrMailboxFull = errors.New("gennostr: mailbox full")
-	// ErrSendQueueFull: more is waiting to be written to this relay than WithSendQueue allows.
+	// ErrSendQueueFull: more is waiting to be written to this relay than [WithSendQueue] allows.
 	ErrSendQueueFull = errors.New("gennostr: send queue full")
 	// ErrNotConnected: the relay is known, but there is no open connection to it now.
 	ErrNotConnected = errors.New("gennostr: relay not connected")
-	// ErrUnknownRelay: the URL was not added, or has been removed (R52).
+	// ErrUnknownRelay: the URL was not added, or has been removed, or is none.
 	ErrUnknownRelay = errors.New("gennostr: unknown relay")
-	// ErrRelayExists: AddRelay of a URL that is already there (R51). EnsureRelay does not mind.
+	// ErrNoRelay: Broadcast while no relay is connected, of anything but a [Close] or a [NegClose].
+	ErrNoRelay = errors.New("gennostr: no relay is connected")
+	// ErrRelayExists: AddRelay of a URL that is already there. EnsureRelay does not mind.
 	ErrRelayExists = errors.New("gennostr: relay exists")
-	// ErrNotHandled: Call to a client whose handler has no HandleCall (R20).
+	// ErrNotHandled: Call to a client whose handler has no HandleCall.
 	ErrNotHandled = errors.New("gennostr: handler has no HandleCall")
-	// ErrAlreadyReplied: the second From.Reply for one call (R18).
+	// ErrAlreadyReplied: the second [From.Reply] for one call.
 	ErrAlreadyReplied = errors.New("gennostr: call already answered")
 	// ErrNoReply: under a Harness, HandleCall has returned and nobody has answered yet.
 	ErrNoReply = errors.New("gennostr: call not answered yet")
 	// ErrQueueFull: Put of an item that holds no message, while as many as
 	// QueueConfig.Limit wait.
 	ErrQueueFull = errors.New("gennostr: queue full")
-	// ErrTooManyTasks: Go while WithMaxTasks are running (R58).
+	// ErrTooManyTasks: Go while [WithMaxTasks] are running.
 	ErrTooManyTasks = errors.New("gennostr: too many tasks")
 )
 
-// Why a message cannot be sent at all: what a *SendError wraps beside the above.
+// Why a message cannot be sent at all: what a *[SendError] wraps beside the above.
 var (
-	// ErrMatchesNothing: every filter has an empty list, or a since after its until. It is not sent, since some relays would send everything (P18).
+	// ErrMatchesNothing: every filter has an empty list, or a since after its until. It is not sent, since some relays would send everything.
 	ErrMatchesNothing = wire.ErrMatchesNothing
-	// ErrSubscriptionID: not 1–64 characters, or control characters among them (P12).
+	// ErrSubscriptionID: not 1–64 characters (NIP-01), or control characters among them.
 	ErrSubscriptionID = wire.ErrSubscriptionID
 )
 
-// Why a connection ended: the reason of OnDisconnect (R53), beside *DialError and *CloseError.
+// Why a connection ended: the reason of OnDisconnect, beside *[DialError],
+// *[CloseError] and *[PanicError].
 var (
 	// ErrRelayRemoved: RemoveRelay or SetRelays took the relay away. Nothing follows for it.
 	ErrRelayRemoved = errors.New("gennostr: relay removed")
-	// ErrHandshakeTimeout: the dial took longer than WithHandshakeTimeout. In a *DialError.
+	// ErrHandshakeTimeout: the dial took longer than [WithHandshakeTimeout]. In a *[DialError].
 	ErrHandshakeTimeout = socket.ErrHandshakeTimeout
 	// ErrDialAborted: the relay did not answer while others waited for their turn
-	// (WithMaxDials). It is dialled again on its schedule. In a *DialError.
+	// ([WithMaxDials]). It is dialled again on its schedule. In a *[DialError].
 	ErrDialAborted = errors.New("gennostr: dial given up: it hung while others waited for their turn")
-	// ErrAddressDenied: DenyPrivateNetworks has refused the address. In a *DialError.
+	// ErrAddressDenied: [DenyPrivateNetworks] has refused the address. In a *[DialError].
 	ErrAddressDenied = socket.ErrDenied
-	// ErrPingTimeout: no byte arrived within the ping timeout after a ping.
+	// ErrPingTimeout: no byte arrived within the time of [WithPing] after a ping.
 	ErrPingTimeout = errors.New("gennostr: ping timeout")
-	// ErrWriteTimeout: the relay did not take a message within the write timeout.
+	// ErrWriteTimeout: the relay did not take a message within [WithWriteTimeout].
 	ErrWriteTimeout = errors.New("gennostr: write timeout")
-	// ErrMessageTimeout: a message took longer than WithMessageTimeout to arrive.
+	// ErrMessageTimeout: a message took longer than [WithMessageTimeout] to arrive.
 	ErrMessageTimeout = errors.New("gennostr: message timeout")
-	// ErrFrameTooLarge: a message over eight times the read limit (WithReadLimit).
-	// In a *RejectError: one over the limit, which was read past.
+	// ErrFrameTooLarge: a message over eight times the read limit ([WithReadLimit]).
+	// In a *[RejectError]: one over the limit, which was read past.
 	ErrFrameTooLarge = intake.ErrTooLarge
-	// ErrGaveWay: a message over 16 KiB came in so slowly that the room it took was
-	// given to others, since the client had no more (WithMailboxBudget).
+	// ErrGaveWay: a message over 8 KiB came in so slowly that the room it took was
+	// given to others, since the client had no more ([WithMailboxBudget]).
 	ErrGaveWay = intake.ErrGaveWay
-	// ErrRestartIntensity: more than three panics within five seconds while handling this relay's bytes; it is removed (R46).
+	// ErrRestartIntensity: more than three panics within five seconds while handling this relay's bytes; it is removed.
 	ErrRestartIntensity = errors.New("gennostr: restart intensity reached")
-	// ErrGaveUp: WithMaxAttempts dials failed in a row; the relay is removed.
+	// ErrGaveUp: [WithMaxAttempts] dials failed in a row; the relay is removed.
 	ErrGaveUp = errors.New("gennostr: gave up")
-	// ErrForgeryLimit: WithForgeryLimit forged events arrived; the relay is removed.
+	// ErrForgeryLimit: [WithForgeryLimit] forged events arrived; the relay is removed.
 	ErrForgeryLimit = errors.New("gennostr: relay forges events")
 )
 
-// Why a received frame was refused: what a *RejectError wraps, beside
-// nostr.ErrBadID and nostr.ErrBadSignature.
+// Why a received frame was refused: what a *[RejectError] wraps, beside
+// [nostr.ErrBadID] and [nostr.ErrBadSignature].
 var (
-	// ErrMalformed: not a message of the protocol (P35).
+	// ErrMalformed: not a message of the protocol.
 	ErrMalformed = intake.ErrMalformed
-	// ErrUnsolicited: a message for a subscription this connection never opened (P26).
+	// ErrUnsolicited: a message for a subscription this connection never opened.
 	ErrUnsolicited = intake.ErrUnsolicited
-	// ErrVerifierFailed: the verifier of WithVerifier panicked or called runtime.Goexit; the event is dropped, and the relay is not to blame.
+	// ErrVerifierFailed: the verifier of [WithVerifier] panicked or called runtime.Goexit; the event is dropped, and the relay is not to blame.
 	ErrVerifierFailed = intake.ErrVerifierFailed
-	// ErrFilterMismatch: an event that no filter of its subscription asked for (P16–P22).
+	// ErrFilterMismatch: an event that no filter of its subscription asked for.
 	ErrFilterMismatch = intake.ErrFilterMismatch
 )
 
 // Stop makes the error that a callback returns to stop its client for the
-// given reason, which is logged once and returned by Wait. Stop(nil) is
-// ErrStop, and Stop of ErrStop or ErrShutdown is as quiet as they are (R34).
+// given reason, which is logged once and returned by [Client.Wait]. Stop(nil) is
+// [ErrStop], and Stop of ErrStop or [ErrShutdown] is as quiet as they are.
 func Stop(reason error) error {
 	if reason == nil {
 		return ErrStop
@@ -174,8 +177,9 @@ func (e *CallbackError) Error() string {
 }
 func (e *CallbackError) Unwrap() error { return e.Err }
 
-// PanicError is a recovered panic. In a callback it stops the client (R39);
-// while handling a relay's bytes it ends that connection only (R44).
+// PanicError is a recovered panic. In a callback it stops the client; while
+// handling a relay's bytes it ends that connection only; in the work of [Go] it is
+// the continuation's error.
 type PanicError struct {
 	Where   string // the callback; "task" (Go), "the continuation of Go", "task NAME" (WithTask); or "connection"
 	Value   any    // what was passed to panic; an error that says so when it was runtime.Goexit (t.FailNow) instead
@@ -194,11 +198,11 @@ func (e *PanicError) Unwrap() error {
 }
 
 // SendError is what OnError gets for a message that was not sent, with the
-// message; verbs of Client return it. Err says why: ErrNotConnected,
-// ErrSendQueueFull, ErrUnknownRelay, an encoding error, or the end of the
-// connection. Where a write was cut short, the relay may have seen the message.
+// message. Verbs of [Client] return it. Err says why: [ErrNotConnected],
+// [ErrSendQueueFull], [ErrUnknownRelay], [ErrNoRelay], an encoding error, or the end
+// of the connection. Where a write was cut short, the relay may have seen the message.
 type SendError struct {
-	URL     string // normalised; "" if what was given is no relay URL (it may hold a password) or there was none
+	URL     string // the relay's identity, as in [Relay]; "" if what was given is no relay URL (it may hold a password) or there was none
 	Message ClientMessage
 	Err     error
 }
@@ -213,7 +217,7 @@ func (e *SendError) Unwrap() error { return e.Err }
 
 // DialError is a dial that failed, the handshake included.
 type DialError struct {
-	URL        string
+	URL        string        // the relay's identity, as in [Relay]
 	Status     int           // HTTP status of the answer, 0 if there was none
 	RetryAfter time.Duration // of the answer; the reconnect schedule waits at least so long (ten minutes at most)
 	Failures   int           // failed dials of this relay in a row, this one included: 1 for the first
@@ -241,11 +245,11 @@ func (e *CloseError) Error() string {
 
 // RejectError is what OnError gets for frames that were refused: dropped,
 // counted, and reported at most once a second per connection and reason, so that
-// a flood of them costs nothing. errors.Is tells the reason: ErrMalformed,
-// ErrFrameTooLarge, ErrUnsolicited, ErrFilterMismatch, ErrVerifierFailed, nostr.ErrBadID,
-// nostr.ErrOtherSerialization (which is a nostr.ErrBadID too) or nostr.ErrBadSignature.
+// a flood of them costs nothing. errors.Is tells the reason: [ErrMalformed],
+// [ErrFrameTooLarge], [ErrUnsolicited], [ErrFilterMismatch], [ErrVerifierFailed], [nostr.ErrBadID],
+// [nostr.ErrOtherSerialization] (which is a [nostr.ErrBadID] too) or [nostr.ErrBadSignature].
 //
-// One bad part does not cost the rest of a message: where a part of it was left out, ErrMalformed
+// One bad part does not cost the rest of a message: where a part of it was left out, [ErrMalformed]
 // says which, and the message is delivered too. An OK, CLOSED or NEG-ERR that cannot
 // be delivered, since its event or subscription id or its verdict cannot be read, still
 // tells its Text.
@@ -280,8 +284,8 @@ func (e *RejectError) Forged() bool {
 	return e.Reason == nostr.ErrBadID || e.Reason == nostr.ErrBadSignature
 }
 
-// CallTimeoutError is a Call whose context ended before the reply. It unwraps
-// to context.DeadlineExceeded or whatever ended the context.
+// CallTimeoutError is a [Client.Call] whose context ended before the reply. It
+// unwraps to context.DeadlineExceeded or whatever ended the context.
 type CallTimeoutError struct {
 	Mailbox  int           // messages waiting in the mailbox
 	Callback string        // the callback that is running, "" if none is
@@ -297,8 +301,9 @@ func (e *CallTimeoutError) Error() string {
 }
 func (e *CallTimeoutError) Unwrap() error { return e.Err }
 
-// ShutdownError is returned by Stop when its deadline ended and user code was
-// still running: all sockets are cut, and Done closes when that code returns.
+// ShutdownError is returned by [Client.Stop] and [Run] when the deadline of the
+// stop had passed and user code was still running. All sockets are cut then. Done
+// closes when that code returns.
 type ShutdownError struct {
 	Running string        // the callback, or "a task of Go"
 	Since   time.Duration // how long it has been running
@@ -310,7 +315,7 @@ func (e *ShutdownError) Error() string {
 }
 func (e *ShutdownError) Unwrap() error { return e.Err }
 
-// NameTakenError is returned by Start when WithName names a running client (R08).
+// NameTakenError is returned by [Start] when [WithName] names a running client.
 type NameTakenError struct {
 	Name   string
 	Client *Client // the client that has the name
@@ -320,15 +325,28 @@ func (e *NameTakenError) Error() string {
 	return fmt.Sprintf("gennostr: name %q is taken", e.Name)
 }
 
-// HandlerError is returned by Start when a method of the handler is named like
-// a callback, or nearly so, but would never be called (R40).
+// HandlerError is returned by [Start] when a method of the handler would never be
+// called, but was probably meant to be a callback:
+//
+//   - It has the name of a callback (upper and lower case and underscores aside)
+//     and is none, since its signature is another one or its receiver a pointer
+//     and the handler is none.
+//   - It has a *[Self] among its parameters and a name like that of a callback:
+//     with On for Handle or the other way round (HandleEvent, OnInit), with an
+//     ending too many (OnEvents, Terminated), or a slip of the keyboard or two
+//     away (OnConect, HandelCall).
+//
+// A method that is meant for something else needs another name, or one that is
+// not exported. One that comes from an embedded type is left alone when that
+// type is a named field instead.
 type HandlerError struct {
 	Method string // as the handler has it, with its signature
 	Want   string // the callback it was probably meant to be, with its signature
 }
 
 func (e *HandlerError) Error() string {
-	return fmt.Sprintf("gennostr: handler has %s, which would never be called; the callback is %s", e.Method, e.Want)
+	return fmt.Sprintf("gennostr: handler has %s, which would never be called; the callback is %s; "+
+		"a method that is meant for something else needs another name, or one that is not exported", e.Method, e.Want)
 }
 
 // initError wraps what made Init, and so Start, fail (R04).

@@ -43,7 +43,8 @@ func TestErrorsReadWellAndUnwrap(t *testing.T) {
 		"gennostr: stop: OnEvent is still running after 1.235s: context deadline exceeded": {
 			&gennostr.ShutdownError{Running: "OnEvent", Since: 1234567890, Err: context.DeadlineExceeded}, []error{context.DeadlineExceeded}},
 		`gennostr: name "bot" is taken`: {&gennostr.NameTakenError{Name: "bot"}, nil},
-		"gennostr: handler has OnEose(), which would never be called; the callback is OnEOSE() error": {
+		"gennostr: handler has OnEose(), which would never be called; the callback is OnEOSE() error; " +
+			"a method that is meant for something else needs another name, or one that is not exported": {
 			&gennostr.HandlerError{Method: "OnEose()", Want: "OnEOSE() error"}, nil},
 		"gennostr: stop: EOF": {gennostr.Stop(io.EOF), []error{io.EOF}},
 		"gennostr: stop":      {gennostr.Stop(nil), []error{gennostr.ErrStop}},

@@ -103,7 +103,7 @@ var plantedFaults = []fault{
 		"\t\tc.mail.Put(&stopLetter{})\n\t\tc.cancel(nil)\n",
 	},
 	{
-		"a removed relay is only not connected", "verbs.go",
+		"a removed relay is only not connected", "relays.go",
 		"\t\tif e := s.relays[url]; e != nil && e.known() {\n",
 		"\t\tif e := s.relays[url]; e != nil {\n",
 	},

@@ -3,90 +3,118 @@ package gennostr
 import (
 	"errors"
 	"fmt"
-	"reflect"
-	"strings"
 )
 
 // Handler is a bot: its fields are its state, its methods the callbacks. They
 // run one at a time on the client's goroutine, so they need no locks. Embed
-// BaseHandler and write the callbacks that matter.
+// [BaseHandler] and write the callbacks that matter.
 //
-// A callback that returns nil carries on. ErrStop, ErrShutdown or Stop(reason)
-// stop the client (R34). Any other error is a report: it goes to OnError as a
-// *CallbackError, and the client lives. A panic stops the client (R39).
+// A callback that returns nil carries on. [ErrStop], [ErrShutdown] or [Stop]
+// stop the client. Any other error is a report: it goes to OnError as a
+// *[CallbackError], and the client lives. A panic stops the client.
 //
-// Per relay the callbacks come in this order, and none is promised across relays:
+// What a relay does is told in one of these orders. None is promised across relays.
 //
-//	OnConnect, then any of OnEvent, OnEOSE, OnOK, OnNotice, OnAuth, OnClosed, OnCount, OnError; then OnDisconnect
-//	OnError, OnDisconnect    for a dial that failed
+//	OnConnect, then any number of OnEvent, OnEOSE, OnOK, OnNotice, OnAuth,
+//	OnClosed, OnCount and OnError; then OnDisconnect        a connection
+//	OnError, OnDisconnect                                   a dial that failed
+//	OnDisconnect                                            a relay that was removed
+//	                                                        while it was not connected
 //
-// When the client stops there is no OnDisconnect; Terminate is the last word.
+// OnError comes right before OnDisconnect if a connection's end is an error. What
+// went wrong with the handler's own doing is told whenever it happens, outside of
+// that order: a *[SendError] for a relay that is not connected comes before its
+// OnConnect or after its OnDisconnect.
+//
+// When the client stops there is no OnDisconnect. Terminate is the last word.
 type Handler interface {
-	// OnConnect: the connection is open. A Req belongs here: it does not outlive the connection.
+	// OnConnect: the connection is open. A [Req] belongs here: it does not outlive the connection.
 	OnConnect(self *Self, relay Relay) error
-	// OnDisconnect is a connection's last word, once for every dial (R53). The
-	// relay comes back by itself on the schedule (R54), unless reason is
-	// ErrRelayRemoved, ErrGaveUp, ErrRestartIntensity or ErrForgeryLimit, or
-	// WithManualReconnect leaves it to self.Reconnect.
+
+	// OnDisconnect: the connection is over, or the dial has failed, or the relay
+	// was removed. Nothing more comes from that connection; relay.ConnectedAt is
+	// zero if there was none.
+	//
+	// The relay comes back by itself on the schedule ([WithReconnectSchedule]),
+	// unless reason is [ErrRelayRemoved], [ErrGaveUp], [ErrRestartIntensity] or
+	// [ErrForgeryLimit], or [WithManualReconnect] leaves it to self.Reconnect.
 	OnDisconnect(self *Self, relay Relay, reason error) error
-	// OnError gets what went wrong, every single time: *CallbackError, *SendError, *RejectError, *ClosedError,
-	// *DialError and other ends of a connection. An error that it returns
-	// stops the client.
+
+	// OnError gets what went wrong, every single time: *[CallbackError], *[SendError], *[RejectError],
+	// *[ClosedError], *[DialError] and other ends of a connection. The relay is
+	// zero where the problem concerns none. An error that OnError returns stops
+	// the client.
 	OnError(self *Self, relay Relay, err error) error
+
 	// OnEvent gets an event that is proven genuine and was asked for.
+	//
+	// An event comes once for each relay and each request that asked for it, so a
+	// handler may get it several times: from two relays, for two requests whose
+	// filters it matches, from a relay that repeats itself, and again after a
+	// reconnect, when the Req in OnConnect asks for what is stored. A bot that must
+	// not answer twice remembers the ids that it has answered.
 	OnEvent(self *Self, relay Relay, msg EventMessage) error
+
 	// OnEOSE: the relay has sent what it had stored.
 	OnEOSE(self *Self, relay Relay, msg EOSEMessage) error
-	// OnOK: a relay's verdict on an event, normally one that was sent to it: compare the id.
-	// An OK without a readable id or verdict goes to OnError: see RejectError.Text.
+
+	// OnOK: a relay's verdict on an event or an AUTH, normally on one that was sent
+	// to it: compare the id.
+	// An OK without a readable id or verdict goes to OnError: see [RejectError.Text].
 	OnOK(self *Self, relay Relay, msg OKMessage) error
+
 	// OnNotice: a line for people.
 	OnNotice(self *Self, relay Relay, msg NoticeMessage) error
-	// OnAuth: a challenge (NIP-42), answered with an AuthResponse.
+
+	// OnAuth: a challenge (NIP-42). It is answered with an [AuthResponse] to
+	// relay.URL, whose relay tag is relay.Address.
 	OnAuth(self *Self, relay Relay, msg AuthMessage) error
 }
 
-// The optional behaviours. Start finds them by type assertion, and refuses a
-// handler whose method is named like one of theirs but has another signature (R40).
+// The optional behaviours. [Start] finds them by type assertion. It refuses a
+// handler with a method that is named like one of theirs, or nearly so, and would
+// never be called: *[HandlerError] says which.
 type (
 	// Initializer: Init runs on the client's goroutine before Start returns.
-	// ErrIgnore ends the client without a failure (R03), any other error makes
-	// Start fail (R04). Relays that it adds are dialled at once, and closed again if Start fails.
+	// [ErrIgnore] ends the client without a failure. Any other error makes Start
+	// fail. Relays that Init adds are dialled at once, and closed again if Start fails.
 	Initializer interface{ Init(self *Self) error }
-	// Terminator: Terminate runs exactly once after every successful Init, the
-	// panics included (R35). It may still send; what it sends is flushed.
+	// Terminator: Terminate runs exactly once after every successful Init, after a
+	// panic too. The reason is what [Client.Wait] returns, or [ErrStop] or
+	// [ErrShutdown] after a quiet end. Terminate may still send: that is written.
 	Terminator interface {
 		Terminate(self *Self, reason error)
 	}
-	// CallHandler answers Client.Call, now or later, through from.Reply. An
+	// CallHandler answers [Client.Call], now or later, through [From.Reply]. An
 	// error that does not stop the client is the caller's answer.
 	CallHandler interface {
 		HandleCall(self *Self, from From, request any) error
 	}
-	// CastHandler gets what Client.Cast sends.
+	// CastHandler gets what [Client.Cast] sends.
 	CastHandler interface {
 		HandleCast(self *Self, request any) error
 	}
-	// InfoHandler gets everything else: Client.Notify, Self.SendAfter, Timeout,
-	// UnknownMessage, NegMessage, NegErrorMessage.
+	// InfoHandler gets everything else: what [Client.Notify] and [Self.SendAfter]
+	// send, [Timeout], [UnknownMessage], [NegMessage] and [NegErrorMessage].
 	InfoHandler interface {
 		HandleInfo(self *Self, msg any) error
 	}
-	// ContinueHandler gets what Self.Continue left, before anything that is queued (R24).
+	// ContinueHandler gets what [Self.Continue] left, before anything that is queued.
 	ContinueHandler interface {
 		HandleContinue(self *Self, arg any) error
 	}
-	// ClosedHandler: the relay ended a subscription. Without it a CLOSED goes to OnError as a *ClosedError.
+	// ClosedHandler: the relay ended a subscription. Without it a CLOSED goes to
+	// OnError as a *[ClosedError].
 	ClosedHandler interface {
 		OnClosed(self *Self, relay Relay, msg ClosedMessage) error
 	}
-	// CountHandler gets the answer to a CountReq; the count also where the rest of it cannot be read.
+	// CountHandler gets the answer to a [CountReq]; the count also where the rest of it cannot be read.
 	CountHandler interface {
 		OnCount(self *Self, relay Relay, msg CountMessage) error
 	}
 )
 
-// Timeout is what HandleInfo gets when the idle time of Self.SetTimeout has passed (R25).
+// Timeout is what HandleInfo gets when the idle time of [Self.SetTimeout] has passed.
 type Timeout struct{}
 
 // ClosedError is a CLOSED that no OnClosed took.
@@ -96,7 +124,7 @@ func (e *ClosedError) Error() string {
 	return fmt.Sprintf("gennostr: relay closed subscription %.70q: %s", e.SubscriptionID, brief(e.Message))
 }
 
-// BaseHandler has every callback of Handler: OnError logs what the client has not
+// BaseHandler has every callback of [Handler]: OnError logs what the client has not
 // logged itself, OnOK logs refusals, the others do nothing. Its receivers are pointers, so that Start(ctx, Bot{}) does not
 // compile: a handler is state, and a copy of it would be another bot.
 type BaseHandler struct{}
@@ -149,72 +177,3 @@ func (*BaseHandler) OnError(self *Self, relay Relay, err error) error {
 func brief(text string) string { return fmt.Sprintf("%.200q", text) }
 
 var _ Handler = (*BaseHandler)(nil)
-
-// callbackInterfaces are all the behaviours, the required one first.
-var callbackInterfaces = [...]reflect.Type{
-	reflect.TypeFor[Handler](), reflect.TypeFor[Initializer](), reflect.TypeFor[Terminator](),
-	reflect.TypeFor[CallHandler](), reflect.TypeFor[CastHandler](), reflect.TypeFor[InfoHandler](),
-	reflect.TypeFor[ContinueHandler](), reflect.TypeFor[ClosedHandler](), reflect.TypeFor[CountHandler](),
-}
-
-// nearMisses are the names that people write when they mean a callback, beside
-// those that differ from it in case only (OnEose, OnOk).
-var nearMisses = map[string]string{
-	"handleinit": "Init", "oninit": "Init", "initialize": "Init",
-	"handleterminate": "Terminate", "onterminate": "Terminate", "terminated": "Terminate",
-	"oncall": "HandleCall", "oncast": "HandleCast", "oninfo": "HandleInfo", "oncontinue": "HandleContinue",
-	"handleevent": "OnEvent", "handleconnect": "OnConnect", "handledisconnect": "OnDisconnect",
-	"handleerror": "OnError", "handleeose": "OnEOSE", "handleok": "OnOK", "handlenotice": "OnNotice",
-	"handleauth": "OnAuth", "handleclosed": "OnClosed", "handlecount": "OnCount",
-	"onevents": "OnEvent", "onconnected": "OnConnect", "ondisconnected": "OnDisconnect", "onclose": "OnClosed",
-}
-
-// checkHandler refuses methods that look like callbacks and would never be
-// called: the silent typo is the price of optional interfaces (R40).
-func checkHandler(h Handler) error {
-	t := reflect.TypeOf(h)
-	all := t
-	if t.Kind() != reflect.Pointer {
-		all = reflect.PointerTo(t) // with the methods that a value does not have
-	}
-	for i := range all.NumMethod() {
-		method := all.Method(i)
-		name := strings.ToLower(strings.ReplaceAll(method.Name, "_", ""))
-		for _, iface := range callbackInterfaces {
-			for j := range iface.NumMethod() {
-				want := iface.Method(j)
-				if name != strings.ToLower(want.Name) && nearMisses[name] != want.Name {
-					continue
-				}
-				if method.Name == want.Name && t.Implements(iface) {
-					continue
-				}
-				e := &HandlerError{Method: method.Name + signature(method.Type, 1), Want: want.Name + signature(want.Type, 0)}
-				if t != all && e.Method == e.Want {
-					e.Method += " with a pointer receiver, but is no pointer"
-				}
-				return e
-			}
-		}
-	}
-	return nil
-}
-
-// signature writes a function's parameters and results, its first skip parameters left out.
-func signature(t reflect.Type, skip int) string {
-	var in, out []string
-	for i := skip; i < t.NumIn(); i++ {
-		in = append(in, t.In(i).String())
-	}
-	for i := range t.NumOut() {
-		out = append(out, t.Out(i).String())
-	}
-	s := "(" + strings.Join(in, ", ") + ")"
-	switch len(out) {
-	case 0:
-		return s
-	case 1:
-		return s + " " + out[0]
-	}
-	return s + " (" + strings.Join(out, ", ") + ")"
-}

@@ -27,13 +27,13 @@ import (
 // What the handler asks of package time itself is not the Harness's to say;
 // testing/synctest helps there.
 //
-// The verbs that feed the handler return nil if all went well: else why the
-// client has stopped, ErrStop included, or else the problems that OnError was
-// told, joined. A test that expects no trouble requires NoError of each. After
-// the stop they return ErrClientClosed with the reason.
+// The verbs that feed the handler return nil if all went well. Else they return
+// why the client has stopped, [ErrStop] included, or the problems that OnError was
+// told, joined. A test that expects no trouble requires NoError of each. After the
+// stop they return [ErrClientClosed] with the reason.
 //
-// All methods are for one goroutine, outside of callbacks. Work of Go runs on
-// goroutines as always; Settle waits for it.
+// All methods are for one goroutine, outside of callbacks. Work of [Go] runs on
+// goroutines as always; [Harness.Settle] waits for it.
 type Harness struct {
 	c        *Client
 	network  *byHand
@@ -49,20 +49,21 @@ type Harness struct {
 
 // Sent is a message that the handler has sent, or the client for it.
 type Sent struct {
-	URL     string // of the relay, normalised
+	URL     string // the relay's identity, as in [Relay]
 	Message ClientMessage
 	Frame   string // as it goes out, whatever becomes of what Message points to
 }
 
-// Scheduled is a message that Self.SendAfter has set for later.
+// Scheduled is a message that [Self.SendAfter] has set for later.
 type Scheduled struct {
 	After   time.Duration // from the Harness's now
 	Message any
 }
 
-// NewHarness makes a client for the handler and runs Init, with Start's errors.
-// The relays of WithRelays and those that Init adds are being dialled, until the
-// test says how it ends: Connect or FailDial. Stop it in the end.
+// NewHarness makes a client for the handler and runs Init. Its errors are those of
+// [Start]. The relays of [WithRelays] and those that Init adds are being dialled,
+// until the test says how it ends: [Harness.Connect] or [Harness.FailDial]. Stop it
+// in the end.
 func NewHarness(h Handler, opts ...Option) (*Harness, error) {
 	t := &Harness{open: make(map[string]map[string]Req)}
 	now := time.Now()
@@ -126,9 +127,9 @@ func (t *Harness) Run(f func(*Self) error) error {
 }
 
 // Connect opens the connection that is being dialled, or waited for: OnConnect.
-// ErrUnknownRelay if the handler has no such relay; another error if nobody
-// dials it: it is connected, or lost and the handler, which has
-// WithManualReconnect, did not ask for it.
+// The error is [ErrUnknownRelay] if the handler has no such relay, and another one
+// if nobody dials it: it is connected, or lost and the handler, which has
+// [WithManualReconnect], did not ask for it.
 func (t *Harness) Connect(url string) error {
 	conn, err := t.dialling(url)
 	if err != nil {
@@ -139,7 +140,7 @@ func (t *Harness) Connect(url string) error {
 }
 
 // FailDial fails the dial that is going on or waited for: OnError and
-// OnDisconnect get a *DialError that wraps err.
+// OnDisconnect get a *[DialError] that wraps err.
 func (t *Harness) FailDial(url string, err error) error {
 	if err == nil {
 		return errNilProblem
@@ -152,7 +153,8 @@ func (t *Harness) FailDial(url string, err error) error {
 }
 
 // Disconnect ends an open connection: OnError, unless the reason is a
-// *CloseError of code 1000 or 1001, and OnDisconnect. The relay then waits for Connect.
+// *[CloseError] of code 1000 or 1001, and OnDisconnect. Without a reason it is a
+// *CloseError of code 1000. The relay then waits for [Harness.Connect].
 func (t *Harness) Disconnect(url string, reason error) error {
 	conn, err := t.connected(url)
 	if err != nil {
@@ -167,7 +169,7 @@ func (t *Harness) Disconnect(url string, reason error) error {
 // Deliver has the relay say something on an open connection. Whether the
 // handler gets it is judged as always: a message of a subscription that is not
 // open, an event that matches no filter or is not genuine is refused, which
-// Deliver returns as a *RejectError. The Phase of an event follows from the EOSE before it.
+// Deliver returns as a *[RejectError]. The Phase of an event follows from the EOSE before it.
 func (t *Harness) Deliver(url string, msg RelayMessage) error {
 	if e, ok := msg.(EventMessage); ok && e.Event == nil || msg == nil {
 		return errNilMessage
@@ -175,7 +177,7 @@ func (t *Harness) Deliver(url string, msg RelayMessage) error {
 	return t.Receive(url, string(msg.fromRelay().AppendJSON(nil)))
 }
 
-// Receive is Deliver of the text of a frame, well-formed or not.
+// Receive is [Harness.Deliver] of the text of a frame, well-formed or not.
 func (t *Harness) Receive(url, frame string) error {
 	conn, err := t.connected(url)
 	if err != nil {
@@ -198,15 +200,15 @@ func (t *Harness) Fail(url string, problem error) error {
 	if normal, err := nostr.NormalizeURL(url); err == nil {
 		url = normal
 	}
-	return t.feed(problem, func() { t.c.mail.Put(&errorLetter{relay: Relay{URL: url}, err: problem}) })
+	return t.feed(problem, func() { t.c.mail.Put(&errorLetter{relay: t.c.named(url), err: problem}) })
 }
 
 var errNilProblem = errors.New("gennostr: nil error")
 
-// Cast is Client.Cast, handled at once.
+// Cast is [Client.Cast], handled at once.
 func (t *Harness) Cast(request any) error { return t.post(&castLetter{request}) }
 
-// Notify is Client.Notify, handled at once.
+// Notify is [Client.Notify], handled at once.
 func (t *Harness) Notify(msg any) error { return t.post(&infoLetter{msg: msg, posted: true}) }
 
 func (t *Harness) post(l letter) error {
@@ -216,8 +218,8 @@ func (t *Harness) post(l letter) error {
 	return t.settle()
 }
 
-// Call is Client.Call, handled at once. ErrNoReply if HandleCall leaves the
-// answer for later: then Ask is what the test wants.
+// Call is [Client.Call], handled at once. The error is [ErrNoReply] if HandleCall
+// leaves the answer for later: then [Harness.Ask] is what the test wants.
 func (t *Harness) Call(request any) (any, error) {
 	ask := t.Ask(request)
 	return ask.Answer()
@@ -238,7 +240,7 @@ func (t *Harness) Ask(request any) *Ask {
 	return ask
 }
 
-// Answer is the reply so far: ErrNoReply before there is one, and ErrClientClosed
+// Answer is the reply so far: [ErrNoReply] before there is one, and [ErrClientClosed]
 // when there will be none. Where the caller got no error of its own, it is what
 // other verbs would have returned for the call.
 func (a *Ask) Answer() (any, error) {
@@ -299,8 +301,8 @@ func join(errs []error) error {
 	return errors.Join(errs...)
 }
 
-// Settle handles what other goroutines have sent to Client meanwhile, and waits
-// for the work of Go that is running, as long as ctx lives, to handle its results.
+// Settle handles what other goroutines have sent to the client meanwhile. It waits
+// for the work of [Go] that is running, as long as ctx lives, and handles its results.
 func (t *Harness) Settle(ctx context.Context) error {
 	var told []error
 	for {
@@ -324,8 +326,8 @@ func (t *Harness) Settle(ctx context.Context) error {
 }
 
 // Stop stops the client in good order, if it has not stopped, and returns what
-// Client.Wait does: nil, or why the client failed. If work of Go does not end
-// within WithShutdownTimeout, it returns a *ShutdownError.
+// [Client.Wait] does: nil, or why the client failed. If work of [Go] does not end
+// within [WithShutdownTimeout], it returns a *[ShutdownError].
 func (t *Harness) Stop() error {
 	if !t.over && t.c.goexit != nil { // a callback has ended the test's goroutine: this is its deferred Stop
 		t.end(t.c.goexit)
@@ -374,10 +376,10 @@ func (t *Harness) Subscribed(url string) []Req {
 	return list
 }
 
-// Scheduled lists what SendAfter has set and is neither due nor cancelled, in the order of time.
+// Scheduled lists what [Self.SendAfter] has set and is neither due nor cancelled, in the order of time.
 func (t *Harness) Scheduled() []Scheduled { return t.c.timers.scheduled(t.now()) }
 
-// Timeout is the idle timeout that is set (Self.SetTimeout), from now.
+// Timeout is the idle timeout that is set ([Self.SetTimeout]), from now.
 func (t *Harness) Timeout() (after time.Duration, set bool) {
 	if t.c.self.timeout.IsZero() {
 		return 0, false

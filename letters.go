@@ -53,6 +53,7 @@ type (
 	thenLetter struct { // what came of work that was done elsewhere
 		callback string // "" for Go's
 		place    place  // what its item has kept, nil if nothing
+		err      error  // the work's
 		then     func(*Self) error
 	}
 	wakeLetter struct{} // a timer was set from another goroutine

@@ -69,8 +69,9 @@ func memoryClient(order memoryOrder) memoryReport {
 	var report memoryReport
 	_ = client.SetRelays(append(order.URLs, order.Good))
 	for began := time.Now(); time.Since(began) < order.For; {
-		report.Peak = max(report.Peak, live()-before)
-		time.Sleep(5 * time.Millisecond) // between two samples; nothing waits for it
+		// The least of three: a collection counts as live what is allocated while it
+		// runs, which on a busy machine is a lot.
+		report.Peak = max(report.Peak, min(live(), live(), live())-before)
 	}
 	report.Events = int(events.Load()) - 100
 	_ = client.Stop(context.Background())

@@ -12,7 +12,7 @@ import (
 type Phase uint8
 
 const (
-	// PhaseStored: before the relay's EOSE, an answer from its store (P29).
+	// PhaseStored: before the relay's EOSE, an answer from its store.
 	PhaseStored Phase = iota
 	// PhaseLive: after it, as it was published.
 	PhaseLive
@@ -29,8 +29,11 @@ func (p Phase) String() string {
 // UnknownMessage, NegMessage and NegErrorMessage go to HandleInfo.
 type (
 	// EventMessage is an event that a subscription of this connection asked
-	// for, proven genuine: its id is its hash and its signature verifies
-	// (NIP-01, P06, P26). The event may be kept; it is not to be changed.
+	// for, proven genuine: its id is its hash, and its signature verifies (NIP-01).
+	// The event may be kept. It is not to be changed: others may have the same one.
+	//
+	// One event may come in several of these, once for each relay and each request
+	// that asked for it, and again after a reconnect: see OnEvent of [Handler].
 	EventMessage struct {
 		SubscriptionID string
 		Event          *nostr.Event
@@ -42,17 +45,19 @@ type (
 		SubscriptionID string
 		Hints          []string
 	}
-	// OKMessage is a relay's verdict on an event or an AUTH (NIP-01, P28).
+	// OKMessage is a relay's verdict on an event or an AUTH (NIP-01, NIP-42).
 	OKMessage struct {
 		EventID  nostr.ID
 		Accepted bool
 		Message  string // "prefix: text", or empty
 	}
-	// NoticeMessage is text for people: it has no defined meaning (P31).
+	// NoticeMessage is text for people: NIP-01 gives it no meaning for programs.
 	NoticeMessage struct{ Message string }
-	// AuthMessage is a challenge of NIP-42. The latest of a connection counts (P38).
+	// AuthMessage is a challenge of NIP-42. The latest of a connection counts. The
+	// event that answers it, in an [AuthResponse], has the tags
+	// {"relay", relay.Address} and {"challenge", msg.Challenge}.
 	AuthMessage struct{ Challenge string }
-	// ClosedMessage ends a subscription from the relay's side, on refusal or later (P30).
+	// ClosedMessage ends a subscription from the relay's side, on refusal or later (NIP-01).
 	ClosedMessage struct {
 		SubscriptionID string
 		Message        string // "prefix: text", or empty
@@ -77,7 +82,7 @@ type (
 		Reason         string
 		Max            int64 // the relay's cap on records, 0 if it gave none
 	}
-	// UnknownMessage is legal JSON with a verb that this library does not know (P34), for HandleInfo.
+	// UnknownMessage is legal JSON with a verb that this library does not know, for HandleInfo.
 	UnknownMessage struct {
 		Relay Relay
 		Verb  string
@@ -85,7 +90,7 @@ type (
 	}
 )
 
-// RelayMessage is any of them, for Harness.Deliver.
+// RelayMessage is any message of a relay, for [Harness.Deliver].
 type RelayMessage interface{ fromRelay() wire.ServerMessage }
 
 func (m EventMessage) fromRelay() wire.ServerMessage {
@@ -112,20 +117,20 @@ func (m UnknownMessage) fromRelay() wire.ServerMessage {
 }
 
 // Prefix returns the machine-readable word before the colon of an OK, such as
-// "duplicate" or "rate-limited" (P28, P32), and "" if there is none.
+// "duplicate" or "rate-limited" (NIP-01), and "" if there is none.
 func (m OKMessage) Prefix() string {
 	prefix, _ := wire.SplitPrefix(m.Message)
 	return prefix
 }
 
-// Prefix is as OKMessage's; it sees through strfry's leading "ERROR: ".
+// Prefix is as [OKMessage.Prefix]; it sees through strfry's leading "ERROR: ".
 func (m ClosedMessage) Prefix() string {
 	prefix, _ := wire.SplitPrefix(m.Message)
 	return prefix
 }
 
-// ClientMessage is what can be sent to a relay: Req, Close, PublishEvent,
-// AuthResponse, CountReq, NegOpen, NegMsg, NegClose and Raw.
+// ClientMessage is what can be sent to a relay: [Req], [Close], [PublishEvent],
+// [AuthResponse], [CountReq], [NegOpen], [NegMsg], [NegClose] and [Raw].
 type ClientMessage interface {
 	// encode gives the frame, and the message in the codec's terms for the
 	// table of open requests (nil if it opens and closes none).
@@ -133,12 +138,11 @@ type ClientMessage interface {
 }
 
 type (
-	// Req opens a subscription, or replaces the one of the same id (NIP-01,
-	// P12, P13). Filters that match nothing are left out, and a Req of nothing
-	// else is refused rather than sent (P18); what is repeated in them is sent once. It is not
-	// sent again after a reconnect.
+	// Req opens a subscription, or replaces the one of the same id (NIP-01).
+	// Filters that match nothing are left out. A Req of nothing else is refused
+	// with [ErrMatchesNothing] rather than sent; what is repeated in them is sent once. It is not sent again after a reconnect.
 	Req struct {
-		SubscriptionID string // 1–64 characters
+		SubscriptionID string // 1–64 characters (NIP-01)
 		Filters        []nostr.Filter
 	}
 	// Close ends a subscription (NIP-01). Events of it that wait in the mailbox, or arrive late, are dropped silently.
@@ -146,14 +150,17 @@ type (
 	// PublishEvent hands a signed event to the relay (NIP-01); OnOK brings the
 	// verdict. If the connection ends before that, there is none: send it again.
 	PublishEvent struct{ Event *nostr.Event }
-	// AuthResponse answers a challenge with an event of kind 22242 (NIP-42, P39).
+	// AuthResponse answers a challenge with a signed event of kind 22242 (NIP-42)
+	// that names the relay and the challenge in its tags. The relay is named by its
+	// Address there and not by its URL (see [Relay]): some relays compare the tag
+	// with their own URL byte for byte. OnOK brings the verdict.
 	AuthResponse struct{ Event *nostr.Event }
 	// CountReq asks how many events match (NIP-45).
 	CountReq struct {
 		SubscriptionID string
 		Filters        []nostr.Filter
 	}
-	// NegOpen opens a reconciliation (NIP-77, P66).
+	// NegOpen opens a reconciliation (NIP-77).
 	NegOpen struct {
 		SubscriptionID string
 		Filter         nostr.Filter

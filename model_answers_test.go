@@ -41,8 +41,12 @@ func (o *oracle) do(s operation) (answer string) {
 		if o.over {
 			return "closed"
 		}
+		reached := false
 		for at := range o.relays {
-			o.count(at, number)
+			reached = o.count(at, number) == "ok" || reached
+		}
+		if !reached {
+			return "no relay"
 		}
 	case doCall:
 		o.call(number, s.how)

@@ -421,6 +421,8 @@ func kindOf(err error) string {
 		return "unknown"
 	case errors.Is(err, gennostr.ErrNotConnected):
 		return "not connected"
+	case errors.Is(err, gennostr.ErrNoRelay):
+		return "no relay"
 	case errors.Is(err, gennostr.ErrRelayRemoved):
 		return "removed"
 	case errors.As(err, &timeout):

@@ -52,11 +52,13 @@ func defaultSchedule() []time.Duration {
 	return []time.Duration{500 * time.Millisecond, time.Second, 5 * time.Second, 10 * time.Second, 30 * time.Second}
 }
 
-// Option configures a client. Every RelayOption is an Option too: given to
-// Start, it is the default of all relays.
+// Option configures a client. Every [RelayOption] is an Option too: given to
+// [Start], it is the default of all relays. Start fails with an error that names
+// the option if a value is out of range.
 type Option interface{ apply(*config) error }
 
-// RelayOption configures one relay.
+// RelayOption configures one relay: given to AddRelay and its like for that one,
+// given to [Start] for all.
 type RelayOption interface {
 	Option
 	applyRelay(*relayConfig) error
@@ -108,6 +110,8 @@ type relayConfig struct {
 	tasks          []task
 	ownTransport   bool           // an option of this relay touched socket: the client's shared dialer does not fit
 	dialer         *socket.Dialer // set when the relay is added: shared, or its own
+	address        string         // set when the relay is added: its URL as it was written
+	target         string         // set when the relay is added: what is dialled
 }
 
 // task is a recurring piece of work of a connection (R57).
@@ -242,19 +246,23 @@ func notNegative[T ~int | ~int64](option string, v T) error {
 	return nil
 }
 
-// WithRelays adds relays as soon as Init has returned; duplicates merge. Default: none.
+// WithRelays adds relays as soon as Init has returned. Of several spellings of one
+// relay the first is the one that is dialled. Default: none; a client without
+// relays waits for [Client.AddRelay].
 func WithRelays(urls ...string) Option {
 	return option(func(c *config) error { c.relays = append(c.relays, urls...); return nil })
 }
 
-// WithName registers the client under a name that is unique in this process, for Whereis (R08). Default: no name.
+// WithName registers the client under a name that is unique in this process, for
+// [Whereis]. While another client runs under it, [Start] fails with a
+// *[NameTakenError]. Default: no name.
 func WithName(name string) Option {
 	return option(func(c *config) error { c.name = name; return nil })
 }
 
 // WithLogger says where problems are logged, among them, once each, that a relay
 // has gone and that it is back. The client never waits for the logger, but where a
-// callback logs. Default: slog.Default().
+// callback logs. Default: [slog.Default].
 func WithLogger(l *slog.Logger) Option {
 	return option(func(c *config) error {
 		if l == nil {
@@ -265,23 +273,23 @@ func WithLogger(l *slog.Logger) Option {
 	})
 }
 
-// WithInitTimeout bounds self.Context() during Init (R06). Default: 0, no bound.
+// WithInitTimeout bounds self.Context() during Init. Default: 0, no bound.
 func WithInitTimeout(d time.Duration) Option {
 	return option(func(c *config) error { c.initTimeout = d; return nil })
 }
 
-// WithCallTimeout bounds a Call whose context has no deadline (R11). Default: 5 s.
+// WithCallTimeout bounds a [Client.Call] whose context has no deadline. Default: 5 s.
 func WithCallTimeout(d time.Duration) Option {
 	return option(func(c *config) error { c.callTimeout = d; return nil })
 }
 
 // WithShutdownTimeout is the one deadline of an orderly stop: draining, tasks,
-// Terminate, flushing and closing share it (R48). Default: 5 s.
+// Terminate, flushing and closing share it. Default: 5 s.
 func WithShutdownTimeout(d time.Duration) Option {
 	return option(func(c *config) error { c.shutdownTimeout = d; return nil })
 }
 
-// WithHibernateAfter hibernates (Self.Hibernate) when nothing has arrived for d (R28). Default: 0, never.
+// WithHibernateAfter hibernates ([Self.Hibernate]) when nothing has arrived for d. Default: 0, never.
 func WithHibernateAfter(d time.Duration) Option {
 	return option(func(c *config) error { c.hibernateAfter = d; return nil })
 }
@@ -293,7 +301,8 @@ func WithSlowCallback(d time.Duration) Option {
 	return option(func(c *config) error { c.slowCallback = d; return nil })
 }
 
-// WithMailboxLimit bounds the Calls, Casts and Notifys that wait: ErrMailboxFull beyond. Default: 65,536.
+// WithMailboxLimit bounds the Calls, Casts and Notifys that wait, in number.
+// Beyond it they return [ErrMailboxFull]. Default: 65,536.
 func WithMailboxLimit(n int) Option {
 	return option(func(c *config) error { c.mailboxLimit = n; return nil })
 }
@@ -301,9 +310,9 @@ func WithMailboxLimit(n int) Option {
 // WithMailboxBudget bounds what relays make the client hold, in bytes over all
 // relays: messages that wait to be handled, with what parsing has made of them.
 // Beyond it readers stop reading. Half as much again may be taken by messages over
-// 16 KiB while they are read and parsed; where that is used up, the one that comes
-// in most slowly loses its connection, with ErrGaveWay. A message may be three
-// tenths of the budget long, or 16 KiB, whatever WithReadLimit says. Default: 64 MiB.
+// 8 KiB while they are read and parsed; where that is used up, the one that comes
+// in most slowly loses its connection, with [ErrGaveWay]. A message may be three
+// tenths of the budget long, or 8 KiB, whatever [WithReadLimit] says. Default: 64 MiB.
 func WithMailboxBudget(bytes int64) Option {
 	return option(func(c *config) error { c.mailboxBudget = bytes; return nil })
 }
@@ -316,7 +325,8 @@ func WithMaxDials(n int) Option {
 	return option(func(c *config) error { c.maxDials = n; return nil })
 }
 
-// WithMaxTasks bounds the tasks of Go that run at once: ErrTooManyTasks beyond (R58). Default: 1,024.
+// WithMaxTasks bounds the tasks of [Go] that run at once. Beyond it they fail
+// with [ErrTooManyTasks]. Default: 1,024.
 func WithMaxTasks(n int) Option {
 	return option(func(c *config) error { c.maxTasks = n; return nil })
 }
@@ -339,21 +349,21 @@ func WithVerifier(v Verifier) Option {
 	})
 }
 
-// WithoutRecover lets a panic in a callback crash the program (R39). Default: it stops the client.
+// WithoutRecover lets a panic in a callback crash the program. Default: it stops the client.
 func WithoutRecover() Option {
 	return option(func(c *config) error { c.crashOnPanic = true; return nil })
 }
 
-// WithStopError is what the Serve of a Service returns when its client has
-// stopped without a failure, for supervisors that would otherwise start it again:
+// WithStopError is what [ChildSpec.Serve] returns when its client has stopped by
+// itself without a failure, for supervisors that would otherwise start it again:
 // suture.ErrDoNotRestart. Default: nil.
 func WithStopError(err error) Option {
 	return option(func(c *config) error { c.stopError = err; return nil })
 }
 
 // WithHTTPClient dials with this client: its transport, proxy, cookies, redirect
-// rule and timeout. Combined with WithDialContext, WithProxy, WithTLSConfig or
-// WithDialPolicy its *http.Transport is cloned and changed. Default: a transport of our own.
+// rule and timeout. Combined with [WithDialContext], [WithProxy], [WithTLSConfig] or
+// [WithDialPolicy] its *http.Transport is cloned and changed. Default: a transport of our own.
 func WithHTTPClient(h *http.Client) RelayOption {
 	return transport(func(s *socket.Config) { s.HTTPClient = h })
 }
@@ -363,7 +373,7 @@ func WithDialContext(dial func(ctx context.Context, network, addr string) (net.C
 	return transport(func(s *socket.Config) { s.DialContext = dial })
 }
 
-// WithProxy chooses the proxy of a request, http://, https:// or socks5://. Default: http.ProxyFromEnvironment.
+// WithProxy chooses the proxy of a request, http://, https:// or socks5://. Default: [http.ProxyFromEnvironment].
 func WithProxy(proxy func(*http.Request) (*url.URL, error)) RelayOption {
 	return transport(func(s *socket.Config) { s.Proxy = proxy })
 }
@@ -397,9 +407,9 @@ func WithCompression(on bool) RelayOption {
 }
 
 // WithReadLimit bounds one received message in bytes, decompressed. A longer one
-// is read past and thrown away, and OnError gets a *RejectError that is
+// is read past and thrown away, and OnError gets a *[RejectError] that is
 // ErrFrameTooLarge and names its length and subscription; one of more than eight
-// times the limit ends the connection with ErrFrameTooLarge. Default: 4 MiB.
+// times the limit ends the connection with [ErrFrameTooLarge]. Default: 4 MiB.
 func WithReadLimit(bytes int64) RelayOption {
 	return transport(func(s *socket.Config) { s.ReadLimit = bytes })
 }
@@ -413,13 +423,13 @@ func WithMessageTimeout(d time.Duration) RelayOption {
 }
 
 // WithHandshakeTimeout bounds a dial from name resolution to the end of the
-// handshake: ErrHandshakeTimeout beyond. Default: 20 s.
+// handshake: [ErrHandshakeTimeout] beyond. Default: 20 s.
 func WithHandshakeTimeout(d time.Duration) RelayOption {
 	return transport(func(s *socket.Config) { s.HandshakeTimeout = d })
 }
 
 // WithWriteTimeout bounds the writing of one message; beyond it the connection
-// ends with ErrWriteTimeout. Default: 10 s.
+// ends with [ErrWriteTimeout]. Default: 10 s.
 func WithWriteTimeout(d time.Duration) RelayOption {
 	return transport(func(s *socket.Config) { s.WriteTimeout = d })
 }
@@ -429,8 +439,8 @@ func transport(f func(*socket.Config)) RelayOption {
 }
 
 // WithPing pings a relay that has been silent for interval, and ends the
-// connection with ErrPingTimeout if not a byte arrives within timeout after
-// that (L11). Time in which the program did not run is not held against the relay.
+// connection with [ErrPingTimeout] if not a byte arrives within timeout after
+// that. Time in which the program did not run is not held against the relay.
 // Interval 0: no pings. Default: 30 s, 10 s.
 func WithPing(interval, timeout time.Duration) RelayOption {
 	return relayOption(func(c *relayConfig) error {
@@ -440,7 +450,7 @@ func WithPing(interval, timeout time.Duration) RelayOption {
 }
 
 // WithReconnectSchedule sets the delays before the next dials, the last one
-// repeated (R54). Default: 500 ms, 1 s, 5 s, 10 s, 30 s.
+// repeated. Default: 500 ms, 1 s, 5 s, 10 s, 30 s.
 func WithReconnectSchedule(delays ...time.Duration) RelayOption {
 	return relayOption(func(c *relayConfig) error { c.schedule.Delays = slices.Clone(delays); return nil })
 }
@@ -451,7 +461,7 @@ func WithReconnectJitter(fraction float64) RelayOption {
 }
 
 // WithStableAfter is how long a connection has to last before the schedule
-// starts from its first delay again (L07). After a shorter one that has brought an
+// starts from its first delay again. After a shorter one that has brought an
 // event, an EOSE or an OK, the schedule goes no further than its third delay. Default: 30 s.
 func WithStableAfter(d time.Duration) RelayOption {
 	return relayOption(func(c *relayConfig) error { c.schedule.Stable = d; return nil })
@@ -464,26 +474,37 @@ func WithManualReconnect() RelayOption {
 	return relayOption(func(c *relayConfig) error { c.manual = true; return nil })
 }
 
-// WithMaxAttempts removes a relay with ErrGaveUp after n failed dials in a row. Default: 0, for ever (L08).
+// WithMaxAttempts removes a relay with [ErrGaveUp] after n failed dials in a row.
+// Default: 0, it is dialled for ever.
 func WithMaxAttempts(n int) RelayOption {
 	return relayOption(func(c *relayConfig) error { c.maxAttempts = n; return nil })
 }
 
-// WithForgeryLimit removes a relay with ErrForgeryLimit once a connection of
+// WithForgeryLimit removes a relay with [ErrForgeryLimit] once a connection of
 // it has brought n forged events. An id that other signers would compute so
-// (nostr.ErrOtherSerialization) does not count. Default: 0, never: they are dropped, counted and reported.
+// ([nostr.ErrOtherSerialization]) does not count. Default: 0, never: they are dropped, counted and reported.
 func WithForgeryLimit(n int) RelayOption {
 	return relayOption(func(c *relayConfig) error { c.forgeryLimit = n; return nil })
 }
 
-// WithMailboxWindow bounds what one relay may have received and undelivered;
-// beyond it its reader stops reading and TCP pushes back on that relay alone
-// (R30). Default: 2,048 messages, 4 MiB.
+// WithMailboxWindow bounds what one relay may have received and undelivered, in
+// messages and in bytes. Beyond it the relay's reader stops reading, and TCP pushes
+// back on that relay alone.
+//
+// This is why a handler is fed through a queue of the library's own, with windows
+// for the messages of relays, and not through a plain Go channel. A channel has
+// one bound for everything: a flood from one relay would hold up the others, and
+// with them the end of a connection, the answer to a call, a timer. Here these
+// always get in, only relays wait, each for its own window, and the bound is one of
+// bytes as well, which a channel does not have.
+//
+// Default: 2,048 messages, 4 MiB.
 func WithMailboxWindow(messages int, bytes int64) RelayOption {
 	return relayOption(func(c *relayConfig) error { c.windowMessages, c.windowBytes = messages, bytes; return nil })
 }
 
-// WithSendQueue bounds the number of messages that wait to be written to one relay: ErrSendQueueFull beyond. Default: 1,024.
+// WithSendQueue bounds the number of messages that wait to be written to one
+// relay: [ErrSendQueueFull] beyond. Default: 1,024.
 func WithSendQueue(n int) RelayOption {
 	return relayOption(func(c *relayConfig) error { c.sendQueue = n; return nil })
 }
@@ -501,7 +522,7 @@ func WithTrustedRelay() RelayOption {
 }
 
 // WithTask runs a function on the client's goroutine every so often while the
-// relay is connected (R57). A task of the same name is replaced; every 0 takes
+// relay is connected. A task of the same name is replaced; every 0 takes
 // it away. Default: "trim", hourly, which gives back idle memory; with a nil
 // function its interval can be changed.
 func WithTask(name string, every time.Duration, run func(*Self, Relay) error) RelayOption {
@@ -523,7 +544,7 @@ func WithTask(name string, every time.Duration, run func(*Self, Relay) error) Re
 
 // Verifier checks BIP-340 signatures. It is called from several goroutines at
 // once, with public data only; a panic, or runtime.Goexit, costs the event, not the
-// relay (ErrVerifierFailed).
+// relay ([ErrVerifierFailed]).
 type Verifier interface {
 	// VerifySignature returns nil if sig is pubkey's signature of the 32 bytes of id.
 	VerifySignature(pubkey nostr.PubKey, id nostr.ID, sig nostr.Sig) error

@@ -175,7 +175,7 @@ func (q *Queue[T]) work(ctx context.Context, v T) (err error) {
 
 // then is what runs on the loop once the work on an item has ended, or will never begin.
 func (q *Queue[T]) then(it item[T], err error) *thenLetter {
-	return &thenLetter{callback: "Then of " + q.cfg.Name, place: it.place, then: func(self *Self) error {
+	return &thenLetter{callback: "Then of " + q.cfg.Name, place: it.place, err: err, then: func(self *Self) error {
 		switch {
 		case q.cfg.Then != nil:
 			return q.cfg.Then(self, it.value, err)

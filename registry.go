@@ -72,7 +72,8 @@ var names = struct {
 	clients map[string]*Client // guarded by mu
 }{clients: make(map[string]*Client)}
 
-// Whereis finds the running client of that name, nil if there is none (R08).
+// Whereis finds the running client that [WithName] has given this name, nil if
+// there is none.
 func Whereis(name string) *Client {
 	names.mu.Lock()
 	defer names.mu.Unlock()

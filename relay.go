@@ -3,6 +3,7 @@ package gennostr
 import (
 	"context"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/gennostr/gennostr/internal/socket"
@@ -10,26 +11,56 @@ import (
 	"github.com/gennostr/gennostr/nostr/nip11"
 )
 
-// Relay names the connection a callback is about. It is small and comparable.
+// Relay names the connection that a callback is about. It is small and comparable,
+// but another value for each connection of the same relay: the key for a map of
+// relays is URL, which is also what statuses, [SendError] and [DialError] carry.
 type Relay struct {
-	URL         string    // normalised, as nostr.NormalizeURL makes it
+	// URL is the relay's identity: the one normal form of all its spellings, as
+	// nostr.NormalizeURL makes it. Verbs take any spelling.
+	URL string
+	// Address is the relay's URL as it was written when the relay was added. It is
+	// what is dialled, what the relay tag of an AUTH event has to be (some relays
+	// compare it byte for byte), and what to tell others who shall find the relay.
+	// It is "" for a relay that is none of the client's.
+	Address     string
 	ConnectedAt time.Time // when this connection was opened, zero if it never was
 	Attempts    int       // dials since the last stable connection, this one included
 }
 
 func (r Relay) String() string { return r.URL }
 
+// identify gives the two faces of a relay's URL: the normal form is its identity,
+// by which it is found; the spelling as given is its address, for there are relays
+// that answer under /ws/ and not under /ws, that sign their query, or that compare
+// an AUTH byte for byte. What is dialled is the address, but for scheme and host,
+// of which all spellings lead to the same place: a host in Unicode is judged and
+// resolved in punycode.
+func identify(raw string) (url, address, target string, err error) {
+	if url, err = nostr.NormalizeURL(raw); err != nil {
+		return "", "", "", err
+	}
+	address = strings.Trim(raw, " \t\r\n") // as NormalizeURL does
+	_, written, _ := strings.Cut(address, "//")
+	path := ""
+	if i := strings.IndexAny(written, "/?"); i >= 0 {
+		path = written[i:]
+	}
+	scheme, rest, _ := strings.Cut(url, "//") // a normal form always has a path
+	host, _, _ := strings.Cut(rest, "/")
+	return url, address, scheme + "//" + host + path, nil
+}
+
 // RelayState is where a relay stands in its life.
 type RelayState uint8
 
 const (
-	// RelayDialing: being dialled, or waiting for its turn (WithMaxDials).
+	// RelayDialing: being dialled, or waiting for its turn ([WithMaxDials]).
 	RelayDialing RelayState = iota
 	// RelayConnected: the connection is open.
 	RelayConnected
-	// RelayWaiting: between two attempts, until RelayStatus.NextAttempt.
+	// RelayWaiting: between two attempts, until NextAttempt of [RelayStatus].
 	RelayWaiting
-	// RelayDown: lost, and with WithManualReconnect nobody asked for it back yet.
+	// RelayDown: lost, and with [WithManualReconnect] nobody asked for it back yet.
 	RelayDown
 )
 
@@ -49,7 +80,8 @@ func (s RelayState) String() string {
 
 // RelayStatus is a snapshot of one relay of a client.
 type RelayStatus struct {
-	URL         string
+	URL         string // its identity, as in [Relay]
+	Address     string // its URL as it was written when it was added, as in [Relay]
 	State       RelayState
 	Attempts    int       // dials since the last stable connection
 	Connects    int       // connections opened since the relay was added
@@ -97,12 +129,12 @@ func DenyPrivateNetworks(network string, addr netip.AddrPort) error {
 	return socket.DenyPrivate(network, addr)
 }
 
-// RelayInformation reads a relay's NIP-11 document (P47, P48): a GET on the
-// relay's own URL with "Accept: application/nostr+json". Transport options
-// (WithHTTPClient, WithHeader, WithDialPolicy, …) apply; the answer is capped
-// at nip11.MaxSize and the time at the handshake timeout.
+// RelayInformation reads a relay's NIP-11 document: a GET on the relay's own URL,
+// as it is written, with "Accept: application/nostr+json". Transport options
+// ([WithHTTPClient], [WithHeader], [WithDialPolicy], …) apply. The answer is capped
+// at [nip11.MaxSize] and the time at [WithHandshakeTimeout].
 func RelayInformation(ctx context.Context, url string, opts ...RelayOption) (nip11.Document, error) {
-	url, err := nostr.NormalizeURL(url)
+	_, _, target, err := identify(url)
 	if err != nil {
 		return nip11.Document{}, err
 	}
@@ -115,7 +147,7 @@ func RelayInformation(ctx context.Context, url string, opts ...RelayOption) (nip
 		return nip11.Document{}, err
 	}
 	defer dialer.Close()
-	request, err := nip11.RequestURL(url)
+	request, err := nip11.RequestURL(target)
 	if err != nil {
 		return nip11.Document{}, err
 	}

@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// Self is the client seen from inside its callbacks: only verbs that cannot
-// block and cannot deadlock. Sending returns nothing, as in the original: a
-// failure comes back to OnError as a *SendError.
+// Self is the client seen from inside its callbacks. It has only verbs that
+// cannot block and cannot deadlock. Sending returns nothing, as in the original: a
+// failure comes back to OnError as a *[SendError].
 //
 // A Self that is kept beyond its callback goes on working until Done, from any
-// goroutine, but for Continue, SetTimeout and Hibernate: they speak of the
+// goroutine. Three verbs do not: Continue, SetTimeout and Hibernate speak of the
 // callback that is running, belong to its goroutine, and panic when there is none.
 type Self struct {
 	c       *Client
@@ -27,12 +27,14 @@ type Self struct {
 	grumbles  grumbles
 }
 
-// Client is the client seen from any other goroutine, for a server that Init starts.
+// Client is the client seen from any other goroutine, for a server that Init
+// starts, say.
 func (s *Self) Client() *Client { return s.c }
 
-// Context is for what callbacks do themselves: it ends with the client, or when
-// the deadline of its stop has passed; during Init also after WithInitTimeout
-// (R06). Call, Stop and Ready of this client refuse it with ErrCallingSelf (R16, R38).
+// Context is for what callbacks do themselves. It ends with the client, or when
+// the deadline of its stop has passed. During Init it also ends after
+// [WithInitTimeout]. [Client.Call], [Client.Stop] and [Client.Ready] of this client
+// refuse it with [ErrCallingSelf].
 func (s *Self) Context() context.Context {
 	if ctx := s.initCtx.Load(); ctx != nil {
 		return *ctx
@@ -40,7 +42,7 @@ func (s *Self) Context() context.Context {
 	return s.c.ctx
 }
 
-// Logger is WithLogger's, with the client's name.
+// Logger is the one of [WithLogger], with the client's name.
 func (s *Self) Logger() *slog.Logger { return s.c.log }
 
 func (s *Self) mustBeInside(verb string) {
@@ -50,7 +52,7 @@ func (s *Self) mustBeInside(verb string) {
 }
 
 // Continue has HandleContinue run with arg right after this callback, before
-// anything that is queued (R24). Several run in order.
+// anything that is queued. Several run in order.
 func (s *Self) Continue(arg any) {
 	s.mustBeInside("Continue")
 	s.continues = append(s.continues, arg)
@@ -68,9 +70,9 @@ func (s *Self) nextContinue() (any, bool) {
 	return arg, true
 }
 
-// SetTimeout sends Timeout{} to HandleInfo once nothing has arrived for d
-// (R25). Any message clears it; it is not set again by itself. With 0 it comes
-// as soon as nothing is waiting (R26). A negative d cancels.
+// SetTimeout sends [Timeout] to HandleInfo once nothing has arrived for d. Any
+// message clears it; it is not set again by itself. With 0 it comes as soon as
+// nothing is waiting. A negative d cancels it.
 func (s *Self) SetTimeout(d time.Duration) {
 	s.mustBeInside("SetTimeout")
 	if d < 0 {
@@ -80,7 +82,8 @@ func (s *Self) SetTimeout(d time.Duration) {
 	s.timeout = s.c.now().Add(d)
 }
 
-// Hibernate gives back what the client can rebuild, as soon as nothing is waiting (R28).
+// Hibernate gives back the memory of what the client can rebuild, as soon as
+// nothing is waiting.
 func (s *Self) Hibernate() {
 	s.mustBeInside("Hibernate")
 	s.hibernate = true
@@ -96,39 +99,41 @@ func (s *Self) SendAfter(d time.Duration, msg any) (cancel func()) {
 	return func() { s.c.timers.cancel(id) }
 }
 
-// AddRelay is Client.AddRelay.
+// AddRelay is [Client.AddRelay].
 func (s *Self) AddRelay(url string, opts ...RelayOption) error { return s.c.AddRelay(url, opts...) }
 
-// EnsureRelay is Client.EnsureRelay.
+// EnsureRelay is [Client.EnsureRelay].
 func (s *Self) EnsureRelay(url string, opts ...RelayOption) (added bool, err error) {
 	return s.c.EnsureRelay(url, opts...)
 }
 
-// SetRelays is Client.SetRelays.
+// SetRelays is [Client.SetRelays].
 func (s *Self) SetRelays(urls []string, opts ...RelayOption) error {
 	return s.c.SetRelays(urls, opts...)
 }
 
-// RemoveRelay is Client.RemoveRelay; an unknown relay is nothing to do.
+// RemoveRelay is [Client.RemoveRelay]. An unknown relay is nothing to do.
 func (s *Self) RemoveRelay(url string) { _ = s.c.RemoveRelay(url) }
 
-// Reconnect is Client.Reconnect; an unknown relay is nothing to do.
+// Reconnect is [Client.Reconnect]. An unknown relay is nothing to do.
 func (s *Self) Reconnect(url string) { _ = s.c.Reconnect(url) }
 
-// Relays is Client.Relays.
+// Relays is [Client.Relays].
 func (s *Self) Relays() []RelayStatus { return s.c.Relays() }
 
-// Relay is Client.Relay.
+// Relay is [Client.Relay].
 func (s *Self) Relay(url string) (RelayStatus, bool) { return s.c.Relay(url) }
 
-// Send is Client.Send; a failure comes back to OnError as a *SendError (R52).
+// Send is [Client.Send]. A failure comes back to OnError as a *[SendError]; in
+// Terminate, after which there is no OnError, it is logged.
 func (s *Self) Send(url string, msg ClientMessage) {
 	if err := s.c.send(url, msg); err != nil {
 		s.failed(err)
 	}
 }
 
-// Broadcast is Client.Broadcast; each failure comes back to OnError as a *SendError.
+// Broadcast is [Client.Broadcast]. Each failure comes back to OnError as a
+// *[SendError], also that there was no relay to send it to ([ErrNoRelay]).
 func (s *Self) Broadcast(msg ClientMessage) {
 	for _, err := range s.c.broadcast(msg) {
 		s.failed(err)
@@ -138,7 +143,7 @@ func (s *Self) Broadcast(msg ClientMessage) {
 // failed tells OnError, as long as WithMailboxLimit allows: a goroutine that
 // sends to a relay that is away must not fill the memory with its failures.
 func (s *Self) failed(err *SendError) {
-	if full := s.c.post(&errorLetter{relay: Relay{URL: err.URL}, err: err, posted: true}); full != nil {
+	if full := s.c.post(&errorLetter{relay: s.c.named(err.URL), err: err, posted: true}); full != nil {
 		s.c.log.Warn("message not sent", "error", err)
 	}
 }

@@ -405,6 +405,59 @@ func TestBroadcastReachesTheConnectedOnes(t *testing.T) {
 	})
 }
 
+// L32: a message for nobody is no success. To close something nowhere is none either, but no failure.
+func TestL32BroadcastToNobodyIsAnError(t *testing.T) {
+	event := textNotes(1)[0]
+	filter := ofKind(1)
+	needy := []gennostr.ClientMessage{
+		gennostr.PublishEvent{Event: event}, request("s", filter), gennostr.CountReq{SubscriptionID: "c", Filters: []nostr.Filter{filter}},
+		gennostr.NegOpen{SubscriptionID: "n", Filter: filter, Payload: []byte{0x61}}, gennostr.NegMsg{SubscriptionID: "n", Payload: []byte{0x61}},
+		gennostr.AuthResponse{Event: nostrtest.Event(nostrtest.Key(1), nostr.KindClientAuthentication, "", nostr.Tag{"relay", stageURL}, nostr.Tag{"challenge", "c"})},
+		gennostr.Raw(`["REQ","s",{}]`), gennostr.Raw(`["NEWS"]`), gennostr.Raw("what?"),
+	}
+	closing := []gennostr.ClientMessage{
+		gennostr.Close{SubscriptionID: "s"}, gennostr.NegClose{SubscriptionID: "n"}, gennostr.Raw(`["CLOSE","s"]`), gennostr.Raw(`["NEG-CLOSE","n"]`),
+	}
+	for name, urls := range map[string][]string{"no relay": nil, "none that is connected": {"wss://hung.example", "wss://down.example"}} {
+		virtual(t, func(t *testing.T, network *nostrtest.Network) {
+			network.NewRelay("wss://hung.example")
+			network.NewRelay("wss://down.example").Stop()
+			network.HoldDials("wss://hung.example")
+			r := &recorder{on: func(self *gennostr.Self, n note) error {
+				if n.Name == "HandleInfo" {
+					self.Broadcast(n.Msg.(gennostr.ClientMessage))
+				}
+				return nil
+			}}
+			client := start(t, r, over(network, gennostr.WithRelays(urls...), gennostr.WithManualReconnect())...)
+			synctest.Wait()
+			before := len(r.named("OnError"))
+			for _, m := range needy {
+				err := client.Broadcast(m)
+				assert.ErrorIs(t, err, gennostr.ErrNoRelay, "%s: %T", name, m)
+				var failed *gennostr.SendError
+				require.ErrorAs(t, err, &failed)
+				assert.Equal(t, gennostr.SendError{Message: m, Err: gennostr.ErrNoRelay}, *failed)
+				require.NoError(t, client.Notify(m))
+			}
+			synctest.Wait()
+			told := r.named("OnError")[before:]
+			require.Len(t, told, len(needy))
+			for _, n := range told {
+				assert.ErrorIs(t, reasonOf(t, n), gennostr.ErrNoRelay)
+			}
+			before = len(r.named("OnError"))
+			for _, m := range closing {
+				assert.NoError(t, client.Broadcast(m), "%s: %T", name, m)
+				require.NoError(t, client.Notify(m))
+			}
+			synctest.Wait()
+			assert.Len(t, r.named("HandleInfo"), len(needy)+len(closing))
+			assert.Len(t, r.named("OnError"), before, "OnError is told nothing")
+		})
+	}
+}
+
 func TestSendingInACallbackReachesTheConnectionItIsAbout(t *testing.T) {
 	greet := func(self *gennostr.Self, n note) error {
 		switch n.Name {

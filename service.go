@@ -6,7 +6,7 @@ import (
 )
 
 // ChildSpec is a client as a supervisor starts it, again and again (OTP's
-// child_spec). Service makes it.
+// child_spec). [Service] makes it.
 type ChildSpec struct {
 	handler func() Handler // immutable
 	opts    []Option       // immutable
@@ -14,16 +14,18 @@ type ChildSpec struct {
 
 // Service describes a client to a supervisor: suture takes the result as it
 // is, errgroup and oklog/run take its Serve. Each start gets a handler of its
-// own from the factory, so no state outlives a crash (R47).
+// own from the factory, so that no state outlives a crash.
 func Service(handler func() Handler, opts ...Option) *ChildSpec {
 	return &ChildSpec{handler: handler, opts: opts}
 }
 
-// Serve runs one client until it stops or ctx ends, as Run does. When it stops
-// by itself without a failure, or Init returned ErrIgnore, the error is
-// WithStopError's. While ctx lives, no error of Serve is context.Canceled or
-// context.DeadlineExceeded to errors.Is, since supervisors take these for their
-// own doing.
+// Serve runs one client until it stops or ctx ends, and returns what [Run] does:
+// a failure is returned also when ctx ended first.
+//
+// When the client stops by itself without a failure, or Init returned
+// [ErrIgnore], the error is that of [WithStopError]. While ctx lives, no error
+// of Serve is context.Canceled or context.DeadlineExceeded to errors.Is:
+// supervisors take these for an end that they asked for.
 func (s *ChildSpec) Serve(ctx context.Context) error {
 	cfg, err := newConfig(s.opts)
 	if err != nil {

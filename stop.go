@@ -70,7 +70,11 @@ func (c *Client) endWork(deadline time.Time) {
 			thens = append(thens, l)
 		}
 		for _, l := range thens {
-			tell = tell && c.ended(l)
+			if tell {
+				tell = c.ended(l)
+			} else {
+				c.untold(l)
+			}
 		}
 		thens = nil
 		if joined {
@@ -97,6 +101,14 @@ func (c *Client) ended(l *thenLetter) bool {
 	}
 	c.spoil(e.reason)
 	return !isPanic(e.reason)
+}
+
+// untold is for what nobody is told of: a panic is never silent.
+func (c *Client) untold(l *thenLetter) {
+	var panicked *PanicError
+	if errors.As(l.err, &panicked) {
+		c.log.Error("task panicked while the client stopped", "error", panicked, "stack", string(panicked.Stack))
+	}
 }
 
 // shut closes the mailbox: from here on nothing gets in, and readers drop what
@@ -165,7 +177,9 @@ func (c *Client) close() {
 	c.pool.Stop()
 	c.dialer.Close()
 	<-c.tasks.empty
-	c.late.Close()
+	for _, l := range c.late.Close() {
+		c.untold(l)
+	}
 	c.cancel(&clientClosedError{c.reason})
 	c.releaseName()
 	close(c.done)

@@ -323,7 +323,7 @@ func (ev connectionEnded) supervise(s *supervisor) {
 
 // tell queues OnDisconnect. Until it has returned, nothing is dialled.
 func (s *supervisor) tell(e *relayEntry, c *connection, reason error) {
-	relay := Relay{URL: e.url, Attempts: e.backoff.Attempts()}
+	relay := Relay{URL: e.url, Address: e.cfg.address, Attempts: e.backoff.Attempts()}
 	if c != nil {
 		relay = c.relay
 	}

@@ -493,7 +493,7 @@ type keeper struct {
 }
 
 func (k *keeper) OnAuth(self *gennostr.Self, relay gennostr.Relay, m gennostr.AuthMessage) error {
-	e := &nostr.Event{Kind: nostr.KindClientAuthentication, Tags: nostr.Tags{{"relay", relay.URL}, {"challenge", m.Challenge}}}
+	e := &nostr.Event{Kind: nostr.KindClientAuthentication, Tags: nostr.Tags{{"relay", relay.Address}, {"challenge", m.Challenge}}}
 	if err := e.Sign(k.key); err != nil {
 		return err
 	}

@@ -33,7 +33,7 @@ func TwoEOSEs() Fault {
 	return eoseFault(func(m wire.EOSE) []answer { return []answer{{message: m}, {message: m}} }, "TwoEOSEs()")
 }
 
-// EOSEHints puts these hints in EOSE (NIP-67, P36), true or not: "finish",
+// EOSEHints puts these hints in EOSE (NIP-67), true or not: "finish",
 // "more", or what nobody knows. Without any, EOSE has an empty list.
 func EOSEHints(hints ...string) Fault {
 	if hints == nil {
@@ -98,12 +98,12 @@ func IgnoreLimits() Fault {
 }
 
 // PageCap sends at most n stored events for a filter, and does not say so in the
-// information document (P25, P51).
+// information document.
 func PageCap(n int) Fault {
 	return reqFault(func(h *handling) { h.page = n }, "PageCap(%d)", n).atLeastOne(n)
 }
 
-// LimitZeroSends sends stored events although the filter's limit is 0 (Q04, Q05).
+// LimitZeroSends sends stored events although the filter's limit is 0.
 func LimitZeroSends() Fault {
 	return reqFault(func(h *handling) {
 		h.narrow(func(f nostr.Filter) nostr.Filter {
@@ -114,7 +114,7 @@ func LimitZeroSends() Fault {
 }
 
 // ExclusiveBounds leaves out the stored events of the very seconds that since
-// and until name (P22, Q03, Q07).
+// and until name.
 func ExclusiveBounds() Fault {
 	return reqFault(func(h *handling) {
 		h.narrow(func(f nostr.Filter) nostr.Filter {
@@ -138,7 +138,7 @@ func SubscriptionCap(n int) Fault {
 }
 
 // SubscriptionCapNotice is SubscriptionCap with a NOTICE that names no
-// subscription, and nothing else (P31).
+// subscription, and nothing else.
 func SubscriptionCapNotice(n int) Fault {
 	return reqFault(func(h *handling) {
 		h.maxOpen, h.maxNotice = n, fmt.Sprintf("ERROR: too many concurrent REQs, at most %d", n)
@@ -146,12 +146,12 @@ func SubscriptionCapNotice(n int) Fault {
 }
 
 // KeepExpired serves stored events whose expiration has passed, and takes such
-// (NIP-40, P62).
+// (NIP-40).
 func KeepExpired() Fault {
 	return messageFault([]string{"REQ", "EVENT"}, func(h *handling) { h.keepExpired = true }, "KeepExpired()")
 }
 
-// AuthStorm sends n challenges in a row (NIP-42, L13). Only the last one counts.
+// AuthStorm sends n challenges in a row (NIP-42). Only the last one counts.
 func AuthStorm(n int) Fault {
 	return linkFault(func(a *act) {
 		s := a.session
@@ -164,7 +164,7 @@ func AuthStorm(n int) Fault {
 }
 
 // LateChallenge sends a challenge so much later, and an earlier one stops
-// counting then (P38): late after the connection has opened, or a re-challenge
+// counting then: late after the connection has opened, or a re-challenge
 // after what On and After name.
 func LateChallenge(d time.Duration) Fault {
 	return linkFault(func(a *act) {
@@ -189,12 +189,12 @@ func NoChallenge() Fault {
 }
 
 // RejectAuth answers AUTH, right or wrong, with OK false and this text, such as
-// "restricted: not for you" (P43).
+// "restricted: not for you".
 func RejectAuth(text string) Fault {
 	return messageFault([]string{"AUTH"}, func(h *handling) { h.refusal = text }, "RejectAuth(%q)", text).withText(text)
 }
 
-// OneKeyOnly refuses to authenticate a second key on a connection (P44).
+// OneKeyOnly refuses to authenticate a second key on a connection.
 func OneKeyOnly() Fault {
 	return messageFault([]string{"AUTH"}, func(h *handling) {
 		if m, ok := h.message.(wire.Auth); ok && h.session.hasAuthenticated() && !h.session.isAuthenticated(m.Event.PubKey) {

@@ -11,7 +11,7 @@ import (
 )
 
 // The profiles of this file are options that make the relay answer as a relay
-// in the wild does, in what a client gets to feel (PROTOCOL, Q01 to Q07). They
+// in the wild does, in what a client gets to feel. They
 // set limits, policies and the information document; options behind a profile
 // override it, faults add up. None speaks NIP-77.
 
@@ -34,9 +34,9 @@ func named(name, software string, edit func(*nip11.Document)) Option {
 	})
 }
 
-// Strfry is a relay like strfry 1.1.1 with its defaults (Q01, P12, P31, P44,
-// P68): CLOSED says "ERROR: " before its prefix; subscription ids are printable
-// ASCII without quotes and backslashes, and at most 64 long; 20 subscriptions,
+// Strfry is a relay like strfry 1.1.1 with its defaults: CLOSED says "ERROR: "
+// before its prefix; subscription ids are printable ASCII without quotes and
+// backslashes, and at most 64 long; 20 subscriptions,
 // and one more gets a NOTICE and nothing else; 200 filters, 500 events per
 // filter; created_at at most 15 minutes ahead; events with malformed e, p and a
 // tags are refused; direct messages (kinds 4 and 1059) are for those who have
@@ -89,7 +89,7 @@ func malformedTag(event *nostr.Event) string {
 	return ""
 }
 
-// Khatru is a relay like khatru (Q02): every third message is handled a little
+// Khatru is a relay like khatru: every third message is handled a little
 // later than the one behind it, so that answers overtake each other; messages end
 // with a line feed; NIP-77 is refused with "NEG-ERROR".
 func Khatru() Option {
@@ -103,15 +103,15 @@ func Khatru() Option {
 	)
 }
 
-// Slicestore is a relay like khatru over eventstore's slicestore (Q03): Khatru,
+// Slicestore is a relay like khatru over eventstore's slicestore: Khatru,
 // and since and until leave out the seconds they name.
 func Slicestore() Option { return options(Khatru(), WithFaults(ExclusiveBounds())) }
 
-// LMDBStore is a relay like khatru over eventstore's lmdb (Q03): Khatru, and
+// LMDBStore is a relay like khatru over eventstore's lmdb: Khatru, and
 // COUNT is never answered.
 func LMDBStore() Option { return options(Khatru(), WithFaults(NoAnswer().On("COUNT"))) }
 
-// Mocrelay is a relay like mocrelay (Q04): a bad signature is answered with
+// Mocrelay is a relay like mocrelay: a bad signature is answered with
 // NOTICE and never with OK, limit 0 returns events, and the information document
 // has a retention that is no list.
 func Mocrelay() Option {
@@ -123,7 +123,7 @@ func Mocrelay() Option {
 	)
 }
 
-// MattnRelay is a relay like mattn/nostr-relay (Q05): it advertises NIP-77 and
+// MattnRelay is a relay like mattn/nostr-relay: it advertises NIP-77 and
 // refuses NEG-OPEN, limit 0 returns events, and no challenge is sent when a
 // client connects.
 func MattnRelay() Option {
@@ -135,14 +135,14 @@ func MattnRelay() Option {
 	)
 }
 
-// NostrRelayCore is a relay like @nostr-relay/core (Q06): a tampered event that
+// NostrRelayCore is a relay like @nostr-relay/core: a tampered event that
 // reuses a known id gets OK true, and requests of the information document get
 // 426 Upgrade Required.
 func NostrRelayCore() Option {
 	return WithFaults(TrustKnownIDs(), AnswerInfo(426, "Upgrade Required"))
 }
 
-// NakServe is a relay like nak serve (Q07): since and until leave out the
+// NakServe is a relay like nak serve: since and until leave out the
 // seconds they name, and a sync hangs.
 func NakServe() Option {
 	return options(

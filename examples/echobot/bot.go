@@ -61,7 +61,7 @@ func (b *Bot) OnEvent(self *gennostr.Self, relay gennostr.Relay, msg gennostr.Ev
 		Kind:    nostr.KindTextNote,
 		Content: "echo: " + mention.Content,
 		Tags: nostr.Tags{
-			{"e", mention.ID.String(), relay.URL, "root"},
+			{"e", mention.ID.String(), relay.Address, "root"},
 			{"p", mention.PubKey.String()},
 		},
 	}
@@ -82,10 +82,11 @@ func (b *Bot) OnOK(self *gennostr.Self, relay gennostr.Relay, msg gennostr.OKMes
 	return nil
 }
 
-// OnAuth proves to a relay who the bot is (NIP-42).
+// OnAuth proves to a relay who the bot is (NIP-42). Some relays compare their
+// URL byte for byte: the event names the one that was written when it was added.
 func (b *Bot) OnAuth(self *gennostr.Self, relay gennostr.Relay, msg gennostr.AuthMessage) error {
 	auth := &nostr.Event{Kind: nostr.KindClientAuthentication, Tags: nostr.Tags{
-		{"relay", relay.URL}, {"challenge", msg.Challenge},
+		{"relay", relay.Address}, {"challenge", msg.Challenge},
 	}}
 	if err := auth.Sign(b.key); err != nil {
 		return err

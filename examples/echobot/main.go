@@ -45,7 +45,7 @@ type relays []string
 func (r *relays) String() string { return strings.Join(*r, ", ") }
 
 func (r *relays) Set(url string) error {
-	url, err := nostr.NormalizeURL(url)
+	_, err := nostr.NormalizeURL(url)
 	*r = append(*r, url)
 	return err
 }

@@ -18,7 +18,7 @@ import (
 
 // options are what the command line asks for.
 type options struct {
-	relays    []string // normalised, each once, in the order given
+	relays    []string // as written, each once, in the order given
 	key       nostr.SecretKey
 	kind      nostr.Kind
 	tags      nostr.Tags
@@ -43,13 +43,13 @@ Without -relay it shows itself on relays of its own.
 // key. After -h the error is flag.ErrHelp.
 func parse(args []string, usage io.Writer) (options, error) {
 	var opts options
-	var urls, tags []string
+	var addresses, known, tags []string
 	flags := flag.NewFlagSet("publish", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	repeatable := func(name, usage string, values *[]string) {
 		flags.Func(name, usage+" (repeatable)", func(s string) error { *values = append(*values, s); return nil })
 	}
-	repeatable("relay", "`URL` of a relay, such as wss://relay.example.com", &urls)
+	repeatable("relay", "`URL` of a relay, such as wss://relay.example.com", &addresses)
 	repeatable("tag", "a tag of the event, as `name=value`, such as t=nostr or p=npub1…", &tags)
 	var key *string // nil if not given: an empty one, of a variable that is not set, is a mistake
 	flags.Func("key", "the secret `key` to sign with: a file that holds an nsec or 64 hex digits, or these themselves,\nwhich others on this machine may see then (default: a new key)", func(s string) error { key = &s; return nil })
@@ -73,11 +73,12 @@ func parse(args []string, usage io.Writer) (options, error) {
 		}
 	}
 	var err error
-	for _, s := range urls {
-		url, err := nostr.NormalizeURL(s)
+	for _, address := range addresses {
+		url, err := nostr.NormalizeURL(address)
 		note("relay", err)
-		if err == nil && !slices.Contains(opts.relays, url) {
-			opts.relays = append(opts.relays, url)
+		if err == nil && !slices.Contains(known, url) {
+			known = append(known, url)
+			opts.relays = append(opts.relays, address)
 		}
 	}
 	if key != nil {
@@ -212,4 +213,11 @@ func readContent(ctx context.Context, stdin io.Reader) (string, error) {
 		}
 		return content, nil
 	}
+}
+
+// identity is the URL by which callbacks name a relay of the command line, which
+// has been checked. What is dialled is the address as it was written.
+func identity(address string) string {
+	url, _ := nostr.NormalizeURL(address)
+	return url
 }

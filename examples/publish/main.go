@@ -124,7 +124,7 @@ func publish(ctx context.Context, opts options, event *nostr.Event, stdout, stde
 		gennostr.WithShutdownTimeout(goodbye),
 		gennostr.WithLogger(slog.New(slog.DiscardHandler)), // OnError and the error of Run tell everything already
 	)...)
-	if err != nil && !errors.Is(err, context.Cause(ctx)) {
+	if err != nil {
 		return err
 	}
 	p.settleRest("before the interruption") // had it ended before it began
@@ -137,7 +137,7 @@ func publish(ctx context.Context, opts options, event *nostr.Event, stdout, stde
 // demoRelays are the relays of its own: one takes what it gets, one does not.
 type demoRelays struct {
 	relays []*nostrtest.Relay
-	urls   []string // normalised
+	urls   []string
 }
 
 func startRelays(stderr io.Writer) (*demoRelays, error) {
@@ -154,12 +154,7 @@ func startRelays(stderr io.Writer) (*demoRelays, error) {
 			return nil, err
 		}
 		d.relays = append(d.relays, relay)
-		url, err := nostr.NormalizeURL(relay.URL())
-		if err != nil {
-			d.close()
-			return nil, err
-		}
-		d.urls = append(d.urls, url)
+		d.urls = append(d.urls, relay.URL())
 	}
 	fmt.Fprintln(stderr, "no -relay: this is a demo, on two relays of its own, of which one takes nothing")
 	return d, nil

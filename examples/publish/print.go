@@ -21,10 +21,10 @@ type printer struct {
 	printed        int
 }
 
-func newPrinter(stdout, stderr io.Writer, urls []string) *printer {
+func newPrinter(stdout, stderr io.Writer, deliveries []*delivery) *printer {
 	p := &printer{stdout: stdout, stderr: stderr}
-	for _, url := range urls {
-		p.width = max(p.width, len(url))
+	for _, d := range deliveries {
+		p.width = max(p.width, len(d.url))
 	}
 	return p
 }

@@ -46,14 +46,14 @@ type delivery struct {
 func newPublisher(opts options, event *nostr.Event, stdout, stderr io.Writer) *publisher {
 	p := &publisher{
 		event: event, key: opts.key, timeout: opts.timeout,
-		out:   newPrinter(stdout, stderr, opts.relays),
 		byURL: make(map[string]*delivery),
 	}
-	for _, url := range opts.relays {
-		d := &delivery{url: url}
+	for _, address := range opts.relays {
+		d := &delivery{url: identity(address)}
 		p.deliveries = append(p.deliveries, d)
-		p.byURL[url] = d
+		p.byURL[d.url] = d
 	}
+	p.out = newPrinter(stdout, stderr, p.deliveries)
 	return p
 }
 
@@ -102,14 +102,15 @@ func (p *publisher) OnOK(self *gennostr.Self, relay gennostr.Relay, msg gennostr
 }
 
 // OnAuth proves to the relay who we are (NIP-42). That is no secret to it: the
-// same key has signed the event.
+// same key has signed the event. Some relays compare their URL byte for byte:
+// the event names the one that was written on the command line.
 func (p *publisher) OnAuth(self *gennostr.Self, relay gennostr.Relay, msg gennostr.AuthMessage) error {
 	d := p.byURL[relay.URL]
 	if d.challenges >= maxChallenges {
 		return nil
 	}
 	auth := &nostr.Event{Kind: nostr.KindClientAuthentication, Tags: nostr.Tags{
-		{"relay", relay.URL}, {"challenge", msg.Challenge},
+		{"relay", relay.Address}, {"challenge", msg.Challenge},
 	}}
 	if err := auth.Sign(p.key); err != nil {
 		return err

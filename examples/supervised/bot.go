@@ -62,7 +62,7 @@ func (b *Bot) OnEvent(self *gennostr.Self, relay gennostr.Relay, msg gennostr.Ev
 
 func (b *Bot) answer(self *gennostr.Self, relay gennostr.Relay, to *nostr.Event, text string) error {
 	answer := &nostr.Event{Kind: nostr.KindTextNote, Content: text, Tags: nostr.Tags{
-		{"e", to.ID.String(), relay.URL, "root"}, {"p", to.PubKey.String()},
+		{"e", to.ID.String(), relay.Address, "root"}, {"p", to.PubKey.String()},
 	}}
 	if err := answer.Sign(b.key); err != nil {
 		return err

@@ -30,11 +30,7 @@ func demo(ctx context.Context, opts options, stdout io.Writer, say func(string, 
 	}
 	relay.Publish(stored...)
 
-	url, err := nostr.NormalizeURL(relay.URL())
-	if err != nil {
-		return err
-	}
-	opts.relays = []string{url}
+	opts.relays = []string{relay.URL()}
 	steps := make(chan any, 16)
 	tail := newTail(opts, stdout, say)
 	tail.report = func(step any) {

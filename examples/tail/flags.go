@@ -16,7 +16,7 @@ import (
 
 // options are what the command line asks for.
 type options struct {
-	relays []string // normalised, each once
+	relays []string // as written, each once
 	filter nostr.Filter
 	json   bool
 }
@@ -36,13 +36,13 @@ Without -relay it shows itself on a relay of its own, and ends.
 // in the wrong place. After -h the error is flag.ErrHelp.
 func parse(args []string, usage io.Writer) (options, error) {
 	var opts options
-	var urls, kinds, authors, tags []string
+	var addresses, known, kinds, authors, tags []string
 	flags := flag.NewFlagSet("tail", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	repeatable := func(name, usage string, values *[]string) {
 		flags.Func(name, usage+" (repeatable)", func(s string) error { *values = append(*values, s); return nil })
 	}
-	repeatable("relay", "`URL` of a relay, such as wss://relay.example.com", &urls)
+	repeatable("relay", "`URL` of a relay, such as wss://relay.example.com", &addresses)
 	repeatable("kind", "only events of kind `N`, 0 to 65535", &kinds)
 	repeatable("author", "only events of this `key`: an npub, 64 hex digits, or a file with one or more of them", &authors)
 	repeatable("tag", "only events with this tag, a letter and a `name=value` such as t=nostr or p=npub1…;\nof one name any value will do, of several names each has to be there", &tags)
@@ -69,11 +69,12 @@ func parse(args []string, usage io.Writer) (options, error) {
 			errs = append(errs, fmt.Errorf("-%s: %w", name, err))
 		}
 	}
-	for _, s := range urls {
-		url, err := nostr.NormalizeURL(s)
+	for _, address := range addresses {
+		url, err := nostr.NormalizeURL(address)
 		note("relay", err)
-		if err == nil && !slices.Contains(opts.relays, url) {
-			opts.relays = append(opts.relays, url)
+		if err == nil && !slices.Contains(known, url) {
+			known = append(known, url)
+			opts.relays = append(opts.relays, address)
 		}
 	}
 	for _, s := range kinds {
@@ -220,4 +221,11 @@ func parseSince(s string, now time.Time) (nostr.Timestamp, error) {
 		return 0, errors.New("there is nothing before 1970")
 	}
 	return nostr.TimestampOf(at), nil
+}
+
+// identity is the URL by which callbacks name a relay of the command line, which
+// has been checked. What is dialled is the address as it was written.
+func identity(address string) string {
+	url, _ := nostr.NormalizeURL(address)
+	return url
 }

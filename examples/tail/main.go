@@ -63,10 +63,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	say := teller(stderr)
 	if len(opts.relays) > 0 {
-		err = gennostr.Run(ctx, newTail(opts, stdout, say), settings(opts.relays)...)
-	} else {
-		err = demo(ctx, opts, stdout, say)
+		return gennostr.Run(ctx, newTail(opts, stdout, say), settings(opts.relays)...)
 	}
+	err = demo(ctx, opts, stdout, say)
 	if errors.Is(err, context.Cause(ctx)) {
 		return nil // Ctrl-C, before or between the things that it ends in good order
 	}

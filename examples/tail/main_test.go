@@ -127,14 +127,14 @@ func TestFlagsMakeAFilter(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "friends")
 	require.NoError(t, os.WriteFile(file, []byte(b.String()+"\n"+nip19.EncodePubKey(c)+"\n"), 0o600))
 	opts, err := parse([]string{
-		"-relay", "WSS://A.example", "-relay", "wss://b.example/x", "-relay", "wss://a.example:443/",
+		"-relay", "WSS://A.example", "-relay", "wss://b.example/x/", "-relay", "wss://a.example:443/",
 		"-kind", "1", "-kind", "30023", "-author", "nostr:" + nip19.EncodePubKey(a), "-author", file,
 		"-tag", "t=a=b", "-tag", "t=", "-tag", "p=" + nip19.EncodePubKey(a), "-tag", "e=" + nip19.EncodeNote(note), "-tag", "T=x",
 		"-since", "1700000000", "-limit", "0", "-json",
 	}, io.Discard)
 	require.NoError(t, err)
 	assert.True(t, opts.json)
-	assert.Equal(t, []string{"wss://a.example/", "wss://b.example/x"}, opts.relays)
+	assert.Equal(t, []string{"WSS://A.example", "wss://b.example/x/"}, opts.relays)
 	assert.JSONEq(t, nostr.Filter{}.WithKinds(1, 30023).WithAuthors(a, b, c).WithSince(1_700_000_000).WithLimit(0).
 		WithTag("t", "a=b", "").WithTag("p", a.String()).WithTag("e", note.String()).WithTag("T", "x").String(), opts.filter.String())
 

@@ -42,8 +42,8 @@ func newTail(opts options, out io.Writer, say func(string, ...any)) *Tail {
 	if opts.json {
 		t.line = jsonLine
 	}
-	for _, url := range opts.relays {
-		t.feeds[url] = new(feed)
+	for _, address := range opts.relays {
+		t.feeds[identity(address)] = new(feed)
 	}
 	return t
 }

@@ -21,9 +21,12 @@ import (
 // parsed (mailbox.LongMessages), and one for those that wait (mailbox.Budget).
 
 const (
-	// Own is what reading and parsing may take without asking, in bytes. With what
+	// Own is how large a read buffer may become without asking, in bytes. With what
 	// is read ahead (32 KiB) and the rest of a connection that is less than 64 KiB.
-	Own = 16 << 10
+	Own = 8 << 10
+	// parseFreely is what parsing may take without asking: only readers that have a
+	// processor parse, and what comes of it is small.
+	parseFreely = 32 << 10
 	// short is the length up to which a message may be parsed without asking.
 	short = 2 << 10
 	// perString and perTag are what parsing takes for each string and each list of
@@ -100,7 +103,10 @@ func (in *Intake) roomToParse(b *Buffers) (bool, error) {
 	}
 	// The text, and what is hashed, are each about as long as the frame.
 	need := int64(cap(b.Frame)) + int64(len(b.Frame)) + parsing(b.Frame)
-	if most := in.Long.Limit(); need > Own && need > most {
+	if need <= parseFreely {
+		return true, nil
+	}
+	if most := in.Long.Limit(); need > most {
 		return true, fmt.Errorf("%d bytes, which may take %d to parse, and half of the mailbox budget is %d", len(b.Frame), need, most)
 	}
 	return in.Room(need), nil
@@ -109,7 +115,7 @@ func (in *Intake) roomToParse(b *Buffers) (bool, error) {
 // Room makes n bytes what the message in hand takes, in all; it waits for them,
 // but no longer than the connection lives. False if it has ended, or can never have so much.
 func (in *Intake) Room(n int64) bool {
-	if n <= Own || in.Long.Hold(n) {
+	if in.Long.Hold(n) {
 		return true
 	}
 	if n > in.Long.Limit() {

@@ -15,7 +15,7 @@ import (
 // buffer, within the read limit, the room there is and the message's time.
 
 // OwnRoom is how large a read buffer may become without asking for room, in bytes.
-const OwnRoom = 16 << 10
+const OwnRoom = 8 << 10
 
 const (
 	minRead     = 2048                        // bytes of a fresh read buffer

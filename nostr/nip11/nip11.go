@@ -3,7 +3,7 @@
 //
 // The documents of running relays are untidy, so [Parse] is lenient field by
 // field: what has the wrong shape is left out and listed in
-// [Document.Problems], and the rest is read. The package fetches nothing; a
+// Problems of [Document], and the rest is read. The package fetches nothing; a
 // fetcher sends GET to [RequestURL] with the header "Accept: " + [ContentType],
 // checks for status 200, and reads at most [MaxSize] bytes and one more.
 package nip11
@@ -24,7 +24,7 @@ const ContentType = "application/nostr+json"
 // running relays have one or two.
 const MaxSize = 256 << 10
 
-// MaxProblems bounds [Document.Problems].
+// MaxProblems bounds Problems of [Document].
 const MaxProblems = 32
 
 // ErrTooLarge is returned by Parse for more than MaxSize bytes.
@@ -72,22 +72,22 @@ type Document struct {
 	Problems []string `json:"-"`
 }
 
-// Limitation is what a relay demands of its clients (NIP-11, P48–P53). A
+// Limitation is what a relay demands of its clients (NIP-11). A
 // number that the relay does not state is nil.
 type Limitation struct {
-	MaxMessageLength    *int64 `json:"max_message_length,omitempty"`     // bytes of a whole message (P49)
-	MaxSubscriptions    *int64 `json:"max_subscriptions,omitempty"`      // open ones per connection (P50)
+	MaxMessageLength    *int64 `json:"max_message_length,omitempty"`     // bytes of a whole message
+	MaxSubscriptions    *int64 `json:"max_subscriptions,omitempty"`      // open ones per connection
 	MaxFilters          *int64 `json:"max_filters,omitempty"`            // per subscription
-	MaxLimit            *int64 `json:"max_limit,omitempty"`              // larger limits are clamped silently (P51)
-	DefaultLimit        *int64 `json:"default_limit,omitempty"`          // for filters without a limit (P51)
-	MaxSubidLength      *int64 `json:"max_subid_length,omitempty"`       // characters of a subscription id (P50)
-	MaxEventTags        *int64 `json:"max_event_tags,omitempty"`         // tags of an event (P52)
-	MaxContentLength    *int64 `json:"max_content_length,omitempty"`     // Unicode characters, not bytes (P52)
+	MaxLimit            *int64 `json:"max_limit,omitempty"`              // larger limits are clamped silently
+	DefaultLimit        *int64 `json:"default_limit,omitempty"`          // for filters without a limit
+	MaxSubidLength      *int64 `json:"max_subid_length,omitempty"`       // characters of a subscription id
+	MaxEventTags        *int64 `json:"max_event_tags,omitempty"`         // tags of an event
+	MaxContentLength    *int64 `json:"max_content_length,omitempty"`     // Unicode characters, not bytes
 	MinPowDifficulty    *int64 `json:"min_pow_difficulty,omitempty"`     // leading zero bits of an event's id (NIP-13)
 	CreatedAtLowerLimit *int64 `json:"created_at_lower_limit,omitempty"` // seconds into the past that created_at may lie
 	CreatedAtUpperLimit *int64 `json:"created_at_upper_limit,omitempty"` // seconds into the future that created_at may lie
 
-	AuthRequired     bool `json:"auth_required,omitempty"` // before anything else (NIP-42, P53)
+	AuthRequired     bool `json:"auth_required,omitempty"` // before anything else (NIP-42)
 	PaymentRequired  bool `json:"payment_required,omitempty"`
 	RestrictedWrites bool `json:"restricted_writes,omitempty"` // events are taken under some condition only
 }
@@ -113,7 +113,7 @@ func (d *Document) UnmarshalJSON(data []byte) error {
 }
 
 // RequestURL turns the URL of a relay (ws or wss) into that of its document
-// (http or https): the same host, path and query (NIP-11, P47).
+// (http or https): the same host, path and query (NIP-11).
 func RequestURL(relayURL string) (string, error) {
 	u, err := url.Parse(strings.TrimSpace(relayURL))
 	if err != nil {

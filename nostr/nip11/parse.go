@@ -11,7 +11,7 @@ import (
 // Parse reads a document. It fails only for data over MaxSize bytes
 // (ErrTooLarge) and data that is no JSON object (ErrNotObject). Unknown fields
 // are ignored, null is the same as missing, and a field of the wrong shape is
-// left out and listed in [Document.Problems] (P48, Q04). Nothing of data is kept.
+// left out and listed in Problems of [Document]. Nothing of data is kept.
 func Parse(data []byte) (Document, error) {
 	if len(data) > MaxSize {
 		return Document{}, fmt.Errorf("%w: %d bytes", ErrTooLarge, len(data))

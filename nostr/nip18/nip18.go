@@ -48,10 +48,10 @@ var (
 	// ErrNoHint is in the error of [New] when the relay hint is no relay URL.
 	ErrNoHint = errors.New("nip18: a repost needs the URL of a relay that has the event")
 
-	// ErrEmbedded is in [Repost.Problem] when the content is neither blank nor an event.
+	// ErrEmbedded is in Repost.Problem when the content is neither blank nor an event.
 	ErrEmbedded = errors.New("nip18: the content is not an event")
 
-	// ErrOther is in [Repost.Problem] when the content is a genuine event, but not the one
+	// ErrOther is in Repost.Problem when the content is a genuine event, but not the one
 	// in the "e" tag.
 	ErrOther = errors.New("nip18: the content is not the event in the e tag")
 )

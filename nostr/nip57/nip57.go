@@ -29,7 +29,7 @@
 // if it has one; that recipient, target and sender in the receipt's tags are those of the
 // request. What counts is always the request, for its sender signed it. The hash of the
 // description in the invoice should fit, says NIP-57, and many providers' does not:
-// [Receipt.Committed] tells.
+// Receipt.Committed tells.
 //
 // Of a request: one p tag, at most one e, a, amount and lnurl tag, all of them good, and a relay
 // to send the receipt to: Appendix A demands it, Appendix D only wishes it, and without one the

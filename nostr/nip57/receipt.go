@@ -31,7 +31,7 @@ type Receipt struct {
 }
 
 // CheckReceipt returns what a zap receipt says if it is well-formed and by the recipient's
-// provider: provider is the key that his LNURL endpoint names ([PayInfo.NostrPubKey]), and lnurl,
+// provider: provider is the key that his LNURL endpoint names (PayInfo.NostrPubKey), and lnurl,
 // unless it is "", the recipient's LNURL, which has to be that of the request if the request
 // names one. The event has to be genuine (see [nostr.Event.Verify]); what a client delivers is.
 //

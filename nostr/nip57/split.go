@@ -8,7 +8,7 @@ import (
 	"github.com/gennostr/gennostr/nostr"
 )
 
-// WeightOne is the [Split.Weight] of "1".
+// WeightOne is the Split.Weight of "1".
 const WeightOne = 1_000_000
 
 // A Split is one of those among whom a zap of an event is to be divided (NIP-57, Appendix G).

@@ -20,7 +20,7 @@
 // # What it leaves open
 //
 // A "payload" tag (SHA-256 of the body) that is there has to be right, whether the server cares
-// or not, in hex of either case; that one is missing is an error only if [Request.NeedPayload]
+// or not, in hex of either case; that one is missing is an error only if Request.NeedPayload
 // says so. Two tags of a kind that counts are refused. Content may be anything. The header's
 // base64 may be the usual or that for URLs, padded or not, for the example in NIP-98 has no
 // padding; line feeds in it, which some decoders skip, are refused.

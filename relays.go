@@ -7,17 +7,22 @@ import (
 	"slices"
 
 	"github.com/gennostr/gennostr/internal/socket"
+	"github.com/gennostr/gennostr/internal/wire"
 	"github.com/gennostr/gennostr/nostr"
 )
 
-// The relay verbs of Client, which Self offers too. URLs are normalised first
-// (nostr.NormalizeURL), so that every spelling names the same connection. None
-// of them waits for the loop, a socket or user code.
+// The relay verbs of Client, which Self offers too. Any spelling of a URL names the
+// relay: they are normalised first (nostr.NormalizeURL). None of them waits for the
+// loop, a socket or user code.
 
-// AddRelay adds a relay and returns at once; dialling goes on by itself, for
-// ever, on the reconnect schedule (R50, L08). A relay that is there already is
-// ErrRelayExists (R51), but for one whose OnDisconnect is running: adding it
-// there changes its options and keeps its place in the schedule.
+// AddRelay adds a relay and returns at once. Dialling goes on by itself, for ever,
+// on the reconnect schedule. The relay is dialled as its URL is written here, and
+// found under every spelling of it: [Client.Relay] tells both (see [Relay]).
+//
+// A relay that is there already is [ErrRelayExists], but for one whose
+// OnDisconnect is running: adding it there changes its options, and keeps its
+// place in the schedule and the URL that is dialled. What is no relay URL is
+// nostr.ErrInvalidURL.
 func (c *Client) AddRelay(url string, opts ...RelayOption) error {
 	url, cfg, err := c.relayOf(url, opts)
 	if err != nil {
@@ -27,7 +32,9 @@ func (c *Client) AddRelay(url string, opts ...RelayOption) error {
 	return err
 }
 
-// EnsureRelay is AddRelay for a relay that may be there already, which it then leaves as it is.
+// EnsureRelay is [Client.AddRelay] for a relay that may be there already, under
+// whatever spelling. It leaves that one as it is, with its options and the URL that
+// is dialled.
 func (c *Client) EnsureRelay(url string, opts ...RelayOption) (added bool, err error) {
 	url, cfg, err := c.relayOf(url, opts)
 	if err != nil {
@@ -37,7 +44,8 @@ func (c *Client) EnsureRelay(url string, opts ...RelayOption) (added bool, err e
 }
 
 // SetRelays makes these the client's relays: adds what is missing, with the
-// options, and removes the rest. A bad URL changes nothing.
+// options, and removes the rest, so that an empty list removes all. A relay that is
+// there already under another spelling stays as it is. A bad URL changes nothing.
 func (c *Client) SetRelays(urls []string, opts ...RelayOption) error {
 	want := make(map[string]*relayConfig, len(urls))
 	var errs []error
@@ -66,12 +74,13 @@ func (c *Client) SetRelays(urls []string, opts ...RelayOption) error {
 }
 
 // relayOf normalises a URL and makes the relay's configuration.
-func (c *Client) relayOf(url string, opts []RelayOption) (string, *relayConfig, error) {
-	url, err := nostr.NormalizeURL(url)
+func (c *Client) relayOf(address string, opts []RelayOption) (string, *relayConfig, error) {
+	url, address, target, err := identify(address)
 	if err != nil {
 		return "", nil, err
 	}
 	cfg := c.cfg.relay
+	cfg.address, cfg.target = address, target
 	if err := cfg.with(opts); err != nil {
 		return "", nil, err
 	}
@@ -97,18 +106,18 @@ func (c *Client) add(url string, cfg *relayConfig, ensure bool) (added bool, err
 }
 
 // RemoveRelay disconnects a relay and forgets it. OnDisconnect gets
-// ErrRelayRemoved, also if there was no connection, and nothing follows for
-// this relay (R53), but for the *SendError of what a callback that ran meanwhile
-// wanted to send to it. What was accepted for sending is written within a second.
-// ErrUnknownRelay if it is not there.
+// [ErrRelayRemoved], also if there was no connection. Nothing follows for this
+// relay, but for the *[SendError] of what a callback that ran meanwhile wanted to
+// send to it. What was accepted for sending is written within a second. The error
+// is [ErrUnknownRelay] if it is not there.
 func (c *Client) RemoveRelay(url string) error {
 	return c.known(url, func(s *supervisor, url string) error { return s.remove(url) })
 }
 
-// Reconnect dials a waiting relay now; with WithManualReconnect it dials after
-// the schedule's next delay. Connected, dialling, or while its OnDisconnect is
-// running (it comes back on the schedule): nothing to do.
-// ErrUnknownRelay if it is not there.
+// Reconnect dials a waiting relay now. With [WithManualReconnect] it dials after
+// the schedule's next delay. There is nothing to do for a relay that is connected
+// or dialled, or whose OnDisconnect is running (it comes back on the schedule). The
+// error is [ErrUnknownRelay] if it is not there.
 func (c *Client) Reconnect(url string) error {
 	return c.known(url, func(s *supervisor, url string) error { return s.reconnect(url) })
 }
@@ -130,7 +139,8 @@ func (c *Client) Relays() (list []RelayStatus) {
 	return list
 }
 
-// Relay is one of Relays.
+// Relay is one of [Client.Relays], named by any spelling of its URL. Its URL field is
+// the identity that callbacks and errors carry.
 func (c *Client) Relay(url string) (RelayStatus, bool) {
 	url, err := nostr.NormalizeURL(url)
 	if err != nil {
@@ -144,9 +154,10 @@ func (c *Client) Relay(url string) (RelayStatus, bool) {
 	return list[i], true
 }
 
-// Ready waits until at least n relays are connected at the same time. Errors:
-// the cause of ctx, ErrClientClosed, and ErrCallingSelf in a callback. OnConnect
-// may not have run yet.
+// Ready waits until at least n relays are connected at the same time; their
+// OnConnect may not have run yet. For an n of 0 or less there is nothing to wait
+// for. The errors are the cause of ctx, [ErrClientClosed], and [ErrCallingSelf] with
+// the context of a callback.
 func (c *Client) Ready(ctx context.Context, n int) error {
 	if c.onLoop(ctx) {
 		return ErrCallingSelf
@@ -166,10 +177,11 @@ func (c *Client) Ready(ctx context.Context, n int) error {
 	}
 }
 
-// Send queues a message for one relay; it never waits for the socket. Every
-// failure is a *SendError: ErrUnknownRelay, ErrNotConnected, ErrSendQueueFull,
-// ErrClientClosed, or a message that cannot be sent. A message that was accepted
-// and could not be written before the connection ended comes back to OnError.
+// Send queues a message for one relay, and never waits for the socket. Every
+// failure is a *[SendError]: [ErrUnknownRelay], [ErrNotConnected],
+// [ErrSendQueueFull], [ErrClientClosed], or a message that cannot be sent. A message
+// that was accepted and could not be written before the connection ended comes back
+// to OnError.
 func (c *Client) Send(url string, msg ClientMessage) error {
 	if err := c.send(url, msg); err != nil {
 		return err
@@ -212,6 +224,20 @@ func (c *Client) trySend(url string, msg ClientMessage) error {
 	return c.notConnected(url)
 }
 
+// named is the relay of a normalised URL, for a callback that is about no connection.
+func (c *Client) named(url string) Relay {
+	relay := Relay{URL: url}
+	if url == "" {
+		return relay
+	}
+	c.sup.ask(func(s *supervisor) {
+		if e := s.relays[url]; e != nil {
+			relay.Address = e.address()
+		}
+	})
+	return relay
+}
+
 // notConnected says why a normalised URL has no open connection. That of a
 // removed relay stays registered until it has ended.
 func (c *Client) notConnected(url string) error {
@@ -227,7 +253,11 @@ func (c *Client) notConnected(url string) error {
 }
 
 // Broadcast queues a message for every connected relay; others are skipped,
-// not reported. The error joins one *SendError for each that failed.
+// not reported. The error joins one *[SendError] for each that failed.
+//
+// A message for nobody is not sent: with no relay connected the error is
+// [ErrNoRelay]. To close something ([Close], [NegClose]) where nothing is
+// connected is no error, since nothing is open there.
 func (c *Client) Broadcast(msg ClientMessage) error {
 	var errs []error
 	for _, err := range c.broadcast(msg) {
@@ -249,10 +279,28 @@ func (c *Client) broadcast(msg ClientMessage) (failed []*SendError) {
 		return []*SendError{{Message: msg, Err: c.closedErr()}}
 	default:
 	}
+	connected := false
 	for _, conn := range c.reg.all() {
-		if err := conn.send(out); err != nil && !errors.Is(err, ErrNotConnected) {
+		err := conn.send(out)
+		if errors.Is(err, ErrNotConnected) {
+			continue
+		}
+		connected = true
+		if err != nil {
 			failed = append(failed, &SendError{URL: conn.url, Message: msg, Err: err})
 		}
 	}
+	if !connected && !closes(out.opens) {
+		return []*SendError{{Message: msg, Err: ErrNoRelay}}
+	}
 	return failed
+}
+
+// closes tells the messages that end something: nowhere, they have nothing to end.
+func closes(m wire.ClientMessage) bool {
+	switch m.(type) {
+	case wire.Close, wire.NegClose:
+		return true
+	}
+	return false
 }
