@@ -101,7 +101,7 @@
 //     [OKForAnotherID], [OKSays], [RefuseEvents] (see [Prefixes]),
 //     [OutdatedSays] (see [ReplacedSpellings]), [DuplicateSays], [DeletedSays],
 //     [ForgetEvents], [LoseBursts], [TrustKnownIDs], [TakeDeleted], [StoreTwice],
-//     [MuteUnheard], [NoticeForBadEvents].
+//     [MuteUnheard], [LiveBeforeOK], [PushOutdated], [NoticeForBadEvents].
 //   - Subscriptions: [NoEOSE], [LateEOSE], [TwoEOSEs], [RefuseRequests],
 //     [EndSubscriptions], [PrefixClosed], [EventsAfterClosed], [AnswerClose],
 //     [RefuseOpenIDs], [DeafToIDs], [SubscriptionCap], [SubscriptionCapNotice],

@@ -71,6 +71,18 @@ func MuteUnheard() Fault {
 	return messageFault([]string{"EVENT"}, func(h *handling) { h.mute = true }, "MuteUnheard()")
 }
 
+// LiveBeforeOK sends an event to the subscriptions that want it, its publisher's among
+// them, before the OK (Q02).
+func LiveBeforeOK() Fault {
+	return messageFault([]string{"EVENT"}, func(h *handling) { h.liveFirst = true }, "LiveBeforeOK()")
+}
+
+// PushOutdated sends an event to the subscriptions that want it although the relay has a
+// newer version of it, and does not store it (P08, P09, Q02).
+func PushOutdated() Fault {
+	return messageFault([]string{"EVENT"}, func(h *handling) { h.liveOld = true }, "PushOutdated()")
+}
+
 // LoseBursts takes n EVENTs of a connection at once, and one more for each period that passes;
 // those beyond are lost without an OK (Q04).
 func LoseBursts(n int, period time.Duration) Fault {

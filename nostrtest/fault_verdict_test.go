@@ -94,6 +94,27 @@ func TestP33UnheardEphemeralEventsAreMuted(t *testing.T) {
 	}, nostrtest.WithFaults(nostrtest.MuteUnheard()))
 }
 
+func TestLiveEventsBeforeTheirOKAndOutdatedOnesToo(t *testing.T) {
+	key := nostrtest.Key(1)
+	older, newer := nostrtest.EventAt(1, key, 0, "old"), nostrtest.EventAt(2, key, 0, "new")
+	everywhere(t, func(t *testing.T, w world) {
+		c := w.dial()
+		c.send("REQ", "s", everything)
+		assert.Equal(t, eose("s"), c.next())
+		mend := w.relay.Break(nostrtest.LiveBeforeOK())
+		c.send("EVENT", newer)
+		assert.Equal(t, []string{events("s", newer)[0], ok(newer)}, c.nexts(2))
+		c.send("EVENT", newer)
+		assert.Contains(t, c.next(), "duplicate: ", "a known one is not sent again")
+		mend()
+		defer w.relay.Break(nostrtest.PushOutdated())()
+		c.send("EVENT", older)
+		assert.Contains(t, c.next(), "duplicate: have a newer")
+		assert.Equal(t, events("s", older)[0], c.next())
+		assert.Equal(t, []*nostr.Event{newer}, w.relay.Events())
+	})
+}
+
 func TestBurstsOfEventsAreLostBeyondWhatFits(t *testing.T) {
 	inBubble(t, func(t *testing.T, network *nostrtest.Network, relay *nostrtest.Relay) {
 		w := world{t, relay, network}

@@ -36,6 +36,8 @@ type handling struct {
 	outcomes   map[verdict]outcome // what OK says in place of the honest text
 	admission  admission           // how the store takes it in
 	mute       bool                // OK of an ephemeral one says who has heard it
+	liveFirst  bool                // subscriptions get it before its OK is sent
+	liveOld    bool                // subscriptions get it although a newer version is known
 
 	// Of REQ, and most of COUNT.
 	unlimited   bool                              // no limit of filters, the client's or the relay's

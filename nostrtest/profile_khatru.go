@@ -14,8 +14,9 @@ const khatruMessageLength = 512_000
 // line feed. An event comes once for each filter that it matches, and a stored one as often as
 // the filter repeats its value; a COUNT counts its last filter; unknown conditions are
 // passed over. Ephemeral events that nobody hears get "mute:"; expired and deleted events are
-// taken; known and outdated ones get OK true without a text. What cannot be parsed is
-// answered with NOTICE; over 512,000 bytes the connection ends with 1009, of which the
+// taken; known and outdated ones get OK true without a text, and outdated ones are sent
+// live; OK comes behind the event that its publisher's own subscriptions get. What cannot be
+// parsed is answered with NOTICE; over 512,000 bytes the connection ends with 1009, of which the
 // information document says nothing. NIP-77 is refused with "NEG-ERROR".
 func Khatru() Option {
 	return options(khatru(), traits(Overtaken(10*time.Millisecond).On("EVENT", "REQ", "COUNT").Every(3).EachConnection(), OncePerValue()))
@@ -53,7 +54,7 @@ func khatru() Option {
 		}),
 		traits(
 			LineFeeds(), CountLastFilter(), IgnoreUnknown(), NoticeForUnreadable(),
-			MuteUnheard(), KeepExpired(), TakeDeleted(), DuplicateSays(true, ""), OutdatedSays(true, ""),
+			LiveBeforeOK(), PushOutdated(), MuteUnheard(), KeepExpired(), TakeDeleted(), DuplicateSays(true, ""), OutdatedSays(true, ""),
 			RefuseNegentropy("NEG-ERROR", "CLOSED"),
 		),
 	)

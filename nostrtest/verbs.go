@@ -56,14 +56,21 @@ func (s *session) handleEvent(h *handling, event *nostr.Event) {
 	}
 	verdict := r.store.add(event, r.admits(h.admission))
 	out := h.outcome(verdict)
-	if h.mute && event.Kind.IsEphemeral() {
-		out = heard(r.push(event))
-		h.reply(wire.OK{EventID: event.ID, Accepted: out.accepted, Message: out.text})
-	} else {
-		h.reply(wire.OK{EventID: event.ID, Accepted: out.accepted, Message: out.text})
-		if verdict == fresh {
-			r.push(event)
+	live := func() (listeners int) {
+		if verdict == fresh || h.liveOld && verdict == outdated {
+			listeners = r.push(event)
 		}
+		return listeners
+	}
+	muted := h.mute && event.Kind.IsEphemeral()
+	if muted {
+		out = heard(live())
+	} else if h.liveFirst {
+		live()
+	}
+	h.reply(wire.OK{EventID: event.ID, Accepted: out.accepted, Message: out.text})
+	if !muted && !h.liveFirst {
+		live()
 	}
 	if out.accepted {
 		r.accepted.add(event)
