@@ -57,6 +57,7 @@ func TestQ02AndQ03SlicestoreProfileAnswersAsKhatruDoes(t *testing.T) {
 	ephemeral := sign(t, 1, 1004, 20001, "anybody?")
 	profile, older := sign(t, 1, 1006, 0, "new"), sign(t, 1, 1005, 0, "old")
 	live, byID := sign(t, 1, 1007, 1, "live"), sign(t, 1, 1008, 1, "by its id")
+	added := sign(t, 1, 1010, 1, "to an open id")
 	protected := sign(t, 1, 1009, 1, "mine", gonostr.Tag{"-"})
 	repost := sign(t, 2, 1009, 6, protected.String())
 	forged := note
@@ -76,6 +77,8 @@ func TestQ02AndQ03SlicestoreProfileAnswersAsKhatruDoes(t *testing.T) {
 		{"a deletion", say(deletion), 1},
 		{"a deleted event comes back", say(note), 1},
 		{"an expired event", say(expired), 1},
+		{"an ephemeral event that nobody hears", say(ephemeral), 1},
+		{"a profile", say(profile), 1},
 		{"an expired event is served", `["REQ","s",` + notes + `]`, 4},
 		{"once per filter", `["REQ","s",` + notes + `,` + mine + `]`, 7},
 		{"repeated values", `["REQ","s",{"kinds":[1,1],"#t":["x","y","x"]}]`, 2},
@@ -87,26 +90,33 @@ func TestQ02AndQ03SlicestoreProfileAnswersAsKhatruDoes(t *testing.T) {
 		{"a long id", `["REQ","` + strings.Repeat("x", 100) + `",{"kinds":[5]}]`, 2},
 		{"the last filter is counted", `["COUNT","c",{"kinds":[1]},{"kinds":[5]}]`, 1},
 		{"the last filter is counted, again", `["COUNT","c",{"kinds":[5]},{"kinds":[1]}]`, 1},
-		{"the end of a subscription", `["CLOSE","s"]`, 0},
-		{"an ephemeral event that nobody hears", say(ephemeral), 1},
-		{"a listener", `["REQ","e",{"kinds":[20001]}]`, 1},
-		{"an ephemeral event that is heard", say(ephemeral), 2},
-		{"a profile", say(profile), 1},
-		{"a listener for profiles", `["REQ","o",{"kinds":[0],"limit":0}]`, 1},
-		{"an outdated one comes live", say(older), 2},
-		{"only the new one is there", `["REQ","p",{"kinds":[0]}]`, 2},
-		{"listeners by two filters and by id", `["REQ","l",{"kinds":[1],"limit":0},{"authors":["` + note.PubKey + `"],"limit":0},{"ids":["` + byID.ID + `"],"limit":0}]`, 1},
-		{"live once per filter", say(live), 3},
-		{"live by an id too", say(byID), 4},
-		{"the end of it", `["CLOSE","l"]`, 0},
-		{"a forged event", say(forged), 1},
-		{"a protected one", say(protected), 2},
-		{"a repost that embeds it", say(repost), 1},
 		{"a REQ that is none", `["REQ","s",{"ids":"no"}]`, 1},
 		{"a REQ without filters", `["REQ","s"]`, 1},
 		{"no JSON", `nonsense`, 1},
 		{"an unknown verb", `["HELLO","s"]`, 1},
+		{"a forged event", say(forged), 1},
+		{"a protected one", say(protected), 2},
+		{"a repost that embeds it", say(repost), 1},
+
+		{name: "a new connection"}, // CLOSE would race with what follows: khatru handles messages side by side
+		{"a listener", `["REQ","e",{"kinds":[20001]}]`, 1},
+		{"an ephemeral event that is heard", say(ephemeral), 2},
+		{"a listener for profiles", `["REQ","o",{"kinds":[0],"limit":0}]`, 1},
+		{"an outdated one comes live", say(older), 2},
+		{"only the new one is stored", `["REQ","p",{"kinds":[0]}]`, 2},
+		{"listeners by two filters and by id", `["REQ","l",{"kinds":[1],"limit":0},{"authors":["` + note.PubKey + `"],"limit":0},{"ids":["` + byID.ID + `"],"limit":0}]`, 1},
+		{"live once per filter", say(live), 3},
+		{"live by an id too", say(byID), 4},
+
+		{name: "a new connection"},
+		{"an id", `["REQ","s",{"kinds":[1],"limit":0}]`, 1},
+		{"the same id with another filter", `["REQ","s",{"kinds":[7],"limit":0}]`, 1},
+		{"live by the filter that should be gone", say(added), 2},
 	} {
+		if step.message == "" {
+			a, b = ours.talk(t), theirs.talk(t)
+			continue
+		}
 		a.say(step.message)
 		b.say(step.message)
 		var want, got []string
@@ -131,9 +141,13 @@ func TestQ02AndQ03SlicestoreProfileAnswersAsKhatruDoes(t *testing.T) {
 		frame, err := c.read()
 		require.NoError(t, err, p.name)
 		assert.Equal(t, "EOSE s", gist(t, frame), p.name)
-		_ = c.ws.Write(ctx(t), websocket.MessageText, []byte(strings.Repeat("x", 512_001)))
-		_, err = c.read()
-		assert.Equal(t, websocket.StatusMessageTooBig, websocket.CloseStatus(err), p.name)
+		if c.ws.Write(ctx(t), websocket.MessageText, []byte(strings.Repeat("x", 512_001))) == nil {
+			_, err = c.read()
+			require.Error(t, err, p.name)
+			if code := websocket.CloseStatus(err); code != -1 { // else the end of the socket has overtaken the close frame
+				assert.Equal(t, websocket.StatusMessageTooBig, code, p.name)
+			}
+		}
 		assert.Empty(t, p.document(t).Limitation, p.name)
 	}
 }

@@ -104,9 +104,9 @@
 //     [MuteUnheard], [LiveBeforeOK], [PushOutdated], [NoticeForBadEvents].
 //   - Subscriptions: [NoEOSE], [LateEOSE], [TwoEOSEs], [RefuseRequests],
 //     [EndSubscriptions], [PrefixClosed], [EventsAfterClosed], [AnswerClose],
-//     [RefuseOpenIDs], [DeafToIDs], [SubscriptionCap], [SubscriptionCapNotice],
-//     [SubscriptionCapEOSE], [SubscriptionCapSilence], [FilterCap],
-//     [FirstFilters], [ValueCap].
+//     [RefuseOpenIDs], [AddToOpenIDs], [DeafToIDs], [SubscriptionCap],
+//     [SubscriptionCapNotice], [SubscriptionCapEOSE], [SubscriptionCapSilence],
+//     [FilterCap], [FirstFilters], [ValueCap].
 //   - Stored events and counts: [EOSEHints], [EndlessMore], [IgnoreLimits],
 //     [PageCap], [AnswerCap], [LimitZeroSends], [IgnoreUntil], [RepeatPage],
 //     [ExclusiveBounds], [ExclusiveSince], [OncePerFilter], [OncePerValue],

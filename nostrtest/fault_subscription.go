@@ -57,6 +57,12 @@ func RefuseOpenIDs() Fault {
 	return reqFault(func(h *handling) { h.openIDs = true }, "RefuseOpenIDs()")
 }
 
+// AddToOpenIDs adds the filters of a REQ whose id is open already to that subscription, in
+// place of replacing it (P13, Q02): live events go on coming for the old ones.
+func AddToOpenIDs() Fault {
+	return reqFault(func(h *handling) { h.addToOpen = true }, "AddToOpenIDs()")
+}
+
 // DeafToIDs sends nothing live for a REQ of which every filter has ids and no other
 // condition (Q02).
 func DeafToIDs() Fault {

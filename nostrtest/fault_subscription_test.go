@@ -114,6 +114,27 @@ func TestOpenIDsAreRefusedAsDuplicates(t *testing.T) {
 	}, nostrtest.WithFaults(nostrtest.RefuseOpenIDs()))
 }
 
+func TestOpenIDsAreAddedTo(t *testing.T) {
+	everywhere(t, func(t *testing.T, w world) {
+		w.relay.Publish(note(1), nostrtest.EventAt(1, nostrtest.Key(1), 7, "+"))
+		c := w.dial()
+		c.send("REQ", "s", nostr.Filter{}.WithKinds(1))
+		assert.Len(t, c.nexts(2), 2)
+		c.send("REQ", "s", nostr.Filter{}.WithKinds(7))
+		assert.Contains(t, c.next(), `"kind":7,`, "stored events of the new filter")
+		assert.Equal(t, eose("s"), c.next())
+		old, both := note(2), nostrtest.EventAt(2, nostrtest.Key(1), 7, "-")
+		w.relay.Publish(old, both)
+		assert.Equal(t, events("s", old, both), c.nexts(2), "live ones of both")
+		assert.Len(t, w.relay.Subscriptions(), 1)
+		c.send("CLOSE", "s")
+		c.send("REQ", "s", nostr.Filter{}.WithKinds(9))
+		assert.Equal(t, eose("s"), c.next())
+		w.relay.Publish(note(3))
+		c.quiet()
+	}, nostrtest.WithFaults(nostrtest.AddToOpenIDs()))
+}
+
 func TestCLOSEDInAnswerToCLOSE(t *testing.T) {
 	everywhere(t, func(t *testing.T, w world) {
 		c := w.dial()

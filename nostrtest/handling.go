@@ -56,6 +56,7 @@ type handling struct {
 	hidden      func(*session, *nostr.Event) bool // events that this client is not shown; asked with Relay.mu held
 	filterCap   int                               // more filters are refused; 0 for the relay's own limit
 	valueCap    int                               // longer lists in a filter are refused; 0 for any length
+	addToOpen   bool                              // a REQ whose id is open adds to it
 	openIDs     bool                              // a REQ whose id is open is refused
 	maxOpen     int                               // subscriptions open at once; 0 for the relay's own limit
 	maxAnswer   capAnswer                         // how one more is told

@@ -12,7 +12,7 @@ const khatruMessageLength = 512_000
 // Khatru is a relay like khatru 0.19.1 (Q02). Every third message is handled a little
 // later than the one behind it, so that answers overtake each other; messages end with a
 // line feed. An event comes once for each filter that it matches, and a stored one as often as
-// the filter repeats its value; a COUNT counts its last filter; unknown conditions are
+// the filter repeats its value; a REQ whose id is open adds to it; a COUNT counts its last filter; unknown conditions are
 // passed over. Ephemeral events that nobody hears get "mute:"; expired and deleted events are
 // taken; known and outdated ones get OK true without a text, and outdated ones are sent
 // live; OK comes behind the event that its publisher's own subscriptions get. What cannot be
@@ -53,7 +53,7 @@ func khatru() Option {
 			d.Limitation, d.SupportedNIPs = nip11.Limitation{}, []int{1, 11, 40, 42, 70, 86}
 		}),
 		traits(
-			LineFeeds(), CountLastFilter(), IgnoreUnknown(), NoticeForUnreadable(),
+			LineFeeds(), AddToOpenIDs(), CountLastFilter(), IgnoreUnknown(), NoticeForUnreadable(),
 			LiveBeforeOK(), PushOutdated(), MuteUnheard(), KeepExpired(), TakeDeleted(), DuplicateSays(true, ""), OutdatedSays(true, ""),
 			RefuseNegentropy("NEG-ERROR", "CLOSED"),
 		),

@@ -32,6 +32,11 @@ func (s *session) handleReq(h *handling, m wire.Req) {
 		s.refuse(h, m.SubscriptionID, "duplicate: this subscription is open already")
 		return // and the open one stays so
 	}
+	var added []nostr.Filter
+	if open := s.subscription(m.SubscriptionID); open != nil && h.addToOpen && refusal == "" {
+		added = open.filters
+		s.takeSubscription(open.id) // what is queued for it is still sent
+	}
 	old := s.dropSubscription(m.SubscriptionID)
 	s.remember(m.SubscriptionID, m.Filters)
 	limit := r.cfg.limits.Subscriptions
@@ -56,7 +61,7 @@ func (s *session) handleReq(h *handling, m wire.Req) {
 	case full && h.maxAnswer == capSilence:
 		return
 	}
-	sub := h.subscription(m)
+	sub := h.subscription(m.SubscriptionID, slices.Concat(added, m.Filters))
 	if !full {
 		s.subscriptions = append(s.subscriptions, sub)
 	}
@@ -69,12 +74,12 @@ func (s *session) handleReq(h *handling, m wire.Req) {
 }
 
 // subscription returns what a REQ opens, as the faults want it.
-func (h *handling) subscription(m wire.Req) *subscription {
-	sub := &subscription{id: m.SubscriptionID, filters: m.Filters, perFilter: h.perFilter}
+func (h *handling) subscription(id string, filters []nostr.Filter) *subscription {
+	sub := &subscription{id: id, filters: filters, perFilter: h.perFilter}
 	if hidden := h.hidden; hidden != nil {
 		sub.hidden = func(event *nostr.Event) bool { return hidden(h.session, event) }
 	}
-	sub.deaf = h.deafToIDs && !slices.ContainsFunc(m.Filters, func(f nostr.Filter) bool { return !idsAlone(f) })
+	sub.deaf = h.deafToIDs && !slices.ContainsFunc(filters, func(f nostr.Filter) bool { return !idsAlone(f) })
 	return sub
 }
 
