@@ -2,39 +2,39 @@ package nostrtest
 
 import "time"
 
-// bucket is a token bucket that starts full. The zero value becomes one by its first use.
+// bucket bounds how often something happens: size times at once, and once more for every
+// period that passes. The zero value has all of them left.
 type bucket struct {
-	filled time.Time // when it last held what left says
-	left   float64
+	full time.Time // when all of them will be left again, if nothing more happens
 }
 
-// refill adds what has come in since the last call. A bucket holds size tokens, one of
-// which comes in every period.
-func (b *bucket) refill(now time.Time, size int, period time.Duration) {
-	if b.filled.IsZero() {
-		b.left = float64(size)
-	} else {
-		b.left = min(b.left+float64(now.Sub(b.filled))/float64(period), float64(size))
-	}
-	b.filled = now
-}
-
-// take takes a token, if there is one.
+// take counts one, if there is one left.
 func (b *bucket) take(now time.Time, size int, period time.Duration) bool {
-	b.refill(now, size, period)
-	if b.left < 1 {
+	if b.due(now, size, period) > 0 {
 		return false
 	}
-	b.left--
+	b.count(now, period)
 	return true
 }
 
-// wait takes a token, and returns how long it takes until that is there.
+// wait counts one, and returns how long it takes until it is left.
 func (b *bucket) wait(now time.Time, size int, period time.Duration) time.Duration {
-	b.refill(now, size, period)
-	b.left--
-	if b.left >= 0 {
+	d := b.due(now, size, period)
+	b.count(now, period)
+	return d
+}
+
+// due returns how long it takes until one is left.
+func (b *bucket) due(now time.Time, size int, period time.Duration) time.Duration {
+	if b.full.Before(now) { // also at first: the zero time is further off than a Duration reaches
 		return 0
 	}
-	return time.Duration(-b.left * float64(period))
+	return max(b.full.Sub(now)-time.Duration(size-1)*period, 0)
+}
+
+func (b *bucket) count(now time.Time, period time.Duration) {
+	if b.full.Before(now) {
+		b.full = now
+	}
+	b.full = b.full.Add(period)
 }

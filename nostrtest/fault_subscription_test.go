@@ -218,6 +218,10 @@ func TestReadPaceAndQueuedMessages(t *testing.T) {
 		c.send("REQ", "b", everything)
 		c.nexts(2)
 		assert.Equal(t, time.Second/2, time.Since(start))
+		time.Sleep(300 * time.Millisecond) // of the half second until the next one
+		c.send("REQ", "c", everything)
+		assert.Equal(t, eose("c"), c.next())
+		assert.Equal(t, time.Second, time.Since(start))
 	}, nostrtest.WithFaults(nostrtest.ReadPace(2)))
 	inBubble(t, func(t *testing.T, network *nostrtest.Network, relay *nostrtest.Relay) {
 		c := world{t, relay, network}.dial()
