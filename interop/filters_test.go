@@ -18,7 +18,8 @@ import (
 	"github.com/gennostr/gennostr/nostrtest"
 )
 
-// corpus returns the real events, or skips the test where they are not beside the checkout.
+// corpus returns the real events, or skips the test where they are not beside the
+// checkout.
 func corpus(t *testing.T) []*nostr.Event {
 	t.Helper()
 	path := filepath.Join("..", "..", "shared", "data", "real-events.jsonl")
@@ -104,9 +105,9 @@ func (d drawing) tag(f nostr.Filter) nostr.Filter {
 	return f
 }
 
-// Whatever relay a bot is tested with, it has to be told the same. 60 filters are drawn from the
-// real events, and put to khatru and to
-// nostrtest: the same sets come, and in the same order but for events of one second.
+// Whatever relay a bot is tested with, it has to be told the same. 60 filters are drawn
+// from the real events, and put to khatru and to nostrtest: the same sets come, and in
+// the same order but for events of one second.
 func TestGeneratedFiltersFindTheSameOnKhatruAndNostrtest(t *testing.T) {
 	events := corpus(t)
 	const page = 5000 // above the corpus: how a page is cut is another test's
@@ -121,8 +122,9 @@ func TestGeneratedFiltersFindTheSameOnKhatruAndNostrtest(t *testing.T) {
 		name := fmt.Sprintf("%d: %s", n+1, f)
 		want, got := ours.ask(f.String()), theirs.ask(f.String())
 		if f.Since != nil && slices.ContainsFunc(want, func(e found) bool { return e.CreatedAt == int64(*f.Since) }) {
-			// Excluded: slicestore searches where the second of since begins, and ends its
-			// answer there (Q03). It has to be what nostrtest says of the next second.
+			// Excluded: slicestore searches where the second of since begins, and ends
+			// its answer there (Q03). It has to be what nostrtest says of the next
+			// second.
 			excluded++
 			t.Logf("excluded, slicestore leaves out the second of since: %s", name)
 			want = ours.ask(f.WithSince(*f.Since + 1).String())
@@ -137,9 +139,9 @@ func TestGeneratedFiltersFindTheSameOnKhatruAndNostrtest(t *testing.T) {
 	t.Logf("60 filters: %d found something, %d excluded", notEmpty, excluded)
 }
 
-// assertSame compares two answers, but for the order of events of one second. Where a limit
-// cuts amid a second, each relay may have taken other events of it: slicestore takes the
-// highest ids, NIP-01 the lowest.
+// assertSame compares two answers, but for the order of events of one second. Where a
+// limit cuts amid a second, each relay may have taken other events of it: slicestore
+// takes the highest ids, NIP-01 the lowest.
 func assertSame(t *testing.T, f nostr.Filter, want, got []found, name string) {
 	t.Helper()
 	seconds := func(list []found) (out []int64) {
@@ -159,8 +161,8 @@ func assertSame(t *testing.T, f nostr.Filter, want, got []found, name string) {
 	assert.ElementsMatch(t, want, got, name)
 }
 
-// load publishes the events to both. Left out are those that NIP-40 and NIP-09 refuse, which
-// khatru takes (Q02): its answers would have them.
+// load publishes the events to both. Left out are those that NIP-40 and NIP-09 refuse,
+// which khatru takes (Q02): its answers would have them.
 func load(t *testing.T, events []*nostr.Event, ours, theirs talk) {
 	t.Helper()
 	left := map[string]int{}

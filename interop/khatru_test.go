@@ -15,8 +15,8 @@ import (
 	"github.com/gennostr/gennostr/nostrtest"
 )
 
-// gist is what of a message a client acts on: all of an EVENT, EOSE, COUNT and of OK true;
-// of a refusal its prefix; of NOTICE and AUTH that they came.
+// gist is what of a message a client acts on: all of an EVENT, EOSE, COUNT and of OK
+// true; of a refusal its prefix; of NOTICE and AUTH that they came.
 func gist(t *testing.T, frame string) string {
 	t.Helper()
 	rest, feed := strings.CutSuffix(frame, "\n")
@@ -46,8 +46,8 @@ func gist(t *testing.T, frame string) string {
 	}
 }
 
-// What Q02 and Q03 say of khatru and slicestore, from both: the profile is as honest as the
-// relay that it stands for.
+// What Q02 and Q03 say of khatru and slicestore, from both: the profile is as honest as
+// the relay that it stands for.
 func TestQ02AndQ03SlicestoreProfileAnswersAsKhatruDoes(t *testing.T) {
 	say := func(event gonostr.Event) string { return `["EVENT",` + event.String() + `]` }
 	note := sign(t, 1, 1000, 1, "note", gonostr.Tag{"t", "x"}, gonostr.Tag{"t", "y"})

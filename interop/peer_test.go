@@ -26,7 +26,8 @@ type peer struct {
 	url  string
 }
 
-// startKhatru runs khatru over eventstore's slicestore. page is how many events a filter gets at most.
+// startKhatru runs khatru over eventstore's slicestore. page is how many events a filter
+// gets at most.
 func startKhatru(t *testing.T, page int) peer {
 	t.Helper()
 	store := &slicestore.SliceStore{MaxLimit: page}

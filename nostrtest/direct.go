@@ -49,7 +49,7 @@ func (r *Relay) Notice(text string, connections ...int) int {
 	return r.each(connections, func(s *session) { s.reply(wire.Notice{Message: text}) })
 }
 
-// RequestAuth sends a new AUTH challenge (NIP-42, P38), which replaces earlier
+// RequestAuth sends a new AUTH challenge (NIP-42), which replaces earlier
 // ones, to the given connections, or to all, and returns how many. Who has
 // authenticated stays so.
 func (r *Relay) RequestAuth(connections ...int) int {
@@ -58,7 +58,7 @@ func (r *Relay) RequestAuth(connections ...int) int {
 
 // CloseSubscription ends subscriptions from the relay's side, on every
 // connection that has one with this id, and sends CLOSED with the reason, such
-// as "error: shutting down" (P30). It returns how many.
+// as "error: shutting down". It returns how many.
 func (r *Relay) CloseSubscription(id, reason string) int {
 	closed := 0
 	r.each(nil, func(s *session) {

@@ -188,7 +188,7 @@ func (f Fault) Of(verbs ...string) Fault {
 }
 
 // AsWell makes a fault that spoils a message send the genuine one as well,
-// behind the spoilt one: a forged event first, the real one second (L03).
+// behind the spoilt one: a forged event first, the real one second.
 func (f Fault) AsWell() Fault {
 	f = f.say("AsWell()")
 	if f.effect.sending == nil {

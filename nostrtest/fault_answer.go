@@ -13,7 +13,7 @@ import (
 // The faults of this file are of how the relay answers EVENT, and of answers in
 // general. They strike at the client's message; On moves them to other verbs.
 
-// Prefixes returns the words that OK and CLOSED may start with (P32): those of
+// Prefixes returns the words that OK and CLOSED may start with: those of
 // NIP-01 and NIP-42, "unsupported", which is seen, and one that nobody knows.
 //
 //	for _, prefix := range nostrtest.Prefixes() {
@@ -78,7 +78,7 @@ func OKForAnotherID() Fault {
 	}, "OKForAnotherID()")
 }
 
-// ShortOK sends OK without its fourth element (P27).
+// ShortOK sends OK without its fourth element.
 func ShortOK() Fault {
 	return okFault(func(ok wire.OK) []answer {
 		return []answer{{raw: fmt.Appendf(nil, `["OK","%s",%v]`, ok.EventID, ok.Accepted)}}
@@ -86,7 +86,7 @@ func ShortOK() Fault {
 }
 
 // OKSays sends OK with this text, such as "duplicate: already have this event",
-// and leaves it true or false as it is (P28).
+// and leaves it true or false as it is.
 func OKSays(text string) Fault {
 	return okFault(func(ok wire.OK) []answer {
 		ok.Message = text
@@ -102,7 +102,7 @@ func RefuseEvents(text string) Fault {
 }
 
 // RefuseRequests answers REQ and COUNT with CLOSED and this text, as
-// RefuseEvents does with EVENT (P30, P55).
+// RefuseEvents does with EVENT.
 func RefuseRequests(text string) Fault {
 	return messageFault([]string{"REQ", "COUNT"}, func(h *handling) { h.refusal = text }, "RefuseRequests(%q)", text).withText(text)
 }
@@ -113,7 +113,7 @@ func ForgetEvents() Fault {
 }
 
 // TrustKnownIDs does not verify an event whose id the relay has stored: a
-// tampered copy of it gets OK true (Q06).
+// tampered copy of it gets OK true.
 func TrustKnownIDs() Fault {
 	return messageFault([]string{"EVENT"}, func(h *handling) { h.trustKnown = true }, "TrustKnownIDs()")
 }
@@ -125,7 +125,7 @@ func NoticeInstead(text string) Fault {
 }
 
 // NoticeForBadEvents answers an event that does not verify with NOTICE, and
-// never with OK (Q04).
+// never with OK.
 func NoticeForBadEvents() Fault {
 	f := messageFault([]string{"EVENT"}, func(h *handling) {
 		if m, ok := h.message.(wire.Publish); ok && m.Event.Verify() != nil {
@@ -139,8 +139,7 @@ func NoticeForBadEvents() Fault {
 // about them. It is for every verb; see On. Pings are answered.
 func NoAnswer() Fault { return messageFault(nil, func(h *handling) { h.ignore = true }, "NoAnswer()") }
 
-// PrefixClosed puts "ERROR: " before the text of every CLOSED, as strfry does
-// (P32, Q01).
+// PrefixClosed puts "ERROR: " before the text of every CLOSED, as strfry does.
 func PrefixClosed() Fault {
 	return sentFault("CLOSED", func(m *outgoing) {
 		if closed, ok := m.message.(wire.Closed); ok {
@@ -151,7 +150,7 @@ func PrefixClosed() Fault {
 }
 
 // RefuseNegentropy answers NEG-OPEN and NEG-MSG with an error of this verb,
-// "NEG-ERR" as NIP-77 has it or "NEG-ERROR" as khatru writes it (P68, Q02).
+// "NEG-ERR" as NIP-77 has it or "NEG-ERROR" as khatru writes it.
 func RefuseNegentropy(verb, reason string) Fault {
 	return answerFault([]string{"NEG-OPEN", "NEG-MSG"}, func(h *handling, m wire.ServerMessage) []answer {
 		id := ""
@@ -203,7 +202,7 @@ func Repeat(n int) Fault {
 	return sentFault("", func(m *outgoing) { m.replace(slices.Repeat([]answer{m.same()}, n)...) }, "Repeat(%d)", n).atLeastOne(n)
 }
 
-// LineFeeds ends every message with a line feed (Q02).
+// LineFeeds ends every message with a line feed.
 func LineFeeds() Fault {
 	return sentFault("", func(m *outgoing) { m.replace(answer{raw: append(m.same().raw, '\n')}) }, "LineFeeds()")
 }

@@ -28,7 +28,7 @@ func eventFault(change func(wire.Event) []wire.Event, format string, args ...any
 }
 
 // ForgedEvents sends events with other words under the name of their author:
-// the id fits, the signature does not (P06).
+// the id fits, the signature does not.
 func ForgedEvents() Fault {
 	return eventFault(func(m wire.Event) []wire.Event {
 		m.Event.Content += " (forged)"
@@ -38,7 +38,7 @@ func ForgedEvents() Fault {
 }
 
 // AlteredEvents sends events with other words; id and signature are those of the
-// genuine one, and fit each other (P06, L02).
+// genuine one, and fit each other.
 func AlteredEvents() Fault {
 	return eventFault(func(m wire.Event) []wire.Event {
 		m.Event.Content += " (altered)"
@@ -46,7 +46,7 @@ func AlteredEvents() Fault {
 	}, "AlteredEvents()")
 }
 
-// RelabelledEvents sends events under another id; all else is genuine (P02).
+// RelabelledEvents sends events under another id; all else is genuine.
 func RelabelledEvents() Fault {
 	return eventFault(func(m wire.Event) []wire.Event {
 		m.Event.ID[0] ^= 0xFF
@@ -54,7 +54,7 @@ func RelabelledEvents() Fault {
 	}, "RelabelledEvents()")
 }
 
-// DuplicatedEvents sends every event n times (P17).
+// DuplicatedEvents sends every event n times.
 func DuplicatedEvents(n int) Fault {
 	return eventFault(func(m wire.Event) []wire.Event {
 		var out []wire.Event
@@ -66,7 +66,7 @@ func DuplicatedEvents(n int) Fault {
 }
 
 // UnsolicitedEvents sends, behind every event, the same one for a subscription
-// that the client has never opened (P26).
+// that the client has never opened.
 func UnsolicitedEvents() Fault {
 	return eventFault(func(m wire.Event) []wire.Event {
 		stray := m

@@ -26,7 +26,7 @@ const (
 	BinaryMessage                              // NOTICE in a binary message; legal, and nothing NIP-01 knows
 	WideLength                                 // a short length in eight bytes (5.2)
 	NegativeLength                             // the highest bit of the length is set (5.2)
-	HugeLength                                 // announces a terabyte, sends 16 bytes, and carries on (L29)
+	HugeLength                                 // announces a terabyte, sends 16 bytes, and carries on
 	LongLength                                 // announces 16 bytes more than it sends: the next messages are swallowed
 	ShortLength                                // announces fewer bytes than it sends: the rest reads as frames
 	TruncatedFrame                             // announces 100 bytes, sends 50, and ends the connection with FIN
@@ -163,7 +163,7 @@ func (a *act) nextOf(n int) int {
 }
 
 // HostileMessages returns texts that are no message of a relay, or not quite:
-// bad JSON, truncated, wrong types, too deep, too short, unknown (P34, P35, L01, L25).
+// bad JSON, truncated, wrong types, too deep, too short, unknown.
 // A client has to survive each of them, and to keep the connection.
 func HostileMessages() []string {
 	id := strings.Repeat("0", 64)

@@ -32,7 +32,7 @@ func TwoEOSEs() Fault {
 	return eoseFault(func(m wire.EOSE) []answer { return []answer{{message: m}, {message: m}} }, "TwoEOSEs()")
 }
 
-// EOSEHints puts these hints in EOSE (NIP-67, P36), true or not: "finish",
+// EOSEHints puts these hints in EOSE (NIP-67), true or not: "finish",
 // "more", or what nobody knows. Without any, EOSE has an empty list.
 func EOSEHints(hints ...string) Fault {
 	if hints == nil {
@@ -71,7 +71,7 @@ func reqFault(change func(*handling), format string, args ...any) Fault {
 	return messageFault([]string{"REQ"}, change, format, args...)
 }
 
-// AuthStorm sends n challenges in a row (NIP-42, L13). Only the last one counts.
+// AuthStorm sends n challenges in a row (NIP-42). Only the last one counts.
 func AuthStorm(n int) Fault {
 	return linkFault(func(a *act) {
 		s := a.session
@@ -84,7 +84,7 @@ func AuthStorm(n int) Fault {
 }
 
 // LateChallenge sends a challenge so much later, and an earlier one stops
-// counting then (P38): late after the connection has opened, or a re-challenge
+// counting then: late after the connection has opened, or a re-challenge
 // after what On and After name.
 func LateChallenge(d time.Duration) Fault {
 	return linkFault(func(a *act) {
@@ -109,12 +109,12 @@ func NoChallenge() Fault {
 }
 
 // RejectAuth answers AUTH, right or wrong, with OK false and this text, such as
-// "restricted: not for you" (P43).
+// "restricted: not for you".
 func RejectAuth(text string) Fault {
 	return messageFault([]string{"AUTH"}, func(h *handling) { h.refusal = text }, "RejectAuth(%q)", text).withText(text)
 }
 
-// OneKeyOnly refuses to authenticate a second key on a connection (P44).
+// OneKeyOnly refuses to authenticate a second key on a connection.
 func OneKeyOnly() Fault {
 	return messageFault([]string{"AUTH"}, func(h *handling) {
 		if m, ok := h.message.(wire.Auth); ok && h.session.hasAuthenticated() && !h.session.isAuthenticated(m.Event.PubKey) {
@@ -124,7 +124,7 @@ func OneKeyOnly() Fault {
 }
 
 // ExactAuthURL compares the relay tag of AUTH byte for byte with Relay.URL, as
-// strfry does with its service URL (NIP-42, Q01): another spelling of it is refused.
+// strfry does with its service URL (NIP-42): another spelling of it is refused.
 func ExactAuthURL() Fault {
 	return messageFault([]string{"AUTH"}, func(h *handling) { h.exactURL = true }, "ExactAuthURL()")
 }

@@ -14,7 +14,7 @@ type Option func(*config)
 // What holds unless an option says otherwise.
 const (
 	DefaultMessageLength = 1 << 20  // bytes of a message from a client
-	DefaultSubIDLength   = 64       // characters of a subscription id (P12)
+	DefaultSubIDLength   = 64       // characters of a subscription id
 	DefaultSendBuffer    = 32 << 20 // bytes waiting for a slow reader
 	DefaultHistory       = 1 << 16  // messages kept for the views
 )
@@ -90,8 +90,8 @@ type Limits struct {
 	MessageLength int64         // bytes of a whole message; a longer one costs the connection (close code 1009). Default DefaultMessageLength
 	Subscriptions int           // open at once per connection; one more is refused with CLOSED "rate-limited:"
 	Filters       int           // of one REQ or COUNT; more are refused with CLOSED "invalid:"
-	Limit         int           // a filter's limit is clamped to it silently, and it holds for filters without one (P51)
-	DefaultLimit  int           // for filters without a limit (P51)
+	Limit         int           // a filter's limit is clamped to it silently, and it holds for filters without one
+	DefaultLimit  int           // for filters without a limit
 	SubIDLength   int           // characters of a subscription id, refused with CLOSED "invalid:". Default DefaultSubIDLength
 	EventTags     int           // tags of an event, refused with OK "invalid:"
 	ContentLength int           // Unicode characters of an event's content, refused with OK "invalid:"

@@ -21,23 +21,24 @@ const (
 	strfryEventSize     = 64 << 10 // bytes of an event as JSON
 )
 
-// Strfry is a relay like strfry 1.1.1 with its defaults (Q01, P12, P31, P44, P68).
+// Strfry is a relay like strfry 1.1.1 with its defaults.
 //
-// CLOSED says "ERROR: " before its text, and "bad req:" for what it does not understand, unknown
-// conditions of a filter among it; subscription ids are printable ASCII without quotes and
-// backslashes, and at most 64 long. 200 subscriptions are served live; one more gets its stored
-// events, EOSE, and a NOTICE that does not name it. 200 filters, 500 events per filter.
+// CLOSED says "ERROR: " before its text, and "bad req:" for what it does not understand,
+// unknown conditions of a filter among it; subscription ids are printable ASCII without
+// quotes and backslashes, and at most 64 long. 200 subscriptions are served live; one
+// more gets its stored events, EOSE, and a NOTICE that does not name it. 200 filters,
+// 500 events per filter.
 //
-// Direct messages (kinds 4 and 1059) are for those who have authenticated as their author or
-// reader: others do not get them with broad filters or among other kinds, and a REQ for nothing
-// else is refused. The challenge comes only then, the relay tag is compared byte for
-// byte with Relay.URL, and there is one key per connection.
+// Direct messages (kinds 4 and 1059) are for those who have authenticated as their
+// author or reader: others do not get them with broad filters or among other kinds, and
+// a REQ for nothing else is refused. The challenge comes only then, the relay tag is
+// compared byte for byte with Relay.URL, and there is one key per connection.
 //
-// Events of over 64 KiB, events dated more than 15 minutes ahead, and events with malformed e and
-// p tags, or a tags in deletions, are refused; "replaced:" and "deleted:" come with OK false.
-// Ephemeral events are kept for five minutes. What the relay has not
-// handled when a connection ends is dropped. It pings every 55 seconds, and answers NEG-OPEN
-// with NOTICE.
+// Events of over 64 KiB, events dated more than 15 minutes ahead, and events with
+// malformed e and p tags, or a tags in deletions, are refused; "replaced:" and
+// "deleted:" come with OK false. Ephemeral events are kept for five minutes. What the
+// relay has not handled when a connection ends is dropped. It pings every 55 seconds,
+// and answers NEG-OPEN with NOTICE.
 func Strfry() Option {
 	return options(
 		WithLimits(Limits{

@@ -20,7 +20,8 @@ type subscription struct {
 	hidden    func(*nostr.Event) bool // events that this client is not shown; nil: none
 }
 
-// subscription returns the open subscription with this id, or nil. Caller holds relay.mu.
+// subscription returns the open subscription with this id, or nil. Caller holds
+// relay.mu.
 func (s *session) subscription(id string) *subscription {
 	i := slices.IndexFunc(s.subscriptions, func(sub *subscription) bool { return sub.id == id })
 	if i < 0 {
@@ -29,8 +30,8 @@ func (s *session) subscription(id string) *subscription {
 	return s.subscriptions[i]
 }
 
-// dropSubscription ends the subscription on the client's wish: what is queued
-// for it is dropped. Caller holds relay.mu.
+// dropSubscription ends the subscription on the client's wish: what is queued for it is
+// dropped. Caller holds relay.mu.
 func (s *session) dropSubscription(id string) bool {
 	sub := s.takeSubscription(id)
 	if sub != nil {
@@ -39,8 +40,8 @@ func (s *session) dropSubscription(id string) bool {
 	return sub != nil
 }
 
-// takeSubscription removes the subscription and returns it, nil if it is not
-// open. Caller holds relay.mu.
+// takeSubscription removes the subscription and returns it, nil if it is not open.
+// Caller holds relay.mu.
 func (s *session) takeSubscription(id string) *subscription {
 	sub := s.subscription(id)
 	if sub != nil {
@@ -58,8 +59,8 @@ func (s *session) forget(id string) {
 	s.relay.changed.ring()
 }
 
-// remember keeps what was asked for last under an id, for faults that go on with it
-// when it is over. Who asks anew ends that. Caller holds relay.mu.
+// remember keeps what was asked for last under an id, for faults that go on with it when
+// it is over. Who asks anew ends that. Caller holds relay.mu.
 func (s *session) remember(id string, filters []nostr.Filter) {
 	if !s.relay.faults.any.Load() {
 		return

@@ -11,12 +11,13 @@ import (
 // The functions of this file are for whoever answers as a relay: what a client waits for
 // after a message that was refused, and what a REQ says beyond what a filter can hold.
 
-// Salvage reads of a client's frame, sound or not, to whom an answer to it has to go: the
-// subscription id of REQ, COUNT, CLOSE and NIP-77's verbs, the event id of EVENT and AUTH
-// in lower-case hex. It reports false if that cannot be read, or if the verb has no such.
+// Salvage reads of a client's frame, sound or not, to whom an answer to it has to go:
+// the subscription id of REQ, COUNT, CLOSE and NIP-77's verbs, the event id of EVENT and
+// AUTH in lower-case hex. It reports false if that cannot be read, or if the verb has no
+// such.
 //
-// NIP-01 demands CLOSED for a REQ and OK for an EVENT that the relay does not take, and a
-// client that gets neither waits for ever: a NOTICE names nothing.
+// NIP-01 demands CLOSED for a REQ and OK for an EVENT that the relay does not take, and
+// a client that gets neither waits for ever: a NOTICE names nothing.
 func Salvage(frame []byte) (verb, id string, ok bool) {
 	p := parser{s: strictjson.New(frame)}
 	name, err := p.open()
@@ -76,10 +77,11 @@ func salvageEventID(s *strictjson.Scanner) (id string, ok bool) {
 const MaxUnknownConditions = 16
 
 // UnknownConditions returns the keys in the filters of a REQ, COUNT or NEG-OPEN that no
-// [nostr.Filter] holds, such as "&t" or "#proxy", each once and in their order. The parsed
-// filters are wider than what was asked for by just these: a relay that answers by them sends what
-// nobody has asked for. A client needs not mind: what it then gets is its own message's doing.
-// Of a frame that is none of the three, or broken, it returns what it met.
+// [nostr.Filter] holds, such as "&t" or "#proxy", each once and in their order. The
+// parsed filters are wider than what was asked for by just these: a relay that answers
+// by them sends what nobody has asked for. A client needs not mind: what it then gets is
+// its own message's doing. Of a frame that is none of the three, or broken, it returns
+// what it met.
 func UnknownConditions(frame []byte) (keys []string) {
 	p := parser{s: strictjson.New(frame)}
 	verb, err := p.open()
