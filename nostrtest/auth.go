@@ -45,7 +45,7 @@ func (s *session) handleAuth(h *handling, event *nostr.Event) {
 	r.mu.Unlock()
 	refusal := h.refusal
 	if refusal == "" {
-		if err := s.checkAuth(event, challenge, r.now()); err != nil {
+		if err := s.checkAuth(event, challenge, r.now(), h.exactURL); err != nil {
 			refusal = "invalid: " + err.Error()
 		}
 	}
@@ -63,7 +63,7 @@ func (s *session) handleAuth(h *handling, event *nostr.Event) {
 }
 
 // checkAuth holds an AUTH event to NIP-42 (P39).
-func (s *session) checkAuth(event *nostr.Event, challenge string, now time.Time) error {
+func (s *session) checkAuth(event *nostr.Event, challenge string, now time.Time, exactURL bool) error {
 	if event.Kind != nostr.KindClientAuthentication {
 		return fmt.Errorf("kind %d, want 22242", event.Kind)
 	}
@@ -73,8 +73,11 @@ func (s *session) checkAuth(event *nostr.Event, challenge string, now time.Time)
 	if given := event.Tags.Find("challenge").Value(); given != challenge {
 		return fmt.Errorf("challenge %.64q is not the one that was sent last on this connection", given)
 	}
+	if written := s.relay.URL(); exactURL && event.Tags.Find("relay").Value() != written {
+		return fmt.Errorf("relay tag %.128q, want exactly %q", event.Tags.Find("relay").Value(), written)
+	}
 	given, err := nostr.NormalizeURL(event.Tags.Find("relay").Value())
-	if err != nil || given != s.url {
+	if !exactURL && (err != nil || given != s.url) {
 		return fmt.Errorf("relay tag %.128q, want %q", event.Tags.Find("relay").Value(), s.url)
 	}
 	earliest, latest := nostr.TimestampOf(now.Add(-authWindow)), nostr.TimestampOf(now.Add(authWindow))

@@ -42,8 +42,10 @@
 // NIP-01 with replaceable, addressable and ephemeral kinds; deletions (NIP-09),
 // information document (NIP-11), proof of work (NIP-13), expiration (NIP-40),
 // authentication (NIP-42), COUNT (NIP-45), plain search (NIP-50), EOSE hints
-// (NIP-67, [WithHints]) and protected events (NIP-70). Other verbs are answered
-// with NOTICE. [WithAuth], [WithPolicy], [WithReadPolicy] and [WithLimits] make
+// (NIP-67, [WithHints], [WithWholeSeconds]) and protected events, embedded in
+// reposts too (NIP-70). What it cannot parse, and a filter with conditions that it
+// does not know, is answered with CLOSED or OK where the message names who waits for
+// that, else with NOTICE, as other verbs are. [WithAuth], [WithPolicy], [WithReadPolicy] and [WithLimits] make
 // it choosy. Connections are independent: a client that does not read is cut
 // off when too much waits for it ([WithSendBuffer]) and holds up nobody.
 //
@@ -85,8 +87,8 @@
 // What can go wrong:
 //
 //   - The handshake: [RefuseHandshake] (403, 429, 503), [DelayHandshake],
-//     [IgnoreHandshake], [BadAcceptKey], [CutHandshake], [AnswerHandshake],
-//     [AnswerInfo].
+//     [IgnoreHandshake], [BadAcceptKey], [CutHandshake], [AnswerHandshake]; the
+//     information document: [AnswerInfo], [LyingInfo].
 //   - The connection: [Cut] (FIN), [Reset] (RST), [CloseWith], [Silence],
 //     [StallReads], [StallWrites], [Drip], [Crash], [NoPong], [PingFlood],
 //     [PingEvery], [NoticeFlood].
@@ -95,19 +97,27 @@
 //     [OversizedMessage], [DeflateBomb], [SendBytes].
 //   - Messages: [Say], [MalformedMessage], [Lose], [Late], [Repeat], [Rewrite],
 //     [LineFeeds].
-//   - Answers to EVENT: [NoOK], [LateOK], [TwoOKs], [ShortOK],
+//   - Answers to EVENT: [NoOK], [LateOK], [TwoOKs], [SecondVerdict], [ShortOK],
 //     [OKForAnotherID], [OKSays], [RefuseEvents] (see [Prefixes]),
-//     [ForgetEvents], [TrustKnownIDs], [NoticeForBadEvents].
-//   - Answers to REQ and COUNT: [NoEOSE], [LateEOSE], [TwoEOSEs], [EOSEHints],
-//     [EndlessMore], [RefuseRequests], [EndSubscriptions], [PrefixClosed],
-//     [IgnoreLimits], [PageCap], [LimitZeroSends], [ExclusiveBounds],
-//     [SubscriptionCap], [SubscriptionCapNotice], [KeepExpired].
-//   - Answers to anything: [NoAnswer], [NoticeInstead], [SlowAnswers],
-//     [Overtaken], [RefuseNegentropy].
+//     [OutdatedSays] (see [ReplacedSpellings]), [DuplicateSays], [DeletedSays],
+//     [ForgetEvents], [LoseBursts], [TrustKnownIDs], [TakeDeleted], [StoreTwice],
+//     [MuteUnheard], [LiveBeforeOK], [PushOutdated], [NoticeForBadEvents].
+//   - Subscriptions: [NoEOSE], [LateEOSE], [TwoEOSEs], [RefuseRequests],
+//     [EndSubscriptions], [PrefixClosed], [EventsAfterClosed], [AnswerClose],
+//     [RefuseOpenIDs], [AddToOpenIDs], [DeafToIDs], [SubscriptionCap],
+//     [SubscriptionCapNotice], [SubscriptionCapEOSE], [SubscriptionCapSilence],
+//     [FilterCap], [FirstFilters], [ValueCap].
+//   - Stored events and counts: [EOSEHints], [EndlessMore], [IgnoreLimits],
+//     [PageCap], [AnswerCap], [LimitZeroSends], [IgnoreUntil], [RepeatPage],
+//     [ExclusiveBounds], [ExclusiveSince], [OncePerFilter], [OncePerValue],
+//     [LooseTags], [IgnoreUnknown], [HideKinds], [CountLastFilter],
+//     [KeepExpired], [KeepEphemeral]; [DenseSecond] makes what a page cannot hold.
+//   - Answers to anything: [NoAnswer], [NoticeInstead], [NoticeForUnreadable],
+//     [SlowAnswers], [Overtaken], [Queued], [ReadPace], [RefuseNegentropy].
 //   - Events: [ForgedEvents], [AlteredEvents], [RelabelledEvents],
 //     [DuplicatedEvents], [UnsolicitedEvents], [MismatchingEvents].
 //   - Authentication: [AuthStorm], [LateChallenge], [NoChallenge],
-//     [RejectAuth], [OneKeyOnly].
+//     [RejectAuth], [OneKeyOnly], [ExactAuthURL].
 //   - Time: [ClockSkew].
 //
 // And when: [Fault.On] a message of the client, [Fault.Before] or [Fault.After]
@@ -125,10 +135,10 @@
 //
 // # Relays in the wild
 //
-// [Strfry], [Khatru], [Slicestore], [LMDBStore], [Mocrelay], [MattnRelay],
-// [NostrRelayCore] and [NakServe] are options that make the relay behave as
-// these do where they leave the protocol, so that a bot can be tested against
-// all of them:
+// [Strfry], [Khatru], [KhatruNext], [Slicestore], [LMDBStore], [Mocrelay],
+// [MattnRelay], [NostrRelayCore], [NakServe] and [WalletRelay] are options that
+// make the relay behave as these do where they leave the protocol, so that a bot
+// can be tested against all of them:
 //
 //	for _, profile := range []nostrtest.Option{nostrtest.Strfry(), nostrtest.Khatru()} {
 //		relay := nostrtest.NewRelay(t, profile)

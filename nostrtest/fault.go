@@ -46,6 +46,7 @@ type Fault struct {
 	threshold   int64    // of atFrames and atBytes
 	match       func(Occasion) bool
 	asWell      bool // of a fault of sent messages: the genuine one follows
+	trait       bool // of a profile: always so, and not worth a line in the wire log
 	err         error
 }
 
@@ -71,7 +72,7 @@ const (
 	always                       // as long as the fault lasts
 )
 
-// effect is what a fault does: exactly one of the first seven is set. But for
+// effect is what a fault does: exactly one of the first eight is set. But for
 // answer, none runs with a lock held, and each may wait as long as it minds the
 // connection's end.
 type effect struct {
@@ -82,6 +83,7 @@ type effect struct {
 	sending   func(*outgoing)                              // on the session's writer
 	link      func(*act)                                   // on any goroutine
 	skew      time.Duration                                // of the relay's clock
+	keep      time.Duration                                // for which ephemeral events are stored
 	chaos     *chaos                                       // picks other faults
 
 	also    func(*handling) // besides answer
@@ -281,6 +283,8 @@ func (f Fault) validate() error {
 		return fmt.Errorf("nostrtest: %s: it lasts, and has no occasions to count", f.name)
 	case f.effect.skew != 0 && (len(f.connections) > 0 || f.match != nil):
 		return fmt.Errorf("nostrtest: %s: there is one clock for all connections", f.name)
+	case f.effect.keep != 0 && (len(f.connections) > 0 || f.match != nil):
+		return fmt.Errorf("nostrtest: %s: there is one store for all connections", f.name)
 	case f.threshold < 1 && (f.where == atFrames || f.where == atBytes):
 		return fmt.Errorf("nostrtest: %s: want at least 1", f.name)
 	}

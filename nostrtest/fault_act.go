@@ -23,7 +23,7 @@ func (s *session) strike(a *armed, writing bool) {
 // note puts into the wire log that a fault strikes; a pause of chaos has no name
 // and is not worth a line.
 func (s *session) note(a *armed) {
-	if a.name != "" {
+	if a.name != "" && !a.trait {
 		s.relay.note(s.number, a.name)
 	}
 }

@@ -139,18 +139,6 @@ func NoticeForBadEvents() Fault {
 // about them. It is for every verb; see On. Pings are answered.
 func NoAnswer() Fault { return messageFault(nil, func(h *handling) { h.ignore = true }, "NoAnswer()") }
 
-// SlowAnswers takes so much time to handle each message, while those behind it
-// wait, pings among them. It is for every verb; see On.
-func SlowAnswers(d time.Duration) Fault {
-	return messageFault(nil, func(h *handling) { h.wait += d }, "SlowAnswers(%v)", d)
-}
-
-// Overtaken handles messages so much later, while those behind them are handled
-// at once, so that answers overtake each other. It is for every verb; see On.
-func Overtaken(d time.Duration) Fault {
-	return messageFault(nil, func(h *handling) { h.later += d }, "Overtaken(%v)", d)
-}
-
 // PrefixClosed puts "ERROR: " before the text of every CLOSED, as strfry does.
 func PrefixClosed() Fault {
 	return sentFault("CLOSED", func(m *outgoing) {
@@ -159,27 +147,6 @@ func PrefixClosed() Fault {
 			m.replace(answer{message: closed})
 		}
 	}, "PrefixClosed()")
-}
-
-// EndSubscriptions ends the subscription behind its EOSE with CLOSED and this
-// text, such as "error: shutting down idle subscription".
-func EndSubscriptions(text string) Fault {
-	return answerFault([]string{"REQ"}, func(h *handling, m wire.ServerMessage) []answer {
-		eose, is := m.(wire.EOSE)
-		if !is {
-			return []answer{{message: m}}
-		}
-		h.session.forget(eose.SubscriptionID)
-		return []answer{{message: m}, {message: wire.Closed{SubscriptionID: eose.SubscriptionID, Message: text}}}
-	}, "EndSubscriptions(%q)", text)
-}
-
-// forget ends a subscription from the relay's side.
-func (s *session) forget(id string) {
-	s.relay.mu.Lock()
-	defer s.relay.mu.Unlock()
-	s.takeSubscription(id)
-	s.relay.changed.ring()
 }
 
 // RefuseNegentropy answers NEG-OPEN and NEG-MSG with an error of this verb,

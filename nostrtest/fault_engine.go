@@ -260,6 +260,20 @@ func (e *faults) skew() time.Duration {
 	return skew
 }
 
+// keeps is for how long ephemeral events are stored.
+func (e *faults) keeps() time.Duration {
+	if !e.any.Load() {
+		return 0
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var keep time.Duration
+	for _, a := range e.armed {
+		keep = max(keep, a.effect.keep)
+	}
+	return keep
+}
+
 // wantsDeflate reports whether a fault sends what only permessage-deflate makes legal.
 func (e *faults) wantsDeflate() bool {
 	if !e.any.Load() {

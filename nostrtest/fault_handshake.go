@@ -104,6 +104,19 @@ func AnswerInfo(status int, body string) Fault {
 	return f.withStatus(status)
 }
 
+// LyingInfo states these limits in the information document (NIP-11), in place of those
+// that the relay enforces; a limit that is zero is not stated.
+func LyingInfo(told Limits) Fault {
+	return newFault(atInfo, effect{info: func(h *handshake) {
+		document := h.relay.info()
+		auth, restricted := document.Limitation.AuthRequired, document.Limitation.RestrictedWrites
+		document.Limitation = told.limitation()
+		document.Limitation.AuthRequired, document.Limitation.RestrictedWrites = auth, restricted
+		h.w.Header().Set("Access-Control-Allow-Origin", "*")
+		h.relay.writeInfo(h.w, document)
+	}}, "LyingInfo(%+v)", told)
+}
+
 // spoilHandshake lets faults answer a handshake, and says whether one did.
 func (r *Relay) spoilHandshake(p *peer, w http.ResponseWriter, req *http.Request) bool {
 	number := r.faults.attempt()

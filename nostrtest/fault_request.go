@@ -1,7 +1,6 @@
 package nostrtest
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/gennostr/gennostr/internal/wire"
@@ -45,25 +44,6 @@ func EOSEHints(hints ...string) Fault {
 	}, "EOSEHints(%s)", quoted(hints))
 }
 
-// EndlessMore hints "more" at each EOSE and serves the same newest n events,
-// whatever until says: who pages by the hint alone never ends.
-func EndlessMore(n int) Fault {
-	f := answerFault([]string{"REQ"}, func(_ *handling, m wire.ServerMessage) []answer {
-		if eose, is := m.(wire.EOSE); is {
-			eose.Hints = []string{"more"}
-			m = eose
-		}
-		return []answer{{message: m}}
-	}, "EndlessMore(%d)", n)
-	return f.alongside(func(h *handling) {
-		h.page = n
-		h.narrow(func(f nostr.Filter) nostr.Filter {
-			f.Until = nil
-			return f
-		})
-	}).atLeastOne(n)
-}
-
 // alongside makes an answer fault change how the message is handled too.
 func (f Fault) alongside(change func(*handling)) Fault {
 	f.effect.also = change
@@ -89,66 +69,6 @@ func (h *handling) narrow(change func(nostr.Filter) nostr.Filter) {
 // reqFault returns a fault of how the relay handles REQ.
 func reqFault(change func(*handling), format string, args ...any) Fault {
 	return messageFault([]string{"REQ"}, change, format, args...)
-}
-
-// IgnoreLimits sends every stored event that matches, whatever limit a filter
-// has and whatever the relay's own Limits say.
-func IgnoreLimits() Fault {
-	return reqFault(func(h *handling) { h.unlimited = true }, "IgnoreLimits()")
-}
-
-// PageCap sends at most n stored events for a filter, and does not say so in the
-// information document.
-func PageCap(n int) Fault {
-	return reqFault(func(h *handling) { h.page = n }, "PageCap(%d)", n).atLeastOne(n)
-}
-
-// LimitZeroSends sends stored events although the filter's limit is 0.
-func LimitZeroSends() Fault {
-	return reqFault(func(h *handling) {
-		h.narrow(func(f nostr.Filter) nostr.Filter {
-			f.LimitZero = false
-			return f
-		})
-	}, "LimitZeroSends()")
-}
-
-// ExclusiveBounds leaves out the stored events of the very seconds that since
-// and until name.
-func ExclusiveBounds() Fault {
-	return reqFault(func(h *handling) {
-		h.narrow(func(f nostr.Filter) nostr.Filter {
-			if f.Since != nil {
-				since := *f.Since + 1
-				f.Since = &since
-			}
-			if f.Until != nil {
-				until := *f.Until - 1
-				f.Until = &until
-			}
-			return f
-		})
-	}, "ExclusiveBounds()")
-}
-
-// SubscriptionCap allows n open subscriptions on a connection; one more is
-// answered with CLOSED "rate-limited:", without a word in the information document.
-func SubscriptionCap(n int) Fault {
-	return reqFault(func(h *handling) { h.maxOpen = n }, "SubscriptionCap(%d)", n).atLeastOne(n)
-}
-
-// SubscriptionCapNotice is SubscriptionCap with a NOTICE that names no
-// subscription, and nothing else.
-func SubscriptionCapNotice(n int) Fault {
-	return reqFault(func(h *handling) {
-		h.maxOpen, h.maxNotice = n, fmt.Sprintf("ERROR: too many concurrent REQs, at most %d", n)
-	}, "SubscriptionCapNotice(%d)", n).atLeastOne(n)
-}
-
-// KeepExpired serves stored events whose expiration has passed, and takes such
-// (NIP-40).
-func KeepExpired() Fault {
-	return messageFault([]string{"REQ", "EVENT"}, func(h *handling) { h.keepExpired = true }, "KeepExpired()")
 }
 
 // AuthStorm sends n challenges in a row (NIP-42). Only the last one counts.
@@ -201,4 +121,10 @@ func OneKeyOnly() Fault {
 			h.refusal = "error: already authenticated"
 		}
 	}, "OneKeyOnly()")
+}
+
+// ExactAuthURL compares the relay tag of AUTH byte for byte with Relay.URL, as
+// strfry does with its service URL (NIP-42): another spelling of it is refused.
+func ExactAuthURL() Fault {
+	return messageFault([]string{"AUTH"}, func(h *handling) { h.exactURL = true }, "ExactAuthURL()")
 }

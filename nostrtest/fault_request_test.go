@@ -2,7 +2,6 @@ package nostrtest_test
 
 import (
 	"encoding/json"
-	"fmt"
 	"testing"
 	"time"
 
@@ -110,33 +109,6 @@ func TestExclusiveBounds(t *testing.T) {
 		defer w.relay.Break(nostrtest.ExclusiveBounds())()
 		c.send("REQ", "s", nostr.Filter{Since: &since, Until: &until})
 		assert.Equal(t, stored("s", all[2]), c.nexts(2))
-	})
-}
-
-func TestCapOnOpenSubscriptions(t *testing.T) {
-	everywhere(t, func(t *testing.T, w world) {
-		full := func(c *raw) string {
-			t.Helper()
-			for i := range 2 {
-				c.send("REQ", fmt.Sprint(i), everything)
-				assert.Equal(t, eose(fmt.Sprint(i)), c.next())
-			}
-			c.send("REQ", "one too many", everything)
-			return c.next()
-		}
-		mend := w.relay.Break(nostrtest.SubscriptionCap(2))
-		c := w.dial()
-		assert.Equal(t, frame("CLOSED", "one too many", "rate-limited: 2 subscriptions are open, at most 2"), full(c))
-		c.send("CLOSE", "0")
-		c.send("REQ", "now it fits", everything)
-		assert.Equal(t, eose("now it fits"), c.next())
-		mend()
-
-		defer w.relay.Break(nostrtest.SubscriptionCapNotice(2))()
-		c = w.dial()
-		got := full(c)
-		assert.Equal(t, []string{"NOTICE", "ERROR: too many concurrent REQs, at most 2"}, parts(got))
-		c.quiet()
 	})
 }
 

@@ -11,30 +11,56 @@ import (
 
 // handling is one message of a client on its way through the relay, and what
 // the faults have to say about it. An honest relay leaves all but the first
-// five fields alone. It belongs to the session's reader until the answer is queued.
+// six fields alone. It belongs to the session's reader until the answer is queued.
 type handling struct {
 	session *session
 	verb    string // "" if bad
 	frame   []byte
 	message wire.ClientMessage
 	bad     error
+	unknown []string // conditions of the filters that message does not hold
 
-	ignore      bool          // not handled at all
-	later       time.Duration // handled so much later, while others go on
-	wait        time.Duration // handled so much later, and with it all that follow
-	refusal     string        // of EVENT, REQ, COUNT and AUTH
-	notice      string        // sent in answer, and nothing else
-	noChallenge bool          // "auth-required:" comes without a challenge
-	forget      bool          // an event is accepted and neither stored nor sent on
-	trustKnown  bool          // an event whose id is stored is not verified
-
-	unlimited   bool                                // no limit of filters, the client's or the relay's
-	page        int                                 // stored events per REQ at most; 0 for the relay's own limits
-	filter      func(nostr.Filter) nostr.Filter     // what the relay reads in place of a filter, for stored events
-	keepExpired bool                                // NIP-40 is not heard of
-	maxOpen     int                                 // subscriptions open at once; 0 for the relay's own limit
-	maxNotice   string                              // one more is answered with this NOTICE; "" for CLOSED
+	ignore      bool                                // not handled at all
+	later       time.Duration                       // handled so much later, while others go on
+	wait        time.Duration                       // handled so much later, and with it all that follow
+	refusal     string                              // of EVENT, REQ, COUNT and AUTH
+	notice      string                              // sent in answer, and nothing else
+	badNotice   bool                                // what cannot be parsed is answered with NOTICE, whomever it names
+	noChallenge bool                                // "auth-required:" comes without a challenge
+	exactURL    bool                                // AUTH names the relay byte for byte
 	answers     []func(wire.ServerMessage) []answer // what becomes of each answer, in this order
+
+	// Of EVENT.
+	forget     bool                // it is accepted and neither stored nor sent on
+	trustKnown bool                // one whose id is stored is not verified
+	outcomes   map[verdict]outcome // what OK says in place of the honest text
+	admission  admission           // how the store takes it in
+	mute       bool                // OK of an ephemeral one says who has heard it
+	liveFirst  bool                // subscriptions get it before its OK is sent
+	liveOld    bool                // subscriptions get it although a newer version is known
+
+	// Of REQ, and most of COUNT.
+	unlimited   bool                              // no limit of filters, the client's or the relay's
+	page        int                               // stored events per filter at most; 0 for the relay's own limits
+	most        int                               // stored events per REQ at most; 0 for any number
+	filter      func(nostr.Filter) nostr.Filter   // what the relay reads in place of a filter, for stored events
+	heedless    bool                              // unknown conditions are passed over
+	keepExpired bool                              // NIP-40 is not heard of
+	looseTags   bool                              // tag conditions are looked for anywhere in the tags of stored events
+	perFilter   bool                              // an event comes once for each filter that it matches
+	perValue    bool                              // and a stored one for each time that the filter repeats what it matches
+	firstOnly   int                               // so many filters are heeded; 0 for all
+	lastOnly    bool                              // only the last filter is heeded
+	deafToIDs   bool                              // a REQ of nothing but ids gets nothing live
+	samePage    bool                              // the next page is the first one again
+	hidden      func(*session, *nostr.Event) bool // events that this client is not shown; asked with Relay.mu held
+	filterCap   int                               // more filters are refused; 0 for the relay's own limit
+	valueCap    int                               // longer lists in a filter are refused; 0 for any length
+	addToOpen   bool                              // a REQ whose id is open adds to it
+	openIDs     bool                              // a REQ whose id is open is refused
+	maxOpen     int                               // subscriptions open at once; 0 for the relay's own limit
+	maxAnswer   capAnswer                         // how one more is told
+	closeText   *string                           // CLOSE is answered with CLOSED and this text
 }
 
 // answer is what a fault makes of a message from the relay: another message, or

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 
 	"github.com/gennostr/gennostr/nostr"
 )
@@ -49,4 +50,16 @@ func TextNote(key nostr.SecretKey, content string, tags ...nostr.Tag) *nostr.Eve
 // TextNoteAt is EventAt for kind 1.
 func TextNoteAt(at nostr.Timestamp, key nostr.SecretKey, content string, tags ...nostr.Tag) *nostr.Event {
 	return EventAt(at, key, nostr.KindTextNote, content, tags...)
+}
+
+// DenseSecond returns n notes of one author and one second: more than a page holds, if
+// n is above the relay's cap. They come in the order of their ids, as a REQ returns
+// them.
+func DenseSecond(at nostr.Timestamp, key nostr.SecretKey, n int) []*nostr.Event {
+	notes := make([]*nostr.Event, n)
+	for i := range notes {
+		notes[i] = TextNoteAt(at, key, fmt.Sprintf("note %d of %d in this second", i+1, n))
+	}
+	slices.SortFunc(notes, func(a, b *nostr.Event) int { return a.ID.Compare(b.ID) })
+	return notes
 }

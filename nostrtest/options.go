@@ -29,6 +29,7 @@ type config struct {
 	readPolicy ReadPolicy
 	info       func(*nip11.Document)
 	hints      bool
+	whole      bool
 	compress   bool
 	sendBuffer int
 	history    int
@@ -145,6 +146,11 @@ func WithInfo(edit func(*nip11.Document)) Option { return func(c *config) { c.in
 // WithHints makes EOSE say whether stored events were left out (NIP-67):
 // "finish" or "more". Default: off.
 func WithHints() Option { return func(c *config) { c.hints = true } }
+
+// WithWholeSeconds makes a page that the relay's own limit ends go on to the end of
+// its last second, so that who pages by until misses nothing there (NIP-67). A
+// client's limit is kept all the same. Default: off.
+func WithWholeSeconds() Option { return func(c *config) { c.whole = true } }
 
 // WithCompression lets clients that ask for it have permessage-deflate. Default: off.
 func WithCompression() Option { return func(c *config) { c.compress = true } }

@@ -1,19 +1,16 @@
 package nostrtest
 
 import (
-	"encoding/hex"
 	"encoding/json"
-	"strings"
 	"time"
 
-	"github.com/gennostr/gennostr/nostr"
 	"github.com/gennostr/gennostr/nostr/nip11"
 )
 
-// The profiles of this file are options that make the relay answer as a relay
-// in the wild does, in what a client gets to feel. They
-// set limits, policies and the information document; options behind a profile
-// override it, faults add up. None speaks NIP-77.
+// The profiles are options that make the relay answer as a relay in the wild does, in
+// what a client gets to feel (PROTOCOL, Q01 to Q08). They set limits, policies and the
+// information document; options behind a profile override it, faults add up. None speaks
+// NIP-77. Strfry and khatru's family have files of their own.
 
 // options is several options as one.
 func options(opts ...Option) Option {
@@ -34,119 +31,64 @@ func named(name, software string, edit func(*nip11.Document)) Option {
 	})
 }
 
-// Strfry is a relay like strfry 1.1.1 with its defaults: CLOSED says "ERROR: "
-// before its prefix; subscription ids are printable ASCII without quotes and
-// backslashes, and at most 64 long; 20 subscriptions,
-// and one more gets a NOTICE and nothing else; 200 filters, 500 events per
-// filter; created_at at most 15 minutes ahead; events with malformed e, p and a
-// tags are refused; direct messages (kinds 4 and 1059) are for those who have
-// authenticated, and the challenge comes only then; one key per connection; a
-// ping every 55 seconds; NEG-OPEN is answered with NOTICE.
-func Strfry() Option {
-	return options(
-		WithLimits(Limits{
-			MessageLength: 128 << 10, Filters: 200, Limit: 500, DefaultLimit: 500, SubIDLength: 64,
-			EventTags: 2000, ContentLength: 64 << 10, Future: 15 * time.Minute,
-		}),
-		named("strfry", "git+https://github.com/hoytech/strfry.git", func(d *nip11.Document) {
-			most := int64(20)
-			d.Version, d.Limitation.MaxSubscriptions = "1.1.1", &most
-		}),
-		WithPolicy(func(_ Connection, event *nostr.Event) string { return malformedTag(event) }),
-		WithReadPolicy(func(conn Connection, request Request) string {
-			for _, r := range request.SubscriptionID {
-				if r < ' ' || r > '~' || r == '"' || r == '\\' {
-					return "bad req: invalid character in subscription id"
-				}
-			}
-			for _, f := range request.Filters {
-				for _, kind := range f.Kinds {
-					if (kind == nostr.KindEncryptedDirectMessage || kind == nostr.KindGiftWrap) && len(conn.Authenticated) == 0 {
-						return "auth-required: direct messages are for their readers"
-					}
-				}
-			}
-			return ""
-		}),
-		WithFaults(PrefixClosed(), SubscriptionCapNotice(20), OneKeyOnly(), PingEvery(55*time.Second)),
-	)
-}
-
-// malformedTag returns what is wrong with an event's e, p and a tags, or "".
-func malformedTag(event *nostr.Event) string {
-	for _, tag := range event.Tags {
-		switch tag.Key() {
-		case "e", "p":
-			if b, err := hex.DecodeString(tag.Value()); err != nil || len(b) != 32 {
-				return "invalid: unexpected size for fixed-size tag: " + tag.Key()
-			}
-		case "a":
-			if strings.Count(tag.Value(), ":") < 2 {
-				return "invalid: malformed a tag"
-			}
-		}
+// traits is WithFaults for what a relay always does.
+func traits(faults ...Fault) Option {
+	for i := range faults {
+		faults[i].trait = true
 	}
-	return ""
+	return WithFaults(faults...)
 }
 
-// Khatru is a relay like khatru: every third message is handled a little
-// later than the one behind it, so that answers overtake each other; messages end
-// with a line feed; NIP-77 is refused with "NEG-ERROR".
-func Khatru() Option {
-	return options(
-		named("khatru", "https://github.com/fiatjaf/khatru", nil),
-		WithFaults(
-			Overtaken(10*time.Millisecond).On("EVENT", "REQ", "COUNT").Every(3).EachConnection(),
-			LineFeeds(),
-			RefuseNegentropy("NEG-ERROR", "CLOSED"),
-		),
-	)
-}
-
-// Slicestore is a relay like khatru over eventstore's slicestore: Khatru,
-// and since and until leave out the seconds they name.
-func Slicestore() Option { return options(Khatru(), WithFaults(ExclusiveBounds())) }
-
-// LMDBStore is a relay like khatru over eventstore's lmdb: Khatru, and
-// COUNT is never answered.
-func LMDBStore() Option { return options(Khatru(), WithFaults(NoAnswer().On("COUNT"))) }
-
-// Mocrelay is a relay like mocrelay: a bad signature is answered with
-// NOTICE and never with OK, limit 0 returns events, and the information document
-// has a retention that is no list.
+// Mocrelay is a relay like mocrelay: a bad signature is answered with NOTICE and
+// never with OK; limit 0 returns events; of EVENTs that come at once 35 are answered,
+// and one more for each millisecond, the others are lost without an OK; the information
+// document lists the kinds of its retention as plain numbers, which parsers that expect
+// pairs trip over.
 func Mocrelay() Option {
 	return options(
 		named("mocrelay", "https://github.com/high-moctane/mocrelay", func(d *nip11.Document) {
-			d.Retention = json.RawMessage(`{"kinds":[0,1,[10000,19999]],"time":3600}`)
+			d.Retention = json.RawMessage(`[{"kinds":[0,1,3],"time":3600}]`)
 		}),
-		WithFaults(NoticeForBadEvents(), LimitZeroSends()),
+		traits(NoticeForBadEvents(), LimitZeroSends(), LoseBursts(35, time.Millisecond)),
 	)
 }
 
-// MattnRelay is a relay like mattn/nostr-relay: it advertises NIP-77 and
-// refuses NEG-OPEN, limit 0 returns events, and no challenge is sent when a
-// client connects.
+// MattnRelay is a relay like mattn/nostr-relay: it reads five messages a second
+// from a connection; limit 0 returns events; a tag condition finds stored events that
+// have its value anywhere in their tags; protected events are refused with
+// "auth-required:" and no challenge ever comes; what cannot be parsed is answered with
+// NOTICE, and so is NEG-OPEN, although NIP-77 is advertised; unknown conditions of a
+// filter are passed over. The limits of subscriptions and tags that it states are not
+// enforced.
 func MattnRelay() Option {
 	return options(
+		WithLimits(Limits{MessageLength: 512 << 10, Limit: 500, SubIDLength: 100, ContentLength: 16 << 10}),
 		named("nostr-relay", "https://github.com/mattn/nostr-relay", func(d *nip11.Document) {
+			subscriptions, tags := int64(20), int64(100)
+			d.Limitation.MaxSubscriptions, d.Limitation.MaxEventTags = &subscriptions, &tags
 			d.SupportedNIPs = append(d.SupportedNIPs, 77)
 		}),
-		WithFaults(LimitZeroSends(), RefuseNegentropy("NEG-ERR", "blocked: negentropy is disabled")),
+		traits(ReadPace(5), LimitZeroSends(), LooseTags(), NoChallenge(), NoticeForUnreadable(), IgnoreUnknown()),
 	)
 }
 
-// NostrRelayCore is a relay like @nostr-relay/core: a tampered event that
-// reuses a known id gets OK true, and requests of the information document get
-// 426 Upgrade Required.
+// NostrRelayCore is a relay like @nostr-relay/core: a tampered event that reuses a
+// known id gets OK true, and requests of the information document get 426 Upgrade
+// Required.
 func NostrRelayCore() Option {
-	return WithFaults(TrustKnownIDs(), AnswerInfo(426, "Upgrade Required"))
+	return traits(TrustKnownIDs(), AnswerInfo(426, "Upgrade Required"))
 }
 
-// NakServe is a relay like nak serve: since and until leave out the
-// seconds they name, and a sync hangs.
+// NakServe is a relay like nak serve: since and until leave out the seconds they
+// name, and a sync hangs.
 func NakServe() Option {
 	return options(
 		named("nak serve", "https://github.com/fiatjaf/nak", nil),
-		WithFaults(ExclusiveBounds(), NoAnswer().On("NEG-OPEN", "NEG-MSG")),
+		traits(ExclusiveBounds(), NoAnswer().On("NEG-OPEN", "NEG-MSG")),
 	)
 }
+
+// WalletRelay is a relay like those that wallet services live on (NIP-47):
+// ephemeral events are kept for ten minutes, so that requests and responses (kinds 23194
+// and 23195) can be asked for after an outage.
+func WalletRelay() Option { return traits(KeepEphemeral(10 * time.Minute)) }

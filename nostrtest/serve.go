@@ -112,7 +112,11 @@ func (r *Relay) serveInfo(w http.ResponseWriter, req *http.Request) {
 		http.Error(w, "the information document is read with GET", http.StatusMethodNotAllowed)
 		return
 	}
-	body, err := r.info().MarshalJSON()
+	r.writeInfo(w, r.info())
+}
+
+func (r *Relay) writeInfo(w http.ResponseWriter, document nip11.Document) {
+	body, err := document.MarshalJSON()
 	if err != nil {
 		r.logf("information document: %v", err)
 		http.Error(w, err.Error(), http.StatusInternalServerError)
@@ -122,40 +126,20 @@ func (r *Relay) serveInfo(w http.ResponseWriter, req *http.Request) {
 	r.infoRequests++
 	r.changed.ring()
 	r.mu.Unlock()
-	header.Set("Content-Type", nip11.ContentType)
+	w.Header().Set("Content-Type", nip11.ContentType)
 	_, _ = w.Write(body)
 }
 
 // info returns the information document, after the edit of WithInfo.
 func (r *Relay) info() nip11.Document {
-	number := func(n int64) *int64 {
-		if n == 0 {
-			return nil
-		}
-		return &n
-	}
-	limits := r.cfg.limits
 	document := nip11.Document{
 		Name:          "nostrtest",
 		Description:   "A relay inside a test.",
 		SupportedNIPs: []int{1, 9, 11, 13, 40, 42, 45, 50, 70},
 		Software:      "https://github.com/gennostr/gennostr/nostrtest",
-		Limitation: nip11.Limitation{
-			MaxMessageLength:    number(limits.MessageLength),
-			MaxSubscriptions:    number(int64(limits.Subscriptions)),
-			MaxFilters:          number(int64(limits.Filters)),
-			MaxLimit:            number(int64(limits.Limit)),
-			DefaultLimit:        number(int64(limits.DefaultLimit)),
-			MaxSubidLength:      number(int64(limits.SubIDLength)),
-			MaxEventTags:        number(int64(limits.EventTags)),
-			MaxContentLength:    number(int64(limits.ContentLength)),
-			MinPowDifficulty:    number(int64(limits.Difficulty)),
-			CreatedAtLowerLimit: number(int64(limits.Past / time.Second)),
-			CreatedAtUpperLimit: number(int64(limits.Future / time.Second)),
-			AuthRequired:        r.cfg.auth,
-			RestrictedWrites:    r.cfg.policy != nil,
-		},
+		Limitation:    r.cfg.limits.limitation(),
 	}
+	document.Limitation.AuthRequired, document.Limitation.RestrictedWrites = r.cfg.auth, r.cfg.policy != nil
 	if r.cfg.hints {
 		document.SupportedNIPs = append(document.SupportedNIPs, 67)
 	}
@@ -164,6 +148,29 @@ func (r *Relay) info() nip11.Document {
 		r.cfg.info(&document)
 	}
 	return document
+}
+
+// limitation returns the limits as the information document states them.
+func (l Limits) limitation() nip11.Limitation {
+	number := func(n int64) *int64 {
+		if n == 0 {
+			return nil
+		}
+		return &n
+	}
+	return nip11.Limitation{
+		MaxMessageLength:    number(l.MessageLength),
+		MaxSubscriptions:    number(int64(l.Subscriptions)),
+		MaxFilters:          number(int64(l.Filters)),
+		MaxLimit:            number(int64(l.Limit)),
+		DefaultLimit:        number(int64(l.DefaultLimit)),
+		MaxSubidLength:      number(int64(l.SubIDLength)),
+		MaxEventTags:        number(int64(l.EventTags)),
+		MaxContentLength:    number(int64(l.ContentLength)),
+		MinPowDifficulty:    number(int64(l.Difficulty)),
+		CreatedAtLowerLimit: number(int64(l.Past / time.Second)),
+		CreatedAtUpperLimit: number(int64(l.Future / time.Second)),
+	}
 }
 
 // pinged is called by the websocket library for every ping. It leaves the pong

@@ -7,7 +7,6 @@ import (
 	"runtime/debug"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/coder/websocket"
@@ -36,14 +35,13 @@ type session struct {
 	record        *Connection // what the views show, also after the session has ended
 	challenge     string      // the one that counts (P38); "" before the first
 	challenges    int
-	subscriptions []*subscription // in the order they were opened
-}
+	subscriptions []*subscription           // in the order they were opened
+	asked         map[string][]nostr.Filter // the last REQ of each id; only kept for faults
+	undead        []*subscription           // for which events come although they were told to be over
+	pages         map[string][]*nostr.Event // first pages, by filters; only kept for a fault
 
-// subscription is an open REQ.
-type subscription struct {
-	id      string
-	filters []nostr.Filter
-	over    atomic.Bool // closed or replaced by the client: what is queued for it is dropped
+	// Reader only.
+	pace, burst bucket // of messages read, and of EVENTs taken
 }
 
 func newSession(r *Relay, p *peer, req *http.Request) *session {
@@ -126,7 +124,7 @@ func (s *session) leave(failure error) {
 		s.record.CloseCode, s.record.CloseReason = int(frame.Code), frame.Reason
 	}
 	s.record.EndedAt = time.Now()
-	s.subscriptions = nil
+	s.subscriptions, s.undead = nil, nil
 	r.sessions = slices.DeleteFunc(r.sessions, func(other *session) bool { return other == s })
 	close(s.ended)
 	r.changed.ring()
@@ -152,10 +150,22 @@ func (s *session) read() error {
 		h := &handling{session: s, frame: frame, message: message, bad: bad}
 		if bad == nil {
 			h.verb = message.Verb()
+			h.unknown = unknownConditions(frame, message)
 		}
 		s.receive(h)
-		s.relay.record(newMessage(s.number, at, frame, message, bad))
+		record := newMessage(s.number, at, frame, message, bad)
+		record.Unknown = h.unknown
+		s.relay.record(record)
 	}
+}
+
+// unknownConditions returns what a request asks for beyond its filters.
+func unknownConditions(frame []byte, message wire.ClientMessage) []string {
+	switch message.(type) {
+	case wire.Req, wire.CountReq, wire.NegOpen:
+		return wire.UnknownConditions(frame)
+	}
+	return nil
 }
 
 // receive handles a message, as the faults want it.

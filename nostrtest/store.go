@@ -25,6 +25,19 @@ type store struct {
 
 	deletedIDs       map[deletedID]struct{}
 	deletedAddresses map[string]nostr.Timestamp // versions up to then are deleted
+
+	// What only relays in the wild have. All three stay empty in an honest one.
+	twice     map[nostr.ID]int             // how often an event is stored besides once
+	kept      map[nostr.ID]nostr.Timestamp // ephemeral events, and until when they are served
+	keptOrder []nostr.ID                   // of kept, as they came
+}
+
+// admission is how a store takes an event in. The zero value is NIP-01's way.
+type admission struct {
+	now     nostr.Timestamp
+	keep    nostr.Timestamp // seconds for which ephemeral events are stored
+	deleted bool            // deleted events are taken like any other
+	twice   bool            // a known event is stored once more
 }
 
 // deletedID is an event id and who has deleted it: it counts for that author's
@@ -64,20 +77,30 @@ func newStore() *store {
 		newest:           make(map[string]*nostr.Event),
 		deletedIDs:       make(map[deletedID]struct{}),
 		deletedAddresses: make(map[string]nostr.Timestamp),
+		twice:            make(map[nostr.ID]int),
+		kept:             make(map[nostr.ID]nostr.Timestamp),
 	}
 }
 
 // add takes an event in. Ephemeral ones are fresh and not kept.
-func (s *store) add(event *nostr.Event) verdict {
-	if event.Kind.IsEphemeral() {
+func (s *store) add(event *nostr.Event, how admission) verdict {
+	s.forgetKept(how.now)
+	if event.Kind.IsEphemeral() && how.keep == 0 {
 		return fresh
 	}
 	if s.byID[event.ID] != nil {
+		if how.twice {
+			s.twice[event.ID]++
+		}
 		return duplicate
 	}
 	address := event.Address()
-	if s.isDeleted(event, address) {
+	if !how.deleted && s.isDeleted(event, address) {
 		return gone
+	}
+	if event.Kind.IsEphemeral() {
+		s.kept[event.ID] = how.now + how.keep
+		s.keptOrder = append(s.keptOrder, event.ID)
 	}
 	if address != "" {
 		if old := s.newest[address]; old != nil {
@@ -137,8 +160,20 @@ func (s *store) isDeleted(event *nostr.Event, address string) bool {
 	return ok && address != "" && event.CreatedAt <= until
 }
 
+// forgetKept removes the ephemeral events whose time is over.
+func (s *store) forgetKept(now nostr.Timestamp) {
+	for len(s.keptOrder) > 0 && s.kept[s.keptOrder[0]] <= now {
+		if event := s.byID[s.keptOrder[0]]; event != nil {
+			s.remove(event)
+		}
+		delete(s.kept, s.keptOrder[0])
+		s.keptOrder = s.keptOrder[1:]
+	}
+}
+
 func (s *store) remove(event *nostr.Event) {
 	delete(s.byID, event.ID)
+	delete(s.twice, event.ID)
 	if address := event.Address(); address != "" && s.newest[address] == event {
 		delete(s.newest, address)
 	}
@@ -160,44 +195,53 @@ func compareEvents(a, b *nostr.Event) int {
 	return cmp.Or(cmp.Compare(a.CreatedAt, b.CreatedAt), b.ID.Compare(a.ID))
 }
 
-// query returns the events that match a filter, each once, newest first, ties
-// by lowest id (P17, P24). page gives how many a filter may have at most, -1
-// for all (P23); more reports that a filter had to leave some out. Expired
-// events are passed over (NIP-40).
-func (s *store) query(filters []nostr.Filter, page func(nostr.Filter) int, now nostr.Timestamp) (events []*nostr.Event, more bool) {
-	s.sort()
-	taken := make(map[nostr.ID]struct{})
-	for _, f := range filters {
-		left := page(f)
-		for _, event := range slices.Backward(s.ordered) {
-			if f.Since != nil && event.CreatedAt < *f.Since {
-				break
-			}
-			if !matches(f, event) || expired(event, now) {
-				continue
-			}
-			if left == 0 {
-				more = true
-				break
-			}
-			left--
-			if _, known := taken[event.ID]; !known {
-				if len(filters) > 1 {
-					taken[event.ID] = struct{}{}
-				}
-				events = append(events, event)
-			}
-		}
-	}
-	if len(filters) > 1 {
-		slices.SortFunc(events, func(a, b *nostr.Event) int { return compareEvents(b, a) })
-	}
-	return events, more
-}
-
 // matches is the whole filter but for its limit: nostr's part of it, and search.
 func matches(f nostr.Filter, event *nostr.Event) bool {
 	return f.Matches(event) && (f.Search == "" || found(f.Search, event))
+}
+
+// matchesLoosely is matches as mattn's relay has it (Q05): a value of a tag condition
+// may be a part of any item of any tag.
+func matchesLoosely(f nostr.Filter, event *nostr.Event) bool {
+	tags := f.Tags
+	f.Tags = nil
+	if !matches(f, event) {
+		return false
+	}
+	for _, values := range tags {
+		within := func(item string) bool {
+			return slices.ContainsFunc(values, func(value string) bool { return strings.Contains(item, value) })
+		}
+		if !slices.ContainsFunc(event.Tags, func(tag nostr.Tag) bool { return slices.ContainsFunc(tag, within) }) {
+			return false
+		}
+	}
+	return true
+}
+
+// repetitions returns how often a relay sends an event that looks each value of a
+// filter up by itself: once for each combination of values that has it (Q02).
+func repetitions(f nostr.Filter, event *nostr.Event) int {
+	n := times(f.IDs, event.ID) * times(f.Authors, event.PubKey) * times(f.Kinds, event.Kind)
+	for letter, values := range f.Tags {
+		found := 0
+		for tag := range event.Tags.FindAll(letter) {
+			found = max(found, times(values, tag.Value()))
+		}
+		n *= max(found, 1)
+	}
+	return n
+}
+
+// times returns how often a list has a value, 1 if it is no condition.
+func times[T comparable](list []T, value T) int {
+	n := 0
+	for _, v := range list {
+		if v == value {
+			n++
+		}
+	}
+	return max(n, 1)
 }
 
 func matchesAny(filters []nostr.Filter, event *nostr.Event) bool {

@@ -249,30 +249,6 @@ func TestP30RefusedReqEndsTheSubscriptionOfItsID(t *testing.T) {
 	}))
 }
 
-func TestP35MalformedMessagesGetANoticeAndTheConnectionLives(t *testing.T) {
-	inBubble(t, func(t *testing.T, network *nostrtest.Network, relay *nostrtest.Relay) {
-		c := dial(t, network.HTTPClient(), home)
-		for _, bad := range []string{
-			``, `{`, `[]`, `{}`, `"REQ"`, `[1]`, `["REQ"]`, `["REQ",1,{}]`, `["REQ","x",{"ids":"no"}]`,
-			`["EVENT"]`, `["EVENT",{}]`, `["EVENT",{"id":"00"}]`, `["CLOSE"]`, `["AUTH","text"]`,
-			strings.Repeat("[", 1000), `["REQ","x",{}`, `["REQ","x",{}] more`,
-		} {
-			c.sendRaw(bad)
-			answer := c.got()
-			require.Len(t, answer, 1, bad)
-			assert.True(t, strings.HasPrefix(answer[0], `["NOTICE","invalid: `), "%s: %s", bad, answer[0])
-		}
-		assert.Equal(t, stored("fine"), c.ask("REQ", "fine", nostr.Filter{}))
-		malformed := 0
-		for _, m := range relay.Received() {
-			if m.Err != nil {
-				malformed++
-			}
-		}
-		assert.Equal(t, 17, malformed)
-	})
-}
-
 func TestP34UnknownVerbsGetANotice(t *testing.T) {
 	inBubble(t, func(t *testing.T, network *nostrtest.Network, _ *nostrtest.Relay) {
 		c := dial(t, network.HTTPClient(), home)

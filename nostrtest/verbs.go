@@ -1,6 +1,8 @@
 package nostrtest
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -18,7 +20,7 @@ func (s *session) handle(h *handling) {
 		h.reply(wire.Notice{Message: h.notice})
 		return
 	case h.bad != nil:
-		h.reply(wire.Notice{Message: "invalid: " + h.bad.Error()})
+		s.handleBad(h)
 		return
 	}
 	switch m := h.message.(type) {
@@ -27,7 +29,7 @@ func (s *session) handle(h *handling) {
 	case wire.Req:
 		s.handleReq(h, m)
 	case wire.Close:
-		s.handleClose(m.SubscriptionID)
+		s.handleClose(h, m.SubscriptionID)
 	case wire.CountReq:
 		s.handleCount(h, m)
 	case wire.Auth:
@@ -52,16 +54,87 @@ func (s *session) handleEvent(h *handling, event *nostr.Event) {
 		h.reply(wire.OK{EventID: event.ID, Accepted: true})
 		return
 	}
-	verdict := r.store.add(event)
-	h.reply(wire.OK{EventID: event.ID, Accepted: verdict != gone, Message: verdict.message()})
-	if verdict == gone {
-		return
+	verdict := r.store.add(event, r.admits(h.admission))
+	out := h.outcome(verdict)
+	live := func() (listeners int) {
+		if verdict == fresh || h.liveOld && verdict == outdated {
+			listeners = r.push(event)
+		}
+		return listeners
 	}
-	r.accepted.add(event)
-	if verdict == fresh {
-		r.push(event)
+	muted := h.mute && event.Kind.IsEphemeral()
+	if muted {
+		out = heard(live())
+	} else if h.liveFirst {
+		live()
 	}
-	r.changed.ring()
+	h.reply(wire.OK{EventID: event.ID, Accepted: out.accepted, Message: out.text})
+	if !muted && !h.liveFirst {
+		live()
+	}
+	if out.accepted {
+		r.accepted.add(event)
+		r.changed.ring()
+	}
+}
+
+// outcome is what OK says of an event.
+type outcome struct {
+	accepted bool
+	text     string
+}
+
+func (h *handling) outcome(v verdict) outcome {
+	if out, ok := h.outcomes[v]; ok {
+		return out
+	}
+	return outcome{accepted: v != gone, text: v.message()}
+}
+
+// heard is what khatru says of an ephemeral event (P33, Q02).
+func heard(listeners int) outcome {
+	if listeners == 0 {
+		return outcome{text: "mute: no one was listening for this"}
+	}
+	return outcome{accepted: true, text: fmt.Sprintf("broadcasted to %d listeners", listeners)}
+}
+
+// admits completes how an event is taken in. Caller holds mu.
+func (r *Relay) admits(how admission) admission {
+	how.now = nostr.TimestampOf(r.now())
+	how.keep = nostr.Timestamp(r.faults.keeps() / time.Second)
+	return how
+}
+
+// handleBad answers what cannot be parsed. NIP-01 demands an answer to whom the
+// message names, if that can be read; else it is a NOTICE.
+func (s *session) handleBad(h *handling) {
+	reason := "invalid: " + h.bad.Error()
+	verb, id, named := wire.Salvage(h.frame)
+	if h.badNotice || errors.Is(h.bad, errBinary) {
+		named = false
+	}
+	r := s.relay
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case named && verb == "REQ":
+		if s.dropSubscription(id) { // as with any REQ that is refused
+			r.changed.ring()
+		}
+		h.reply(wire.Closed{SubscriptionID: id, Message: reason})
+	case named && verb == "COUNT":
+		h.reply(wire.Closed{SubscriptionID: id, Message: reason})
+	case named && (verb == "EVENT" || verb == "AUTH"):
+		eventID, err := nostr.IDFromHex(id)
+		if err != nil {
+			h.reply(wire.Notice{Message: reason})
+			return
+		}
+		h.reply(wire.OK{EventID: eventID, Message: reason})
+	default:
+		h.reply(wire.Notice{Message: reason})
+	}
 }
 
 // refuseEvent returns why an event is not accepted, or "".
@@ -93,6 +166,9 @@ func (s *session) refuseEvent(h *handling, event *nostr.Event) string {
 		}
 		return "restricted: this event may only be published by its author"
 	}
+	if embedsProtected(event) {
+		return "blocked: a repost may not embed a protected event"
+	}
 	if s.relay.cfg.policy != nil {
 		return s.relay.cfg.policy(s.info(), event.Clone())
 	}
@@ -116,193 +192,21 @@ func (l Limits) refuse(event *nostr.Event, now time.Time) string {
 	return ""
 }
 
-// handleReq opens a subscription, answers with the stored events and EOSE, and
-// from then on pushes what comes (P13, P16–P25, P29).
-func (s *session) handleReq(h *handling, m wire.Req) {
-	r := s.relay
-	refusal := s.refuseRequest(h, m.SubscriptionID, m.Filters)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	old := s.dropSubscription(m.SubscriptionID)
-	limit := r.cfg.limits.Subscriptions
-	if h.maxOpen > 0 {
-		limit = h.maxOpen
+// embedsProtected reports whether a repost (NIP-18, kinds 6 and 16) carries a
+// protected event in its content, which NIP-70 forbids, sound or not: whoever
+// reads it there reads what was not to be passed on.
+func embedsProtected(event *nostr.Event) bool {
+	if event.Kind != nostr.KindRepost && event.Kind != nostr.KindGenericRepost {
+		return false
 	}
-	full := refusal == "" && limit > 0 && len(s.subscriptions) >= limit
-	if full {
-		refusal = fmt.Sprintf("rate-limited: %d subscriptions are open, at most %d", len(s.subscriptions), limit)
+	var embedded struct {
+		Tags []json.RawMessage `json:"tags"`
 	}
-	if old || refusal == "" {
-		r.changed.ring()
+	if json.Unmarshal([]byte(event.Content), &embedded) != nil {
+		return false
 	}
-	switch {
-	case full && h.maxNotice != "":
-		h.reply(wire.Notice{Message: h.maxNotice})
-		return
-	case refusal != "":
-		s.refuse(h, m.SubscriptionID, refusal)
-		return
-	}
-	sub := &subscription{id: m.SubscriptionID, filters: m.Filters}
-	s.subscriptions = append(s.subscriptions, sub)
-	events, more := r.stored(h, m.Filters)
-	stored := &storedEvents{events: events, handling: h}
-	if r.cfg.hints { // P36
-		stored.hints = []string{"finish"}
-		if more {
-			stored.hints = []string{"more"}
-		}
-	}
-	// Registered and queried under one lock: an event is either among the
-	// stored ones or pushed behind EOSE, never both and never neither.
-	s.send(outItem{stored: stored, subscription: sub})
-}
-
-// stored returns the stored events for a REQ, as far as the faults leave it so.
-// Caller holds mu.
-func (r *Relay) stored(h *handling, filters []nostr.Filter) (events []*nostr.Event, more bool) {
-	page := r.cfg.limits.page
-	if h.unlimited {
-		page = Limits{}.page
-		filters = slices.Clone(filters)
-		for i := range filters {
-			filters[i].Limit, filters[i].LimitZero = 0, false
-		}
-	}
-	if h.page > 0 {
-		page = Limits{Limit: h.page}.page
-	}
-	if h.filter != nil {
-		filters = slices.Clone(filters)
-		for i := range filters {
-			filters[i] = h.filter(filters[i])
-		}
-	}
-	now := nostr.TimestampOf(r.now())
-	if h.keepExpired {
-		now = 0
-	}
-	return r.store.query(filters, page, now)
-}
-
-// knows reports whether an event with this id is stored.
-func (r *Relay) knows(id nostr.ID) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.store.byID[id] != nil
-}
-
-// page returns how many stored events a filter gets at most, or -1 for all (P51).
-func (l Limits) page(f nostr.Filter) int {
-	page := -1
-	switch {
-	case f.LimitZero:
-		return 0
-	case f.Limit > 0:
-		page = f.Limit
-	case l.DefaultLimit > 0:
-		page = l.DefaultLimit
-	}
-	if l.Limit > 0 && (page < 0 || page > l.Limit) {
-		page = l.Limit
-	}
-	return page
-}
-
-// handleCount answers COUNT (P54), or refuses it with CLOSED (P55).
-func (s *session) handleCount(h *handling, m wire.CountReq) {
-	if refusal := s.refuseRequest(h, m.SubscriptionID, m.Filters); refusal != "" {
-		s.relay.mu.Lock()
-		defer s.relay.mu.Unlock()
-		s.refuse(h, m.SubscriptionID, refusal)
-		return
-	}
-	r := s.relay
-	r.mu.Lock()
-	events, _ := r.store.query(m.Filters, func(nostr.Filter) int { return -1 }, nostr.TimestampOf(r.now()))
-	r.mu.Unlock()
-	h.reply(wire.Count{SubscriptionID: m.SubscriptionID, Count: int64(len(events))})
-}
-
-// refuseRequest returns why a REQ or COUNT is not answered, or "".
-func (s *session) refuseRequest(h *handling, id string, filters []nostr.Filter) string {
-	if h.refusal != "" {
-		return h.refusal
-	}
-	limits := s.relay.cfg.limits
-	switch n := utf8.RuneCountInString(id); {
-	case n == 0 || n > limits.SubIDLength: // P12
-		return fmt.Sprintf("invalid: subscription id of %d characters, want 1 to %d", n, limits.SubIDLength)
-	case s.relay.cfg.auth && !s.hasAuthenticated(): // P41
-		return "auth-required: authenticate before reading"
-	case len(filters) == 0:
-		return "invalid: no filter"
-	case limits.Filters > 0 && len(filters) > limits.Filters:
-		return fmt.Sprintf("invalid: %d filters, at most %d", len(filters), limits.Filters)
-	}
-	for _, f := range filters {
-		if err := f.Validate(); err != nil {
-			return "invalid: " + err.Error()
-		}
-	}
-	if s.relay.cfg.readPolicy != nil {
-		request := Request{Connection: s.number, Time: time.Now(), SubscriptionID: id, Filters: filters}
-		return s.relay.cfg.readPolicy(s.info(), request)
-	}
-	return ""
-}
-
-// refuse sends CLOSED. Caller holds relay.mu.
-func (s *session) refuse(h *handling, id, refusal string) {
-	s.challengeIfAsked(h, refusal)
-	h.reply(wire.Closed{SubscriptionID: id, Message: refusal})
-}
-
-// handleClose ends a subscription. NIP-01 has no answer to CLOSE.
-func (s *session) handleClose(id string) {
-	r := s.relay
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if s.dropSubscription(id) {
-		r.changed.ring()
-	}
-}
-
-// dropSubscription ends the subscription on the client's wish: what is queued
-// for it is dropped. Caller holds relay.mu.
-func (s *session) dropSubscription(id string) bool {
-	sub := s.takeSubscription(id)
-	if sub != nil {
-		sub.over.Store(true)
-	}
-	return sub != nil
-}
-
-// takeSubscription removes the subscription and returns it, nil if it is not
-// open. Caller holds relay.mu.
-func (s *session) takeSubscription(id string) *subscription {
-	i := slices.IndexFunc(s.subscriptions, func(sub *subscription) bool { return sub.id == id })
-	if i < 0 {
-		return nil
-	}
-	sub := s.subscriptions[i]
-	s.subscriptions = slices.Delete(s.subscriptions, i, i+1)
-	return sub
-}
-
-// push sends an event to every subscription that it matches, once each (P17).
-// Caller holds mu.
-func (r *Relay) push(event *nostr.Event) {
-	size := eventSize(event)
-	for _, s := range r.sessions {
-		for _, sub := range s.subscriptions {
-			if matchesAny(sub.filters, event) {
-				s.send(outItem{
-					message:      wire.Event{SubscriptionID: sub.id, Event: event},
-					subscription: sub,
-					size:         size + len(sub.id),
-				})
-			}
-		}
-	}
+	return slices.ContainsFunc(embedded.Tags, func(raw json.RawMessage) bool {
+		var tag []json.RawMessage
+		return json.Unmarshal(raw, &tag) == nil && len(tag) > 0 && string(tag[0]) == `"-"`
+	})
 }

@@ -19,6 +19,7 @@ type Message struct {
 
 	SubscriptionID string         // of REQ, COUNT, CLOSE and NIP-77's verbs
 	Filters        []nostr.Filter // of REQ and COUNT, and the one of NEG-OPEN
+	Unknown        []string       // conditions of the filters that Filters cannot say, such as "&t"
 	Event          *nostr.Event   // of EVENT and AUTH: parsed, and perhaps refused
 }
 
@@ -28,6 +29,7 @@ type Request struct {
 	Time           time.Time
 	SubscriptionID string
 	Filters        []nostr.Filter
+	Unknown        []string // conditions of the filters that Filters cannot say, such as "&t": without them it is wider
 }
 
 // Subscription is an open subscription.
@@ -95,7 +97,7 @@ func (r *Relay) Events(filters ...nostr.Filter) []*nostr.Event {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	events, _ := r.store.query(filters, Limits{}.page, nostr.Now())
+	events, _ := r.store.query(question{filters: filters, page: Limits{}.page, now: nostr.Now()})
 	return events
 }
 
@@ -203,7 +205,7 @@ func newMessage(connection int, at time.Time, frame []byte, message wire.ClientM
 }
 
 func (m Message) request() Request {
-	return Request{Connection: m.Connection, Time: m.Time, SubscriptionID: m.SubscriptionID, Filters: m.Filters}
+	return Request{Connection: m.Connection, Time: m.Time, SubscriptionID: m.SubscriptionID, Filters: m.Filters, Unknown: m.Unknown}
 }
 
 // history keeps the newest entries of something, and knows every entry's

@@ -1,0 +1,68 @@
+package nostrtest
+
+import (
+	"time"
+
+	"github.com/gennostr/gennostr/nostr/nip11"
+)
+
+// khatruMessageLength is how long a message may be for khatru, in bytes.
+const khatruMessageLength = 512_000
+
+// Khatru is a relay like khatru 0.19.1. Every third message is handled a little
+// later than the one behind it, so that answers overtake each other; messages end with a
+// line feed. An event comes once for each filter that it matches, and a stored one as
+// often as the filter repeats its value; a REQ whose id is open adds to it; a COUNT
+// counts its last filter; unknown conditions are passed over. Ephemeral events that
+// nobody hears get "mute:"; expired and deleted events are taken; known and outdated
+// ones get OK true without a text, and outdated ones are sent live; OK comes behind the
+// event that its publisher's own subscriptions get. What cannot be parsed is answered
+// with NOTICE; over 512,000 bytes the connection ends with 1009, of which the
+// information document says nothing. NIP-77 is refused with "NEG-ERROR".
+func Khatru() Option {
+	return options(khatru(), traits(Overtaken(10*time.Millisecond).On("EVENT", "REQ", "COUNT").Every(3).EachConnection(), OncePerValue()))
+}
+
+// KhatruNext is a relay like khatru's newer line, fiatjaf.com/nostr: Khatru, but
+// that it answers in the order of requests and gives nothing live to a REQ with ids
+// alone.
+func KhatruNext() Option { return options(khatru(), traits(DeafToIDs(), OncePerValue())) }
+
+// Slicestore is a relay like khatru over eventstore's slicestore: Khatru, but that
+// since leaves out the second it names, and that repeated values of a filter repeat
+// nothing; it sends 500 events for a filter at most.
+func Slicestore() Option {
+	limits := khatruLimits()
+	limits.Limit = 500
+	return options(
+		khatru(),
+		WithLimits(limits),
+		traits(Overtaken(10*time.Millisecond).On("EVENT", "REQ", "COUNT").Every(3).EachConnection(), OncePerFilter(), ExclusiveSince()),
+	)
+}
+
+// LMDBStore is a relay like khatru over eventstore's lmdb: Khatru, and COUNT is
+// never answered, and an event that is published again is stored twice.
+func LMDBStore() Option {
+	return options(Khatru(), traits(NoAnswer().On("COUNT"), StoreTwice()))
+}
+
+// khatru is what all of the family have in common.
+func khatru() Option {
+	return options(
+		WithLimits(khatruLimits()),
+		named("khatru", "https://github.com/fiatjaf/khatru", func(d *nip11.Document) {
+			d.Limitation, d.SupportedNIPs = nip11.Limitation{}, []int{1, 11, 40, 42, 70, 86}
+		}),
+		traits(
+			LineFeeds(), AddToOpenIDs(), CountLastFilter(), IgnoreUnknown(), NoticeForUnreadable(),
+			LiveBeforeOK(), PushOutdated(), MuteUnheard(), KeepExpired(), TakeDeleted(), DuplicateSays(true, ""), OutdatedSays(true, ""),
+			RefuseNegentropy("NEG-ERROR", "CLOSED"),
+		),
+	)
+}
+
+// khatruLimits are khatru's own: it takes subscription ids of any length.
+func khatruLimits() Limits {
+	return Limits{MessageLength: khatruMessageLength, SubIDLength: khatruMessageLength}
+}
