@@ -36,6 +36,11 @@ const (
 
 	DeliveriesFirst = deliveriesFirst
 	Patience        = patience
+
+	ApartFor     = apartFor
+	SuspectBatch = suspectBatch
+	SuspectShare = suspectShare
+	MaxCredit    = maxCredit
 )
 
 // MostProven is how many events are remembered.
@@ -46,4 +51,18 @@ func (p *Pool) ProvenBytes() int {
 	p.proven.mu.Lock()
 	defer p.proven.mu.Unlock()
 	return len(p.proven.sets) * int(unsafe.Sizeof(set{}))
+}
+
+// Unclaimed returns how many events wait for a worker, those of suspects aside.
+func (p *Pool) Unclaimed() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.unclaimed
+}
+
+// Suspects returns how many lanes that are kept apart wait for a worker.
+func (p *Pool) Suspects() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.suspects.length
 }

@@ -18,11 +18,6 @@ const (
 	// batchSize is how many items a worker delivers before other lanes have
 	// their turn, and how many it takes from the lane at a time.
 	batchSize = 16
-
-	// apartFor is how many events in a row have to be accepted before those of a
-	// lane that had one refused are checked together with those of others again:
-	// finding the bad ones in a batch costs, and their relay is to pay for it alone.
-	apartFor = 1024
 )
 
 // Lane keeps one connection's messages in order while their events are
@@ -34,8 +29,11 @@ type Lane[T any] struct {
 	pending atomic.Int64   // items submitted and not delivered; set under pool.mu, but see Submit
 	coming  atomic.Bool    // more will be submitted at once; set under pool.mu
 
+	ripening // of that coming
+
 	// All below is guarded by pool.mu. Items are numbered in the order of submission.
 	unclaimed  int           // events that wait for a worker
+	repeats    int           // how many of them are most likely the same as others
 	distrust   int           // events still to be accepted before this lane's are mixed with those of others
 	ring       []slot[T]     // its length is a power of two, or 0; slots outside head…tail are zero
 	head       uint64        // the oldest item that nobody has begun to deliver
@@ -59,7 +57,7 @@ type slot[T any] struct {
 // value and the verdict: on a worker, or on the submitter's goroutine. It must
 // not block, nor submit to the same lane. If it panics, the program ends.
 func NewLane[T any](p *Pool, deliver func(v T, err error)) *Lane[T] {
-	l := &Lane[T]{pool: p, deliver: deliver}
+	l := &Lane[T]{pool: p, deliver: deliver, ripening: ripening{useful: true}}
 	l.station.lane = l
 	return l
 }
@@ -93,10 +91,13 @@ func (l *Lane[T]) submit(v T, ev *nostr.Event, repeat bool) {
 	}
 	l.push(s)
 	if s.ev != nil {
-		l.unclaimed++
-		p.waits(repeat, 1)
-		p.checks.push(&l.station)
-		if p.due() {
+		l.meet()
+		l.waits(repeat, 1)
+		if !repeat {
+			l.bring()
+		}
+		l.requeue()
+		if p.due() || p.suspectsDue() {
 			p.rouse()
 		}
 	}
@@ -111,6 +112,9 @@ func (l *Lane[T]) submit(v T, ev *nostr.Event, repeat bool) {
 func (l *Lane[T]) Drain() {
 	l.Pause()
 	l.pool.mu.Lock()
+	if l.pool.alone == &l.station {
+		l.pool.alone = nil // who drains may never come back
+	}
 	if l.pending.Load() == 0 {
 		l.pool.mu.Unlock()
 		return
@@ -133,8 +137,21 @@ func (l *Lane[T]) claim(w *worker) {
 		}
 		w.add(s.ev, item{&l.station, l.next})
 		s.ev = nil
-		l.unclaimed--
-		l.pool.waits(s.repeat, -1)
+		l.waits(s.repeat, -1)
+	}
+}
+
+// waits takes note of an event that has begun to wait for a worker, or by −1 of
+// one that no longer does. Needs pool.mu.
+func (l *Lane[T]) waits(repeat bool, n int) {
+	repeats := 0
+	if repeat {
+		repeats = n
+	}
+	l.unclaimed += n
+	l.repeats += repeats
+	if !l.apart() {
+		l.pool.wait(n, repeats)
 	}
 }
 
@@ -143,14 +160,8 @@ func (l *Lane[T]) claim(w *worker) {
 func (l *Lane[T]) settle(n uint64, err error) {
 	s := l.at(n)
 	s.err, s.done = err, true
-	if err != nil {
-		l.distrust = apartFor
-	} else if l.distrust > 0 {
-		l.distrust--
-	}
+	l.judge(err == nil)
 }
-
-func (l *Lane[T]) apart() bool { return l.distrust > 0 }
 
 // deliverBatch delivers the oldest items as far as they are done, but one batch at
 // most, and returns how many. Needs pool.mu, and gives it up for the deliver
@@ -206,7 +217,7 @@ func (l *Lane[T]) deliverable() bool {
 // have made that so. Needs pool.mu.
 func (l *Lane[T]) requeue() bool {
 	if l.unclaimed > 0 {
-		l.pool.checks.push(&l.station)
+		l.checks().push(&l.station)
 	}
 	return l.deliverable() && l.pool.deliveries.push(&l.station)
 }

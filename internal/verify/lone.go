@@ -24,8 +24,9 @@ func (l *Lane[T]) SubmitLone(v T, ev *nostr.Event) {
 	}
 	defer p.joined.Done()
 	l.push(slot[T]{v: v, ev: ev})
-	l.unclaimed++
-	p.waits(false, 1)
+	l.meet()
+	l.waits(false, 1)
+	l.bring()
 	p.lone.run(&l.station)
 	if p.deliveries.first == &l.station { // as it is, unless others have asked for the same event
 		p.deliveries.pop()
@@ -33,6 +34,9 @@ func (l *Lane[T]) SubmitLone(v T, ev *nostr.Event) {
 	l.deliverBatch()
 	p.lent = false
 	for range p.deliveries.length { // what others wait for, and nobody may have been called for
+		p.rouse()
+	}
+	if p.due() || p.suspectsDue() {
 		p.rouse()
 	}
 	p.mu.Unlock()
@@ -61,7 +65,8 @@ func (p *Pool) borrow() bool {
 	return true
 }
 
-// busy tells whether there is work, or a worker at it. Needs mu.
+// busy tells whether there is work, or a worker at it, that of the suspects aside.
+// Needs mu.
 func (p *Pool) busy() bool {
-	return p.deliveries.length > 0 || p.unclaimed > 0 || p.idle < p.running
+	return p.deliveries.length > 0 || p.unclaimed > 0 || p.idle+p.suspecting < p.running
 }

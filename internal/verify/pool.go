@@ -19,6 +19,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"sync"
+	"time"
 
 	"github.com/gennostr/gennostr/nostr"
 )
@@ -99,7 +100,13 @@ type Pool struct {
 	unclaimed  int                  // how many those are
 	repeats    int                  // how many of them are most likely the same as others
 	coming     int                  // lanes that are about to submit more: see Lane.Expect
-	rounds     int                  // of submitters, since events wait, or since some were claimed
+	since      time.Time            // when the oldest of them began to wait, or the last were claimed
+	overdue    bool                 // that was too long ago
+	suspects   queue                // lanes apart with events that wait for a worker: see suspects.go
+	suspecting int                  // workers that check some of those
+	credit     time.Duration        // what the suspects have of the workers' time
+	alone      *station             // the only lane until now that has submitted events; nil if there is none
+	company    bool                 // there are others
 	delivered  int                  // items, since events were claimed
 	flights    map[nostr.ID]*flight // events that are being checked
 	wake       *sync.Cond           // on mu: idle workers wait for a step to do, or for stopped
@@ -118,7 +125,8 @@ type station struct {
 	lane line // immutable
 
 	// All below is guarded by Pool.mu. When that is free, a lane is in Pool.deliveries if it
-	// has something to deliver, and in Pool.checks if it has unclaimed events.
+	// has something to deliver, and if it has unclaimed events in Pool.checks, or in
+	// Pool.suspects if it is kept apart.
 	next    [kinds]*station
 	queued  [kinds]bool
 	touched bool // false whenever Pool.mu is given up: see worker.touch
@@ -146,7 +154,7 @@ func NewPool(cfg Config) *Pool {
 		cfg.Workers = runtime.GOMAXPROCS(0)
 	}
 	cfg.MaxBatch = max(1, cfg.MaxBatch)
-	p := &Pool{cfg: cfg, deliveries: queue{kind: toDeliver}, checks: queue{kind: toCheck}}
+	p := &Pool{cfg: cfg, deliveries: queue{kind: toDeliver}, checks: queue{kind: toCheck}, suspects: queue{kind: toSuspect}}
 	p.wake = sync.NewCond(&p.mu)
 	return p
 }
@@ -167,7 +175,7 @@ func (p *Pool) Forget() { p.proven.forget() }
 // Any goroutine may call it, again too, but not a Check or a deliver function.
 func (p *Pool) Stop() {
 	p.mu.Lock()
-	if p.unclaimed > 0 {
+	if p.checks.length+p.suspects.length > 0 {
 		p.rouse() // they may have waited for more, and for nobody to be there
 	}
 	p.stopped = true
@@ -187,18 +195,20 @@ func (p *Pool) work() {
 	defer w.succeed()
 	p.mu.Lock()
 	for {
-		for p.deliveries.length == 0 && !p.due() && !p.stopped {
-			p.idle++
-			p.wake.Wait()
-		}
+		checks, suspects := p.due(), p.suspectsDue()
 		switch {
-		case p.deliveries.length > 0 && (p.delivered < deliveriesFirst || !p.due()):
+		case p.deliveries.length > 0 && (p.delivered < deliveriesFirst || !checks && !suspects):
 			p.delivered += p.deliveries.pop().lane.deliverBatch()
-		case p.checks.length == 0:
+		case suspects: // has a claim to be first, or nobody else is there
+			w.run(p.suspects.pop())
+		case checks:
+			w.run(p.checks.pop())
+		case p.stopped:
 			p.mu.Unlock()
 			return
-		case p.ripe():
-			w.run(p.checks.pop())
+		default:
+			p.idle++
+			p.wake.Wait()
 		}
 	}
 }

@@ -1,25 +1,33 @@
 package verify
 
-import "runtime"
+import "time"
 
 // The more signatures are checked together, the less each of them takes. So while
 // submitters have more at hand, events wait until there is a whole batch of them:
 // for as long as it takes to bring it, and no longer. There is no timer. A
 // submitter says when it has more and when it is about to wait itself; once all of
 // them wait, what there is is checked at once.
+//
+// A relay must not be able to make others wait for nothing: a submitter is waited
+// for while it brings events to be checked and is no suspect, and never for long.
 
 const (
 	// minBatch is how many events of a burst a worker takes before it leaves some to
 	// others: fewer would save too little by being together. It takes two
 	// milliseconds or so.
 	minBatch = 256
-	// patience is for how many rounds of submitters events wait for others: a relay
-	// that sends what is known already, or nothing of use, must not hold up the rest.
-	patience = 256
-	// yields is how often a worker lets submitters go first that have just begun to
-	// wait: most of them find that the next has arrived.
-	yields = 16
+	// patience is how long events wait for others, as far as anybody looks: which is
+	// after every round of a submitter, and when one pauses.
+	patience = 5 * time.Millisecond
 )
+
+// ripening is what of a lane decides whether others' events wait for more of it.
+// Guarded by Pool.mu.
+type ripening struct {
+	counted bool // in Pool.coming
+	useful  bool // it has brought something in the last round
+	brought bool // and in this one
+}
 
 // Expect tells that the submitter has more at hand, which it will submit next, or
 // else call Pause. The submitter calls it, or whoever acts for it.
@@ -33,45 +41,64 @@ func (l *Lane[T]) expect(more bool) {
 	if l.coming.Load() == more {
 		return
 	}
-	p := l.pool
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if l.coming.Swap(more) == more {
-		return
+	l.pool.mu.Lock()
+	defer l.pool.mu.Unlock()
+	if l.coming.Swap(more) != more {
+		l.reckon()
 	}
-	if more {
-		p.coming++
-		return
-	}
-	p.coming--
-	p.round()
 }
 
 // Round tells that the submitter has dealt with some of what it has at hand,
-// whether or not it was to be submitted. It bounds how long others wait for it.
+// whether or not it was to be submitted. If none of it was, nobody waits for it
+// until it brings something. The time between its rounds should be a fraction of a
+// millisecond.
 func (l *Lane[T]) Round() {
 	l.pool.mu.Lock()
 	defer l.pool.mu.Unlock()
+	l.useful, l.brought = l.brought, false
+	l.reckon()
 	l.pool.round()
 }
 
+// bring takes note of an event that nobody else has brought. Needs pool.mu.
+func (l *Lane[T]) bring() {
+	l.brought, l.useful = true, true
+	l.reckon()
+}
+
+// reckon counts the lane among those that are waited for, or does not. Needs pool.mu.
+func (l *Lane[T]) reckon() {
+	counts := l.coming.Load() && l.useful && !l.apart()
+	if counts == l.counted {
+		return
+	}
+	l.counted = counts
+	if counts {
+		l.pool.coming++
+		return
+	}
+	l.pool.coming--
+	l.pool.round()
+}
+
+// round looks whether events have waited for too long. Needs mu.
 func (p *Pool) round() {
-	p.rounds++
+	if p.unclaimed > 0 && p.coming > 0 && !p.overdue && time.Since(p.since) >= patience {
+		p.overdue = true
+	}
 	if p.due() {
 		p.rouse()
 	}
 }
 
-// waits takes note of an event that has begun to wait for a worker, or by −1 of
-// one that no longer does. Needs mu.
-func (p *Pool) waits(repeat bool, n int) {
-	if p.unclaimed == 0 {
-		p.rounds = 0 // those in which nothing waited do not count
+// wait takes note of events that have begun to wait for a worker, or, if negative,
+// that no longer do, and of how many of them are repeats. Needs mu.
+func (p *Pool) wait(n, repeats int) {
+	if p.unclaimed == 0 && n > 0 {
+		p.since, p.overdue = time.Now(), false
 	}
 	p.unclaimed += n
-	if repeat {
-		p.repeats += n
-	}
+	p.repeats += repeats
 }
 
 // whole tells whether the largest batch can be made. Needs mu.
@@ -80,25 +107,7 @@ func (p *Pool) whole() bool { return p.unclaimed-p.repeats >= p.cfg.MaxBatch }
 // due tells whether there are events to be checked that had better not wait for
 // others. Needs mu; who brings it about calls rouse.
 func (p *Pool) due() bool {
-	switch {
-	case p.unclaimed == 0:
-		return false
-	case p.coming == 0, p.whole(), p.rounds >= patience, p.stopped:
-		return true
-	}
-	return false
-}
-
-// ripe is due for a worker that is about to claim the events: submitters that wait
-// for a processor, or for what is on its way, go first. Needs mu, and may give it
-// up for a while.
-func (p *Pool) ripe() bool {
-	for i := 0; i < yields && p.coming == 0 && !p.whole(); i++ {
-		p.mu.Unlock()
-		runtime.Gosched()
-		p.mu.Lock()
-	}
-	return p.due()
+	return p.unclaimed > 0 && (p.coming == 0 || p.whole() || p.overdue || p.stopped)
 }
 
 // share is how many events of those that wait are one worker's: a whole batch in
