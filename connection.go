@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gennostr/gennostr/internal/foreign"
 	"github.com/gennostr/gennostr/internal/mailbox"
 	"github.com/gennostr/gennostr/internal/reqs"
 	"github.com/gennostr/gennostr/internal/socket"
@@ -376,11 +377,12 @@ func (c *connection) trim() {
 }
 
 func dialError(url string, err error) error {
-	e := &DialError{URL: url, Err: err}
+	e := &DialError{URL: url}
 	var handshake *socket.HandshakeError
 	if errors.As(err, &handshake) {
-		e.Status, e.RetryAfter, e.Err = handshake.Status, handshake.RetryAfter, handshake.Err
+		e.Status, e.RetryAfter, err = handshake.Status, handshake.RetryAfter, handshake.Err
 	}
+	e.Err = foreign.Confine(err) // a dialer's of the program's; the supervisor asks what it is
 	return e
 }
 
@@ -394,5 +396,5 @@ func readError(err error) error {
 	case errors.Is(err, socket.ErrWriteTimeout):
 		return fmt.Errorf("%w: %w", ErrWriteTimeout, err)
 	}
-	return fmt.Errorf("gennostr: connection lost: %w", err)
+	return fmt.Errorf("gennostr: connection lost: %w", foreign.Confine(err))
 }
