@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -182,6 +181,7 @@ const turn = 64
 
 // read reads until the end, and says why it ended.
 func (c *connection) read() error {
+	lone := false
 	for taken := 0; ; {
 		text, err := c.sock.Next()
 		if err != nil {
@@ -192,7 +192,9 @@ func (c *connection) read() error {
 		if err != nil {
 			return readError(err)
 		}
-		lone, size := c.sock.Lone(), len(in.frame)
+		// Alone, or of a few that came together: then they are known by the first of them.
+		lone = c.sock.Lone() || lone && !c.sock.Ready()
+		size := len(in.frame)
 		in.lone = lone
 		c.count.messagesIn.Add(1)
 		if err := c.frame(in, text, in.frame); err != nil {
@@ -202,11 +204,10 @@ func (c *connection) read() error {
 		c.expect(size)
 		switch taken += 1 + size>>10; {
 		case lone: // what it brought is waited for more than what comes next
-			runtime.Gosched()
+			c.lane.Yield()
 		case taken >= turn:
 			taken = 0
 			c.lane.Round()
-			runtime.Gosched()
 		}
 	}
 }

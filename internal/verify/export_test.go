@@ -1,6 +1,9 @@
 package verify
 
-import "unsafe"
+import (
+	"time"
+	"unsafe"
+)
 
 // Workers returns how many goroutines the pool has.
 func (p *Pool) Workers() int {
@@ -66,3 +69,9 @@ func (p *Pool) Suspects() int {
 	defer p.mu.Unlock()
 	return p.suspects.length
 }
+
+// Courtesy tells whether to yield.
+type Courtesy struct{ c courtesy }
+
+// Yield yields by the given function, and by the given clock.
+func (c *Courtesy) Yield(clock func() time.Duration, yield func()) { c.c.yield(clock, yield) }

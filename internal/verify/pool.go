@@ -89,8 +89,10 @@ type Config struct {
 // and the lane goes to the end if it has more. So a lane with thousands of events
 // costs a neighbour's lone event the wait for one batch, never the thousands.
 type Pool struct {
-	cfg    Config // immutable
-	proven proven // has a lock of its own
+	cfg      Config    // immutable
+	born     time.Time // immutable
+	proven   proven    // has a lock of its own
+	courtesy courtesy
 
 	// mu guards the fields below and the bookkeeping of all lanes of this pool.
 	// Neither a Check nor deliver is called while it is held.
@@ -154,7 +156,7 @@ func NewPool(cfg Config) *Pool {
 		cfg.Workers = runtime.GOMAXPROCS(0)
 	}
 	cfg.MaxBatch = max(1, cfg.MaxBatch)
-	p := &Pool{cfg: cfg, deliveries: queue{kind: toDeliver}, checks: queue{kind: toCheck}, suspects: queue{kind: toSuspect}}
+	p := &Pool{cfg: cfg, born: time.Now(), deliveries: queue{kind: toDeliver}, checks: queue{kind: toCheck}, suspects: queue{kind: toSuspect}}
 	p.wake = sync.NewCond(&p.mu)
 	return p
 }

@@ -51,13 +51,15 @@ func (l *Lane[T]) expect(more bool) {
 // Round tells that the submitter has dealt with some of what it has at hand,
 // whether or not it was to be submitted. If none of it was, nobody waits for it
 // until it brings something. The time between its rounds should be a fraction of a
-// millisecond.
+// millisecond. At their end others may run, as by Yield.
 func (l *Lane[T]) Round() {
-	l.pool.mu.Lock()
-	defer l.pool.mu.Unlock()
+	p := l.pool
+	p.mu.Lock()
 	l.useful, l.brought = l.brought, false
 	l.reckon()
-	l.pool.round()
+	p.round()
+	p.mu.Unlock()
+	l.Yield()
 }
 
 // bring takes note of an event that nobody else has brought. Needs pool.mu.
