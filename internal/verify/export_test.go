@@ -19,11 +19,11 @@ func (p *Pool) Idle() int {
 	return p.idle
 }
 
-// Coming returns how many lanes are about to submit more.
-func (p *Pool) Coming() int {
+// Awaited returns how many lanes are about to submit more.
+func (p *Pool) Awaited() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.coming
+	return p.awaited
 }
 
 // Slots returns how many items the lane holds memory for.
@@ -40,7 +40,7 @@ const (
 	DeliveriesFirst = deliveriesFirst
 	Patience        = patience
 
-	ApartFor     = apartFor
+	SuspectFor   = suspectFor
 	SuspectBatch = suspectBatch
 	SuspectShare = suspectShare
 	MaxCredit    = maxCredit
@@ -56,11 +56,11 @@ func (p *Pool) ProvenBytes() int {
 	return len(p.proven.sets) * int(unsafe.Sizeof(set{}))
 }
 
-// Unclaimed returns how many events wait for a worker, those of suspects aside.
-func (p *Pool) Unclaimed() int {
+// Waiting returns how many events wait for a worker, those of suspects aside.
+func (p *Pool) Waiting() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.unclaimed
+	return p.waiting
 }
 
 // Suspects returns how many lanes that are kept apart wait for a worker.

@@ -27,14 +27,15 @@ type Lane[T any] struct {
 	deliver func(T, error) // immutable
 	station station        // its places in the pool's queues
 	pending atomic.Int64   // items submitted and not delivered; set under pool.mu, but see Submit
-	coming  atomic.Bool    // more will be submitted at once; set under pool.mu
-
-	ripening // of that coming
+	hasMore atomic.Bool    // more will be submitted at once; set under pool.mu
 
 	// All below is guarded by pool.mu. Items are numbered in the order of submission.
-	unclaimed  int           // events that wait for a worker
+	waiting    int           // events that wait for a worker
 	repeats    int           // how many of them are most likely the same as others
-	distrust   int           // events still to be accepted before this lane's are mixed with those of others
+	useful     bool          // it has brought something to be checked in the last round
+	brought    bool          // and in this one
+	awaited    bool          // it is counted in pool.awaited
+	suspicion  int           // events still to be accepted before this lane's are mixed with those of others
 	ring       []slot[T]     // its length is a power of two, or 0; slots outside head…tail are zero
 	head       uint64        // the oldest item that nobody has begun to deliver
 	next       uint64        // no item before this one waits for a worker; may lag behind head
@@ -57,7 +58,7 @@ type slot[T any] struct {
 // value and the verdict: on a worker, or on the submitter's goroutine. It must
 // not block, nor submit to the same lane. If it panics, the program ends.
 func NewLane[T any](p *Pool, deliver func(v T, err error)) *Lane[T] {
-	l := &Lane[T]{pool: p, deliver: deliver, ripening: ripening{useful: true}}
+	l := &Lane[T]{pool: p, deliver: deliver, useful: true}
 	l.station.lane = l
 	return l
 }
@@ -92,7 +93,7 @@ func (l *Lane[T]) submit(v T, ev *nostr.Event, repeat bool) {
 	l.push(s)
 	if s.ev != nil {
 		l.meet()
-		l.waits(repeat, 1)
+		l.count(repeat, 1)
 		if !repeat {
 			l.bring()
 		}
@@ -127,31 +128,31 @@ func (l *Lane[T]) Drain() {
 	<-drained
 }
 
-// claim hands the oldest unclaimed events to a worker, as far as it has room.
+// claim hands the oldest waiting events to a worker, as far as it has room.
 func (l *Lane[T]) claim(w *worker) {
 	l.next = max(l.next, l.head)
-	for ; l.unclaimed > 0 && w.room > 0; l.next++ {
+	for ; l.waiting > 0 && w.room > 0; l.next++ {
 		s := l.at(l.next)
 		if s.ev == nil {
 			continue
 		}
 		w.add(s.ev, item{&l.station, l.next})
 		s.ev = nil
-		l.waits(s.repeat, -1)
+		l.count(s.repeat, -1)
 	}
 }
 
-// waits takes note of an event that has begun to wait for a worker, or by −1 of
+// count takes note of an event that has begun to wait for a worker, or by −1 of
 // one that no longer does. Needs pool.mu.
-func (l *Lane[T]) waits(repeat bool, n int) {
+func (l *Lane[T]) count(repeat bool, n int) {
 	repeats := 0
 	if repeat {
 		repeats = n
 	}
-	l.unclaimed += n
+	l.waiting += n
 	l.repeats += repeats
-	if !l.apart() {
-		l.pool.wait(n, repeats)
+	if !l.suspect() {
+		l.pool.count(n, repeats)
 	}
 }
 
@@ -216,7 +217,7 @@ func (l *Lane[T]) deliverable() bool {
 // has just got something to deliver: to be called after every change that may
 // have made that so. Needs pool.mu.
 func (l *Lane[T]) requeue() bool {
-	if l.unclaimed > 0 {
+	if l.waiting > 0 {
 		l.checks().push(&l.station)
 	}
 	return l.deliverable() && l.pool.deliveries.push(&l.station)

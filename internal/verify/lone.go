@@ -17,7 +17,7 @@ func (l *Lane[T]) SubmitLone(v T, ev *nostr.Event) {
 		return
 	}
 	p.mu.Lock()
-	if !p.borrow() {
+	if !p.lend() {
 		p.mu.Unlock()
 		l.Submit(v, ev)
 		return
@@ -25,7 +25,7 @@ func (l *Lane[T]) SubmitLone(v T, ev *nostr.Event) {
 	defer p.joined.Done()
 	l.push(slot[T]{v: v, ev: ev})
 	l.meet()
-	l.waits(false, 1)
+	l.count(false, 1)
 	l.bring()
 	p.lone.run(&l.station)
 	if p.deliveries.first == &l.station { // as it is, unless others have asked for the same event
@@ -42,11 +42,11 @@ func (l *Lane[T]) SubmitLone(v T, ev *nostr.Event) {
 	p.mu.Unlock()
 }
 
-// borrow takes the loan, if all is quiet. Who has it owns lone, and Stop waits
+// lend takes the loan, if all is quiet. Who has it owns lone, and Stop waits
 // for its joined.Done. Needs mu, and may give it up for a while, in which
 // nothing happens to the lane of its caller.
-func (p *Pool) borrow() bool {
-	if p.lent || p.stopped || p.busy() {
+func (p *Pool) lend() bool {
+	if p.lent || p.stopped || p.atWork() {
 		return false
 	}
 	p.lent = true
@@ -56,7 +56,7 @@ func (p *Pool) borrow() bool {
 		w := &worker{pool: p, check: p.cfg.NewCheck(), most: 1}
 		p.mu.Lock()
 		p.lone = w
-		if p.busy() {
+		if p.atWork() {
 			p.lent = false
 			p.joined.Done()
 			return false
@@ -65,8 +65,8 @@ func (p *Pool) borrow() bool {
 	return true
 }
 
-// busy tells whether there is work, or a worker at it, that of the suspects aside.
+// atWork tells whether there is work, or a worker at it, that of the suspects aside.
 // Needs mu.
-func (p *Pool) busy() bool {
-	return p.deliveries.length > 0 || p.unclaimed > 0 || p.idle+p.suspecting < p.running
+func (p *Pool) atWork() bool {
+	return p.deliveries.length > 0 || p.waiting > 0 || p.idle+p.suspecting < p.running
 }

@@ -88,6 +88,28 @@ type Config struct {
 // do stand in queues, one for each; a worker takes the first lane, does one step,
 // and the lane goes to the end if it has more. So a lane with thousands of events
 // costs a neighbour's lone event the wait for one batch, never the thousands.
+//
+// An event's words, in order, and whose they are:
+//
+//	waiting    submitted, and in no worker's hands       Lane.waiting; Pool.waiting but for suspects'
+//	in flight  a worker has claimed it and checks it     worker.flights, Pool.flights
+//	done       has its verdict, may have to be passed by those before it
+//	pending    any of these: not delivered               Lane.pending
+//
+// A lane's:
+//
+//	has more   its submitter says so                     Lane.Expect until Pause
+//	useful     it has brought something lately           Lane.Round, Lane.bring
+//	suspect    it had an event refused                   Lane.judge; until suspectFor were accepted
+//	awaited    has more, is useful and no suspect        Lane.recount, Pool.awaited
+//
+// A pool's, on which it depends whether a worker claims what is waiting:
+//
+//	whole      the largest batch can be made             then room is all of it
+//	overdue    something has been waiting for long       Pool.look, after patience
+//	due        whole, overdue, or no lane is awaited
+//	suspectsDue  nobody else has events waiting, or the suspects have credit
+//	lent       a submitter does a worker's work itself   SubmitLone, when nobody is atWork
 type Pool struct {
 	cfg      Config    // immutable
 	born     time.Time // immutable
@@ -99,11 +121,11 @@ type Pool struct {
 	mu         sync.Mutex
 	deliveries queue                // lanes with something to deliver
 	checks     queue                // lanes with events that wait for a worker
-	unclaimed  int                  // how many those are
+	waiting    int                  // how many those are
 	repeats    int                  // how many of them are most likely the same as others
-	coming     int                  // lanes that are about to submit more: see Lane.Expect
 	since      time.Time            // when the oldest of them began to wait, or the last were claimed
 	overdue    bool                 // that was too long ago
+	awaited    int                  // lanes of which more is worth waiting for: see Lane.recount
 	suspects   queue                // lanes apart with events that wait for a worker: see suspects.go
 	suspecting int                  // workers that check some of those
 	credit     time.Duration        // what the suspects have of the workers' time
@@ -127,7 +149,7 @@ type station struct {
 	lane line // immutable
 
 	// All below is guarded by Pool.mu. When that is free, a lane is in Pool.deliveries if it
-	// has something to deliver, and if it has unclaimed events in Pool.checks, or in
+	// has something to deliver, and if it has waiting events in Pool.checks, or in
 	// Pool.suspects if it is kept apart.
 	next    [kinds]*station
 	queued  [kinds]bool
@@ -142,8 +164,8 @@ type line interface {
 	claim(*worker)
 	// settle takes the verdict on item n.
 	settle(n uint64, err error)
-	// apart tells that the lane's events are kept out of others' batches.
-	apart() bool
+	// suspect tells that the lane's events are kept out of others' batches.
+	suspect() bool
 	// requeue puts the lane into the queues in which it belongs, and tells whether
 	// it has just got something to deliver.
 	requeue() bool

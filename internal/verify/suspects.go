@@ -10,9 +10,9 @@ import "time"
 // a processor; nor do they have a worker for long.
 
 const (
-	// apartFor is how many events in a row have to be accepted before those of a
+	// suspectFor is how many events in a row have to be accepted before those of a
 	// lane that had one refused are checked together with those of others again.
-	apartFor = 1024
+	suspectFor = 1024
 	// suspectBatch is how many events of a suspect are checked together. Where some
 	// are bad, more would save nothing; it takes a millisecond or two.
 	suspectBatch = 16
@@ -23,17 +23,17 @@ const (
 	maxCredit = 2 * time.Millisecond
 )
 
-func (l *Lane[T]) apart() bool { return l.distrust > 0 }
+func (l *Lane[T]) suspect() bool { return l.suspicion > 0 }
 
 // judge takes note of a verdict, and moves the lane to where it belongs. Needs pool.mu.
 func (l *Lane[T]) judge(accepted bool) {
-	was := l.apart()
+	was := l.suspect()
 	if !accepted {
-		l.distrust = apartFor
+		l.suspicion = suspectFor
 	} else if was {
-		l.distrust--
+		l.suspicion--
 	}
-	if l.apart() == was {
+	if l.suspect() == was {
 		return
 	}
 	p := l.pool
@@ -45,13 +45,13 @@ func (l *Lane[T]) judge(accepted bool) {
 		left.remove(&l.station)
 		l.checks().push(&l.station)
 	}
-	p.wait(joins*l.unclaimed, joins*l.repeats)
-	l.reckon()
+	p.count(joins*l.waiting, joins*l.repeats)
+	l.recount()
 }
 
 // checks is the queue in which the lane's events wait. Needs pool.mu.
 func (l *Lane[T]) checks() *queue {
-	if l.apart() {
+	if l.suspect() {
 		return &l.pool.suspects
 	}
 	return &l.pool.checks
@@ -70,7 +70,7 @@ func (p *Pool) suspectsDue() bool {
 	if p.company {
 		most = max(1, most/2)
 	}
-	return p.suspecting < most && (p.unclaimed == 0 || p.credit > 0)
+	return p.suspecting < most && (p.waiting == 0 || p.credit > 0)
 }
 
 // meet takes note of a lane that submits. Needs pool.mu.

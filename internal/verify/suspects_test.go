@@ -165,11 +165,11 @@ func TestNobodyWaitsForASuspect(t *testing.T) {
 		good.Submit(0, numbered(honest))
 		synctest.Wait()
 		require.Equal(t, []int{1, 1}, b.sizes())
-		for range verify.ApartFor { // it reforms
+		for range verify.SuspectFor { // it reforms
 			forger.Submit(0, numbered(honest))
 		}
 		synctest.Wait()
-		require.Equal(t, 1, pool.Coming())
+		require.Equal(t, 1, pool.Awaited())
 		before := len(b.all())
 		good.Submit(0, numbered(honest))
 		synctest.Wait()
@@ -231,8 +231,8 @@ func TestL12LanesThatForgeNowAndThenKeepTheirOrdersAndVerdicts(t *testing.T) {
 			})
 		}
 		submitters.Wait()
-		assert.Zero(t, pool.Coming())
-		assert.Zero(t, pool.Unclaimed())
+		assert.Zero(t, pool.Awaited())
+		assert.Zero(t, pool.Waiting())
 		pool.Stop()
 	}
 }
@@ -254,6 +254,6 @@ func TestL10StopChecksWhatSuspectsHaveSubmitted(t *testing.T) {
 		}
 		pool.Stop()
 		assert.Equal(t, 201, refused)
-		assert.Zero(t, pool.Unclaimed())
+		assert.Zero(t, pool.Waiting())
 	})
 }

@@ -42,7 +42,7 @@ type flight struct {
 	more []item // who asked while it was under way
 }
 
-// run puts a batch together, beginning with a lane that has unclaimed events,
+// run puts a batch together, beginning with a lane that has waiting events,
 // checks it and settles its items. Needs Pool.mu, and gives it up for the check.
 func (w *worker) run(first *station) {
 	p := w.pool
@@ -51,13 +51,13 @@ func (w *worker) run(first *station) {
 	}
 	p.delivered = 0
 	w.began = time.Now()
-	if w.suspect = first.lane.apart(); w.suspect {
-		w.room, w.charged = min(w.most, suspectBatch), p.unclaimed > 0
+	if w.suspect = first.lane.suspect(); w.suspect {
+		w.room, w.charged = min(w.most, suspectBatch), p.waiting > 0
 		p.suspecting++
 		first.lane.claim(w)
 		w.touch(first)
 	} else {
-		w.room = min(w.most, p.share())
+		w.room = min(w.most, p.room())
 		p.since, p.overdue = w.began, false
 		first.lane.claim(w)
 		w.touch(first)

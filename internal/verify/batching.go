@@ -21,14 +21,6 @@ const (
 	patience = 5 * time.Millisecond
 )
 
-// ripening is what of a lane decides whether others' events wait for more of it.
-// Guarded by Pool.mu.
-type ripening struct {
-	counted bool // in Pool.coming
-	useful  bool // it has brought something in the last round
-	brought bool // and in this one
-}
-
 // Expect tells that the submitter has more at hand, which it will submit next, or
 // else call Pause. The submitter calls it, or whoever acts for it.
 func (l *Lane[T]) Expect() { l.expect(true) }
@@ -38,13 +30,13 @@ func (l *Lane[T]) Expect() { l.expect(true) }
 func (l *Lane[T]) Pause() { l.expect(false) }
 
 func (l *Lane[T]) expect(more bool) {
-	if l.coming.Load() == more {
+	if l.hasMore.Load() == more {
 		return
 	}
 	l.pool.mu.Lock()
 	defer l.pool.mu.Unlock()
-	if l.coming.Swap(more) != more {
-		l.reckon()
+	if l.hasMore.Swap(more) != more {
+		l.recount()
 	}
 }
 
@@ -56,8 +48,8 @@ func (l *Lane[T]) Round() {
 	p := l.pool
 	p.mu.Lock()
 	l.useful, l.brought = l.brought, false
-	l.reckon()
-	p.round()
+	l.recount()
+	p.look()
 	p.mu.Unlock()
 	l.Yield()
 }
@@ -65,27 +57,27 @@ func (l *Lane[T]) Round() {
 // bring takes note of an event that nobody else has brought. Needs pool.mu.
 func (l *Lane[T]) bring() {
 	l.brought, l.useful = true, true
-	l.reckon()
+	l.recount()
 }
 
-// reckon counts the lane among those that are waited for, or does not. Needs pool.mu.
-func (l *Lane[T]) reckon() {
-	counts := l.coming.Load() && l.useful && !l.apart()
-	if counts == l.counted {
+// recount counts the lane among those that are awaited, or does not. Needs pool.mu.
+func (l *Lane[T]) recount() {
+	counts := l.hasMore.Load() && l.useful && !l.suspect()
+	if counts == l.awaited {
 		return
 	}
-	l.counted = counts
+	l.awaited = counts
 	if counts {
-		l.pool.coming++
+		l.pool.awaited++
 		return
 	}
-	l.pool.coming--
-	l.pool.round()
+	l.pool.awaited--
+	l.pool.look()
 }
 
-// round looks whether events have waited for too long. Needs mu.
-func (p *Pool) round() {
-	if p.unclaimed > 0 && p.coming > 0 && !p.overdue && time.Since(p.since) >= patience {
+// look finds out whether events have waited for too long. Needs mu.
+func (p *Pool) look() {
+	if p.waiting > 0 && p.awaited > 0 && !p.overdue && time.Since(p.since) >= patience {
 		p.overdue = true
 	}
 	if p.due() {
@@ -93,28 +85,28 @@ func (p *Pool) round() {
 	}
 }
 
-// wait takes note of events that have begun to wait for a worker, or, if negative,
+// count takes note of events that have begun to wait for a worker, or, if negative,
 // that no longer do, and of how many of them are repeats. Needs mu.
-func (p *Pool) wait(n, repeats int) {
-	if p.unclaimed == 0 && n > 0 {
+func (p *Pool) count(n, repeats int) {
+	if p.waiting == 0 && n > 0 {
 		p.since, p.overdue = time.Now(), false
 	}
-	p.unclaimed += n
+	p.waiting += n
 	p.repeats += repeats
 }
 
 // whole tells whether the largest batch can be made. Needs mu.
-func (p *Pool) whole() bool { return p.unclaimed-p.repeats >= p.cfg.MaxBatch }
+func (p *Pool) whole() bool { return p.waiting-p.repeats >= p.cfg.MaxBatch }
 
 // due tells whether there are events to be checked that had better not wait for
 // others. Needs mu; who brings it about calls rouse.
 func (p *Pool) due() bool {
-	return p.unclaimed > 0 && (p.coming == 0 || p.whole() || p.overdue || p.stopped)
+	return p.waiting > 0 && (p.awaited == 0 || p.whole() || p.overdue || p.stopped)
 }
 
-// share is how many events of those that wait are one worker's: a whole batch in
+// room is how many events of those that wait are one worker's: a whole batch in
 // the middle of a stream, less of what a burst has left. Needs mu.
-func (p *Pool) share() int {
+func (p *Pool) room() int {
 	if p.whole() {
 		return p.cfg.MaxBatch
 	}

@@ -12,8 +12,8 @@ import (
 	"github.com/gennostr/gennostr/internal/verify"
 )
 
-// ripening is a pool of one worker whose batches hold ten events, and lanes through it.
-func ripening(t *testing.T, f func(b *batches, pool *verify.Pool, lane func() *verify.Lane[int])) {
+// onOneWorker is a pool of one worker whose batches hold ten events, and lanes through it.
+func onOneWorker(t *testing.T, f func(b *batches, pool *verify.Pool, lane func() *verify.Lane[int])) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &batches{}
 		pool := verify.NewPool(b.config(1, 10))
@@ -30,7 +30,7 @@ func ripening(t *testing.T, f func(b *batches, pool *verify.Pool, lane func() *v
 }
 
 func TestABatchWaitsForWhatIsAtHandAndForNothingElse(t *testing.T) {
-	ripening(t, func(b *batches, _ *verify.Pool, lane func() *verify.Lane[int]) {
+	onOneWorker(t, func(b *batches, _ *verify.Pool, lane func() *verify.Lane[int]) {
 		stream, other := lane(), lane()
 		stream.Expect()
 		for n := range 9 {
@@ -56,7 +56,7 @@ func TestABatchWaitsForWhatIsAtHandAndForNothingElse(t *testing.T) {
 }
 
 func TestABatchWaitsUntilTheLastSubmitterPauses(t *testing.T) {
-	ripening(t, func(b *batches, _ *verify.Pool, lane func() *verify.Lane[int]) {
+	onOneWorker(t, func(b *batches, _ *verify.Pool, lane func() *verify.Lane[int]) {
 		one, two := lane(), lane()
 		for range 3 { // it is not counted twice
 			one.Expect()
@@ -76,7 +76,7 @@ func TestABatchWaitsUntilTheLastSubmitterPauses(t *testing.T) {
 // A relay that brings something now and then among what is of no use holds others up
 // for a moment only. Time is looked at when a round ends, or when somebody pauses.
 func TestABatchWaitsForAShortTimeOnly(t *testing.T) {
-	ripening(t, func(b *batches, _ *verify.Pool, lane func() *verify.Lane[int]) {
+	onOneWorker(t, func(b *batches, _ *verify.Pool, lane func() *verify.Lane[int]) {
 		busy, other := lane(), lane()
 		busy.Expect()
 		for n := range 3 {
@@ -86,7 +86,7 @@ func TestABatchWaitsForAShortTimeOnly(t *testing.T) {
 			synctest.Wait()
 			require.Len(t, b.all(), n, "not yet")
 			busy.Submit(10+n, numbered(10+n))
-			time.Sleep(1)
+			time.Sleep(time.Nanosecond)
 			if n < 2 {
 				busy.Round()
 			} else {
@@ -102,7 +102,7 @@ func TestABatchWaitsForAShortTimeOnly(t *testing.T) {
 
 // A relay that brings nothing that has to be checked is not waited for at all.
 func TestABatchDoesNotWaitForALaneThatBringsNothing(t *testing.T) {
-	ripening(t, func(b *batches, pool *verify.Pool, lane func() *verify.Lane[int]) {
+	onOneWorker(t, func(b *batches, pool *verify.Pool, lane func() *verify.Lane[int]) {
 		useless, other := lane(), lane()
 		useless.Expect()
 		other.Submit(0, numbered(0))
@@ -119,7 +119,7 @@ func TestABatchDoesNotWaitForALaneThatBringsNothing(t *testing.T) {
 			other.Submit(n, numbered(n))
 			synctest.Wait()
 		}
-		require.Zero(t, pool.Coming())
+		require.Zero(t, pool.Awaited())
 		before := len(b.all())
 		useless.Submit(8, numbered(8))
 		other.Submit(1, numbered(1))
@@ -134,7 +134,7 @@ func TestABatchDoesNotWaitForALaneThatBringsNothing(t *testing.T) {
 }
 
 func TestRepeatsDoNotMakeABatchWhole(t *testing.T) {
-	ripening(t, func(b *batches, _ *verify.Pool, lane func() *verify.Lane[int]) {
+	onOneWorker(t, func(b *batches, _ *verify.Pool, lane func() *verify.Lane[int]) {
 		first, second := lane(), lane()
 		first.Expect()
 		for n := range 9 {
@@ -170,7 +170,7 @@ func TestRepeatsDoNotMakeABatchWhole(t *testing.T) {
 }
 
 func TestDrainWaitsForNobody(t *testing.T) {
-	ripening(t, func(b *batches, _ *verify.Pool, lane func() *verify.Lane[int]) {
+	onOneWorker(t, func(b *batches, _ *verify.Pool, lane func() *verify.Lane[int]) {
 		l := lane()
 		l.Expect()
 		l.Submit(1, numbered(1))
@@ -180,7 +180,7 @@ func TestDrainWaitsForNobody(t *testing.T) {
 }
 
 func TestL10StopWaitsForNobodyWhoHasMore(t *testing.T) {
-	ripening(t, func(b *batches, pool *verify.Pool, lane func() *verify.Lane[int]) {
+	onOneWorker(t, func(b *batches, pool *verify.Pool, lane func() *verify.Lane[int]) {
 		l := lane()
 		l.Expect()
 		l.Submit(1, numbered(1))
@@ -324,7 +324,7 @@ func TestPauseComesFromAnybody(t *testing.T) {
 		})
 	}
 	writers.Wait()
-	assert.Zero(t, pool.Coming())
+	assert.Zero(t, pool.Awaited())
 	pool.Stop()
 	total := 0
 	for _, n := range b.sizes() {
