@@ -80,3 +80,34 @@ func TestADialersErrorWhoseMethodsPanicHarmsNobody(t *testing.T) {
 		})
 	}
 }
+
+// wickedConn refuses what is written after the handshake.
+type wickedConn struct {
+	net.Conn
+	err error
+}
+
+func (c wickedConn) Write(p []byte) (int, error) {
+	if p[0]&opText == opText {
+		return 0, c.err
+	}
+	return c.Conn.Write(p)
+}
+
+// The writer asks whether it was a close frame.
+func TestAConnectionsErrorWhoseMethodsPanicHarmsNobody(t *testing.T) {
+	for name, err := range wickedErrors {
+		t.Run(name, func(t *testing.T) {
+			r := &recorder{on: streamer}
+			c := start(t, r, gennostr.WithRelays(rawRelay(t, says(""))), quietly(), gennostr.WithManualReconnect(),
+				gennostr.WithDialContext(func(ctx context.Context, network, addr string) (net.Conn, error) {
+					conn, dialErr := new(net.Dialer).DialContext(ctx, network, addr)
+					return wickedConn{conn, err}, dialErr
+				}))
+			reason := r.waitCount(t, "OnDisconnect", 1).Msg.(error)
+			assert.ErrorContains(t, reason, "wicked")
+			assert.NotErrorIs(t, reason, gennostr.ErrWriteTimeout)
+			assert.Zero(t, c.Relays()[0].Traffic.MessagesOut)
+		})
+	}
+}

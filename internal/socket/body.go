@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/gennostr/gennostr/internal/foreign"
 )
 
 // body is the connection underneath the websocket. It counts and dates what
@@ -79,6 +81,7 @@ func (b *body) Read(p []byte) (int, error) {
 func (b *body) receive(p []byte) (int, error) {
 	b.waits()
 	n, err := b.ReadWriteCloser.Read(p)
+	err = foreign.Confine(err)
 	if n > 0 {
 		b.in.Add(uint64(n))
 		b.last.Store(int64(time.Since(b.began)))
@@ -124,7 +127,7 @@ func (b *body) Write(p []byte) (int, error) {
 	b.waits()
 	n, err := b.ReadWriteCloser.Write(p)
 	b.out.Add(uint64(n))
-	return n, err
+	return n, foreign.Confine(err)
 }
 
 // Close closes the raw connection first: TLS of our own would wait up to five
