@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gennostr/gennostr/internal/foreign"
 	"github.com/gennostr/gennostr/internal/intake"
 	"github.com/gennostr/gennostr/internal/mailbox"
 	"github.com/gennostr/gennostr/internal/outbox"
@@ -367,11 +368,12 @@ func (c *connection) traffic() Traffic {
 func (c *connection) trim() { c.requests.Trim(time.Now()) }
 
 func dialError(url string, err error) error {
-	e := &DialError{URL: url, Err: err}
+	e := &DialError{URL: url}
 	var handshake *socket.HandshakeError
 	if errors.As(err, &handshake) {
-		e.Status, e.RetryAfter, e.Err = handshake.Status, handshake.RetryAfter, handshake.Err
+		e.Status, e.RetryAfter, err = handshake.Status, handshake.RetryAfter, handshake.Err
 	}
+	e.Err = foreign.Confine(err) // a dialer's of the program's; the supervisor asks what it is
 	return e
 }
 
@@ -387,5 +389,5 @@ func readError(err error) error {
 	case errors.Is(err, socket.ErrWriteTimeout):
 		return fmt.Errorf("%w: %w", ErrWriteTimeout, err)
 	}
-	return fmt.Errorf("gennostr: connection lost: %w", err)
+	return fmt.Errorf("gennostr: connection lost: %w", foreign.Confine(err))
 }

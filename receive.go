@@ -1,7 +1,6 @@
 package gennostr
 
 import (
-	"runtime"
 	"time"
 
 	"github.com/gennostr/gennostr/internal/intake"
@@ -30,7 +29,7 @@ var _ = [1]struct{}{}[socket.OwnRoom-intake.Own]
 // read reads until the end, and says why it ended.
 func (c *connection) read() error {
 	shared := c.client.intakes
-	for taken := 0; ; {
+	for taken, lone := 0, false; ; {
 		text, err := c.link.Next()
 		if err != nil {
 			return readError(err)
@@ -44,7 +43,9 @@ func (c *connection) read() error {
 			}
 			return readError(err)
 		}
-		lone, size := c.link.Lone(), len(b.Frame)
+		// Alone, or of a few that came together: then they are known by the first of them.
+		lone = c.link.Lone() || lone && !c.link.Ready()
+		size := len(b.Frame)
 		if !c.in.Take(b, text, lone) {
 			return c.endCause()
 		}
@@ -52,11 +53,10 @@ func (c *connection) read() error {
 		c.expect(size)
 		switch taken += 1 + size>>10; {
 		case lone: // what it brought is waited for more than what comes next
-			runtime.Gosched()
+			c.in.Lane().Yield()
 		case taken >= turn:
 			taken = 0
 			c.in.Lane().Round()
-			runtime.Gosched()
 		}
 	}
 }

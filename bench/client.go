@@ -4,20 +4,21 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"os"
 	"runtime"
 	"runtime/debug"
-	"slices"
 	"time"
 )
 
 // clientJob is what the parent tells a client process.
 type clientJob struct {
-	Run    string   // "stream", "lone" or "idle"
+	Run    string   // "stream", "lone", "idle" or "latency"
 	URLs   []string // of the relays
 	Events int      // how many different genuine events to wait for
 	Procs  int      // GOMAXPROCS, 0: all cores
+
+	Beside         string // of a situation, as are the following
+	Spin, OneByOne bool
 }
 
 // result is what a client process found, printed as one line of JSON.
@@ -28,7 +29,8 @@ type result struct {
 	Peak       int64         // bytes of resident memory at the most
 	Goroutines float64       // per idle relay
 	Idle       float64       // bytes of heap and stack per idle relay
-	P50, P99   time.Duration // of a lone event: written by the relay → handed to the program
+	P50, P99   time.Duration // of an event: written by the relay → handed to the program
+	P90        time.Duration
 }
 
 // client is one of the libraries under measurement.
@@ -125,6 +127,8 @@ func (j clientJob) do(ctx context.Context, c client) (r result, err error) {
 		r, err = j.lone(ctx, c)
 	case "idle":
 		r, err = j.idle(ctx, c)
+	case "latency":
+		r, err = j.latency(ctx)
 	default:
 		return r, fmt.Errorf("no run %q", j.Run)
 	}
@@ -156,28 +160,7 @@ func (j clientJob) lone(ctx context.Context, c client) (r result, err error) {
 	if err := c.stream(ctx, j.URLs, func() {}, sink); err != nil {
 		return r, err
 	}
-	got := sink.times
-	resp, err := http.Get("http" + j.URLs[0][len("ws"):len(j.URLs[0])-len("/lone")] + "/sent")
-	if err != nil {
-		return r, err
-	}
-	defer resp.Body.Close()
-	var sent []int64
-	if err := json.NewDecoder(resp.Body).Decode(&sent); err != nil {
-		return r, err
-	}
-	if len(sent) < len(got) {
-		return r, fmt.Errorf("%d events received, %d sent", len(got), len(sent))
-	}
-	var took []time.Duration
-	for i := range got {
-		if i >= len(got)/10 { // the first ones warm up
-			took = append(took, time.Duration(got[i]-sent[i]))
-		}
-	}
-	slices.Sort(took)
-	r.Events, r.P50, r.P99 = len(took), took[len(took)/2], took[len(took)*99/100]
-	return r, nil
+	return r, r.took("http"+j.URLs[0][len("ws"):len(j.URLs[0])-len("/lone")]+"/sent", sink.times)
 }
 
 func (j clientJob) idle(ctx context.Context, c client) (r result, err error) {

@@ -20,8 +20,11 @@ import (
 var libraries = []string{"go-nostr", "gennostr"}
 
 func measure(ctx context.Context, s scenario, rounds, procs int) error {
-	if s.run == "signatures" {
+	switch s.run {
+	case "signatures":
 		return measureSignatures(6*rounds + 1) // they are short
+	case "latency":
+		return measureLatency(ctx, s, rounds, procs)
 	}
 	dir, err := os.MkdirTemp("", "gennostr-bench")
 	if err != nil {

@@ -5,8 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"net/http"
+	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -20,9 +23,10 @@ import (
 // frame costs it little more than a copy, so that the relay takes as little as
 // possible from the client on the same machine.
 //
-// Under the path /lone a REQ gets one event every few milliseconds instead, and
-// GET /sent tells when each of them was sent, in nanoseconds since 1970; under
-// /idle it gets none.
+// Under the path /lone a REQ gets one event every few milliseconds instead, under
+// /bursts/<duration> three at a time so far apart, and GET /sent tells when each of them was sent, in
+// nanoseconds since 1970; under /idle it gets none. What it gets under /refused and
+// /forged is in hostile.go.
 type replay struct {
 	events [][]byte
 
@@ -65,7 +69,7 @@ func (r *replay) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		_ = json.NewEncoder(w).Encode(r.sent)
 		return
 	}
-	ws, err := websocket.Accept(w, req, nil)
+	ws, err := websocket.Accept(w, req, &websocket.AcceptOptions{CompressionMode: websocket.CompressionNoContextTakeover, CompressionThreshold: math.MaxInt})
 	if err != nil {
 		return
 	}
@@ -83,7 +87,14 @@ func (r *replay) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		switch {
 		case verb != "REQ":
 		case strings.HasPrefix(req.URL.Path, "/lone"):
-			err = r.drip(req.Context(), ws, id)
+			err = r.drip(req.Context(), id, 1, 3*time.Millisecond)
+		case strings.HasPrefix(req.URL.Path, "/bursts"):
+			gap, _ := time.ParseDuration(path.Base(req.URL.Path)) // 0 is fast
+			err = r.drip(req.Context(), id, burst, gap)
+		case strings.HasPrefix(req.URL.Path, "/refused"):
+			err = pourWithoutEnd(req.Context(), refusedFrames(id))
+		case strings.HasPrefix(req.URL.Path, "/forged"):
+			err = pourWithoutEnd(req.Context(), r.forgedFrames(id))
 		case strings.HasPrefix(req.URL.Path, "/idle"):
 			err = ws.Write(req.Context(), websocket.MessageText, []byte(`["EOSE",`+strconv.Quote(id)+`]`))
 		default:
@@ -95,26 +106,38 @@ func (r *replay) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 }
 
-// drip sends the events one by one, each after the one before has been dealt with for long.
-func (r *replay) drip(ctx context.Context, ws *websocket.Conn, id string) error {
+// burst is how many events come at a time.
+const burst = 3
+
+// drip sends the events, so many at a time, after those before have been dealt with for long.
+func (r *replay) drip(ctx context.Context, id string, atOnce int, gap time.Duration) error {
+	conn := ctx.Value(connKey{}).(net.Conn)
 	r.mu.Lock()
 	r.sent = nil
 	r.mu.Unlock()
-	for _, event := range r.events {
+	var wire []byte
+	for events := range slices.Chunk(r.events, atOnce) {
 		select {
-		case <-time.After(3 * time.Millisecond):
+		case <-time.After(gap):
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		frame := fmt.Appendf(nil, `["EVENT",%q,%s]`, id, event)
+		wire = wire[:0]
+		for _, event := range events {
+			wire = appendFrame(wire, opText, fmt.Appendf(nil, `["EVENT",%q,%s]`, id, event))
+		}
+		now := time.Now().UnixNano()
 		r.mu.Lock()
-		r.sent = append(r.sent, time.Now().UnixNano())
+		for range events {
+			r.sent = append(r.sent, now)
+		}
 		r.mu.Unlock()
-		if err := ws.Write(ctx, websocket.MessageText, frame); err != nil {
+		if _, err := conn.Write(wire); err != nil {
 			return err
 		}
 	}
-	return ws.Write(ctx, websocket.MessageText, []byte(`["EOSE",`+strconv.Quote(id)+`]`))
+	_, err := conn.Write(appendFrame(nil, opText, fmt.Appendf(nil, `["EOSE",%q]`, id)))
+	return err
 }
 
 // pour sends all events. The frames are put together as they stand on the wire,
@@ -130,18 +153,26 @@ func (r *replay) pour(ctx context.Context, ws *websocket.Conn, id string) error 
 			}
 			wire = wire[:0]
 		}
-		wire = appendHeader(wire, len(head)+len(event)+1)
+		wire = appendHeader(wire, opText, len(head)+len(event)+1)
 		wire = append(append(append(wire, head...), event...), ']')
 	}
-	eose := fmt.Appendf(nil, `["EOSE",%q]`, id)
-	wire = append(appendHeader(wire, len(eose)), eose...)
-	_, err := conn.Write(wire)
+	_, err := conn.Write(appendFrame(wire, opText, fmt.Appendf(nil, `["EOSE",%q]`, id)))
 	return err
 }
 
-// appendHeader appends the header of an unmasked text frame (RFC 6455, 5.2).
-func appendHeader(dst []byte, n int) []byte {
-	dst = append(dst, 0x81)
+// First bytes of a frame that is a message (RFC 6455, 5.2, and RFC 7692, 6).
+const (
+	opText       = 0x81
+	opCompressed = 0xC1
+)
+
+func appendFrame(dst []byte, op byte, payload []byte) []byte {
+	return append(appendHeader(dst, op, len(payload)), payload...)
+}
+
+// appendHeader appends the header of an unmasked frame (RFC 6455, 5.2).
+func appendHeader(dst []byte, op byte, n int) []byte {
+	dst = append(dst, op)
 	switch {
 	case n < 126:
 		return append(dst, byte(n))

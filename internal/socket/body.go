@@ -5,6 +5,8 @@ import (
 	"net"
 	"sync/atomic"
 	"time"
+
+	"github.com/gennostr/gennostr/internal/foreign"
 )
 
 // body is the connection underneath the websocket. It counts and dates what
@@ -117,6 +119,7 @@ func (b *body) receive(p []byte) (int, error) {
 		d.wait(b.frames.count)
 	}
 	n, err := b.ReadWriteCloser.Read(p)
+	err = foreign.Confine(err)
 	if d != nil {
 		d.came(n)
 	}
@@ -175,7 +178,7 @@ func (b *body) Write(p []byte) (int, error) {
 	if err != nil {
 		b.broken.Store(true)
 	}
-	return n, err
+	return n, foreign.Confine(err)
 }
 
 // Close closes the raw connection first: TLS of our own would wait up to five

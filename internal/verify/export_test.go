@@ -1,6 +1,9 @@
 package verify
 
-import "unsafe"
+import (
+	"time"
+	"unsafe"
+)
 
 // Workers returns how many goroutines the pool has.
 func (p *Pool) Workers() int {
@@ -16,11 +19,11 @@ func (p *Pool) Idle() int {
 	return p.idle
 }
 
-// Coming returns how many lanes are about to submit more.
-func (p *Pool) Coming() int {
+// Awaited returns how many lanes are about to submit more.
+func (p *Pool) Awaited() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.coming
+	return p.awaited
 }
 
 // Slots returns how many items the lane holds memory for.
@@ -36,6 +39,11 @@ const (
 
 	DeliveriesFirst = deliveriesFirst
 	Patience        = patience
+
+	SuspectFor   = suspectFor
+	SuspectBatch = suspectBatch
+	SuspectShare = suspectShare
+	MaxCredit    = maxCredit
 )
 
 // MostProven is how many events are remembered.
@@ -47,3 +55,23 @@ func (p *Pool) ProvenBytes() int {
 	defer p.proven.mu.Unlock()
 	return len(p.proven.sets) * int(unsafe.Sizeof(set{}))
 }
+
+// Waiting returns how many events wait for a worker, those of suspects aside.
+func (p *Pool) Waiting() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.waiting
+}
+
+// Suspects returns how many lanes that are kept apart wait for a worker.
+func (p *Pool) Suspects() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.suspects.length
+}
+
+// Courtesy tells whether to yield.
+type Courtesy struct{ c courtesy }
+
+// Yield yields by the given function, and by the given clock.
+func (c *Courtesy) Yield(clock func() time.Duration, yield func()) { c.c.yield(clock, yield) }

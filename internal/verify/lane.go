@@ -18,11 +18,6 @@ const (
 	// batchSize is how many items a worker delivers before other lanes have
 	// their turn, and how many it takes from the lane at a time.
 	batchSize = 16
-
-	// apartFor is how many events in a row have to be accepted before those of a
-	// lane that had one refused are checked together with those of others again:
-	// finding the bad ones in a batch costs, and their relay is to pay for it alone.
-	apartFor = 1024
 )
 
 // Lane keeps one connection's messages in order while their events are
@@ -32,11 +27,15 @@ type Lane[T any] struct {
 	deliver func(T, error) // immutable
 	station station        // its places in the pool's queues
 	pending atomic.Int64   // items submitted and not delivered; set under pool.mu, but see Submit
-	coming  atomic.Bool    // more will be submitted at once; set under pool.mu
+	hasMore atomic.Bool    // more will be submitted at once; set under pool.mu
 
 	// All below is guarded by pool.mu. Items are numbered in the order of submission.
-	unclaimed  int           // events that wait for a worker
-	distrust   int           // events still to be accepted before this lane's are mixed with those of others
+	waiting    int           // events that wait for a worker
+	repeats    int           // how many of them are most likely the same as others
+	useful     bool          // it has brought something to be checked in the last round
+	brought    bool          // and in this one
+	awaited    bool          // it is counted in pool.awaited
+	suspicion  int           // events still to be accepted before this lane's are mixed with those of others
 	ring       []slot[T]     // its length is a power of two, or 0; slots outside head…tail are zero
 	head       uint64        // the oldest item that nobody has begun to deliver
 	next       uint64        // no item before this one waits for a worker; may lag behind head
@@ -59,7 +58,7 @@ type slot[T any] struct {
 // value and the verdict: on a worker, or on the submitter's goroutine. It must
 // not block, nor submit to the same lane. If it panics, the program ends.
 func NewLane[T any](p *Pool, deliver func(v T, err error)) *Lane[T] {
-	l := &Lane[T]{pool: p, deliver: deliver}
+	l := &Lane[T]{pool: p, deliver: deliver, useful: true}
 	l.station.lane = l
 	return l
 }
@@ -93,10 +92,13 @@ func (l *Lane[T]) submit(v T, ev *nostr.Event, repeat bool) {
 	}
 	l.push(s)
 	if s.ev != nil {
-		l.unclaimed++
-		p.waits(repeat, 1)
-		p.checks.push(&l.station)
-		if p.due() {
+		l.meet()
+		l.count(repeat, 1)
+		if !repeat {
+			l.bring()
+		}
+		l.requeue()
+		if p.due() || p.suspectsDue() {
 			p.rouse()
 		}
 	}
@@ -111,6 +113,9 @@ func (l *Lane[T]) submit(v T, ev *nostr.Event, repeat bool) {
 func (l *Lane[T]) Drain() {
 	l.Pause()
 	l.pool.mu.Lock()
+	if l.pool.alone == &l.station {
+		l.pool.alone = nil // who drains may never come back
+	}
 	if l.pending.Load() == 0 {
 		l.pool.mu.Unlock()
 		return
@@ -123,18 +128,31 @@ func (l *Lane[T]) Drain() {
 	<-drained
 }
 
-// claim hands the oldest unclaimed events to a worker, as far as it has room.
+// claim hands the oldest waiting events to a worker, as far as it has room.
 func (l *Lane[T]) claim(w *worker) {
 	l.next = max(l.next, l.head)
-	for ; l.unclaimed > 0 && w.room > 0; l.next++ {
+	for ; l.waiting > 0 && w.room > 0; l.next++ {
 		s := l.at(l.next)
 		if s.ev == nil {
 			continue
 		}
 		w.add(s.ev, item{&l.station, l.next})
 		s.ev = nil
-		l.unclaimed--
-		l.pool.waits(s.repeat, -1)
+		l.count(s.repeat, -1)
+	}
+}
+
+// count takes note of an event that has begun to wait for a worker, or by −1 of
+// one that no longer does. Needs pool.mu.
+func (l *Lane[T]) count(repeat bool, n int) {
+	repeats := 0
+	if repeat {
+		repeats = n
+	}
+	l.waiting += n
+	l.repeats += repeats
+	if !l.suspect() {
+		l.pool.count(n, repeats)
 	}
 }
 
@@ -143,14 +161,8 @@ func (l *Lane[T]) claim(w *worker) {
 func (l *Lane[T]) settle(n uint64, err error) {
 	s := l.at(n)
 	s.err, s.done = err, true
-	if err != nil {
-		l.distrust = apartFor
-	} else if l.distrust > 0 {
-		l.distrust--
-	}
+	l.judge(err == nil)
 }
-
-func (l *Lane[T]) apart() bool { return l.distrust > 0 }
 
 // deliverBatch delivers the oldest items as far as they are done, but one batch at
 // most, and returns how many. Needs pool.mu, and gives it up for the deliver
@@ -205,8 +217,8 @@ func (l *Lane[T]) deliverable() bool {
 // has just got something to deliver: to be called after every change that may
 // have made that so. Needs pool.mu.
 func (l *Lane[T]) requeue() bool {
-	if l.unclaimed > 0 {
-		l.pool.checks.push(&l.station)
+	if l.waiting > 0 {
+		l.checks().push(&l.station)
 	}
 	return l.deliverable() && l.pool.deliveries.push(&l.station)
 }

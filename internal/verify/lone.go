@@ -17,15 +17,16 @@ func (l *Lane[T]) SubmitLone(v T, ev *nostr.Event) {
 		return
 	}
 	p.mu.Lock()
-	if !p.borrow() {
+	if !p.lend() {
 		p.mu.Unlock()
 		l.Submit(v, ev)
 		return
 	}
 	defer p.joined.Done()
 	l.push(slot[T]{v: v, ev: ev})
-	l.unclaimed++
-	p.waits(false, 1)
+	l.meet()
+	l.count(false, 1)
+	l.bring()
 	p.lone.run(&l.station)
 	if p.deliveries.first == &l.station { // as it is, unless others have asked for the same event
 		p.deliveries.pop()
@@ -35,14 +36,17 @@ func (l *Lane[T]) SubmitLone(v T, ev *nostr.Event) {
 	for range p.deliveries.length { // what others wait for, and nobody may have been called for
 		p.rouse()
 	}
+	if p.due() || p.suspectsDue() {
+		p.rouse()
+	}
 	p.mu.Unlock()
 }
 
-// borrow takes the loan, if all is quiet. Who has it owns lone, and Stop waits
+// lend takes the loan, if all is quiet. Who has it owns lone, and Stop waits
 // for its joined.Done. Needs mu, and may give it up for a while, in which
 // nothing happens to the lane of its caller.
-func (p *Pool) borrow() bool {
-	if p.lent || p.stopped || p.busy() {
+func (p *Pool) lend() bool {
+	if p.lent || p.stopped || p.atWork() {
 		return false
 	}
 	p.lent = true
@@ -52,7 +56,7 @@ func (p *Pool) borrow() bool {
 		w := &worker{pool: p, check: p.cfg.NewCheck(), most: 1}
 		p.mu.Lock()
 		p.lone = w
-		if p.busy() {
+		if p.atWork() {
 			p.lent = false
 			p.joined.Done()
 			return false
@@ -61,7 +65,8 @@ func (p *Pool) borrow() bool {
 	return true
 }
 
-// busy tells whether there is work, or a worker at it. Needs mu.
-func (p *Pool) busy() bool {
-	return p.deliveries.length > 0 || p.unclaimed > 0 || p.idle < p.running
+// atWork tells whether there is work, or a worker at it, that of the suspects aside.
+// Needs mu.
+func (p *Pool) atWork() bool {
+	return p.deliveries.length > 0 || p.waiting > 0 || p.idle+p.suspecting < p.running
 }

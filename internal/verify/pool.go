@@ -19,6 +19,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"sync"
+	"time"
 
 	"github.com/gennostr/gennostr/nostr"
 )
@@ -87,19 +88,49 @@ type Config struct {
 // do stand in queues, one for each; a worker takes the first lane, does one step,
 // and the lane goes to the end if it has more. So a lane with thousands of events
 // costs a neighbour's lone event the wait for one batch, never the thousands.
+//
+// An event's words, in order, and whose they are:
+//
+//	waiting    submitted, and in no worker's hands       Lane.waiting; Pool.waiting but for suspects'
+//	in flight  a worker has claimed it and checks it     worker.flights, Pool.flights
+//	done       has its verdict, may have to be passed by those before it
+//	pending    any of these: not delivered               Lane.pending
+//
+// A lane's:
+//
+//	has more   its submitter says so                     Lane.Expect until Pause
+//	useful     it has brought something lately           Lane.Round, Lane.bring
+//	suspect    it had an event refused                   Lane.judge; until suspectFor were accepted
+//	awaited    has more, is useful and no suspect        Lane.recount, Pool.awaited
+//
+// A pool's, on which it depends whether a worker claims what is waiting:
+//
+//	whole      the largest batch can be made             then room is all of it
+//	overdue    something has been waiting for long       Pool.look, after patience
+//	due        whole, overdue, or no lane is awaited
+//	suspectsDue  nobody else has events waiting, or the suspects have credit
+//	lent       a submitter does a worker's work itself   SubmitLone, when nobody is atWork
 type Pool struct {
-	cfg    Config // immutable
-	proven proven // has a lock of its own
+	cfg      Config    // immutable
+	born     time.Time // immutable
+	proven   proven    // has a lock of its own
+	courtesy courtesy
 
 	// mu guards the fields below and the bookkeeping of all lanes of this pool.
 	// Neither a Check nor deliver is called while it is held.
 	mu         sync.Mutex
 	deliveries queue                // lanes with something to deliver
 	checks     queue                // lanes with events that wait for a worker
-	unclaimed  int                  // how many those are
+	waiting    int                  // how many those are
 	repeats    int                  // how many of them are most likely the same as others
-	coming     int                  // lanes that are about to submit more: see Lane.Expect
-	rounds     int                  // of submitters, since events wait, or since some were claimed
+	since      time.Time            // when the oldest of them began to wait, or the last were claimed
+	overdue    bool                 // that was too long ago
+	awaited    int                  // lanes of which more is worth waiting for: see Lane.recount
+	suspects   queue                // lanes apart with events that wait for a worker: see suspects.go
+	suspecting int                  // workers that check some of those
+	credit     time.Duration        // what the suspects have of the workers' time
+	alone      *station             // the only lane until now that has submitted events; nil if there is none
+	company    bool                 // there are others
 	delivered  int                  // items, since events were claimed
 	flights    map[nostr.ID]*flight // events that are being checked
 	wake       *sync.Cond           // on mu: idle workers wait for a step to do, or for stopped
@@ -118,7 +149,8 @@ type station struct {
 	lane line // immutable
 
 	// All below is guarded by Pool.mu. When that is free, a lane is in Pool.deliveries if it
-	// has something to deliver, and in Pool.checks if it has unclaimed events.
+	// has something to deliver, and if it has waiting events in Pool.checks, or in
+	// Pool.suspects if it is kept apart.
 	next    [kinds]*station
 	queued  [kinds]bool
 	touched bool // false whenever Pool.mu is given up: see worker.touch
@@ -132,8 +164,8 @@ type line interface {
 	claim(*worker)
 	// settle takes the verdict on item n.
 	settle(n uint64, err error)
-	// apart tells that the lane's events are kept out of others' batches.
-	apart() bool
+	// suspect tells that the lane's events are kept out of others' batches.
+	suspect() bool
 	// requeue puts the lane into the queues in which it belongs, and tells whether
 	// it has just got something to deliver.
 	requeue() bool
@@ -146,7 +178,7 @@ func NewPool(cfg Config) *Pool {
 		cfg.Workers = runtime.GOMAXPROCS(0)
 	}
 	cfg.MaxBatch = max(1, cfg.MaxBatch)
-	p := &Pool{cfg: cfg, deliveries: queue{kind: toDeliver}, checks: queue{kind: toCheck}}
+	p := &Pool{cfg: cfg, born: time.Now(), deliveries: queue{kind: toDeliver}, checks: queue{kind: toCheck}, suspects: queue{kind: toSuspect}}
 	p.wake = sync.NewCond(&p.mu)
 	return p
 }
@@ -167,7 +199,7 @@ func (p *Pool) Forget() { p.proven.forget() }
 // Any goroutine may call it, again too, but not a Check or a deliver function.
 func (p *Pool) Stop() {
 	p.mu.Lock()
-	if p.unclaimed > 0 {
+	if p.checks.length+p.suspects.length > 0 {
 		p.rouse() // they may have waited for more, and for nobody to be there
 	}
 	p.stopped = true
@@ -187,18 +219,20 @@ func (p *Pool) work() {
 	defer w.succeed()
 	p.mu.Lock()
 	for {
-		for p.deliveries.length == 0 && !p.due() && !p.stopped {
-			p.idle++
-			p.wake.Wait()
-		}
+		checks, suspects := p.due(), p.suspectsDue()
 		switch {
-		case p.deliveries.length > 0 && (p.delivered < deliveriesFirst || !p.due()):
+		case p.deliveries.length > 0 && (p.delivered < deliveriesFirst || !checks && !suspects):
 			p.delivered += p.deliveries.pop().lane.deliverBatch()
-		case p.checks.length == 0:
+		case suspects: // has a claim to be first, or nobody else is there
+			w.run(p.suspects.pop())
+		case checks:
+			w.run(p.checks.pop())
+		case p.stopped:
 			p.mu.Unlock()
 			return
-		case p.ripe():
-			w.run(p.checks.pop())
+		default:
+			p.idle++
+			p.wake.Wait()
 		}
 	}
 }

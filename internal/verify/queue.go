@@ -13,6 +13,7 @@ type kind int
 const (
 	toDeliver kind = iota
 	toCheck
+	toSuspect
 	kinds
 )
 
@@ -30,6 +31,25 @@ func (q *queue) push(s *station) bool {
 	q.last = s
 	q.length++
 	return true
+}
+
+// remove takes a lane out, wherever it stands; it has to be there. It looks at all
+// that stand before it.
+func (q *queue) remove(s *station) {
+	if q.first == s {
+		q.pop()
+		return
+	}
+	before := q.first
+	for before.next[q.kind] != s {
+		before = before.next[q.kind]
+	}
+	before.next[q.kind], s.next[q.kind] = s.next[q.kind], nil
+	if q.last == s {
+		q.last = before
+	}
+	q.length--
+	s.queued[q.kind] = false
 }
 
 // pop takes the first lane out, nil if there is none.

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"runtime/debug"
+	"time"
 
 	"github.com/gennostr/gennostr/nostr"
 )
@@ -18,6 +19,9 @@ type worker struct {
 	events  []*nostr.Event
 	errs    []error
 	touched []*station // lanes whose items were settled
+	suspect bool       // the batch is of a lane that is kept apart
+	charged bool       // and others waited when it was begun
+	began   time.Time
 
 	exiting bool // the Check has called runtime.Goexit
 }
@@ -38,29 +42,37 @@ type flight struct {
 	more []item // who asked while it was under way
 }
 
-// run puts a batch together, beginning with a lane that has unclaimed events,
+// run puts a batch together, beginning with a lane that has waiting events,
 // checks it and settles its items. Needs Pool.mu, and gives it up for the check.
 func (w *worker) run(first *station) {
 	p := w.pool
 	if w.flights == nil {
 		w.flights = make([]flight, 0, w.most)
 	}
-	w.room = min(w.most, p.share())
-	p.rounds, p.delivered = 0, 0
-	first.lane.claim(w)
-	w.touch(first)
-	if !first.lane.apart() {
+	p.delivered = 0
+	w.began = time.Now()
+	if w.suspect = first.lane.suspect(); w.suspect {
+		w.room, w.charged = min(w.most, suspectBatch), p.waiting > 0
+		p.suspecting++
+		first.lane.claim(w)
+		w.touch(first)
+	} else {
+		w.room = min(w.most, p.room())
+		p.since, p.overdue = w.began, false
+		first.lane.claim(w)
+		w.touch(first)
 		// Each lane is looked at once: those that have more to do go to the end.
 		for left := p.checks.length; left > 0 && w.room > 0; left-- {
 			s := p.checks.pop()
-			if !s.lane.apart() {
-				s.lane.claim(w)
-			}
+			s.lane.claim(w)
 			w.touch(s)
 		}
 	}
 	others := w.requeue() // have something to deliver that has turned out to be proven
 	if p.due() {          // what is left
+		others++
+	}
+	if p.suspectsDue() {
 		others++
 	}
 	if len(w.flights) == 0 {
@@ -70,6 +82,7 @@ func (w *worker) run(first *station) {
 		p.rouse()
 	}
 	if len(w.flights) == 0 {
+		w.account()
 		return
 	}
 	p.mu.Unlock()
@@ -153,7 +166,12 @@ func (w *worker) settle() {
 	clear(w.events)
 	clear(w.errs)
 	w.flights, w.events, w.errs = w.flights[:0], w.events[:0], w.errs[:0]
-	for range w.requeue() - 1 { // one of them is this worker's
+	w.account()
+	others := w.requeue()
+	if p.due() { // may be so since a lane is no longer waited for, or no longer apart
+		others++
+	}
+	for range others - 1 { // one of them is this worker's
 		p.rouse()
 	}
 }

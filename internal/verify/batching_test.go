@@ -4,6 +4,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -11,8 +12,8 @@ import (
 	"github.com/gennostr/gennostr/internal/verify"
 )
 
-// ripening is a pool of one worker whose batches hold ten events, and lanes through it.
-func ripening(t *testing.T, f func(b *batches, pool *verify.Pool, lane func() *verify.Lane[int])) {
+// onOneWorker is a pool of one worker whose batches hold ten events, and lanes through it.
+func onOneWorker(t *testing.T, f func(b *batches, pool *verify.Pool, lane func() *verify.Lane[int])) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &batches{}
 		pool := verify.NewPool(b.config(1, 10))
@@ -29,7 +30,7 @@ func ripening(t *testing.T, f func(b *batches, pool *verify.Pool, lane func() *v
 }
 
 func TestABatchWaitsForWhatIsAtHandAndForNothingElse(t *testing.T) {
-	ripening(t, func(b *batches, _ *verify.Pool, lane func() *verify.Lane[int]) {
+	onOneWorker(t, func(b *batches, _ *verify.Pool, lane func() *verify.Lane[int]) {
 		stream, other := lane(), lane()
 		stream.Expect()
 		for n := range 9 {
@@ -55,7 +56,7 @@ func TestABatchWaitsForWhatIsAtHandAndForNothingElse(t *testing.T) {
 }
 
 func TestABatchWaitsUntilTheLastSubmitterPauses(t *testing.T) {
-	ripening(t, func(b *batches, _ *verify.Pool, lane func() *verify.Lane[int]) {
+	onOneWorker(t, func(b *batches, _ *verify.Pool, lane func() *verify.Lane[int]) {
 		one, two := lane(), lane()
 		for range 3 { // it is not counted twice
 			one.Expect()
@@ -72,38 +73,68 @@ func TestABatchWaitsUntilTheLastSubmitterPauses(t *testing.T) {
 	})
 }
 
-// A relay that sends without end what is known or of no use is not waited for without end.
-func TestABatchWaitsForSoManyRoundsOnly(t *testing.T) {
-	ripening(t, func(b *batches, _ *verify.Pool, lane func() *verify.Lane[int]) {
+// A relay that brings something now and then among what is of no use holds others up
+// for a moment only. Time is looked at when a round ends, or when somebody pauses.
+func TestABatchWaitsForAShortTimeOnly(t *testing.T) {
+	onOneWorker(t, func(b *batches, _ *verify.Pool, lane func() *verify.Lane[int]) {
 		busy, other := lane(), lane()
 		busy.Expect()
-		for range 2 {
-			for range 10_000 {
-				busy.Round() // nothing waits
-			}
-			other.Submit(2, numbered(2))
-			before := len(b.all())
-			rounds := 0
-			for ; len(b.all()) == before; rounds++ {
+		for n := range 3 {
+			busy.Submit(n, numbered(n))
+			time.Sleep(verify.Patience - 1)
+			busy.Round()
+			synctest.Wait()
+			require.Len(t, b.all(), n, "not yet")
+			busy.Submit(10+n, numbered(10+n))
+			time.Sleep(time.Nanosecond)
+			if n < 2 {
 				busy.Round()
-				synctest.Wait()
+			} else {
+				other.Expect()
+				other.Pause()
 			}
-			assert.Equal(t, verify.Patience, rounds)
+			synctest.Wait()
+			require.Len(t, b.all(), n+1)
 		}
-		other.Submit(3, numbered(3))
-		rounds, before := 0, len(b.all())
-		for ; len(b.all()) == before; rounds++ {
-			busy.Pause()
-			busy.Expect()
-			other.Expect() // so that nobody pausing is not what does it
+		assert.Equal(t, []int{2, 2, 2}, b.sizes())
+	})
+}
+
+// A relay that brings nothing that has to be checked is not waited for at all.
+func TestABatchDoesNotWaitForALaneThatBringsNothing(t *testing.T) {
+	onOneWorker(t, func(b *batches, pool *verify.Pool, lane func() *verify.Lane[int]) {
+		useless, other := lane(), lane()
+		useless.Expect()
+		other.Submit(0, numbered(0))
+		synctest.Wait()
+		require.Empty(t, b.all(), "nobody knows yet")
+		useless.Round()
+		synctest.Wait()
+		require.Equal(t, []int{1}, b.sizes())
+		for n := range 2 {
+			useless.Submit(9, nil)
+			useless.SubmitRepeat(9, numbered(9))
+			useless.Pause()
+			useless.Expect()
+			other.Submit(n, numbered(n))
 			synctest.Wait()
 		}
-		assert.Equal(t, verify.Patience, rounds, "to have come to a pause is a round as well")
+		require.Zero(t, pool.Awaited())
+		before := len(b.all())
+		useless.Submit(8, numbered(8))
+		other.Submit(1, numbered(1))
+		synctest.Wait()
+		assert.Len(t, b.all(), before, "it has brought something")
+		for range 2 { // the first ends the round in which it has
+			useless.Round()
+		}
+		synctest.Wait()
+		assert.Len(t, b.all(), before+1)
 	})
 }
 
 func TestRepeatsDoNotMakeABatchWhole(t *testing.T) {
-	ripening(t, func(b *batches, _ *verify.Pool, lane func() *verify.Lane[int]) {
+	onOneWorker(t, func(b *batches, _ *verify.Pool, lane func() *verify.Lane[int]) {
 		first, second := lane(), lane()
 		first.Expect()
 		for n := range 9 {
@@ -139,7 +170,7 @@ func TestRepeatsDoNotMakeABatchWhole(t *testing.T) {
 }
 
 func TestDrainWaitsForNobody(t *testing.T) {
-	ripening(t, func(b *batches, _ *verify.Pool, lane func() *verify.Lane[int]) {
+	onOneWorker(t, func(b *batches, _ *verify.Pool, lane func() *verify.Lane[int]) {
 		l := lane()
 		l.Expect()
 		l.Submit(1, numbered(1))
@@ -149,7 +180,7 @@ func TestDrainWaitsForNobody(t *testing.T) {
 }
 
 func TestL10StopWaitsForNobodyWhoHasMore(t *testing.T) {
-	ripening(t, func(b *batches, pool *verify.Pool, lane func() *verify.Lane[int]) {
+	onOneWorker(t, func(b *batches, pool *verify.Pool, lane func() *verify.Lane[int]) {
 		l := lane()
 		l.Expect()
 		l.Submit(1, numbered(1))
@@ -218,16 +249,15 @@ func TestWhatAWholeBatchHasLeftWaitsForMore(t *testing.T) {
 		lane.Expect()
 		for n := range 12 {
 			lane.Submit(n, numbered(n))
-			for range verify.Patience {
-				lane.Round()
-			}
+			time.Sleep(verify.Patience)
+			lane.Round()
 		}
 		b.let <- struct{}{}
 		synctest.Wait()
 		assert.Equal(t, []int{1, 10}, b.sizes())
 		b.let <- struct{}{}
 		synctest.Wait()
-		assert.Equal(t, []int{1, 10}, b.sizes(), "all the rounds were those of the others")
+		assert.Equal(t, []int{1, 10}, b.sizes(), "all that time was that of the others")
 		close(b.let)
 		lane.Drain()
 		pool.Stop()
@@ -294,7 +324,7 @@ func TestPauseComesFromAnybody(t *testing.T) {
 		})
 	}
 	writers.Wait()
-	assert.Zero(t, pool.Coming())
+	assert.Zero(t, pool.Awaited())
 	pool.Stop()
 	total := 0
 	for _, n := range b.sizes() {

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/gennostr/gennostr/internal/bip340"
+	"github.com/gennostr/gennostr/internal/foreign"
 	"github.com/gennostr/gennostr/internal/verify"
 	"github.com/gennostr/gennostr/nostr"
 )
@@ -74,11 +75,16 @@ func (c *Client) disagreed(d bip340.Disagreement) {
 
 // verifyOne asks the Verifier of WithVerifier.
 func (c *Client) verifyOne(e *nostr.Event) error {
-	if err := c.cfg.verifier.VerifySignature(e.PubKey, e.ID, e.Sig); err != nil {
-		if errors.Is(err, nostr.ErrBadSignature) { // an error whose methods panic does so here, where it is caught
-			return err
-		}
-		return fmt.Errorf("%w: %w", nostr.ErrBadSignature, err)
+	err := c.cfg.verifier.VerifySignature(e.PubKey, e.ID, e.Sig)
+	if err == nil {
+		return nil
 	}
-	return nil
+	// A verifier whose error cannot even be looked at has failed: it panics here, where
+	// that is caught. What its methods do later harms nobody either.
+	isBad, _ := errors.Is(err, nostr.ErrBadSignature), err.Error()
+	err = foreign.Confine(err)
+	if !isBad {
+		err = fmt.Errorf("%w: %w", nostr.ErrBadSignature, err)
+	}
+	return err
 }
