@@ -158,3 +158,11 @@ func (c *Client) Stats() Stats {
 	}
 	return s
 }
+
+// onLoop is the key of the context value by which a client recognises its own callbacks (R16).
+type onLoop struct{}
+
+// inTask is its value in the work of Go, which may call its client but not stop it.
+type inTask struct{ c *Client }
+
+func (c *Client) onLoop(ctx context.Context) bool { return ctx.Value(onLoop{}) == any(c) }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -55,8 +53,6 @@ type Client struct {
 	waking  atomic.Bool  // a wakeLetter is in the mailbox
 
 	stopOnce sync.Once
-	hardOnce sync.Once
-	hard     chan struct{}             // closed when the stop's deadline has passed: what is queued is dropped
 	dead     chan struct{}             // closed when Terminate has returned: callers get no more replies
 	done     chan struct{}             // closed when nothing is running
 	deadline atomic.Pointer[time.Time] // of the orderly stop, nil before one
@@ -131,7 +127,7 @@ func newClient(ctx context.Context, h Handler, opts []Option, in surroundings) (
 		late:   mailbox.NewQueue[*thenLetter](),
 		budget: mailbox.NewBudget(cfg.mailboxBudget),
 		long:   intake.NewLongMessages(cfg.mailboxBudget),
-		hard:   make(chan struct{}), dead: make(chan struct{}), done: make(chan struct{}),
+		dead:   make(chan struct{}), done: make(chan struct{}),
 	}
 	if cfg.name != "" {
 		c.log = c.log.With("client", cfg.name)
@@ -216,190 +212,4 @@ func endOf(ctx context.Context, err error) bool {
 		return false
 	}
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.Cause(ctx))
-}
-
-// Stop stops the client in good order: what was queued before is handled; tasks
-// of [Go] are cancelled and joined; Terminate runs; what was accepted for sending
-// is written; all connections are closed at once. It returns nil when Done is
-// closed, however the client came to stop: [Client.Wait] tells how.
-//
-// All of that shares one deadline: [WithShutdownTimeout] after the first Stop, or
-// the end of ctx, whichever is first. At the deadline sockets are cut. If user
-// code is still running then, the error is a *[ShutdownError] that names it, and
-// Done closes when that code returns.
-//
-// With the context of a callback or a task of this client the error is
-// [ErrCallingSelf], for they would wait for themselves.
-func (c *Client) Stop(ctx context.Context) error {
-	if c.onLoop(ctx) || ctx.Value(onLoop{}) == any(inTask{c}) {
-		return ErrCallingSelf
-	}
-	c.stopOnce.Do(func() {
-		c.setDeadline()
-		c.mail.Put(&stopLetter{})
-	})
-	deadline := c.deadline.Load()
-	timer := time.NewTimer(time.Until(*deadline))
-	defer timer.Stop()
-	cause := context.DeadlineExceeded
-	select {
-	case <-c.done:
-		return nil
-	case <-timer.C:
-	case <-ctx.Done():
-		cause = context.Cause(ctx)
-	}
-	c.sup.inbox.Put(stopBy{time.Now()}) // cut what is left
-	// Cut sockets end at once. Only user code can take longer, and it is given a
-	// moment: a callback that happens to be ending is not to blame.
-	timer.Reset(stopGrace)
-	select {
-	case <-c.done:
-		return nil
-	case <-timer.C:
-	}
-	return c.stillRunning(cause)
-}
-
-// stopGrace is how long user code may take, after the deadline, to notice it.
-const stopGrace = 100 * time.Millisecond
-
-func (c *Client) stillRunning(cause error) error {
-	if call := c.running.get(); call.name != "" {
-		return &ShutdownError{Running: call.name, Since: time.Since(call.since), Err: cause}
-	}
-	if what, since := c.tasks.oldest(); what != "" {
-		return &ShutdownError{Running: what, Since: since, Err: cause}
-	}
-	// What is left is a function of an option, called by the library.
-	running := "a DialContext, a Verifier, a logger or the like"
-	if urls := c.left(); len(urls) > 0 {
-		running += " for " + strings.Join(urls, ", ")
-	}
-	return &ShutdownError{Running: running, Since: time.Since(*c.deadline.Load()) + c.cfg.shutdownTimeout, Err: cause}
-}
-
-// left lists the relays whose connections have not ended.
-func (c *Client) left() (urls []string) {
-	c.sup.ask(func(s *supervisor) {
-		for url, e := range s.relays {
-			if e.conn != nil {
-				urls = append(urls, url)
-			}
-		}
-	})
-	slices.Sort(urls)
-	return urls
-}
-
-// setDeadline starts the clock of the one shared deadline. Idempotent.
-func (c *Client) setDeadline() time.Time {
-	at := time.Now().Add(c.cfg.shutdownTimeout)
-	if c.deadline.CompareAndSwap(nil, &at) {
-		c.sup.inbox.Put(stopBy{at})
-	}
-	return *c.deadline.Load()
-}
-
-// harden drops what is queued: the running callback is the last one before
-// Terminate. It also ends self.Context(), the hint to user code that waits.
-func (c *Client) harden() {
-	c.hardOnce.Do(func() {
-		close(c.hard)
-		c.cancel(context.DeadlineExceeded)
-	})
-}
-
-// Done is closed when nothing of the client is running: every goroutine has
-// exited, every socket is closed, the name is free. Only what somebody
-// else's transport does is beyond it: the deprecated Dial of an http.Transport,
-// which knows no context, and a Close of its connections that blocks.
-func (c *Client) Done() <-chan struct{} { return c.done }
-
-// Wait blocks until Done and returns why the client stopped:
-//
-//   - nil after [ErrStop], [ErrShutdown] or [Client.Stop]
-//   - the reason of [Stop]
-//   - a *[PanicError] of a callback; one of Terminate joins whatever else it was
-//   - the error that OnError returned
-//   - context.Cause of Start's ctx
-func (c *Client) Wait() error {
-	<-c.done
-	if quiet(c.reason) {
-		return nil
-	}
-	return c.reason
-}
-
-// closedErr is ErrClientClosed with the reason, once it is known (R14).
-func (c *Client) closedErr() error {
-	select {
-	case <-c.dead:
-		return &clientClosedError{c.reason}
-	default:
-		return ErrClientClosed
-	}
-}
-
-// onLoop is the key of the context value by which a client recognises its own callbacks (R16).
-type onLoop struct{}
-
-// inTask is its value in the work of Go, which may call its client but not stop it.
-type inTask struct{ c *Client }
-
-func (c *Client) onLoop(ctx context.Context) bool { return ctx.Value(onLoop{}) == any(c) }
-
-// running is what the loop is running for the user right now, for errors and logs that say so.
-type running struct {
-	mu      sync.Mutex
-	call    callback    // guarded by mu
-	watched atomic.Bool // the supervisor will look (slow.go)
-}
-
-// callback is one run of user code on the client's goroutine.
-type callback struct {
-	name      string // "" between callbacks
-	since     time.Time
-	number    uint64 // of the callbacks of this client, counted from 1
-	goroutine string // the client's, as in stack dumps
-}
-
-// on notes the client's goroutine, once.
-func (r *running) on(goroutine string) {
-	r.mu.Lock()
-	r.call.goroutine = goroutine
-	r.mu.Unlock()
-}
-
-// here tells whether a callback is running, and this goroutine runs it.
-func (r *running) here() bool {
-	call := r.get()
-	return call.name != "" && call.goroutine == goroutineID()
-}
-
-func (r *running) set(name string) {
-	r.mu.Lock()
-	r.call.name, r.call.since = name, time.Now()
-	r.call.number++
-	r.mu.Unlock()
-}
-
-func (r *running) clear() {
-	r.mu.Lock()
-	r.call.name = ""
-	r.mu.Unlock()
-}
-
-// status is the callback's name and how long it has been running.
-func (c callback) status() (name string, since time.Duration) {
-	if c.name == "" {
-		return "", 0
-	}
-	return c.name, time.Since(c.since)
-}
-
-func (r *running) get() callback {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.call
 }

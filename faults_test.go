@@ -98,7 +98,7 @@ var plantedFaults = []fault{
 		"\tcase <-make(chan struct{}):\n",
 	},
 	{
-		"Stop drops what was queued before it", "client.go",
+		"Stop drops what was queued before it", "stop.go",
 		"\t\tc.mail.Put(&stopLetter{})\n",
 		"\t\tc.mail.Put(&stopLetter{})\n\t\tc.cancel(nil)\n",
 	},

@@ -3,16 +3,82 @@ package gennostr
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"time"
 )
 
 // How a client ends, in the order in which it happens.
 //
-// The loop has come to its end (serve): a callback has returned a stop or
-// panicked, a stopLetter of Stop was next in the mailbox, or the context has
-// ended. Then, all on the client's goroutine: finish tells what was begun to end
-// and hears what came of it, runs Terminate, and lets everybody know; close joins
-// what is left.
+// Somebody asks for it: Stop, the end of Start's context, or a callback that
+// returns a stop or panics. The loop comes to its end (serve), and then, all on the
+// client's goroutine, finish tells what was begun to end, hears what came of it,
+// and runs Terminate; close closes the connections and joins what is left. One
+// deadline holds for all of it, whoever asked first.
+
+// Stop stops the client in good order:
+//
+//   - What was queued before is handled.
+//   - Tasks of [Go] are cancelled. Work of a [Queue] that has begun may end, as
+//     long as there is time. Both are joined, and what came of them is told.
+//   - Terminate runs.
+//   - What was accepted for sending is written, and relays get half of the time that
+//     is left to answer the events among it with an OK.
+//   - All connections are closed, at the same time.
+//
+// It returns nil when Done is closed, however the client came to stop:
+// [Client.Wait] tells how.
+//
+// All of that shares one deadline: [WithShutdownTimeout] after the first Stop, or
+// the end of ctx, whichever is first. At the deadline sockets are cut. If user
+// code is still running then, the error is a *[ShutdownError] that names it, and
+// Done closes when that code returns.
+//
+// With the context of a callback or a task of this client the error is
+// [ErrCallingSelf], for they would wait for themselves.
+func (c *Client) Stop(ctx context.Context) error {
+	if c.onLoop(ctx) || ctx.Value(onLoop{}) == any(inTask{c}) {
+		return ErrCallingSelf
+	}
+	c.stopOnce.Do(func() {
+		c.setDeadline()
+		c.mail.Put(&stopLetter{})
+	})
+	deadline := c.deadline.Load()
+	timer := time.NewTimer(time.Until(*deadline))
+	defer timer.Stop()
+	cause := context.DeadlineExceeded
+	select {
+	case <-c.done:
+		return nil
+	case <-timer.C:
+	case <-ctx.Done():
+		cause = context.Cause(ctx)
+	}
+	c.sup.inbox.Put(stopBy{time.Now()}) // cut what is left
+	// Cut sockets end at once. Only user code can take longer, and it is given a
+	// moment: a callback that happens to be ending is not to blame.
+	timer.Reset(stopGrace)
+	select {
+	case <-c.done:
+		return nil
+	case <-timer.C:
+	}
+	return c.stillRunning(cause)
+}
+
+// setDeadline starts the clock of the one shared deadline. Idempotent.
+func (c *Client) setDeadline() time.Time {
+	at := time.Now().Add(c.cfg.shutdownTimeout)
+	if c.deadline.CompareAndSwap(nil, &at) {
+		c.sup.inbox.Put(stopBy{at})
+	}
+	return *c.deadline.Load()
+}
+
+// harden drops what is queued: the running callback is the last one before
+// Terminate. It ends self.Context(), the hint to user code that waits.
+func (c *Client) harden() { c.cancel(context.DeadlineExceeded) }
 
 // cancelled is the reason of an end that no callback asked for: the deadline of
 // an orderly stop, or Start's ctx (R10).
@@ -214,4 +280,68 @@ func (c *Client) unwound(started chan<- error) {
 		c.finish(e)
 		c.close()
 	}
+}
+
+// Done is closed when nothing of the client is running: every goroutine has
+// exited, every socket is closed, the name is free. Only what somebody
+// else's transport does is beyond it: the deprecated Dial of an http.Transport,
+// which knows no context, and a Close of its connections that blocks.
+func (c *Client) Done() <-chan struct{} { return c.done }
+
+// Wait blocks until Done and returns why the client stopped:
+//
+//   - nil after [ErrStop], [ErrShutdown] or [Client.Stop]
+//   - the reason of [Stop]
+//   - a *[PanicError] of a callback; one of Terminate joins whatever else it was
+//   - the error that OnError returned
+//   - context.Cause of Start's ctx
+func (c *Client) Wait() error {
+	<-c.done
+	if quiet(c.reason) {
+		return nil
+	}
+	return c.reason
+}
+
+// closedErr is ErrClientClosed with the reason, once it is known (R14).
+func (c *Client) closedErr() error {
+	select {
+	case <-c.dead:
+		return &clientClosedError{c.reason}
+	default:
+		return ErrClientClosed
+	}
+}
+
+// What is still running, when the deadline has passed.
+
+// stopGrace is how long user code may take, after the deadline, to notice it.
+const stopGrace = 100 * time.Millisecond
+
+func (c *Client) stillRunning(cause error) error {
+	if call := c.running.get(); call.name != "" {
+		return &ShutdownError{Running: call.name, Since: time.Since(call.since), Err: cause}
+	}
+	if what, since := c.tasks.oldest(); what != "" {
+		return &ShutdownError{Running: what, Since: since, Err: cause}
+	}
+	// What is left is a function of an option, called by the library.
+	running := "a DialContext, a Verifier, a logger or the like"
+	if urls := c.left(); len(urls) > 0 {
+		running += " for " + strings.Join(urls, ", ")
+	}
+	return &ShutdownError{Running: running, Since: time.Since(*c.deadline.Load()) + c.cfg.shutdownTimeout, Err: cause}
+}
+
+// left lists the relays whose connections have not ended.
+func (c *Client) left() (urls []string) {
+	c.sup.ask(func(s *supervisor) {
+		for url, e := range s.relays {
+			if e.conn != nil {
+				urls = append(urls, url)
+			}
+		}
+	})
+	slices.Sort(urls)
+	return urls
 }

@@ -3,6 +3,8 @@ package gennostr
 import (
 	"bytes"
 	"runtime"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gennostr/gennostr/internal/attend"
@@ -110,4 +112,59 @@ func cutStack(dump []byte, goroutine string) (stack string, whole bool) {
 		dump = rest
 	}
 	return "", false
+}
+
+// running is what the loop is running for the user right now, for errors and logs that say so.
+type running struct {
+	mu      sync.Mutex
+	call    callback    // guarded by mu
+	watched atomic.Bool // the supervisor will look
+}
+
+// callback is one run of user code on the client's goroutine.
+type callback struct {
+	name      string // "" between callbacks
+	since     time.Time
+	number    uint64 // of the callbacks of this client, counted from 1
+	goroutine string // the client's, as in stack dumps
+}
+
+// on notes the client's goroutine, once.
+func (r *running) on(goroutine string) {
+	r.mu.Lock()
+	r.call.goroutine = goroutine
+	r.mu.Unlock()
+}
+
+// here tells whether a callback is running, and this goroutine runs it.
+func (r *running) here() bool {
+	call := r.get()
+	return call.name != "" && call.goroutine == goroutineID()
+}
+
+func (r *running) set(name string) {
+	r.mu.Lock()
+	r.call.name, r.call.since = name, time.Now()
+	r.call.number++
+	r.mu.Unlock()
+}
+
+func (r *running) clear() {
+	r.mu.Lock()
+	r.call.name = ""
+	r.mu.Unlock()
+}
+
+// status is the callback's name and how long it has been running.
+func (c callback) status() (name string, since time.Duration) {
+	if c.name == "" {
+		return "", 0
+	}
+	return c.name, time.Since(c.since)
+}
+
+func (r *running) get() callback {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.call
 }
