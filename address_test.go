@@ -53,7 +53,7 @@ func testDial[T any](t *testing.T, written string, dials <-chan T, want T) {
 	require.NoError(t, client.AddRelay(written), written)
 	assert.Equal(t, want, within(t, "the dial of "+written, dials), written)
 	require.NoError(t, client.Ready(t.Context(), 1))
-	relay := r.waitCount(t, "OnConnect", 1).Relay
+	relay := r.WaitCount(t, "OnConnect", 1).Relay
 	address := strings.TrimSpace(written)
 	assert.Equal(t, normal(t, written), relay.URL)
 	assert.Equal(t, address, relay.Address)
@@ -66,7 +66,7 @@ func testDial[T any](t *testing.T, written string, dials <-chan T, want T) {
 		assert.ErrorIs(t, client.AddRelay(either), gennostr.ErrRelayExists)
 	}
 	require.NoError(t, client.RemoveRelay(relay.URL))
-	gone := r.waitCount(t, "OnDisconnect", 1).Relay
+	gone := r.WaitCount(t, "OnDisconnect", 1).Relay
 	assert.Equal(t, relay, gone)
 	require.NoError(t, client.Stop(t.Context()))
 }
@@ -86,7 +86,7 @@ func TestL33TheFirstSpellingCountsUntilTheRelayIsRemoved(t *testing.T) {
 	t.Run("while it is there", func(t *testing.T) {
 		virtual(t, func(t *testing.T, network *nostrtest.Network) {
 			relay := network.NewRelay("wss://a.example")
-			r := &recorder{on: func(self *gennostr.Self, n note) error {
+			r := &recorder{On: func(self *gennostr.Self, n note) error {
 				if n.Name == "OnDisconnect" { // by its identity, as the callback names it
 					assert.NoError(t, self.AddRelay(n.Relay.URL))
 				}
@@ -102,10 +102,10 @@ func TestL33TheFirstSpellingCountsUntilTheRelayIsRemoved(t *testing.T) {
 			time.Sleep(time.Minute) // virtual
 			assert.Equal(t, []string{"/ws/", "/ws/"}, requested(relay))
 			assert.Len(t, client.Relays(), 1)
-			for _, n := range r.all() {
+			for _, n := range r.All() {
 				assert.Equal(t, []string{url, first}, []string{n.Relay.URL, n.Relay.Address}, n.Name)
 			}
-			r.on = nil
+			r.On = nil
 		})
 	})
 	t.Run("with WithManualReconnect", func(t *testing.T) {
@@ -146,7 +146,7 @@ func TestL33TheFirstSpellingCountsUntilTheRelayIsRemoved(t *testing.T) {
 			require.NoError(t, client.Ready(t.Context(), 1))
 			synctest.Wait()
 			addresses := map[string]bool{}
-			for _, n := range r.named("OnDisconnect") {
+			for _, n := range r.Named("OnDisconnect") {
 				addresses[n.Relay.Address] = true
 			}
 			assert.Equal(t, map[string]bool{first: true, second: true}, addresses)
@@ -195,7 +195,7 @@ func TestFailuresOfSendingNameTheRelay(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		const url, address = "wss://a.example/ws", "wss://a.example/ws/"
 		network.NewRelay("wss://a.example").Stop()
-		r := &recorder{on: func(self *gennostr.Self, n note) error {
+		r := &recorder{On: func(self *gennostr.Self, n note) error {
 			if n.Name == "HandleInfo" {
 				self.Send(n.Msg.(string), tag(1))
 			}
@@ -203,13 +203,13 @@ func TestFailuresOfSendingNameTheRelay(t *testing.T) {
 		}}
 		client := start(t, r, over(network, gennostr.WithRelays(address), gennostr.WithManualReconnect())...)
 		synctest.Wait()
-		before := len(r.named("OnError"))
+		before := len(r.Named("OnError"))
 		for _, to := range []string{address, "wss://b.example/x/", "what?"} {
 			require.NoError(t, client.Notify(to))
 		}
 		synctest.Wait()
 		var told []gennostr.Relay
-		for _, n := range r.named("OnError")[before:] {
+		for _, n := range r.Named("OnError")[before:] {
 			var failed *gennostr.SendError
 			require.True(t, errors.As(reasonOf(t, n), &failed))
 			assert.Equal(t, n.Relay.URL, failed.URL)

@@ -67,7 +67,7 @@ func BenchmarkSocketToCallback(b *testing.B) {
 				b.StopTimer()
 				relay := nostrtest.NewRelay(b, nostrtest.WithSendBuffer(0)) // the benchmark is ahead of the client
 				some, got, done := frames[:min(left, len(frames))], 0, make(chan struct{})
-				h := &counting{recorder: &recorder{}, event: func() {
+				h := &counting{Recorder: &recorder{}, Event: func() {
 					if got++; got == len(some) {
 						close(done)
 					}
@@ -103,7 +103,7 @@ func BenchmarkDuplicate(b *testing.B) {
 	} {
 		b.Run(mode.name, func(b *testing.B) {
 			events := 0
-			h, err := gennostr.NewHarness(&counting{recorder: &recorder{}, event: func() { events++ }}, gennostr.WithRelays(url))
+			h, err := gennostr.NewHarness(&counting{Recorder: &recorder{}, Event: func() { events++ }}, gennostr.WithRelays(url))
 			require.NoError(b, err)
 			defer h.Stop()
 			require.NoError(b, h.Connect(url))

@@ -21,10 +21,10 @@ func echo(_ *gennostr.Self, n note) error {
 	if !ok {
 		return nil
 	}
-	if err, ok := call.request.(error); ok {
-		return call.from.Fail(err)
+	if err, ok := call.Request.(error); ok {
+		return call.From.Fail(err)
 	}
-	return call.from.Reply(call.request)
+	return call.From.Reply(call.Request)
 }
 
 func TestTypedCallNamesBothTypesWhenTheyDiffer(t *testing.T) {

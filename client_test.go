@@ -33,16 +33,21 @@ func runs(t *testing.T, h gennostr.Handler, cancelAfter time.Duration, cause err
 	return took, err
 }
 
+// misspelled has a method that would never be called.
+type misspelled struct{ gennostr.BaseHandler }
+
+func (*misspelled) OnOk(*gennostr.Self, gennostr.Relay, gennostr.OKMessage) error { return nil }
+
 func TestRunWithACancelledContextStartsNothing(t *testing.T) {
 	for _, cause := range []error{nil, errors.New("enough")} {
 		b := newBot(nil)
 		_, err := runs(t, b, 0, cause)
 		assert.NoError(t, err)
-		assert.Empty(t, b.all(), "not even Init")
+		assert.Empty(t, b.All(), "not even Init")
 	}
 	_, err := runs(t, newBot(nil), 0, nil, gennostr.WithCallTimeout(-1))
 	assert.ErrorContains(t, err, "WithCallTimeout", "what is wrong with the program is told all the same")
-	_, err = runs(t, &lowerOK{}, 0, nil)
+	_, err = runs(t, &misspelled{}, 0, nil)
 	assert.ErrorAs(t, err, new(*gennostr.HandlerError))
 }
 
@@ -70,9 +75,9 @@ func TestRunCancelledDuringInit(t *testing.T) {
 		assert.ErrorIs(t, err, c.want, name)
 		assert.LessOrEqual(t, took, 3*time.Second, name)
 		if name == "Init does not mind" {
-			assert.Equal(t, []string{"Init", "Terminate"}, b.names(), name)
+			assert.Equal(t, []string{"Init", "Terminate"}, b.Names(), name)
 		} else {
-			assert.Equal(t, []string{"Init"}, b.names(), name)
+			assert.Equal(t, []string{"Init"}, b.Names(), name)
 		}
 	}
 }
@@ -94,7 +99,7 @@ func TestRunStopsInGoodOrderWhenItsContextIsCancelled(t *testing.T) {
 	took, err := runs(t, b, 2*time.Second, errors.New("enough"))
 	assert.NoError(t, err)
 	assert.Equal(t, 4*time.Second, took)
-	assert.Equal(t, []string{"Init", "HandleInfo busy", "HandleCast queued", "Terminate gennostr: shutdown"}, b.heard())
+	assert.Equal(t, []string{"Init", "HandleInfo busy", "HandleCast queued", "Terminate gennostr: shutdown"}, b.Heard())
 }
 
 func TestRunReturnsWhyTheClientStopped(t *testing.T) {
@@ -292,7 +297,7 @@ func TestStopWithAShorterContextNamesTheCallbackForItsCause(t *testing.T) {
 		<-client.Done()
 		assert.True(t, interrupted, "self.Context() has told the callback")
 		assert.NoError(t, client.Wait(), "it was an orderly stop all the same")
-		assert.NotContains(t, b.heard(), "HandleCast dropped")
+		assert.NotContains(t, b.Heard(), "HandleCast dropped")
 	})
 }
 
@@ -301,7 +306,7 @@ func TestCauseThatCannotBeComparedIsAReasonLikeAnyOther(t *testing.T) {
 	cause := listError{"uncomparable"}
 	var logged journal
 	ctx, cancel := context.WithCancelCause(t.Context())
-	client, err := gennostr.Start(ctx, newBot(nil), logged.option())
+	client, err := gennostr.Start(ctx, newBot(nil), logged.Option())
 	require.NoError(t, err)
 	cancel(cause)
 	assert.Equal(t, cause, client.Wait())
@@ -312,7 +317,7 @@ func TestCauseThatCannotBeComparedIsAReasonLikeAnyOther(t *testing.T) {
 			return gennostr.Stop(cause)
 		}
 		return nil
-	}), logged.option())
+	}), logged.Option())
 	require.NoError(t, client.Cast(nil))
 	assert.Equal(t, cause, client.Wait())
 	assert.NoError(t, client.Stop(t.Context()))

@@ -28,7 +28,7 @@ func TestBaseHandlerIsSilentButForProblems(t *testing.T) {
 		event := textNotes(1)[0]
 		relay.Publish(event)
 		var logged journal
-		client := launch(t, &base{}, over(network, logged.option(), gennostr.WithRelays(url))...)
+		client := launch(t, &base{}, over(network, logged.Option(), gennostr.WithRelays(url))...)
 		require.NoError(t, client.Ready(t.Context(), 1))
 		for _, msg := range []gennostr.ClientMessage{
 			everything("all"), gennostr.PublishEvent{Event: event},
@@ -40,19 +40,19 @@ func TestBaseHandlerIsSilentButForProblems(t *testing.T) {
 		relay.RequestAuth()
 		relay.Inject(`["NEWS","of an unknown verb"]`)
 		synctest.Wait()
-		assert.Empty(t, logged.lines("WARN"))
-		assert.Len(t, logged.lines("DEBUG"), 2, "COUNT and the unknown verb have no taker")
+		assert.Empty(t, logged.Lines("WARN"))
+		assert.Len(t, logged.Lines("DEBUG"), 2, "COUNT and the unknown verb have no taker")
 
 		relay.CloseSubscription("all", "error: tired")
 		synctest.Wait()
-		require.Len(t, logged.lines("WARN"), 1, "a CLOSED is never silent")
-		assert.Contains(t, logged.lines("WARN")[0], "error: tired")
-		assert.Contains(t, logged.lines("WARN")[0], "relay="+url)
+		require.Len(t, logged.Lines("WARN"), 1, "a CLOSED is never silent")
+		assert.Contains(t, logged.Lines("WARN")[0], "error: tired")
+		assert.Contains(t, logged.Lines("WARN")[0], "relay="+url)
 		relay.DisconnectAll()
 		synctest.Wait()
-		assert.Len(t, logged.lines("WARN"), 2)
+		assert.Len(t, logged.Lines("WARN"), 2)
 		require.NoError(t, client.Stop(t.Context()))
-		assert.Empty(t, logged.lines("ERROR"))
+		assert.Empty(t, logged.Lines("ERROR"))
 	})
 }
 
@@ -60,7 +60,7 @@ func TestBaseHandlerIsSilentButForProblems(t *testing.T) {
 func TestCallbacksOfARelayThatIsNotConnected(t *testing.T) {
 	const url = "wss://a.example/"
 	tell := func(r *recorder) (list []string) {
-		for _, n := range r.all() {
+		for _, n := range r.All() {
 			list = append(list, strings.TrimSpace(n.Name+" "+kindOfNote(n)))
 		}
 		return list
@@ -76,7 +76,7 @@ func TestCallbacksOfARelayThatIsNotConnected(t *testing.T) {
 	} {
 		virtual(t, func(t *testing.T, network *nostrtest.Network) {
 			c.prepare(network)
-			r := &recorder{on: func(self *gennostr.Self, n note) error {
+			r := &recorder{On: func(self *gennostr.Self, n note) error {
 				if n.Name == "HandleInfo" {
 					self.Send(url, tag(1))
 				}
@@ -95,7 +95,7 @@ func TestCallbacksOfARelayThatIsNotConnected(t *testing.T) {
 		network.NewRelay(url)
 		network.HoldDials(url)
 		r := &recorder{}
-		r.on = func(self *gennostr.Self, n note) error {
+		r.On = func(self *gennostr.Self, n note) error {
 			if n.Name == "HandleInfo" {
 				self.Send(url, tag(1))
 			}
@@ -137,13 +137,13 @@ func TestOnEventSeesAnEventOncePerRequestAndAgainAfterAReconnect(t *testing.T) {
 		return nil
 	}
 	onStage(t, ask, func(t *testing.T, s stage) {
-		s.relay.Publish(textNotes(1)[0])
+		s.Relay.Publish(textNotes(1)[0])
 		synctest.Wait()
-		assert.Len(t, s.events(), 2)
-		s.relay.DisconnectAll()
+		assert.Len(t, s.Events(), 2)
+		s.Relay.DisconnectAll()
 		time.Sleep(time.Minute) // virtual
 		synctest.Wait()
-		assert.Len(t, s.events(), 4)
+		assert.Len(t, s.Events(), 4)
 	})
 }
 
@@ -154,13 +154,13 @@ func (*careless) HandleCast(*self, any) error { return errors.New("broken") }
 
 func TestBaseHandlerLogsWhatConcernsNoRelay(t *testing.T) {
 	var logged journal
-	client := launch(t, &careless{}, logged.option(), gennostr.WithName("careless"))
+	client := launch(t, &careless{}, logged.Option(), gennostr.WithName("careless"))
 	require.NoError(t, client.Cast(nil))
 	require.NoError(t, client.Stop(t.Context()))
-	require.Len(t, logged.lines("WARN"), 1)
-	assert.Contains(t, logged.lines("WARN")[0], "HandleCast: broken")
-	assert.NotContains(t, logged.lines("WARN")[0], "relay=")
-	assert.Contains(t, logged.lines("WARN")[0], "client=careless")
+	require.Len(t, logged.Lines("WARN"), 1)
+	assert.Contains(t, logged.Lines("WARN")[0], "HandleCast: broken")
+	assert.NotContains(t, logged.Lines("WARN")[0], "relay=")
+	assert.Contains(t, logged.Lines("WARN")[0], "client=careless")
 }
 
 func TestRelayReadsAsItsURL(t *testing.T) {

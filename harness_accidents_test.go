@@ -59,9 +59,9 @@ func TestHarnessRunIsACallback(t *testing.T) {
 		self.Hibernate()
 		return nil
 	}))
-	assert.Equal(t, []string{"Init", "HandleContinue now"}, b.heard())
+	assert.Equal(t, []string{"Init", "HandleContinue now"}, b.Heard())
 	assert.ErrorIs(t, h.Run(func(*gennostr.Self) error { return io.ErrUnexpectedEOF }), io.ErrUnexpectedEOF)
-	assert.Len(t, b.named("OnError"), 1, "a report, like that of any callback")
+	assert.Len(t, b.Named("OnError"), 1, "a report, like that of any callback")
 	assert.Equal(t, gennostr.ErrStop, h.Run(func(*gennostr.Self) error { return gennostr.ErrStop }))
 	assert.ErrorIs(t, h.Run(func(*gennostr.Self) error { return nil }), gennostr.ErrClientClosed)
 }
@@ -73,7 +73,7 @@ func TestHarnessAdvanceEndsWithARestlessHandler(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := &recorder{}
-			b.on = func(self *gennostr.Self, n note) error {
+			b.On = func(self *gennostr.Self, n note) error {
 				if n.Name == "HandleInfo" && n.Msg != "begin" {
 					do(self)
 				} else if n.Name == "HandleInfo" {
@@ -112,7 +112,7 @@ func TestHarnessStopNamesWorkThatDoesNotEnd(t *testing.T) {
 }
 
 func TestHarnessForgivesOnlyWhatItFedItself(t *testing.T) {
-	r := &recorder{on: func(_ *gennostr.Self, n note) error {
+	r := &recorder{On: func(_ *gennostr.Self, n note) error {
 		if n.Name == "OnDisconnect" {
 			return n.Msg.(error)
 		}
@@ -121,12 +121,12 @@ func TestHarnessForgivesOnlyWhatItFedItself(t *testing.T) {
 	h := connectedByHand(t, r)
 	var report *gennostr.CallbackError
 	require.ErrorAs(t, h.Disconnect(stageURL, io.ErrUnexpectedEOF), &report, "what the callback returned is its own")
-	assert.Len(t, r.named("OnError"), 2)
+	assert.Len(t, r.Named("OnError"), 2)
 
 	assert.Error(t, h.Fail("", nil))
 	assert.Error(t, h.FailDial(stageURL, nil))
 	require.NoError(t, h.Fail("WSS://A.example", io.EOF))
-	assert.Equal(t, stageURL, r.named("OnError")[2].Relay.URL)
+	assert.Equal(t, stageURL, r.Named("OnError")[2].Relay.URL)
 }
 
 func TestHarnessSettleKeepsWhatItWasTold(t *testing.T) {
@@ -173,7 +173,7 @@ func TestHarnessLeavesNothingOfAnInitThatDidNotReturn(t *testing.T) {
 
 func TestHarnessAnswersCallsThatCannotBeAnsweredAnyMore(t *testing.T) {
 	b := newBot(func(_ *gennostr.Self, n note) error {
-		if n.Name == "HandleCall" && n.Msg.(asked).request == "stop" {
+		if n.Name == "HandleCall" && n.Msg.(asked).Request == "stop" {
 			return gennostr.Stop(io.ErrUnexpectedEOF)
 		}
 		return nil
@@ -206,7 +206,7 @@ func TestHarnessKeepsAWaitingRelayWaiting(t *testing.T) {
 		r := &recorder{}
 		h := connectedByHand(t, r)
 		for range 3 { // connections of an hour: each begins the schedule again
-			assert.Equal(t, h.Now(), r.named("OnConnect")[len(r.named("OnConnect"))-1].Relay.ConnectedAt)
+			assert.Equal(t, h.Now(), r.Named("OnConnect")[len(r.Named("OnConnect"))-1].Relay.ConnectedAt)
 			require.NoError(t, h.Advance(time.Hour))
 			require.NoError(t, h.Disconnect(stageURL, io.EOF))
 			time.Sleep(time.Minute) // virtual: it is not the wall's clock that dials
@@ -214,7 +214,7 @@ func TestHarnessKeepsAWaitingRelayWaiting(t *testing.T) {
 			assert.Equal(t, gennostr.RelayWaiting, status.State)
 			require.NoError(t, h.Connect(stageURL))
 		}
-		for _, n := range r.named("OnConnect")[1:] {
+		for _, n := range r.Named("OnConnect")[1:] {
 			assert.Equal(t, 1, n.Relay.Attempts)
 		}
 		require.NoError(t, h.Stop())
@@ -224,7 +224,7 @@ func TestHarnessKeepsAWaitingRelayWaiting(t *testing.T) {
 // Two OnDisconnects, one after the other, of which the second is due only when
 // the supervisor has heard of the first.
 func TestHarnessRunsWhatACallbackLeavesToTheSupervisor(t *testing.T) {
-	r := &recorder{on: func(self *gennostr.Self, n note) error {
+	r := &recorder{On: func(self *gennostr.Self, n note) error {
 		if n.Name == "OnDisconnect" && errors.Is(n.Msg.(error), io.EOF) {
 			self.RemoveRelay(n.Relay.URL)
 		}
@@ -232,10 +232,10 @@ func TestHarnessRunsWhatACallbackLeavesToTheSupervisor(t *testing.T) {
 	}}
 	for range 50 {
 		h := connectedByHand(t, r)
-		before := len(r.named("OnDisconnect"))
+		before := len(r.Named("OnDisconnect"))
 		require.NoError(t, h.Disconnect(stageURL, io.EOF))
-		require.Len(t, r.named("OnDisconnect"), before+2)
-		require.Equal(t, gennostr.ErrRelayRemoved, r.named("OnDisconnect")[before+1].Msg)
+		require.Len(t, r.Named("OnDisconnect"), before+2)
+		require.Equal(t, gennostr.ErrRelayRemoved, r.Named("OnDisconnect")[before+1].Msg)
 		require.NoError(t, h.Stop())
 	}
 }
@@ -248,10 +248,10 @@ func TestHarnessDoesNotCallATestSlow(t *testing.T) {
 				time.Sleep(time.Hour) // virtual: somebody reads in a debugger
 			}
 			return nil
-		}), log.option())
+		}), log.Option())
 		require.NoError(t, err)
 		require.NoError(t, h.Cast(1))
-		assert.Empty(t, log.lines("WARN"))
+		assert.Empty(t, log.Lines("WARN"))
 		require.NoError(t, h.Stop())
 	})
 }

@@ -36,9 +36,9 @@ func connectedByHand(t *testing.T, h gennostr.Handler, opts ...gennostr.Option) 
 }
 
 func TestHarnessShowsWhatTheHandlerSendsAndSubscribes(t *testing.T) {
-	r := &recorder{on: streamer}
+	r := &recorder{On: streamer}
 	h := byHand(t, r, gennostr.WithRelays("wss://a.example", "wss://b.example"), gennostr.WithMaxDials(1))
-	assert.Empty(t, r.names(), "nothing happens by itself")
+	assert.Empty(t, r.Names(), "nothing happens by itself")
 	assert.Len(t, h.Client().Relays(), 2)
 	assert.Equal(t, gennostr.RelayDialing, h.Client().Relays()[0].State)
 
@@ -49,7 +49,7 @@ func TestHarnessShowsWhatTheHandlerSendsAndSubscribes(t *testing.T) {
 	assert.Empty(t, h.Subscribed("wss://b.example/"))
 	status, _ := h.Client().Relay(stageURL)
 	assert.Equal(t, gennostr.RelayConnected, status.State)
-	assert.Equal(t, 1, r.named("OnConnect")[0].Relay.Attempts)
+	assert.Equal(t, 1, r.Named("OnConnect")[0].Relay.Attempts)
 
 	require.NoError(t, h.Run(func(self *gennostr.Self) error {
 		self.Send(stageURL, gennostr.Raw(`["REQ","raw",{"kinds":[7]}]`))
@@ -78,7 +78,7 @@ func TestHarnessShowsWhatTheHandlerSendsAndSubscribes(t *testing.T) {
 }
 
 func TestHarnessDeliversWhatTheHandlerWouldGetInLife(t *testing.T) {
-	r := &recorder{on: func(self *gennostr.Self, n note) error {
+	r := &recorder{On: func(self *gennostr.Self, n note) error {
 		if n.Name == "OnConnect" {
 			self.Send(n.Relay.URL, request("notes", ofKind(nostr.KindTextNote)))
 		}
@@ -93,7 +93,7 @@ func TestHarnessDeliversWhatTheHandlerWouldGetInLife(t *testing.T) {
 	require.NoError(t, h.Deliver(stageURL, event(notes[0])))
 	require.NoError(t, h.Deliver(stageURL, gennostr.EOSEMessage{SubscriptionID: "notes"}))
 	require.NoError(t, h.Deliver(stageURL, event(notes[1])))
-	got := r.named("OnEvent")
+	got := r.Named("OnEvent")
 	require.Len(t, got, 2)
 	assert.Equal(t, notes[0], got[0].Msg.(gennostr.EventMessage).Event)
 	assert.Equal(t, gennostr.PhaseStored, got[0].Msg.(gennostr.EventMessage).Phase)
@@ -109,10 +109,10 @@ func TestHarnessDeliversWhatTheHandlerWouldGetInLife(t *testing.T) {
 	assert.ErrorIs(t, h.Deliver(stageURL, event(&forged)), nostr.ErrBadID)
 	assert.ErrorIs(t, h.Receive(stageURL, "[1]"), gennostr.ErrMalformed)
 	assert.ErrorIs(t, h.Receive(stageURL, "[1]"), gennostr.ErrMalformed, "each at once, not one a second")
-	assert.Len(t, r.named("OnError"), 5)
+	assert.Len(t, r.Named("OnError"), 5)
 	assert.Error(t, h.Deliver(stageURL, nil))
 	assert.Error(t, h.Deliver(stageURL, event(nil)))
-	assert.Len(t, r.named("OnEvent"), 2)
+	assert.Len(t, r.Named("OnEvent"), 2)
 
 	require.NoError(t, h.Deliver(stageURL, gennostr.OKMessage{EventID: notes[0].ID, Accepted: true}))
 	require.NoError(t, h.Deliver(stageURL, gennostr.NoticeMessage{Message: "hello"}))
@@ -125,17 +125,17 @@ func TestHarnessDeliversWhatTheHandlerWouldGetInLife(t *testing.T) {
 	require.NoError(t, h.Deliver(stageURL, gennostr.NegErrorMessage{SubscriptionID: "neg", Reason: "blocked: no"}))
 	require.NoError(t, h.Deliver(stageURL, gennostr.ClosedMessage{SubscriptionID: "notes", Message: "error: enough"}))
 	assert.Empty(t, h.Subscribed(stageURL))
-	all := r.names()
+	all := r.Names()
 	assert.Equal(t, []string{"OnOK", "OnNotice", "OnAuth", "HandleInfo", "OnCount", "HandleInfo", "HandleInfo", "OnClosed"}, all[len(all)-8:])
 
 	require.NoError(t, h.Deliver(stageURL, event(notes[2])), "late: dropped silently, as an honest relay's")
-	assert.Len(t, r.named("OnEvent"), 2)
-	grammar(t, r.all())
+	assert.Len(t, r.Named("OnEvent"), 2)
+	grammar(t, r.All())
 }
 
 func TestHarnessEndsConnectionsAsInLife(t *testing.T) {
 	var again bool
-	r := &recorder{on: func(self *gennostr.Self, n note) error {
+	r := &recorder{On: func(self *gennostr.Self, n note) error {
 		if n.Name == "OnDisconnect" && again {
 			return self.AddRelay(n.Relay.URL)
 		}
@@ -143,20 +143,20 @@ func TestHarnessEndsConnectionsAsInLife(t *testing.T) {
 	}}
 	h := connectedByHand(t, r)
 	require.NoError(t, h.Disconnect(stageURL, io.ErrUnexpectedEOF), "what is fed is no surprise")
-	assert.Equal(t, []string{"OnConnect", "OnError unexpected EOF", "OnDisconnect unexpected EOF"}, r.heard())
+	assert.Equal(t, []string{"OnConnect", "OnError unexpected EOF", "OnDisconnect unexpected EOF"}, r.Heard())
 	assert.ErrorIs(t, h.Disconnect(stageURL, io.EOF), gennostr.ErrNotConnected)
 	assert.ErrorIs(t, h.Deliver(stageURL, gennostr.NoticeMessage{}), gennostr.ErrNotConnected)
 
 	refused := errors.New("refused")
 	require.NoError(t, h.FailDial(stageURL, refused))
 	var dial *gennostr.DialError
-	assert.ErrorAs(t, reasonOf(t, r.named("OnDisconnect")[1]), &dial)
+	assert.ErrorAs(t, reasonOf(t, r.Named("OnDisconnect")[1]), &dial)
 	assert.ErrorIs(t, dial, refused)
 
 	again = true
 	require.NoError(t, h.Connect(stageURL))
 	require.NoError(t, h.Disconnect(stageURL, nil), "nil is an orderly end")
-	assert.Len(t, r.named("OnError"), 2)
+	assert.Len(t, r.Named("OnError"), 2)
 	require.NoError(t, h.Connect(stageURL))
 	again = false
 	err := h.Run(func(self *gennostr.Self) error {
@@ -166,7 +166,7 @@ func TestHarnessEndsConnectionsAsInLife(t *testing.T) {
 	})
 	var unsent *gennostr.SendError
 	assert.ErrorAs(t, err, &unsent, "a problem of the handler's is the verb's error")
-	assert.Equal(t, gennostr.ErrRelayRemoved, r.named("OnDisconnect")[3].Msg)
+	assert.Equal(t, gennostr.ErrRelayRemoved, r.Named("OnDisconnect")[3].Msg)
 	assert.Empty(t, h.Client().Relays())
 	assert.ErrorIs(t, h.FailDial(stageURL, refused), gennostr.ErrUnknownRelay)
 
@@ -176,7 +176,7 @@ func TestHarnessEndsConnectionsAsInLife(t *testing.T) {
 	assert.ErrorContains(t, h.Connect(stageURL), "it is down", "nobody has asked for it back")
 	require.NoError(t, h.Client().Reconnect(stageURL))
 	require.NoError(t, h.Connect(stageURL))
-	grammar(t, r.all())
+	grammar(t, r.All())
 }
 
 func TestHarnessAnswersCallsAtOnceOrLater(t *testing.T) {
@@ -185,14 +185,14 @@ func TestHarnessAnswersCallsAtOnceOrLater(t *testing.T) {
 		if n.Name != "HandleCall" {
 			return nil
 		}
-		switch a := n.Msg.(asked); a.request {
+		switch a := n.Msg.(asked); a.Request {
 		case "now":
-			return a.from.Reply(42)
+			return a.From.Reply(42)
 		case "later":
-			kept = a.from
+			kept = a.From
 			return nil
 		case "last":
-			_ = a.from.Reply("bye")
+			_ = a.From.Reply("bye")
 			return gennostr.ErrStop
 		default:
 			return io.ErrUnexpectedEOF
@@ -230,7 +230,7 @@ func TestHarnessAnswersCallsAtOnceOrLater(t *testing.T) {
 func TestHarnessClockMovesOnlyWhenTold(t *testing.T) {
 	var cancel func()
 	b := newBot(nil)
-	b.on = func(self *gennostr.Self, n note) error {
+	b.On = func(self *gennostr.Self, n note) error {
 		switch n.Msg {
 		case "set":
 			self.SendAfter(2*time.Second, "second")
@@ -254,18 +254,18 @@ func TestHarnessClockMovesOnlyWhenTold(t *testing.T) {
 	assert.Equal(t, 10*time.Second, after)
 
 	require.NoError(t, h.Advance(time.Second-1))
-	assert.Empty(t, b.named("HandleInfo"))
+	assert.Empty(t, b.Named("HandleInfo"))
 	require.NoError(t, h.Advance(1))
-	assert.Equal(t, []string{"HandleInfo first", "HandleInfo first, too"}, b.heard()[2:])
+	assert.Equal(t, []string{"HandleInfo first", "HandleInfo first, too"}, b.Heard()[2:])
 	_, set = h.Timeout()
 	assert.False(t, set, "any message clears it")
 	require.NoError(t, h.Advance(time.Hour))
 	assert.Empty(t, h.Scheduled())
-	assert.Len(t, b.named("HandleInfo"), 3)
+	assert.Len(t, b.Named("HandleInfo"), 3)
 
 	require.NoError(t, h.Cast("again"))
 	require.NoError(t, h.Advance(10*time.Second))
-	assert.Len(t, b.named("HandleInfo"), 13, "each at its time, those that were set on the way too")
+	assert.Len(t, b.Named("HandleInfo"), 13, "each at its time, those that were set on the way too")
 }
 
 func TestHarnessRunsIdleTimeoutsTasksAndContinues(t *testing.T) {
@@ -281,20 +281,20 @@ func TestHarnessRunsIdleTimeoutsTasksAndContinues(t *testing.T) {
 	})
 	ticks := 0
 	h := connectedByHand(t, b, gennostr.WithTask("tick", time.Minute, func(*gennostr.Self, gennostr.Relay) error { ticks++; return nil }))
-	assert.Equal(t, []string{"Init", "HandleContinue one", "HandleContinue two", "OnConnect"}, b.heard())
+	assert.Equal(t, []string{"Init", "HandleContinue one", "HandleContinue two", "OnConnect"}, b.Heard())
 	require.NoError(t, h.Advance(10*time.Minute))
 	assert.Equal(t, 10, ticks)
 	require.NoError(t, h.Disconnect(stageURL, nil))
 	require.NoError(t, h.Cast("idle"))
 	require.NoError(t, h.Advance(2*time.Minute))
 	assert.Equal(t, 10, ticks, "a task ends with its connection")
-	assert.Equal(t, []any{gennostr.Timeout{}}, []any{b.named("HandleInfo")[0].Msg})
+	assert.Equal(t, []any{gennostr.Timeout{}}, []any{b.Named("HandleInfo")[0].Msg})
 }
 
 func TestHarnessSettlesWorkOfOtherGoroutines(t *testing.T) {
 	release := make(chan struct{})
 	b := newBot(nil)
-	b.on = func(self *gennostr.Self, n note) error {
+	b.On = func(self *gennostr.Self, n note) error {
 		if n.Name == "HandleCast" {
 			gennostr.Go(self, func(ctx context.Context) (string, error) {
 				select {
@@ -325,9 +325,9 @@ func TestHarnessSettlesWorkOfOtherGoroutines(t *testing.T) {
 	require.NoError(t, h.Settle(t.Context()))
 
 	require.NoError(t, h.Client().Notify("from outside"))
-	assert.Empty(t, b.named("HandleInfo"))
+	assert.Empty(t, b.Named("HandleInfo"))
 	require.NoError(t, h.Settle(t.Context()))
-	assert.Len(t, b.named("HandleInfo"), 1)
+	assert.Len(t, b.Named("HandleInfo"), 1)
 }
 
 func TestHarnessTellsOfProblemsAndStops(t *testing.T) {
@@ -380,14 +380,14 @@ func TestHarnessTellsOfProblemsAndStops(t *testing.T) {
 			}
 			assert.True(t, h.Stopped())
 			assert.True(t, closed(h.Client().Done()))
-			assert.Len(t, b.named("Terminate"), 1)
+			assert.Len(t, b.Named("Terminate"), 1)
 		})
 	}
 	t.Run("fed", func(t *testing.T) {
 		b := newBot(nil)
 		h := byHand(t, b)
 		require.NoError(t, h.Fail(stageURL, io.EOF))
-		assert.Equal(t, []string{"Init", "OnError EOF"}, b.heard())
+		assert.Equal(t, []string{"Init", "OnError EOF"}, b.Heard())
 	})
 }
 
@@ -433,7 +433,7 @@ func (*tireless) HandleContinue(self *gennostr.Self, _ any) error {
 func TestHarnessIsForOutsideOfCallbacks(t *testing.T) {
 	var h *gennostr.Harness
 	b := newBot(nil)
-	b.on = func(_ *gennostr.Self, n note) error {
+	b.On = func(_ *gennostr.Self, n note) error {
 		if n.Name == "HandleCast" {
 			return h.Notify("nested")
 		}
@@ -461,18 +461,18 @@ func TestHarnessSurvivesGoexitInACallback(t *testing.T) {
 		t.Error("unreachable")
 	}()
 	within(t, "the end", over)
-	assert.Equal(t, []string{"Init", "HandleCast", "Terminate"}, b.names())
+	assert.Equal(t, []string{"Init", "HandleCast", "Terminate"}, b.Names())
 	var panicked *gennostr.PanicError
-	assert.ErrorAs(t, reasonOf(t, b.named("Terminate")[0]), &panicked, "as in life")
+	assert.ErrorAs(t, reasonOf(t, b.Named("Terminate")[0]), &panicked, "as in life")
 }
 
 func TestHarnessWorksInABubble(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		r := &recorder{on: streamer}
+		r := &recorder{On: streamer}
 		h := connectedByHand(t, r)
 		require.NoError(t, h.Deliver(stageURL, gennostr.EventMessage{SubscriptionID: "all", Event: textNotes(1)[0]}))
 		require.NoError(t, h.Disconnect(stageURL, io.EOF))
-		assert.Len(t, r.named("OnEvent"), 1)
+		assert.Len(t, r.Named("OnEvent"), 1)
 		require.NoError(t, h.Stop())
 	})
 }

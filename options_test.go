@@ -83,7 +83,7 @@ func TestBadOptionsAreRefusedByName(t *testing.T) {
 		}
 	}
 	refused("nil RelayOption", 0, client.AddRelay("wss://a.example", nil))
-	assert.Empty(t, h.all(), "nothing has been started")
+	assert.Empty(t, h.All(), "nothing has been started")
 	assert.Empty(t, client.Relays(), "nothing has been added")
 }
 
@@ -173,10 +173,10 @@ func TestVerifierIsAskedAndATrustedRelayIsNot(t *testing.T) {
 		require.NoError(t, client.AddRelay("wss://trusted.example", gennostr.WithTrustedRelay()))
 		time.Sleep(3 * time.Second)
 		require.NoError(t, client.Stop(t.Context()))
-		assert.Empty(t, contents(b.all(), "wss://a.example/"))
-		assert.Len(t, contents(b.all(), "wss://trusted.example/"), 3)
+		assert.Empty(t, contents(b.All(), "wss://a.example/"))
+		assert.Len(t, contents(b.All(), "wss://trusted.example/"), 3)
 		refusals := 0
-		for _, n := range b.named("OnError") {
+		for _, n := range b.Named("OnError") {
 			var reject *gennostr.RejectError
 			require.ErrorAs(t, reasonOf(t, n), &reject)
 			assert.ErrorIs(t, reject, nostr.ErrBadSignature)
@@ -199,11 +199,11 @@ func TestTooManyForgeriesRemoveTheRelay(t *testing.T) {
 		forged.Content = "forged"
 		relay.Push(&forged, &forged)
 		time.Sleep(time.Minute)
-		assert.Empty(t, b.named("OnDisconnect"))
+		assert.Empty(t, b.Named("OnDisconnect"))
 		relay.Push(&forged)
 		time.Sleep(time.Minute)
-		require.Len(t, b.named("OnDisconnect"), 1)
-		assert.ErrorIs(t, reasonOf(t, b.named("OnDisconnect")[0]), gennostr.ErrForgeryLimit)
+		require.Len(t, b.Named("OnDisconnect"), 1)
+		assert.ErrorIs(t, reasonOf(t, b.Named("OnDisconnect")[0]), gennostr.ErrForgeryLimit)
 		assert.Empty(t, client.Relays())
 	})
 }
@@ -213,8 +213,8 @@ func TestMaxAttemptsGivesUp(t *testing.T) {
 		b := newBot(nil)
 		client := start(t, b, over(network, gennostr.WithRelays("wss://nobody.example"), gennostr.WithMaxAttempts(3))...)
 		time.Sleep(time.Hour)
-		assert.Len(t, b.named("OnDisconnect"), 3)
-		last := reasonOf(t, b.named("OnDisconnect")[2])
+		assert.Len(t, b.Named("OnDisconnect"), 3)
+		last := reasonOf(t, b.Named("OnDisconnect")[2])
 		assert.ErrorIs(t, last, gennostr.ErrGaveUp)
 		assert.ErrorAs(t, last, new(*gennostr.DialError), "with the last dial's error")
 		assert.Empty(t, client.Relays())

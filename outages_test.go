@@ -28,32 +28,32 @@ func TestDeadRelaysCostALineEachAndOneAnHour(t *testing.T) {
 			relays[i].Stop()
 		}
 		var log journal
-		start(t, nil, log.option(), gennostr.WithHTTPClient(network.HTTPClient()), gennostr.WithRelays(urls...)) // with jitter
+		start(t, nil, log.Option(), gennostr.WithHTTPClient(network.HTTPClient()), gennostr.WithRelays(urls...)) // with jitter
 		time.Sleep(time.Hour - time.Second)                                                                      // virtual
 		synctest.Wait()
-		assert.Len(t, log.lines("WARN"), 20)
+		assert.Len(t, log.Lines("WARN"), 20)
 		for _, url := range urls {
-			assert.Contains(t, strings.Join(log.lines("WARN"), ""), `msg="relay away" relay=`+url+` error=`)
+			assert.Contains(t, strings.Join(log.Lines("WARN"), ""), `msg="relay away" relay=`+url+` error=`)
 		}
 		time.Sleep(2 * time.Second) // virtual
 		synctest.Wait()
-		require.Len(t, log.lines("WARN"), 40)
-		assert.Regexp(t, `msg="relay still away" relay=wss://\d\d.example/ away=1h0m0s failures=1[12]\d error=.*connection refused`, log.lines("WARN")[39])
+		require.Len(t, log.Lines("WARN"), 40)
+		assert.Regexp(t, `msg="relay still away" relay=wss://\d\d.example/ away=1h0m0s failures=1[12]\d error=.*connection refused`, log.Lines("WARN")[39])
 		time.Sleep(time.Hour) // virtual
 		synctest.Wait()
-		assert.Len(t, log.lines("WARN"), 60)
-		assert.Empty(t, log.lines("INFO"))
+		assert.Len(t, log.Lines("WARN"), 60)
+		assert.Empty(t, log.Lines("INFO"))
 
 		require.NoError(t, relays[7].Restart())
 		time.Sleep(time.Minute) // virtual
 		synctest.Wait()
-		assert.Len(t, log.lines("WARN"), 60)
-		require.Len(t, log.lines("INFO"), 1)
-		assert.Regexp(t, `msg="relay back" relay=wss://07.example/ away=2h0m[\d.]+s failures=2\d\d\n`, log.lines("INFO")[0])
+		assert.Len(t, log.Lines("WARN"), 60)
+		require.Len(t, log.Lines("INFO"), 1)
+		assert.Regexp(t, `msg="relay back" relay=wss://07.example/ away=2h0m[\d.]+s failures=2\d\d\n`, log.Lines("INFO")[0])
 		time.Sleep(3 * time.Hour) // virtual
 		synctest.Wait()
-		assert.Len(t, log.lines("WARN"), 60+3*19)
-		assert.Len(t, log.lines("INFO"), 1)
+		assert.Len(t, log.Lines("WARN"), 60+3*19)
+		assert.Len(t, log.Lines("INFO"), 1)
 	})
 }
 
@@ -80,7 +80,7 @@ func TestAnOnErrorOfOnesOwnSeesEveryDial(t *testing.T) {
 		relay.Stop()
 		var log journal
 		bot := &census{}
-		client := launch(t, bot, over(network, log.option(), gennostr.WithRelays(relay.URL()))...)
+		client := launch(t, bot, over(network, log.Option(), gennostr.WithRelays(relay.URL()))...)
 		time.Sleep(47 * time.Second) // virtual: dials at 0, 0.5, 1.5, 6.5, 16.5 and 46.5 s
 		require.NoError(t, relay.Restart())
 		time.Sleep(time.Minute) // virtual
@@ -89,8 +89,8 @@ func TestAnOnErrorOfOnesOwnSeesEveryDial(t *testing.T) {
 		require.NoError(t, client.Stop(t.Context()))
 		assert.Equal(t, []int{1, 2, 3, 4, 5, 6, 1, 2}, bot.failures, "in a row")
 		assert.Len(t, bot.others, 1, "the end of the connection")
-		assert.Len(t, log.lines("WARN"), 2, "and the client logs what it logs: gone, and gone again")
-		assert.Len(t, log.lines("INFO"), 1)
+		assert.Len(t, log.Lines("WARN"), 2, "and the client logs what it logs: gone, and gone again")
+		assert.Len(t, log.Lines("INFO"), 1)
 	})
 }
 
@@ -110,7 +110,7 @@ func TestARelayThatComesAndGoesDoesNotFillTheLog(t *testing.T) {
 			virtual(t, func(t *testing.T, network *nostrtest.Network) {
 				relay := network.NewRelay("wss://a.example/")
 				var log journal
-				client := start(t, nil, over(network, log.option(), gennostr.WithRelays(relay.URL()))...)
+				client := start(t, nil, over(network, log.Option(), gennostr.WithRelays(relay.URL()))...)
 				began := time.Now()
 				for time.Since(began) < time.Hour {
 					require.NoError(t, client.Ready(t.Context(), 1))
@@ -118,9 +118,9 @@ func TestARelayThatComesAndGoesDoesNotFillTheLog(t *testing.T) {
 					c.end(relay)
 					synctest.Wait()
 				}
-				assert.LessOrEqual(t, len(log.lines("WARN"))+len(log.lines("INFO")), c.most)
+				assert.LessOrEqual(t, len(log.Lines("WARN"))+len(log.Lines("INFO")), c.most)
 				if c.most > 0 {
-					assert.GreaterOrEqual(t, len(log.lines("WARN")), 4)
+					assert.GreaterOrEqual(t, len(log.Lines("WARN")), 4)
 				}
 			})
 		})
@@ -130,18 +130,18 @@ func TestARelayThatComesAndGoesDoesNotFillTheLog(t *testing.T) {
 func TestARelayThatIsGivenUpOrTakenAwayIsNoMoreTrouble(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		var log journal
-		client := start(t, nil, over(network, log.option())...)
+		client := start(t, nil, over(network, log.Option())...)
 		require.NoError(t, client.AddRelay("wss://gone.example/", gennostr.WithMaxAttempts(3)))
 		require.NoError(t, client.AddRelay("wss://removed.example/"))
 		require.NoError(t, client.AddRelay("wss://left.example/", gennostr.WithManualReconnect()))
 		time.Sleep(time.Minute) // virtual
 		synctest.Wait()
-		require.Len(t, log.lines("WARN"), 4)
-		assert.Contains(t, strings.Join(log.lines("WARN"), ""), `msg="relay given up" relay=wss://gone.example/ error="gennostr: gave up after 3 dials`)
+		require.Len(t, log.Lines("WARN"), 4)
+		assert.Contains(t, strings.Join(log.Lines("WARN"), ""), `msg="relay given up" relay=wss://gone.example/ error="gennostr: gave up after 3 dials`)
 		require.NoError(t, client.RemoveRelay("wss://removed.example/"))
 		time.Sleep(10 * time.Hour) // virtual
 		synctest.Wait()
-		assert.Len(t, log.lines("WARN"), 4, "nobody waits for any of them")
+		assert.Len(t, log.Lines("WARN"), 4, "nobody waits for any of them")
 	})
 }
 
@@ -201,7 +201,7 @@ func TestLinesForASlowLoggerComeInTheirOrder(t *testing.T) {
 		<-entered
 		close(gate)
 		synctest.Wait()
-		lines := log.lines("WARN")
+		lines := log.Lines("WARN")
 		require.Len(t, lines, 1+1024+1)
 		for i, line := range lines[:1025] {
 			require.Contains(t, line, fmt.Sprintf("relay=wss://%04d.example/", i))
@@ -216,7 +216,7 @@ func TestGarbageCostsALineAMinute(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		relay := network.NewRelay("wss://a.example/")
 		var log journal
-		client := start(t, nil, over(network, log.option(), gennostr.WithRelays(relay.URL()))...)
+		client := start(t, nil, over(network, log.Option(), gennostr.WithRelays(relay.URL()))...)
 		require.NoError(t, client.Ready(t.Context(), 1))
 		const minutes, each = 30, 600
 		for range minutes * each {
@@ -229,7 +229,7 @@ func TestGarbageCostsALineAMinute(t *testing.T) {
 		relay.Inject("garbage")
 		time.Sleep(2 * time.Second) // virtual
 		synctest.Wait()
-		lines, sum := log.lines("WARN"), 0
+		lines, sum := log.Lines("WARN"), 0
 		assert.InDelta(t, minutes+2, len(lines), 1)
 		for _, line := range lines {
 			if strings.Contains(line, "malformed") {
@@ -247,12 +247,12 @@ func TestGarbageCostsALineAMinute(t *testing.T) {
 // The names of relays that come and go are not kept for ever.
 func TestGrumblesOfManyRelaysAreForgotten(t *testing.T) {
 	var log journal
-	h := byHand(t, nil, log.option())
+	h := byHand(t, nil, log.Option())
 	for i := range 5000 {
 		problem := &gennostr.RejectError{Reason: gennostr.ErrMalformed, Count: 1, Err: gennostr.ErrMalformed}
 		_ = h.Fail(fmt.Sprintf("wss://%d.example/", i), problem)
 		require.NoError(t, h.Advance(time.Minute))
 	}
-	assert.Len(t, log.lines("WARN"), 5000)
+	assert.Len(t, log.Lines("WARN"), 5000)
 	assert.LessOrEqual(t, gennostr.Grumbles(h), 1024)
 }

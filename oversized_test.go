@@ -31,11 +31,11 @@ func TestAnOverLongEventCostsAReportAndNothingElse(t *testing.T) {
 			relay.Notice("after")
 		}
 		time.Sleep(5 * time.Second) // virtual
-		assert.Len(t, r.named("OnNotice"), 2)
-		assert.Empty(t, r.named("OnDisconnect"))
+		assert.Len(t, r.Named("OnNotice"), 2)
+		assert.Empty(t, r.Named("OnDisconnect"))
 		var texts []string
 		total := 0
-		for _, n := range r.named("OnError") {
+		for _, n := range r.Named("OnError") {
 			var reject *gennostr.RejectError
 			require.ErrorAs(t, n.Msg.(error), &reject)
 			assert.Equal(t, gennostr.ErrFrameTooLarge, reject.Reason)
@@ -88,6 +88,6 @@ func TestL29ATerabyteInDripsCostsTheMessageTimeout(t *testing.T) {
 			_, err = io.WriteString(conn, "x")
 		}
 	})))
-	r.waitCount(t, "OnDisconnect", 1)
-	assert.ErrorIs(t, sameEnd(t, r.all()), gennostr.ErrMessageTimeout)
+	r.WaitCount(t, "OnDisconnect", 1)
+	assert.ErrorIs(t, sameEnd(t, r.All()), gennostr.ErrMessageTimeout)
 }

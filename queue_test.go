@@ -107,7 +107,7 @@ func TestAQueueLosesNoWork(t *testing.T) {
 		assert.Equal(t, 100, l.count()+client.Stats().Queues[0].Waiting, "what is put is bounded by the window")
 		time.Sleep(n*10*time.Second/8 + time.Hour)
 		synctest.Wait()
-		assert.Empty(t, h.named("OnError"))
+		assert.Empty(t, h.Named("OnError"))
 		require.Len(t, told, n)
 		assert.Equal(t, 8, l.most)
 		assert.Len(t, l.begun, n)
@@ -160,14 +160,14 @@ func TestARelayWhoseMessagesAreHeldIsAlive(t *testing.T) {
 		client := start(t, h, over(network, gennostr.WithTrustedRelay(), gennostr.WithRelays(stageURL), gennostr.WithMailboxWindow(50, 1<<20))...)
 		time.Sleep(time.Hour) // pings come every 30 s
 		synctest.Wait()
-		assert.Empty(t, h.named("OnDisconnect"))
+		assert.Empty(t, h.Named("OnDisconnect"))
 		status, _ := client.Relay(stageURL)
 		assert.Equal(t, 50, status.Traffic.Undelivered)
 
 		note := textNotes(1)[0]
 		began := time.Now()
 		require.NoError(t, client.Send(stageURL, gennostr.PublishEvent{Event: note}))
-		h.waitCount(t, "OnOK", 1)
+		h.WaitCount(t, "OnOK", 1)
 		assert.Less(t, time.Since(began), time.Second)
 		synctest.Wait()
 		status, _ = client.Relay(stageURL)
@@ -190,22 +190,22 @@ func TestHoldsOutliveConnectionsAndRelays(t *testing.T) {
 		return nil
 	}
 	onStage(t, hold, func(t *testing.T, s stage) {
-		s.relay.Publish(textNotes(20)...)
+		s.Relay.Publish(textNotes(20)...)
 		synctest.Wait()
-		require.Len(t, s.events(), 5, "the window is full")
-		assert.Equal(t, 5, s.traffic().Undelivered)
+		require.Len(t, s.Events(), 5, "the window is full")
+		assert.Equal(t, 5, s.Traffic().Undelivered)
 
-		s.relay.DisconnectAll() // comes back by itself
+		s.Relay.DisconnectAll() // comes back by itself
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		assert.Len(t, s.events(), 5, "also on the next connection")
-		require.NoError(t, s.client.RemoveRelay(stageURL))
+		assert.Len(t, s.Events(), 5, "also on the next connection")
+		require.NoError(t, s.Client.RemoveRelay(stageURL))
 		synctest.Wait()
-		require.NoError(t, s.client.AddRelay(stageURL))
+		require.NoError(t, s.Client.AddRelay(stageURL))
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		assert.Len(t, s.events(), 5, "and after it was removed and added")
-		stats := s.client.Stats()
+		assert.Len(t, s.Events(), 5, "and after it was removed and added")
+		stats := s.Client.Stats()
 		assert.Equal(t, 5, stats.Holds)
 		assert.Equal(t, stageURL, stats.OldestHold.Relay)
 		assert.Contains(t, stats.OldestHold.By, "queue_test.go")
@@ -214,12 +214,12 @@ func TestHoldsOutliveConnectionsAndRelays(t *testing.T) {
 		releases[0]()
 		releases[0]()
 		synctest.Wait()
-		assert.Len(t, s.events(), 6, "once")
+		assert.Len(t, s.Events(), 6, "once")
 		for _, release := range releases[1:6] {
 			release()
 		}
 		synctest.Wait()
-		assert.Equal(t, len(releases)-6, s.client.Stats().Holds, "what came then is held too")
+		assert.Equal(t, len(releases)-6, s.Client.Stats().Holds, "what came then is held too")
 	}, gennostr.WithMailboxWindow(5, 1<<20))
 }
 
@@ -233,21 +233,21 @@ func TestAHoldThatIsNotReleasedIsNamed(t *testing.T) {
 		return nil
 	}
 	onStage(t, hold, func(t *testing.T, s stage) {
-		s.inject(t, `["NOTICE","a"]`)
+		s.Inject(t, `["NOTICE","a"]`)
 		time.Sleep(59 * time.Second)
 		synctest.Wait()
-		assert.Empty(t, log.lines("WARN"))
+		assert.Empty(t, log.Lines("WARN"))
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
-		require.Len(t, log.lines("WARN"), 1)
+		require.Len(t, log.Lines("WARN"), 1)
 		for _, said := range []string{"messages are held and not released", "queue_test.go", stageURL} {
-			assert.Contains(t, log.lines("WARN")[0], said)
+			assert.Contains(t, log.Lines("WARN")[0], said)
 		}
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		assert.Len(t, log.lines("WARN"), 1, "once")
+		assert.Len(t, log.Lines("WARN"), 1, "once")
 		release()
-	}, gennostr.WithSlowCallback(time.Minute), log.option())
+	}, gennostr.WithSlowCallback(time.Minute), log.Option())
 }
 
 // Put outside of a callback that handles a message is bounded by the queue itself,
@@ -258,7 +258,7 @@ func TestPutKnowsWhereItIsCalled(t *testing.T) {
 		b := newBot(nil)
 		var q *gennostr.Queue[int]
 		var fromTimer []error
-		b.on = func(self *gennostr.Self, n note) error {
+		b.On = func(self *gennostr.Self, n note) error {
 			switch {
 			case n.Name == "Init":
 				q = gennostr.NewQueue(self, gennostr.QueueConfig[int]{Workers: 1, Limit: 3, Work: func(context.Context, int) error { <-gate; return nil }})
@@ -305,7 +305,7 @@ func TestPutInHandleCallKeepsTheCallsPlace(t *testing.T) {
 		gate := make(chan struct{})
 		b := newBot(nil)
 		var q *gennostr.Queue[gennostr.From]
-		b.on = func(self *gennostr.Self, n note) error {
+		b.On = func(self *gennostr.Self, n note) error {
 			switch n.Name {
 			case "Init":
 				q = gennostr.NewQueue(self, gennostr.QueueConfig[gennostr.From]{
@@ -313,7 +313,7 @@ func TestPutInHandleCallKeepsTheCallsPlace(t *testing.T) {
 					Then: func(_ *gennostr.Self, from gennostr.From, err error) error { return from.Reply("done") },
 				})
 			case "HandleCall":
-				return q.Put(n.Msg.(asked).from)
+				return q.Put(n.Msg.(asked).From)
 			}
 			return nil
 		}
@@ -349,7 +349,7 @@ func TestQueuesInARowHoldTheMessage(t *testing.T) {
 		done := 0
 		h := &queuer{config: gennostr.QueueConfig[job]{Name: "first", Work: func(context.Context, job) error { return nil },
 			Then: func(self *gennostr.Self, m job, err error) error { return second.Put(m) }}}
-		h.on = func(self *gennostr.Self, n note) error {
+		h.On = func(self *gennostr.Self, n note) error {
 			second = gennostr.NewQueue(self, gennostr.QueueConfig[job]{Name: "second", Workers: 1, Limit: 1,
 				Work: func(context.Context, job) error { <-gate; return nil },
 				Then: func(*gennostr.Self, job, error) error { done++; return nil }})
@@ -366,12 +366,12 @@ func TestQueuesInARowHoldTheMessage(t *testing.T) {
 		close(gate)
 		synctest.Wait()
 		assert.Equal(t, 100, done)
-		assert.Empty(t, h.named("OnError"))
+		assert.Empty(t, h.Named("OnError"))
 	})
 }
 
 func (h *queuer) HandleCast(self *gennostr.Self, request any) error {
-	return h.note(self, "HandleCast", gennostr.Relay{}, request)
+	return h.Note(self, "HandleCast", gennostr.Relay{}, request)
 }
 
 func TestAPanicInWorkIsTheItemsError(t *testing.T) {
@@ -392,7 +392,7 @@ func TestAPanicInWorkIsTheItemsError(t *testing.T) {
 			return nil
 		}
 		then := func(_ *gennostr.Self, _ string, err error) error { told = append(told, err); return nil }
-		b.on = func(self *gennostr.Self, n note) error {
+		b.On = func(self *gennostr.Self, n note) error {
 			if n.Name == "Init" {
 				q = gennostr.NewQueue(self, gennostr.QueueConfig[string]{Name: "jobs", Workers: 1, Work: work, Then: then})
 			}
@@ -422,7 +422,7 @@ func TestWithoutThenAnErrorGoesToOnError(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		broken := errors.New("broken")
 		b := newBot(nil)
-		b.on = func(self *gennostr.Self, n note) error {
+		b.On = func(self *gennostr.Self, n note) error {
 			if n.Name == "HandleCast" {
 				return gennostr.NewQueue(self, gennostr.QueueConfig[int]{Name: "jobs", Work: func(context.Context, int) error { return broken }}).Put(1)
 			}
@@ -431,9 +431,9 @@ func TestWithoutThenAnErrorGoesToOnError(t *testing.T) {
 		client := start(t, b)
 		require.NoError(t, client.Cast(nil))
 		synctest.Wait()
-		require.Len(t, b.named("OnError"), 1)
+		require.Len(t, b.Named("OnError"), 1)
 		var failed *gennostr.CallbackError
-		require.ErrorAs(t, reasonOf(t, b.named("OnError")[0]), &failed)
+		require.ErrorAs(t, reasonOf(t, b.Named("OnError")[0]), &failed)
 		assert.Contains(t, failed.Callback, "jobs")
 		assert.ErrorIs(t, failed, broken)
 	})
@@ -443,7 +443,7 @@ func TestWithoutThenAnErrorGoesToOnError(t *testing.T) {
 func payment(took time.Duration, told *[]string) (*bot, func(*gennostr.Client, int) error) {
 	var q *gennostr.Queue[int]
 	b := newBot(nil)
-	b.on = func(self *gennostr.Self, n note) error {
+	b.On = func(self *gennostr.Self, n note) error {
 		switch n.Name {
 		case "Init":
 			q = gennostr.NewQueue(self, gennostr.QueueConfig[int]{
@@ -515,7 +515,7 @@ func TestAPanicInAThenAtTheEndIsTheReason(t *testing.T) {
 		for _, fault := range []func(){func() { panic("then") }, runtime.Goexit} {
 			var told int
 			b := newBot(nil)
-			b.on = func(self *gennostr.Self, n note) error {
+			b.On = func(self *gennostr.Self, n note) error {
 				if n.Name == "HandleCast" {
 					for range 3 {
 						gennostr.Go(self, func(ctx context.Context) (int, error) { <-ctx.Done(); return 0, nil },
@@ -532,7 +532,7 @@ func TestAPanicInAThenAtTheEndIsTheReason(t *testing.T) {
 			var panicked *gennostr.PanicError
 			require.ErrorAs(t, client.Wait(), &panicked)
 			assert.Equal(t, 1, told, "and no other one after it")
-			assert.Len(t, b.named("Terminate"), 1)
+			assert.Len(t, b.Named("Terminate"), 1)
 		}
 	})
 }
@@ -541,18 +541,18 @@ func TestAPanicInAThenAtTheEndIsTheReason(t *testing.T) {
 func TestStopWaitsForTheOKsOfWhatItHasSent(t *testing.T) {
 	onStage(t, nil, func(t *testing.T, s stage) {
 		for _, note := range textNotes(20) {
-			require.NoError(t, s.client.Send(stageURL, gennostr.PublishEvent{Event: note}))
+			require.NoError(t, s.Client.Send(stageURL, gennostr.PublishEvent{Event: note}))
 		}
 		began := time.Now()
-		require.NoError(t, s.client.Stop(t.Context()))
-		assert.Len(t, s.relay.Events(), 20)
+		require.NoError(t, s.Client.Stop(t.Context()))
+		assert.Len(t, s.Relay.Events(), 20)
 		assert.Equal(t, 2*time.Second, time.Since(began), "the relay was slow")
 	}, nostrtest.WithFaults(nostrtest.LateOK(2*time.Second)))
 }
 
 func BenchmarkPut(b *testing.B) {
 	h := newBot(nil)
-	h.on = func(self *gennostr.Self, n note) error {
+	h.On = func(self *gennostr.Self, n note) error {
 		if n.Name == "HandleCast" {
 			q := gennostr.NewQueue(self, gennostr.QueueConfig[int]{Work: func(context.Context, int) error { return nil }})
 			b.ResetTimer()

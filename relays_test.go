@@ -75,13 +75,13 @@ func TestSetRelaysReconciles(t *testing.T) {
 		assert.Equal(t, []string{"wss://a.example/", "wss://b.example/"}, set("wss://b.example", "wss://a.example", "WSS://A.EXAMPLE//"))
 		assert.Equal(t, []string{"wss://b.example/", "wss://c.example/"}, set("wss://c.example", "wss://b.example:443"))
 		assert.Equal(t, 1, relays["b"].ConnectionCount(), "what stays is not touched")
-		a := ofRelay(r.all(), "wss://a.example/")
+		a := ofRelay(r.All(), "wss://a.example/")
 		require.Equal(t, []string{"OnConnect", "OnDisconnect"}, namesOf(a))
 		assert.ErrorIs(t, reasonOf(t, a[1]), gennostr.ErrRelayRemoved)
 		assert.Empty(t, set())
 		assert.Equal(t, []string{"wss://a.example/"}, set("wss://a.example"), "and back again")
 		assert.Equal(t, 2, relays["a"].ConnectionCount())
-		grammar(t, r.all())
+		grammar(t, r.All())
 	})
 }
 
@@ -103,7 +103,7 @@ func TestSetRelaysBringsBackWhatIsOnItsWayOut(t *testing.T) {
 		network.Heal("wss://a.example")
 		require.NoError(t, client.Ready(t.Context(), 1))
 		synctest.Wait()
-		assert.Equal(t, []string{"OnConnect", "OnDisconnect", "OnConnect"}, r.names())
+		assert.Equal(t, []string{"OnConnect", "OnDisconnect", "OnConnect"}, r.Names())
 		assert.Equal(t, 2, relay.ConnectionCount())
 	})
 }
@@ -112,7 +112,7 @@ func TestRelaysShowsEveryStateSortedByURL(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		up := network.NewRelay("wss://d.example")
 		network.HoldDials("wss://c.example")
-		client := start(t, &recorder{on: streamer}, over(network, gennostr.WithRelays("wss://d.example", "wss://c.example", "wss://b.example"))...)
+		client := start(t, &recorder{On: streamer}, over(network, gennostr.WithRelays("wss://d.example", "wss://c.example", "wss://b.example"))...)
 		require.NoError(t, client.AddRelay("wss://a.example", gennostr.WithManualReconnect()))
 		began := time.Now()
 		synctest.Wait()
@@ -161,7 +161,7 @@ func TestRelaysShowsEveryStateSortedByURL(t *testing.T) {
 func TestOnConnectFindsTheRelayConnected(t *testing.T) {
 	relay := nostrtest.NewRelay(t)
 	told := make(chan struct{})
-	r := &recorder{on: func(self *gennostr.Self, n note) error {
+	r := &recorder{On: func(self *gennostr.Self, n note) error {
 		switch n.Name {
 		case "OnConnect":
 			status, known := self.Relay(n.Relay.URL)
@@ -189,7 +189,7 @@ func TestReadyWaitsForThatManyConnections(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		a := network.NewRelay("wss://a.example")
 		inside := make(chan error, 1)
-		r := &recorder{on: func(self *gennostr.Self, n note) error {
+		r := &recorder{On: func(self *gennostr.Self, n note) error {
 			if n.Name == "HandleInfo" {
 				inside <- self.Client().Ready(self.Context(), 1)
 			}
@@ -273,8 +273,8 @@ func TestSelfIsGoodForRelayVerbsBeyondItsCallback(t *testing.T) {
 		self.Send("wss://unknown.example", everything("u"))
 		synctest.Wait()
 		assert.Len(t, relay.Subscriptions(), 2)
-		require.Len(t, r.named("OnError"), 1)
-		assert.ErrorIs(t, reasonOf(t, r.named("OnError")[0]), gennostr.ErrUnknownRelay)
+		require.Len(t, r.Named("OnError"), 1)
+		assert.ErrorIs(t, reasonOf(t, r.Named("OnError")[0]), gennostr.ErrUnknownRelay)
 		self.RemoveRelay(relay.URL())
 		synctest.Wait()
 		assert.Empty(t, self.Relays())

@@ -37,20 +37,6 @@ func bulky() gennostr.PublishEvent {
 	return gennostr.PublishEvent{Event: nostrtest.TextNote(nostrtest.Key(1), strings.Repeat("x", 2*nostrtest.DefaultBuffer))}
 }
 
-// unsent lists the messages that came back to OnError because their connection ended.
-func (s stage) unsent(t *testing.T) (list []gennostr.ClientMessage) {
-	for _, n := range s.named("OnError") {
-		var failed *gennostr.SendError
-		if errors.As(reasonOf(t, n), &failed) {
-			assert.ErrorIs(t, failed, gennostr.ErrNotConnected)
-			assert.Equal(t, stageURL, failed.URL)
-			assert.Equal(t, stageURL, n.Relay.URL)
-			list = append(list, failed.Message)
-		}
-	}
-	return list
-}
-
 func TestEveryMessageIsSentAsTheProtocolWritesIt(t *testing.T) {
 	event := textNotes(1)[0]
 	auth := nostrtest.Event(nostrtest.Key(1), nostr.KindClientAuthentication, "", nostr.Tag{"relay", stageURL}, nostr.Tag{"challenge", "c"})
@@ -70,11 +56,11 @@ func TestEveryMessageIsSentAsTheProtocolWritesIt(t *testing.T) {
 	onStage(t, nil, func(t *testing.T, s stage) {
 		var want []string
 		for frame, m := range messages {
-			s.send(t, m)
+			s.Send(t, m)
 			want = append(want, frame)
 		}
-		assert.Equal(t, want, frames(s.relay))
-		assert.EqualValues(t, len(messages), s.traffic().MessagesOut)
+		assert.Equal(t, want, frames(s.Relay))
+		assert.EqualValues(t, len(messages), s.Traffic().MessagesOut)
 		for name, m := range map[string]gennostr.ClientMessage{
 			"nothing": nil, "no event": gennostr.PublishEvent{}, "no AUTH event": gennostr.AuthResponse{}, "an empty Raw": gennostr.Raw(""),
 			"no id": gennostr.Req{Filters: filters}, "a long id": gennostr.Req{SubscriptionID: strings.Repeat("x", 65), Filters: filters},
@@ -82,26 +68,26 @@ func TestEveryMessageIsSentAsTheProtocolWritesIt(t *testing.T) {
 			"a bad filter": request("s", nostr.Filter{Tags: nostr.TagMap{"long": {"x"}}}),
 		} {
 			var failed *gennostr.SendError
-			require.ErrorAs(t, s.client.Send(stageURL, m), &failed, name)
+			require.ErrorAs(t, s.Client.Send(stageURL, m), &failed, name)
 			assert.Equal(t, m, failed.Message)
-			require.ErrorAs(t, s.client.Broadcast(m), &failed, name)
+			require.ErrorAs(t, s.Client.Broadcast(m), &failed, name)
 		}
 		synctest.Wait()
-		assert.Len(t, frames(s.relay), len(messages), "none of these was sent")
+		assert.Len(t, frames(s.Relay), len(messages), "none of these was sent")
 	})
 }
 
 func TestARawReqIsKnownLikeATypedOne(t *testing.T) {
 	onStage(t, nil, func(t *testing.T, s stage) {
-		s.relay.Publish(textNotes(1)...)
-		s.send(t, gennostr.Raw(`["REQ","raw",{"kinds":[1]}]`), gennostr.Raw(`["COUNT","count",{}]`))
-		assert.Len(t, s.events(), 1)
-		assert.Len(t, s.named("OnCount"), 1)
-		s.send(t, gennostr.Raw(`["CLOSE","raw"]`))
-		s.inject(t, eventFrame("raw", textNotes(1)[0]))
-		assert.Len(t, s.events(), 1)
-		assert.EqualValues(t, 1, s.traffic().Late)
-		assert.Empty(t, s.rejected(t))
+		s.Relay.Publish(textNotes(1)...)
+		s.Send(t, gennostr.Raw(`["REQ","raw",{"kinds":[1]}]`), gennostr.Raw(`["COUNT","count",{}]`))
+		assert.Len(t, s.Events(), 1)
+		assert.Len(t, s.Named("OnCount"), 1)
+		s.Send(t, gennostr.Raw(`["CLOSE","raw"]`))
+		s.Inject(t, eventFrame("raw", textNotes(1)[0]))
+		assert.Len(t, s.Events(), 1)
+		assert.EqualValues(t, 1, s.Traffic().Late)
+		assert.Empty(t, s.Rejected(t))
 	})
 }
 
@@ -134,13 +120,13 @@ func TestWhatASentMessageRefersToMayChange(t *testing.T) {
 	onStage(t, nil, func(t *testing.T, s stage) {
 		event := textNotes(1)[0].Clone()
 		want := event.String()
-		s.network.Partition(stageURL) // it waits in the queue meanwhile
-		require.NoError(t, s.client.Send(stageURL, bulky()))
-		require.NoError(t, s.client.Send(stageURL, gennostr.PublishEvent{Event: event}))
+		s.Network.Partition(stageURL) // it waits in the queue meanwhile
+		require.NoError(t, s.Client.Send(stageURL, bulky()))
+		require.NoError(t, s.Client.Send(stageURL, gennostr.PublishEvent{Event: event}))
 		event.Content = "changed"
-		s.network.Heal(stageURL)
+		s.Network.Heal(stageURL)
 		synctest.Wait()
-		assert.Equal(t, `["EVENT",`+want+`]`, frames(s.relay)[1])
+		assert.Equal(t, `["EVENT",`+want+`]`, frames(s.Relay)[1])
 	})
 }
 
@@ -156,28 +142,28 @@ func TestSendQueueIsBoundedAndSendNeverWaits(t *testing.T) {
 	}
 	for _, outside := range []bool{true, false} {
 		onStage(t, sendTen, func(t *testing.T, s stage) {
-			other := s.network.NewRelay("wss://b.example")
-			require.NoError(t, s.client.AddRelay(other.URL()))
-			require.NoError(t, s.client.Ready(t.Context(), 2))
-			s.network.Partition(stageURL)
-			require.NoError(t, s.client.Send(stageURL, bulky()))
+			other := s.Network.NewRelay("wss://b.example")
+			require.NoError(t, s.Client.AddRelay(other.URL()))
+			require.NoError(t, s.Client.Ready(t.Context(), 2))
+			s.Network.Partition(stageURL)
+			require.NoError(t, s.Client.Send(stageURL, bulky()))
 			began := time.Now()
 			if outside {
 				for i := range 9 {
-					require.NoError(t, s.client.Send(stageURL, tag(i)))
+					require.NoError(t, s.Client.Send(stageURL, tag(i)))
 				}
 				var failed *gennostr.SendError
-				require.ErrorAs(t, s.client.Send(stageURL, tag(9)), &failed)
+				require.ErrorAs(t, s.Client.Send(stageURL, tag(9)), &failed)
 				assert.ErrorIs(t, failed, gennostr.ErrSendQueueFull)
 				assert.Equal(t, tag(9), failed.Message)
-				err := s.client.Broadcast(tag(10))
+				err := s.Client.Broadcast(tag(10))
 				require.ErrorAs(t, err, &failed)
 				assert.ErrorIs(t, err, gennostr.ErrSendQueueFull)
 				assert.Equal(t, stageURL, failed.URL)
 			} else {
-				require.NoError(t, s.client.Notify("go"))
+				require.NoError(t, s.Client.Notify("go"))
 				synctest.Wait()
-				failures := s.named("OnError")
+				failures := s.Named("OnError")
 				require.Len(t, failures, 2)
 				for i, n := range failures {
 					var failed *gennostr.SendError
@@ -190,13 +176,13 @@ func TestSendQueueIsBoundedAndSendNeverWaits(t *testing.T) {
 			assert.Zero(t, time.Since(began))
 			synctest.Wait()
 			assert.Equal(t, []string{tagFrame(10)}, frames(other), "a relay that does not read holds up nobody else")
-			s.network.Heal(stageURL)
+			s.Network.Heal(stageURL)
 			synctest.Wait()
 			var want []string
 			for i := range 9 {
 				want = append(want, tagFrame(i))
 			}
-			assert.Equal(t, want, frames(s.relay)[1:], "what was accepted is sent, what was refused is not")
+			assert.Equal(t, want, frames(s.Relay)[1:], "what was accepted is sent, what was refused is not")
 		}, gennostr.WithSendQueue(10))
 	}
 }
@@ -206,21 +192,21 @@ func TestL04UnsentMessagesComeBackWhenTheLinkDies(t *testing.T) {
 		"ping timeout": func(t *testing.T, s stage) {
 			time.Sleep(10 * time.Second) // virtual
 			synctest.Wait()
-			assert.ErrorIs(t, reasonOf(t, s.named("OnDisconnect")[0]), gennostr.ErrPingTimeout)
-			s.network.Heal(stageURL)
+			assert.ErrorIs(t, reasonOf(t, s.Named("OnDisconnect")[0]), gennostr.ErrPingTimeout)
+			s.Network.Heal(stageURL)
 		},
 		"write timeout": func(t *testing.T, s stage) {
 			time.Sleep(5 * time.Second) // virtual
 			synctest.Wait()
-			assert.ErrorIs(t, reasonOf(t, s.named("OnDisconnect")[0]), gennostr.ErrWriteTimeout)
-			s.network.Heal(stageURL)
+			assert.ErrorIs(t, reasonOf(t, s.Named("OnDisconnect")[0]), gennostr.ErrWriteTimeout)
+			s.Network.Heal(stageURL)
 		},
 		"removed": func(t *testing.T, s stage) {
-			require.NoError(t, s.client.RemoveRelay(stageURL))
+			require.NoError(t, s.Client.RemoveRelay(stageURL))
 			time.Sleep(time.Second) // virtual: what it may take to write the rest
 			synctest.Wait()
-			assert.ErrorIs(t, reasonOf(t, s.named("OnDisconnect")[0]), gennostr.ErrRelayRemoved)
-			s.network.Heal(stageURL)
+			assert.ErrorIs(t, reasonOf(t, s.Named("OnDisconnect")[0]), gennostr.ErrRelayRemoved)
+			s.Network.Heal(stageURL)
 		},
 	} {
 		writeTimeout := 20 * time.Second
@@ -229,42 +215,42 @@ func TestL04UnsentMessagesComeBackWhenTheLinkDies(t *testing.T) {
 		}
 		t.Run(name, func(t *testing.T) {
 			onStage(t, nil, func(t *testing.T, s stage) {
-				s.send(t, tag(0), tag(1))
-				s.network.Partition(stageURL)
+				s.Send(t, tag(0), tag(1))
+				s.Network.Partition(stageURL)
 				big := bulky()
 				want := []gennostr.ClientMessage{big}
-				require.NoError(t, s.client.Send(stageURL, big))
+				require.NoError(t, s.Client.Send(stageURL, big))
 				for i := range 5 {
 					want = append(want, tag(2+i))
-					require.NoError(t, s.client.Send(stageURL, tag(2+i)))
+					require.NoError(t, s.Client.Send(stageURL, tag(2+i)))
 				}
 				synctest.Wait()
 				end(t, s)
 				synctest.Wait()
-				assert.Equal(t, want, s.unsent(t), "all of them, in order, and none that was written")
-				assert.EqualValues(t, 2, s.relayTraffic().MessagesOut)
-				names := s.names()
+				assert.Equal(t, want, s.Unsent(t), "all of them, in order, and none that was written")
+				assert.EqualValues(t, 2, relayTraffic(s).MessagesOut)
+				names := s.Names()
 				first := strings.Index(strings.Join(names, " "), "OnDisconnect")
 				assert.NotContains(t, strings.Join(names, " ")[:first], "OnConnect OnConnect")
 				last := -1
-				for i, n := range s.all() {
+				for i, n := range s.All() {
 					var failed *gennostr.SendError
 					if n.Name == "OnError" && errors.As(reasonOf(t, n), &failed) {
 						last = i
 					}
 				}
-				assert.Contains(t, namesOf(s.all()[last:]), "OnDisconnect", "before the connection's last word")
+				assert.Contains(t, namesOf(s.All()[last:]), "OnDisconnect", "before the connection's last word")
 				time.Sleep(time.Minute) // virtual: whether or not it comes back,
 				synctest.Wait()
-				assert.Equal(t, []string{tagFrame(0), tagFrame(1)}, frames(s.relay), "they are not sent behind one's back")
+				assert.Equal(t, []string{tagFrame(0), tagFrame(1)}, frames(s.Relay), "they are not sent behind one's back")
 			}, gennostr.WithPing(3*time.Second, 3*time.Second), gennostr.WithWriteTimeout(writeTimeout))
 		})
 	}
 }
 
 // relayTraffic is traffic, or what is left of it when the relay is gone.
-func (s stage) relayTraffic() gennostr.Traffic {
-	if status, known := s.client.Relay(stageURL); known {
+func relayTraffic(s stage) gennostr.Traffic {
+	if status, known := s.Client.Relay(stageURL); known {
 		return status.Traffic
 	}
 	return gennostr.Traffic{MessagesOut: 2}
@@ -278,7 +264,7 @@ func TestL04NothingIsLostOverManyOutages(t *testing.T) {
 		n, bulks, bulksRefused := 0, 0, 0
 		send := func(count int) {
 			for range count {
-				if err := s.client.Send(stageURL, tag(n)); err != nil {
+				if err := s.Client.Send(stageURL, tag(n)); err != nil {
 					refused[fmt.Sprint(n)] = true
 				}
 				n++
@@ -287,15 +273,15 @@ func TestL04NothingIsLostOverManyOutages(t *testing.T) {
 		for range 20 {
 			send(3)
 			synctest.Wait()
-			s.network.Partition(stageURL)
-			if bulks++; s.client.Send(stageURL, bulky()) == nil {
+			s.Network.Partition(stageURL)
+			if bulks++; s.Client.Send(stageURL, bulky()) == nil {
 				send(4)
 			} else {
 				bulksRefused++
 			}
 			time.Sleep(4 * time.Second) // virtual: the ping timeout
 			synctest.Wait()
-			s.network.Heal(stageURL)
+			s.Network.Heal(stageURL)
 			send(2)
 			synctest.Wait()
 			send(2)
@@ -303,13 +289,13 @@ func TestL04NothingIsLostOverManyOutages(t *testing.T) {
 			synctest.Wait()
 		}
 		back, read := map[string]bool{}, map[string]bool{}
-		for _, m := range s.unsent(t) {
+		for _, m := range s.Unsent(t) {
 			if m, ok := m.(gennostr.Close); ok {
 				assert.False(t, back[m.SubscriptionID], "reported once")
 				back[m.SubscriptionID] = true
 			}
 		}
-		for _, m := range s.relay.Received() {
+		for _, m := range s.Relay.Received() {
 			if m.Verb == "CLOSE" {
 				assert.False(t, read[m.SubscriptionID], "sent once")
 				read[m.SubscriptionID] = true
@@ -325,8 +311,8 @@ func TestL04NothingIsLostOverManyOutages(t *testing.T) {
 			}
 			assert.LessOrEqual(t, fates, 1, "message %d: refused %v, came back %v, was read %v", i, refused[id], back[id], read[id])
 		}
-		status, _ := s.client.Relay(stageURL)
-		assert.Equal(t, n+bulks, len(refused)+bulksRefused+len(s.unsent(t))+int(status.Traffic.MessagesOut))
+		status, _ := s.Client.Relay(stageURL)
+		assert.Equal(t, n+bulks, len(refused)+bulksRefused+len(s.Unsent(t))+int(status.Traffic.MessagesOut))
 		assert.NotEmpty(t, refused)
 		assert.NotEmpty(t, back)
 		assert.NotEmpty(t, read)
@@ -342,13 +328,13 @@ func TestWhatWasAcceptedIsWrittenBeforeTheConnectionIsClosed(t *testing.T) {
 	t.Run("RemoveRelay", func(t *testing.T) {
 		onStage(t, nil, func(t *testing.T, s stage) {
 			for i := range n {
-				require.NoError(t, s.client.Send(stageURL, tag(i)))
+				require.NoError(t, s.Client.Send(stageURL, tag(i)))
 			}
-			require.NoError(t, s.client.RemoveRelay(stageURL))
+			require.NoError(t, s.Client.RemoveRelay(stageURL))
 			synctest.Wait()
-			assert.Equal(t, want, frames(s.relay))
-			assert.Equal(t, []string{"OnConnect", "OnDisconnect"}, s.names())
-			conn, _ := s.relay.Connection(1)
+			assert.Equal(t, want, frames(s.Relay))
+			assert.Equal(t, []string{"OnConnect", "OnDisconnect"}, s.Names())
+			conn, _ := s.Relay.Connection(1)
 			assert.Equal(t, 1000, conn.CloseCode, "and then goodbye was said")
 		})
 	})
@@ -364,11 +350,11 @@ func TestWhatWasAcceptedIsWrittenBeforeTheConnectionIsClosed(t *testing.T) {
 		}
 		onStage(t, send, func(t *testing.T, s stage) {
 			for i := range half {
-				require.NoError(t, s.client.Send(stageURL, tag(i)))
+				require.NoError(t, s.Client.Send(stageURL, tag(i)))
 			}
-			require.NoError(t, s.client.Stop(t.Context()))
+			require.NoError(t, s.Client.Stop(t.Context()))
 			synctest.Wait()
-			assert.Equal(t, append(want, `["CLOSE","broadcast"]`), frames(s.relay))
+			assert.Equal(t, append(want, `["CLOSE","broadcast"]`), frames(s.Relay))
 		})
 	})
 }
@@ -381,7 +367,7 @@ func TestBroadcastReachesTheConnectedOnes(t *testing.T) {
 		}
 		relays["down"].Stop()
 		network.HoldDials("wss://hung.example")
-		r := &recorder{on: func(self *gennostr.Self, n note) error {
+		r := &recorder{On: func(self *gennostr.Self, n note) error {
 			if n.Name == "HandleInfo" {
 				self.Broadcast(tag(1))
 			}
@@ -390,11 +376,11 @@ func TestBroadcastReachesTheConnectedOnes(t *testing.T) {
 		client := start(t, r, over(network, gennostr.WithRelays("wss://a.example", "wss://b.example", "wss://down.example", "wss://hung.example"), gennostr.WithManualReconnect())...)
 		require.NoError(t, client.Ready(t.Context(), 2))
 		synctest.Wait()
-		before := len(r.all())
+		before := len(r.All())
 		require.NoError(t, client.Broadcast(tag(0)), "others are skipped, not reported")
 		require.NoError(t, client.Notify("go"))
 		synctest.Wait()
-		assert.Equal(t, []string{"HandleInfo"}, namesOf(r.all()[before:]), "inside neither")
+		assert.Equal(t, []string{"HandleInfo"}, namesOf(r.All()[before:]), "inside neither")
 		for _, name := range []string{"a", "b"} {
 			assert.Equal(t, []string{tagFrame(0), tagFrame(1)}, frames(relays[name]), name)
 		}
@@ -423,7 +409,7 @@ func TestL32BroadcastToNobodyIsAnError(t *testing.T) {
 			network.NewRelay("wss://hung.example")
 			network.NewRelay("wss://down.example").Stop()
 			network.HoldDials("wss://hung.example")
-			r := &recorder{on: func(self *gennostr.Self, n note) error {
+			r := &recorder{On: func(self *gennostr.Self, n note) error {
 				if n.Name == "HandleInfo" {
 					self.Broadcast(n.Msg.(gennostr.ClientMessage))
 				}
@@ -431,7 +417,7 @@ func TestL32BroadcastToNobodyIsAnError(t *testing.T) {
 			}}
 			client := start(t, r, over(network, gennostr.WithRelays(urls...), gennostr.WithManualReconnect())...)
 			synctest.Wait()
-			before := len(r.named("OnError"))
+			before := len(r.Named("OnError"))
 			for _, m := range needy {
 				err := client.Broadcast(m)
 				assert.ErrorIs(t, err, gennostr.ErrNoRelay, "%s: %T", name, m)
@@ -441,19 +427,19 @@ func TestL32BroadcastToNobodyIsAnError(t *testing.T) {
 				require.NoError(t, client.Notify(m))
 			}
 			synctest.Wait()
-			told := r.named("OnError")[before:]
+			told := r.Named("OnError")[before:]
 			require.Len(t, told, len(needy))
 			for _, n := range told {
 				assert.ErrorIs(t, reasonOf(t, n), gennostr.ErrNoRelay)
 			}
-			before = len(r.named("OnError"))
+			before = len(r.Named("OnError"))
 			for _, m := range closing {
 				assert.NoError(t, client.Broadcast(m), "%s: %T", name, m)
 				require.NoError(t, client.Notify(m))
 			}
 			synctest.Wait()
-			assert.Len(t, r.named("HandleInfo"), len(needy)+len(closing))
-			assert.Len(t, r.named("OnError"), before, "OnError is told nothing")
+			assert.Len(t, r.Named("HandleInfo"), len(needy)+len(closing))
+			assert.Len(t, r.Named("OnError"), before, "OnError is told nothing")
 		})
 	}
 }
@@ -469,11 +455,11 @@ func TestSendingInACallbackReachesTheConnectionItIsAbout(t *testing.T) {
 		return nil
 	}
 	onStage(t, greet, func(t *testing.T, s stage) {
-		assert.Equal(t, []string{tagFrame(1)}, frames(s.relay), "OnConnect: it is open")
-		s.relay.DisconnectAll()
+		assert.Equal(t, []string{tagFrame(1)}, frames(s.Relay), "OnConnect: it is open")
+		s.Relay.DisconnectAll()
 		time.Sleep(time.Second) // virtual
 		synctest.Wait()
-		assert.Equal(t, []string{tagFrame(1), tagFrame(1)}, frames(s.relay))
-		assert.Equal(t, []gennostr.ClientMessage{tag(2)}, s.unsent(t), "OnDisconnect: it is gone")
+		assert.Equal(t, []string{tagFrame(1), tagFrame(1)}, frames(s.Relay))
+		assert.Equal(t, []gennostr.ClientMessage{tag(2)}, s.Unsent(t), "OnDisconnect: it is gone")
 	})
 }

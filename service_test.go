@@ -88,7 +88,7 @@ func supervised(t *testing.T, f func(t *testing.T, g *generations, relay *nostrt
 		assert.Nil(t, gennostr.Whereis("svc"), "nothing is left running")
 		assert.NoError(t, relay.WaitConnections(t.Context(), 0))
 		for _, b := range g.all() {
-			assert.Len(t, b.named("Terminate"), 1)
+			assert.Len(t, b.Named("Terminate"), 1)
 		}
 	})
 }
@@ -101,7 +101,7 @@ func TestServiceUnderSutureIsBackWithFreshState(t *testing.T) {
 		}
 		require.Len(t, g.all(), 4)
 		for _, b := range g.all() {
-			assert.Equal(t, []string{"Init", "OnConnect"}, b.names()[:2], "each start gets a handler and a connection of its own")
+			assert.Equal(t, []string{"Init", "OnConnect"}, b.Names()[:2], "each start gets a handler and a connection of its own")
 		}
 		assert.Equal(t, []string{
 			"svc: gennostr: panic in HandleCast: crash 0, restarting true",
@@ -161,7 +161,7 @@ func TestServiceUnderErrgroupEndsWithItsGroup(t *testing.T) {
 		assert.Len(t, relay.Connections(), 2)
 		require.NoError(t, gennostr.Whereis("failing").Cast(gennostr.Stop(io.ErrUnexpectedEOF)))
 		assert.Equal(t, io.ErrUnexpectedEOF, group.Wait(), "the group's error is why the first one ended")
-		ends := steady.all()[0].named("Terminate")
+		ends := steady.all()[0].Named("Terminate")
 		require.Len(t, ends, 1)
 		assert.Equal(t, gennostr.ErrShutdown, ends[0].Msg, "the others were stopped in good order")
 	})

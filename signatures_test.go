@@ -39,7 +39,7 @@ func (v *countingVerifier) VerifySignature(pubkey nostr.PubKey, id nostr.ID, sig
 func TestProvenEventsAreNotVerifiedAgainAndAlwaysHashed(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		v := new(countingVerifier)
-		r := &recorder{on: streamer}
+		r := &recorder{On: streamer}
 		var urls []string
 		var relays []*nostrtest.Relay
 		for i := range 3 {
@@ -53,7 +53,7 @@ func TestProvenEventsAreNotVerifiedAgainAndAlwaysHashed(t *testing.T) {
 			relay.Push(events...)
 			synctest.Wait()
 		}
-		assert.Len(t, r.named("OnEvent"), 15)
+		assert.Len(t, r.Named("OnEvent"), 15)
 		for _, e := range events {
 			assert.Equal(t, 1, v.asked[e.ID])
 		}
@@ -63,7 +63,7 @@ func TestProvenEventsAreNotVerifiedAgainAndAlwaysHashed(t *testing.T) {
 		resigned.Sig[10] ^= 1
 		relays[0].Push(&altered, &resigned)
 		synctest.Wait()
-		assert.Len(t, r.named("OnEvent"), 15)
+		assert.Len(t, r.Named("OnEvent"), 15)
 		assert.Equal(t, 2, v.asked[resigned.ID], "another signature has to be verified")
 		assert.Equal(t, 1, v.asked[altered.ID])
 	})
@@ -74,7 +74,7 @@ func TestProvenEventsAreNotVerifiedAgainAndAlwaysHashed(t *testing.T) {
 func TestTheSameBytesFromManyRelaysAreTheSameEvent(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		var got []string
-		r := &recorder{on: func(self *gennostr.Self, n note) error {
+		r := &recorder{On: func(self *gennostr.Self, n note) error {
 			if m, ok := n.Msg.(gennostr.EventMessage); ok {
 				got = append(got, m.Event.String())
 				m.Event.Tags[0][1], m.Event.Content, m.Event.Sig = "spoiled", "spoiled", nostr.Sig{}
@@ -117,7 +117,7 @@ func TestTheSameBytesFromManyRelaysAreTheSameEvent(t *testing.T) {
 // Bad signatures among many good ones: each is found, the good ones arrive, in order.
 func TestForgeriesInABatchCostNoNeighbour(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
-		r := &recorder{on: streamer}
+		r := &recorder{On: streamer}
 		relay := network.NewRelay(stageURL)
 		start(t, r, over(network, gennostr.WithRelays(stageURL), quietly())...)
 		synctest.Wait()
@@ -134,8 +134,8 @@ func TestForgeriesInABatchCostNoNeighbour(t *testing.T) {
 		}
 		relay.Push(events...)
 		synctest.Wait()
-		assert.Equal(t, want, contents(r.all(), stageURL))
-		refused := r.named("OnError")
+		assert.Equal(t, want, contents(r.All(), stageURL))
+		refused := r.Named("OnError")
 		require.NotEmpty(t, refused)
 		assert.ErrorIs(t, reasonOf(t, refused[0]), nostr.ErrBadSignature)
 	})
@@ -147,24 +147,24 @@ func TestADisagreementOfVerifiersMakesNothingProven(t *testing.T) {
 	onStage(t, streamer, func(t *testing.T, s stage) {
 		e := textNotes(1)[0]
 		for range 2 {
-			s.relay.Push(e)
+			s.Relay.Push(e)
 			synctest.Wait()
 		}
 		assert.Equal(t, 1, v.asked[e.ID])
-		gennostr.Disagree(s.client, bip340.Disagreement{Accepted: true})
-		s.relay.Push(e)
+		gennostr.Disagree(s.Client, bip340.Disagreement{Accepted: true})
+		s.Relay.Push(e)
 		synctest.Wait()
 		assert.Equal(t, 2, v.asked[e.ID])
-		assert.Len(t, s.events(), 3)
+		assert.Len(t, s.Events(), 3)
 	}, gennostr.WithVerifier(v), quietly())
 }
 
 func TestADisagreementOfVerifiersIsLogged(t *testing.T) {
 	var log journal
-	c := start(t, nil, log.option())
+	c := start(t, nil, log.Option())
 	gennostr.Disagree(c, bip340.Disagreement{Accepted: true, Pub: [32]byte{0xab}})
 	gennostr.Disagree(c, bip340.Disagreement{Panic: errors.New("index out of range")})
-	lines := log.lines("ERROR")
+	lines := log.Lines("ERROR")
 	require.Len(t, lines, 2)
 	assert.Contains(t, lines[0], "accepted=true pubkey=ab00")
 	assert.Contains(t, lines[1], "index out of range")

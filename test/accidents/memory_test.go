@@ -1,0 +1,250 @@
+package accidents_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"runtime"
+	"runtime/metrics"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gennostr/gennostr/test/kit"
+
+	"github.com/coder/websocket"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gennostr/gennostr"
+	"github.com/gennostr/gennostr/nostr"
+	"github.com/gennostr/gennostr/nostrtest"
+)
+
+// What relays make a client hold is bounded by WithMailboxBudget, whatever they
+// send. The client has a process of its own, so that nothing but it is measured.
+
+// memoryOrder is what the process with the client is to do.
+type memoryOrder struct {
+	URLs   []string // hostile relays
+	Good   string   // one that behaves
+	Budget int64    // bytes, 0 for the default
+	For    time.Duration
+}
+
+// memoryReport is what it has seen.
+type memoryReport struct {
+	Peak   int64 // bytes of live heap, over what it was with the good relay alone
+	Events int   // of the good relay
+}
+
+const memoryVariable = "GENNOSTR_MEMORY_CLIENT"
+
+// memoryClient is the other process.
+func memoryClient(order memoryOrder) memoryReport {
+	var events atomic.Int64
+	r := &quiet{on: func(self *gennostr.Self, relay gennostr.Relay) {
+		self.Send(relay.URL, kit.Everything("all"))
+	}, event: func(relay gennostr.Relay) {
+		if strings.HasPrefix(relay.URL, order.Good) {
+			events.Add(1)
+		}
+	}}
+	opts := []gennostr.Option{gennostr.WithLogger(kit.Silent)}
+	if order.Budget > 0 {
+		opts = append(opts, gennostr.WithMailboxBudget(order.Budget))
+	}
+	client, err := gennostr.Start(context.Background(), r, opts...)
+	if err != nil {
+		panic(err)
+	}
+	_ = client.AddRelay(order.Good)
+	for events.Load() < 100 { // the verifier has its tables
+		time.Sleep(5 * time.Millisecond)
+	}
+	before := live()
+	var report memoryReport
+	_ = client.SetRelays(append(order.URLs, order.Good))
+	for began := time.Now(); time.Since(began) < order.For; {
+		// The least of three: a collection counts as live what is allocated while it
+		// runs, which on a busy machine is a lot.
+		report.Peak = max(report.Peak, min(live(), live(), live())-before)
+	}
+	report.Events = int(events.Load()) - 100
+	_ = client.Stop(context.Background())
+	return report
+}
+
+// live is what a collection finds to be in use: not what is allocated meanwhile.
+func live() int64 {
+	runtime.GC()
+	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	metrics.Read(sample)
+	return int64(sample[0].Value.Uint64())
+}
+
+// quiet is a handler without a memory.
+type quiet struct {
+	gennostr.BaseHandler
+	on    func(*gennostr.Self, gennostr.Relay)
+	event func(gennostr.Relay)
+}
+
+func (q *quiet) OnConnect(self *gennostr.Self, relay gennostr.Relay) error {
+	q.on(self, relay)
+	return nil
+}
+func (q *quiet) OnError(*gennostr.Self, gennostr.Relay, error) error { return nil }
+func (q *quiet) OnEvent(_ *gennostr.Self, relay gennostr.Relay, _ gennostr.EventMessage) error {
+	q.event(relay)
+	return nil
+}
+
+// inItsOwnProcess runs memoryClient there.
+func inItsOwnProcess(t *testing.T, order memoryOrder) (report memoryReport) {
+	t.Helper()
+	text, err := json.Marshal(order)
+	require.NoError(t, err)
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestMemoryClient$", "-test.v")
+	cmd.Env = append(os.Environ(), memoryVariable+"="+string(text))
+	out, err := cmd.Output()
+	require.NoError(t, err, string(out))
+	_, line, _ := strings.Cut(string(out), "REPORT ")
+	line, _, _ = strings.Cut(line, "\n")
+	require.NoError(t, json.Unmarshal([]byte(line), &report), string(out))
+	return report
+}
+
+func TestMemoryClient(t *testing.T) {
+	order := os.Getenv(memoryVariable)
+	if order == "" {
+		t.Skip("is run by the tests of memory, in a process of its own")
+	}
+	var o memoryOrder
+	require.NoError(t, json.Unmarshal([]byte(order), &o))
+	report, err := json.Marshal(memoryClient(o))
+	require.NoError(t, err)
+	fmt.Printf("REPORT %s\n", report)
+}
+
+// hostile serves websockets whose every connection is treated by f, after the
+// client's first message.
+func hostile(t *testing.T, f func(context.Context, *websocket.Conn)) (url string) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		ws, err := websocket.Accept(w, req, nil)
+		if err != nil {
+			return
+		}
+		defer func() { _ = ws.CloseNow() }()
+		if _, _, err := ws.Read(req.Context()); err == nil {
+			f(req.Context(), ws)
+		}
+	}))
+	t.Cleanup(server.Close)
+	return "ws" + strings.TrimPrefix(server.URL, "http")
+}
+
+// goodRelay publishes an event every few milliseconds until the test ends.
+func goodRelay(t *testing.T) string {
+	relay := nostrtest.NewRelay(t)
+	notes := kit.TextNotes(2_500) // more than there is time for: repeated ones make the client remember their bytes
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(5 * time.Millisecond)
+		defer tick.Stop()
+		for i := 0; ; i++ {
+			select {
+			case <-tick.C:
+				relay.Push(notes[i%len(notes)])
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	t.Cleanup(func() { cancel(); <-done })
+	return relay.URL()
+}
+
+func many(n int) string {
+	e := &nostr.Event{CreatedAt: 1, Kind: 1, Tags: make(nostr.Tags, n)}
+	for i := range e.Tags {
+		e.Tags[i] = nostr.Tag{""}
+	}
+	e.ID = e.GetID() // the hash is right, the signature is not
+	return fmt.Sprintf(`["EVENT","all",%s]`, e)
+}
+
+func spread(url string, n int) (urls []string) {
+	for i := range n {
+		urls = append(urls, fmt.Sprintf("%s/%d", url, i))
+	}
+	return urls
+}
+
+func TestTheBudgetBoundsMemory(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes some seconds")
+	}
+	const relay = 64 << 10
+	t.Run("events of tiny tags", func(t *testing.T) {
+		frame := []byte(many(690_000))
+		listed := []byte(many(60_000)) // as many as WithMaxTags lets pass
+		url := hostile(t, func(ctx context.Context, ws *websocket.Conn) {
+			for i := 0; ; i++ {
+				f := frame
+				if i%2 == 1 {
+					f = listed
+				}
+				if ws.Write(ctx, websocket.MessageText, f) != nil {
+					return
+				}
+			}
+		})
+		report := inItsOwnProcess(t, memoryOrder{URLs: spread(url, 40), Good: goodRelay(t), For: 5 * time.Second})
+		most := int64(2*64<<20 + 41*relay)
+		t.Logf("40 relays of 3.4 MB events: %.1f MiB live at most, %.1f allowed; %d events of the good relay", mib(report.Peak), mib(most), report.Events)
+		assert.Less(t, report.Peak, most)
+		assert.Greater(t, report.Events, 50)
+	})
+	t.Run("messages that stop half way", func(t *testing.T) {
+		half := []byte(many(690_000))
+		url := hostile(t, func(ctx context.Context, ws *websocket.Conn) {
+			w, err := ws.Writer(ctx, websocket.MessageText)
+			if err != nil {
+				return
+			}
+			_, _ = w.Write(half[:len(half)-1024])
+			<-ws.CloseRead(ctx).Done()
+		})
+		report := inItsOwnProcess(t, memoryOrder{URLs: spread(url, 100), Good: goodRelay(t), Budget: 1 << 20, For: 5 * time.Second})
+		most := int64(2*1<<20 + 101*relay)
+		t.Logf("100 relays that stop inside a message, a budget of 1 MiB: %.1f MiB live at most, %.1f allowed; %d events of the good relay", mib(report.Peak), mib(most), report.Events)
+		assert.Less(t, report.Peak, most)
+		assert.Greater(t, report.Events, 50)
+	})
+	t.Run("messages that stop within what may be read", func(t *testing.T) {
+		half := []byte(many(690_000))
+		url := hostile(t, func(ctx context.Context, ws *websocket.Conn) {
+			w, err := ws.Writer(ctx, websocket.MessageText)
+			if err != nil {
+				return
+			}
+			_, _ = w.Write(half[:2<<20])
+			<-ws.CloseRead(ctx).Done()
+		})
+		report := inItsOwnProcess(t, memoryOrder{URLs: spread(url, 100), Good: goodRelay(t), Budget: 16 << 20, For: 5 * time.Second})
+		most := int64(2*16<<20 + 101*relay)
+		t.Logf("100 relays that stop after 2 MiB, a budget of 16 MiB: %.1f MiB live at most, %.1f allowed; %d events of the good relay", mib(report.Peak), mib(most), report.Events)
+		assert.Less(t, report.Peak, most)
+		assert.Greater(t, report.Events, 50)
+	})
+}
+
+func mib(bytes int64) float64 { return float64(bytes) / (1 << 20) }

@@ -1,0 +1,15 @@
+package kit
+
+import (
+	"log/slog"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+// Main is what a suite's TestMain calls: the default logger is silent, since
+// problems are what most tests are about, and no goroutine outlives the tests.
+func Main(m *testing.M) {
+	slog.SetDefault(Silent)
+	goleak.VerifyTestMain(m)
+}

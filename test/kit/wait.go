@@ -1,0 +1,55 @@
+package kit
+
+import (
+	"runtime"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/gennostr/gennostr/nostrtest"
+)
+
+// Bubble runs a test in virtual time, without a network.
+func Bubble(t *testing.T, f func(t *testing.T)) {
+	t.Helper()
+	synctest.Test(t, f)
+}
+
+// Virtual runs a test in virtual time with a network of in-memory pipes.
+func Virtual(t *testing.T, f func(t *testing.T, network *nostrtest.Network)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) { f(t, nostrtest.NewNetwork(t)) })
+}
+
+// Closed tells whether a channel is closed, without waiting.
+func Closed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// Within waits for a channel, in real time, as long as no machine is that slow.
+func Within[T any](t testing.TB, what string, c <-chan T) T {
+	t.Helper()
+	select {
+	case v := <-c:
+		return v
+	case <-time.After(30 * time.Second):
+		require.FailNow(t, "never came: "+what)
+		panic("unreachable")
+	}
+}
+
+// Heap is what is in use, in bytes, with the garbage collected.
+func Heap() int64 {
+	runtime.GC()
+	runtime.GC() // what sync.Pools held goes with the second one
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}

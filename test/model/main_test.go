@@ -1,0 +1,9 @@
+package model_test
+
+import (
+	"testing"
+
+	"github.com/gennostr/gennostr/test/kit"
+)
+
+func TestMain(m *testing.M) { kit.Main(m) }
