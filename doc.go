@@ -23,7 +23,7 @@
 //	handle_call/3, reply/2             HandleCall, From.Reply; Client.Call, Call[T]
 //	handle_cast/2, handle_info/2       HandleCast, HandleInfo; Client.Cast, Client.Notify
 //	{:continue, arg}, timeout          Self.Continue, Self.SetTimeout
-//	Process.send_after, Task.async     Self.SendAfter, Go
+//	Process.send_after, Task.async     Self.SendAfter, Go; NewQueue for work per event
 //	{:stop, reason, state}             return Stop(reason), ErrStop or ErrShutdown
 //	terminate/2, stop/3                Terminate, Client.Stop
 //	child_spec/1                       Service

@@ -141,7 +141,7 @@ func (p *filterParser) parse() error {
 	}
 }
 
-func (p *filterParser) member(key string) (err error) {
+func (p *filterParser) member(key string) error {
 	start := p.s.Pos()
 	switch key {
 	case "ids", "authors", "kinds", "since", "until", "limit", "search":
@@ -164,7 +164,19 @@ func (p *filterParser) member(key string) (err error) {
 	}
 	p.seen[key] = true
 
-	var i int
+	i, err := p.value(key)
+	switch {
+	case err == nil:
+		return nil
+	case i >= 0:
+		key = fmt.Sprintf("%s[%d]", key, i)
+	}
+	return parseError("filter", key, err)
+}
+
+// value reads the value of a condition. An error is at element i of it, or, where i
+// is negative, of the whole.
+func (p *filterParser) value(key string) (i int, err error) {
 	switch key {
 	case "ids":
 		p.f.IDs, i, err = readList(&p.s, func() (id ID, err error) { err = p.s.Hex(id[:]); return id, err })
@@ -197,13 +209,7 @@ func (p *filterParser) member(key string) (err error) {
 	default:
 		i, err = p.tag(key[1:])
 	}
-	if err != nil && i >= 0 {
-		key = fmt.Sprintf("%s[%d]", key, i)
-	}
-	if err != nil {
-		return parseError("filter", key, err)
-	}
-	return nil
+	return i, err
 }
 
 func (p *filterParser) tag(letter string) (int, error) {

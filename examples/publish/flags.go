@@ -43,7 +43,7 @@ Without -relay it shows itself on relays of its own.
 // key. After -h the error is flag.ErrHelp.
 func parse(args []string, usage io.Writer) (options, error) {
 	var opts options
-	var addresses, known, tags []string
+	var addresses, tags []string
 	flags := flag.NewFlagSet("publish", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	repeatable := func(name, usage string, values *[]string) {
@@ -73,14 +73,8 @@ func parse(args []string, usage io.Writer) (options, error) {
 		}
 	}
 	var err error
-	for _, address := range addresses {
-		url, err := nostr.NormalizeURL(address)
-		note("relay", err)
-		if err == nil && !slices.Contains(known, url) {
-			known = append(known, url)
-			opts.relays = append(opts.relays, address)
-		}
-	}
+	opts.relays, err = distinct(addresses)
+	note("relay", err)
 	if key != nil {
 		opts.key, err = parseKey(*key)
 		note("key", err)
@@ -101,6 +95,22 @@ func parse(args []string, usage io.Writer) (options, error) {
 	}
 	errs = append(errs, opts.parseText(flags, args))
 	return opts, errors.Join(errs...)
+}
+
+// distinct leaves out relays that stand there already, in whatever spelling.
+func distinct(addresses []string) (relays []string, err error) {
+	var known []string
+	var errs []error
+	for _, address := range addresses {
+		url, err := nostr.NormalizeURL(address)
+		if err != nil {
+			errs = append(errs, err)
+		} else if !slices.Contains(known, url) {
+			known = append(known, url)
+			relays = append(relays, address)
+		}
+	}
+	return relays, errors.Join(errs...)
 }
 
 // parseText is about what stands behind the flags.

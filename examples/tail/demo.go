@@ -45,6 +45,14 @@ func demo(ctx context.Context, opts options, stdout io.Writer, say func(string, 
 		return err
 	}
 	defer client.Stop(ctx)
+	if err := story(ctx, opts, relay, client, steps, say); err != nil {
+		return err
+	}
+	return client.Stop(ctx)
+}
+
+// story is what happens at the relay: notes come, it dies, it is back.
+func story(ctx context.Context, opts options, relay *nostrtest.Relay, client *gennostr.Client, steps chan any, say func(string, ...any)) error {
 	live := func(text string) error {
 		note := nostrtest.TextNote(nostrtest.Key(3), text, nostr.Tag{"t", "demo"})
 		relay.Publish(note)
@@ -74,10 +82,7 @@ func demo(ctx context.Context, opts options, stdout io.Writer, say func(string, 
 	if err := await(ctx, client, steps, caughtUp{}); err != nil {
 		return err
 	}
-	if err := live("live again"); err != nil {
-		return err
-	}
-	return client.Stop(ctx)
+	return live("live again")
 }
 
 // storedNotes are by several authors, of several kinds, and of the last hour.

@@ -36,18 +36,18 @@ Without -relay it shows itself on a relay of its own, and ends.
 // in the wrong place. After -h the error is flag.ErrHelp.
 func parse(args []string, usage io.Writer) (options, error) {
 	var opts options
-	var addresses, known, kinds, authors, tags []string
+	var said words
 	flags := flag.NewFlagSet("tail", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	repeatable := func(name, usage string, values *[]string) {
 		flags.Func(name, usage+" (repeatable)", func(s string) error { *values = append(*values, s); return nil })
 	}
-	repeatable("relay", "`URL` of a relay, such as wss://relay.example.com", &addresses)
-	repeatable("kind", "only events of kind `N`, 0 to 65535", &kinds)
-	repeatable("author", "only events of this `key`: an npub, 64 hex digits, or a file with one or more of them", &authors)
-	repeatable("tag", "only events with this tag, a letter and a `name=value` such as t=nostr or p=npub1…;\nof one name any value will do, of several names each has to be there", &tags)
-	since := flags.String("since", "", "only events since this `time`: a duration such as 24h, seconds since 1970, or 2006-01-02T15:04:05Z")
-	limit := flags.String("limit", "", fmt.Sprintf("ask each relay for at most `N` stored events, 0 for none (default %d, with -since all)", defaultLimit))
+	repeatable("relay", "`URL` of a relay, such as wss://relay.example.com", &said.relays)
+	repeatable("kind", "only events of kind `N`, 0 to 65535", &said.kinds)
+	repeatable("author", "only events of this `key`: an npub, 64 hex digits, or a file with one or more of them", &said.authors)
+	repeatable("tag", "only events with this tag, a letter and a `name=value` such as t=nostr or p=npub1…;\nof one name any value will do, of several names each has to be there", &said.tags)
+	flags.StringVar(&said.since, "since", "", "only events since this `time`: a duration such as 24h, seconds since 1970, or 2006-01-02T15:04:05Z")
+	flags.StringVar(&said.limit, "limit", "", fmt.Sprintf("ask each relay for at most `N` stored events, 0 for none (default %d, with -since all)", defaultLimit))
 	flags.BoolVar(&opts.json, "json", false, "print events as JSON, one a line")
 
 	if err := flags.Parse(args); err != nil {
@@ -62,14 +62,28 @@ func parse(args []string, usage io.Writer) (options, error) {
 	if flags.NArg() > 0 {
 		return opts, fmt.Errorf("unexpected argument %q: everything is said with flags, see -h", flags.Arg(0))
 	}
+	if err := opts.understand(said); err != nil {
+		return opts, err
+	}
+	return opts, opts.filter.Validate()
+}
 
+// words are the flags as they were given.
+type words struct {
+	relays, kinds, authors, tags []string
+	since, limit                 string
+}
+
+// understand makes options of words. All that is wrong with them is in the error.
+func (opts *options) understand(said words) error {
+	var known []string
 	var errs []error
 	note := func(name string, err error) {
 		if err != nil {
 			errs = append(errs, fmt.Errorf("-%s: %w", name, err))
 		}
 	}
-	for _, address := range addresses {
+	for _, address := range said.relays {
 		url, err := nostr.NormalizeURL(address)
 		note("relay", err)
 		if err == nil && !slices.Contains(known, url) {
@@ -77,17 +91,17 @@ func parse(args []string, usage io.Writer) (options, error) {
 			opts.relays = append(opts.relays, address)
 		}
 	}
-	for _, s := range kinds {
+	for _, s := range said.kinds {
 		kind, err := parseKind(s)
 		note("kind", err)
 		opts.filter.Kinds = append(opts.filter.Kinds, kind)
 	}
-	for _, s := range authors {
+	for _, s := range said.authors {
 		keys, err := parseAuthors(s)
 		note("author", err)
 		opts.filter.Authors = append(opts.filter.Authors, keys...)
 	}
-	for _, s := range tags {
+	for _, s := range said.tags {
 		name, value, err := parseTag(s)
 		note("tag", err)
 		if err == nil {
@@ -97,24 +111,21 @@ func parse(args []string, usage io.Writer) (options, error) {
 			opts.filter.Tags[name] = append(opts.filter.Tags[name], value)
 		}
 	}
-	if *since != "" {
-		at, err := parseSince(*since, time.Now())
+	if said.since != "" {
+		at, err := parseSince(said.since, time.Now())
 		note("since", err)
 		opts.filter.Since = &at
 	}
-	switch n, err := strconv.Atoi(*limit); {
-	case *limit == "" && *since == "":
+	switch n, err := strconv.Atoi(said.limit); {
+	case said.limit == "" && said.since == "":
 		opts.filter.Limit = defaultLimit
-	case *limit == "":
+	case said.limit == "":
 	case err != nil || n < 0:
-		note("limit", fmt.Errorf("want a number from 0, not %q", *limit))
+		note("limit", fmt.Errorf("want a number from 0, not %q", said.limit))
 	default:
 		opts.filter = opts.filter.WithLimit(n)
 	}
-	if len(errs) > 0 {
-		return opts, errors.Join(errs...)
-	}
-	return opts, opts.filter.Validate()
+	return errors.Join(errs...)
 }
 
 func parseKind(s string) (nostr.Kind, error) {

@@ -161,7 +161,7 @@ func (in *Intake) judge(b *Buffers, letter *Letter) (unproven *nostr.Event, repe
 	}
 	if msg != nil {
 		letter.Message = msg
-		return nil, false, in.expected(msg, letter)
+		return nil, false, in.answers(msg, letter)
 	}
 	e := event.Event
 	if !in.wanted(event, letter) {
@@ -255,9 +255,9 @@ func (in *Intake) wanted(m wire.Event, letter *Letter) bool {
 	return false
 }
 
-// expected tells whether a message other than EVENT belongs to a request of this
+// answers tells whether a message other than EVENT belongs to a request of this
 // connection, and puts that into the letter.
-func (in *Intake) expected(msg wire.ServerMessage, letter *Letter) bool {
+func (in *Intake) answers(msg wire.ServerMessage, letter *Letter) bool {
 	id, j := in.judgeOther(msg)
 	letter.Request, letter.Ends = j.Request, j.Ends
 	switch j.Verdict {

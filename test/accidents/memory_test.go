@@ -207,7 +207,7 @@ func TestTheBudgetBoundsMemory(t *testing.T) {
 				}
 			}
 		})
-		report := inItsOwnProcess(t, memoryOrder{URLs: spread(url, 40), Good: goodRelay(t), For: 5 * time.Second})
+		report := inItsOwnProcess(t, memoryOrder{URLs: spread(url, 40), Good: goodRelay(t), For: 3 * time.Second})
 		most := int64(2*64<<20 + 41*relay)
 		t.Logf("40 relays of 3.4 MB events: %.1f MiB live at most, %.1f allowed; %d events of the good relay", mib(report.Peak), mib(most), report.Events)
 		assert.Less(t, report.Peak, most)
@@ -223,7 +223,7 @@ func TestTheBudgetBoundsMemory(t *testing.T) {
 			_, _ = w.Write(half[:len(half)-1024])
 			<-ws.CloseRead(ctx).Done()
 		})
-		report := inItsOwnProcess(t, memoryOrder{URLs: spread(url, 100), Good: goodRelay(t), Budget: 1 << 20, For: 5 * time.Second})
+		report := inItsOwnProcess(t, memoryOrder{URLs: spread(url, 100), Good: goodRelay(t), Budget: 1 << 20, For: 3 * time.Second})
 		most := int64(2*1<<20 + 101*relay)
 		t.Logf("100 relays that stop inside a message, a budget of 1 MiB: %.1f MiB live at most, %.1f allowed; %d events of the good relay", mib(report.Peak), mib(most), report.Events)
 		assert.Less(t, report.Peak, most)
@@ -239,7 +239,7 @@ func TestTheBudgetBoundsMemory(t *testing.T) {
 			_, _ = w.Write(half[:2<<20])
 			<-ws.CloseRead(ctx).Done()
 		})
-		report := inItsOwnProcess(t, memoryOrder{URLs: spread(url, 100), Good: goodRelay(t), Budget: 16 << 20, For: 5 * time.Second})
+		report := inItsOwnProcess(t, memoryOrder{URLs: spread(url, 100), Good: goodRelay(t), Budget: 16 << 20, For: 3 * time.Second})
 		most := int64(2*16<<20 + 101*relay)
 		t.Logf("100 relays that stop after 2 MiB, a budget of 16 MiB: %.1f MiB live at most, %.1f allowed; %d events of the good relay", mib(report.Peak), mib(most), report.Events)
 		assert.Less(t, report.Peak, most)
