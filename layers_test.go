@@ -37,6 +37,8 @@ func floor(dir string) int {
 		return 30
 	case first == "examples":
 		return 50
+	case first == "test": // suites of tests, outside of the house: nothing but tests imports them
+		return 60
 	}
 	return 40
 }
