@@ -2,13 +2,15 @@ package main
 
 import (
 	"slices"
+	"time"
 
 	"github.com/gennostr/gennostr"
 	"github.com/gennostr/gennostr/nostr"
 )
 
-// maxChallenges bounds the answers to one connection's challenges, of which a relay may send any number.
-const maxChallenges = 8
+// authPause is what lies at least between two answers to a relay's challenges, of
+// which it may send any number. The latest counts.
+const authPause = time.Second
 
 // role is what a relay is to us.
 type role uint8
@@ -32,9 +34,11 @@ type link struct {
 	// Of the open connection:
 	relay      gennostr.Relay
 	connected  bool
-	challenges int      // answered so far
-	auth       nostr.ID // our latest answer to a challenge
-	authorized bool     // and one was accepted
+	latest     string    // the latest challenge
+	auth       nostr.ID  // our latest answer to one
+	authAfter  time.Time // not before then the next
+	authLater  bool      // a timer will do it
+	authorized bool      // an answer was accepted
 }
 
 // request is a subscription that is to be open.
@@ -60,7 +64,7 @@ type trial struct {
 // relays before all.
 func (l *link) open(self *gennostr.Self, relay gennostr.Relay) {
 	l.relay, l.connected = relay, true
-	l.challenges, l.auth, l.authorized = 0, nostr.ID{}, false
+	l.latest, l.auth, l.authAfter, l.authLater, l.authorized = "", nostr.ID{}, time.Time{}, false, false
 	for _, letter := range l.letters {
 		letter.trial = trial{}
 		self.Send(relay.URL, gennostr.PublishEvent{Event: letter.event})
@@ -87,20 +91,34 @@ func (l *link) ask(self *gennostr.Self, id string, filters ...nostr.Filter) {
 	}
 }
 
-// challenge is answered, also one that comes late or for the second time (NIP-42).
-// Some relays compare their URL byte for byte: the event names the one that was
-// written when the relay was added.
-func (l *link) challenge(self *gennostr.Self, relay gennostr.Relay, msg gennostr.AuthMessage) error {
-	if l.challenges >= maxChallenges {
+// answerChallenge is the timer's message to HandleInfo.
+type answerChallenge struct{ relay gennostr.Relay }
+
+// challenge is answered, also one that comes late, or is not the first (NIP-42).
+func (l *link) challenge(self *gennostr.Self, msg gennostr.AuthMessage) error {
+	l.latest = msg.Challenge
+	wait := time.Until(l.authAfter)
+	switch {
+	case l.authLater:
+		return nil
+	case wait > 0:
+		l.authLater = true
+		self.SendAfter(wait, answerChallenge{l.relay})
 		return nil
 	}
-	auth := nostr.NewAuthEvent(relay.Address, msg.Challenge, nostr.Now())
+	return l.authenticate(self)
+}
+
+// authenticate answers the latest challenge. Some relays compare their URL byte for
+// byte: the event names the one that was written when the relay was added.
+func (l *link) authenticate(self *gennostr.Self) error {
+	l.authLater, l.authAfter = false, time.Now().Add(authPause)
+	auth := nostr.NewAuthEvent(l.relay.Address, l.latest, nostr.Now())
 	if err := auth.Sign(l.key); err != nil {
 		return err
 	}
-	l.challenges++
 	l.auth = auth.ID
-	self.Send(relay.URL, gennostr.AuthResponse{Event: auth})
+	self.Send(l.relay.URL, gennostr.AuthResponse{Event: auth})
 	return nil
 }
 

@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	inboxID   = "inbox"
-	askAgain  = 30 * time.Second // after a relay has closed the inbox
+	inboxID  = "inbox"
+	askAgain = 30 * time.Second // after a relay has closed the inbox
 )
 
 // settings are what two people differ in.
@@ -109,7 +109,7 @@ func (m *mail) OnConnect(self *gennostr.Self, relay gennostr.Relay) error {
 
 func (m *mail) OnAuth(self *gennostr.Self, relay gennostr.Relay, msg gennostr.AuthMessage) error {
 	if l := m.links[relay.URL]; l != nil {
-		return l.challenge(self, relay, msg)
+		return l.challenge(self, msg)
 	}
 	return nil
 }
@@ -119,13 +119,16 @@ func (m *mail) OnOK(self *gennostr.Self, relay gennostr.Relay, msg gennostr.OKMe
 	l := m.links[relay.URL]
 	switch {
 	case l == nil:
-	case msg.EventID == l.auth && l.challenges > 0 && msg.Accepted:
-		if l.role != guest {
-			m.say(m.name, "known to %s now", relay.URL)
+	case msg.EventID == l.auth && !l.auth.IsZero():
+		switch {
+		case msg.Accepted:
+			if l.role != guest {
+				m.say(m.name, "known to %s now", relay.URL)
+			}
+			l.accepted(self)
+		case !l.authLater: // else it was the answer to an earlier challenge
+			m.say(m.name, "not let in by %s: %s", relay.URL, plain(msg.Message))
 		}
-		l.accepted(self)
-	case msg.EventID == l.auth && l.challenges > 0:
-		m.say(m.name, "not let in by %s: %s", relay.URL, plain(msg.Message))
 	default:
 		letter := l.verdict(self, msg)
 		switch {
@@ -191,12 +194,16 @@ func (m *mail) HandleInfo(self *gennostr.Self, info any) error {
 		if l := m.links[x.relay.URL]; l != nil && l.connected && l.relay == x.relay {
 			l.ask(self, inboxID, nip17.InboxFilter(m.me, m.seen.since))
 		}
+	case answerChallenge:
+		if l := m.links[x.relay.URL]; l != nil && l.connected && l.relay == x.relay {
+			return l.authenticate(self)
+		}
 	case lookupOver:
 		m.endLookup(self, x.lookup)
 	case letterOver:
 		if l := m.links[x.url]; l != nil {
 			if letter := l.find(x.id); letter != nil {
-				m.say(m.name, "%s is given up: no verdict from %s within %v", letter.what, x.url, delivery)
+				m.say(m.name, "%s is given up: no verdict from %s", letter.what, x.url)
 				l.drop(letter)
 			}
 			m.leave(self, x.url)

@@ -11,9 +11,11 @@ import (
 )
 
 const (
-	delivery  = 20 * time.Second // how long a relay has to take a letter
-	maxGuests = 32               // relays that others have named, at once
-	maxRelays = 3                // that one person has named: NIP-17 advises no more
+	ourTime    = 10 * time.Minute // how long one of our relays has to take a letter: outages pass
+	guestTime  = 20 * time.Second // and one that others have named
+	maxLetters = 1000             // on their way to one relay
+	maxGuests  = 32               // relays that others have named, at once
+	maxRelays  = 3                // that one person has named: NIP-17 advises no more
 )
 
 // received is a gift wrap and what was in it.
@@ -129,8 +131,16 @@ func (m *mail) deliver(self *gennostr.Self, address string, wrap *nostr.Event, w
 		l = &link{role: guest, key: nostr.GenerateSecretKey(), requests: make(map[string]*request)}
 		m.links[url] = l
 	}
+	if len(l.letters) >= maxLetters {
+		m.say(m.name, "%s is not sent to %s: too many are on their way", what, url)
+		return
+	}
 	l.post(self, wrap, what)
-	self.SendAfter(delivery, letterOver{url, wrap.ID})
+	given := ourTime
+	if l.role == guest {
+		given = guestTime
+	}
+	self.SendAfter(given, letterOver{url, wrap.ID})
 }
 
 // leave ends a visit when everything is delivered.
