@@ -167,6 +167,8 @@ func TestAuthenticatesWheneverTheChallengeComes(t *testing.T) {
 				assert.Equal(t, "got it: hello", w.toVisitor(w.relay, 1)[0].Content)
 				requests := slices.DeleteFunc(w.relay.Requests(), func(r nostrtest.Request) bool { return r.SubscriptionID != inboxID })
 				assert.Len(t, requests, 2, "refused, and sent again")
+				received := slices.DeleteFunc(w.relay.Received(), func(m nostrtest.Message) bool { return m.Verb != "AUTH" })
+				assert.LessOrEqual(t, len(received), 2, "a storm is answered at its beginning and its end")
 			}, nostrtest.Strfry(), nostrtest.WithFaults(faults...))
 		})
 	}
@@ -210,6 +212,10 @@ func TestReconnectInTheMiddleOfAnAnswer(t *testing.T) {
 		synctest.Wait()
 		assert.Equal(t, "got it: hello", w.toVisitor(w.relay, 1)[0].Content)
 		assert.Len(t, w.relay.Events(giftWraps.WithTag("p", visitorKey.PubKey().String())), 1)
+		again, err := w.relay.WaitMessage(w.ctx, func(m nostrtest.Message) bool { return m.Connection > first.Connection })
+		require.NoError(t, err)
+		require.NotNil(t, again.Event)
+		assert.Equal(t, nostr.KindDMRelayList, again.Event.Kind, "the list is the first here, too")
 	}, nostrtest.Strfry())
 }
 

@@ -23,8 +23,9 @@
 // are, as long as the program runs. It remembers nothing when it is started again.
 // Wraps do not tell when they were written, so it gets those of days ago again then,
 // and cannot know which of them it has answered: it passes over what was written
-// before it began to listen. What comes while it is not running stays unanswered,
-// until its cursor is saved together with what it has done.
+// before it began to listen. So nothing is answered twice, and what was written while
+// it was not running stays unanswered: who wants neither has to keep a cursor, or the
+// ids of what was answered, somewhere that outlives the program.
 //
 // An answer goes to the relays on the visitor's own list, where our relays know it,
 // else back to where the message came from.

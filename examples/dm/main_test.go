@@ -86,6 +86,9 @@ func TestServesARelayUntilItIsTold(t *testing.T) {
 	assert.Equal(t, "got it: hi\x1b[2J", w.toVisitor(relay, 1)[0].Content)
 	out.await(ctx, t, "no connection to "+inside.URL())
 
+	relay.Notice("\x1b[2J wants the screen")
+	out.await(ctx, t, "·[2J wants the screen")
+
 	interrupt()
 	running.Wait()
 	assert.NoError(t, ended)
@@ -94,4 +97,16 @@ func TestServesARelayUntilItIsTold(t *testing.T) {
 	assert.NotContains(t, out.String(), nsec)
 	assert.NotContains(t, out.String(), "\x1b")
 	assert.Empty(t, relay.Events(nostr.Filter{}.WithKinds(nostr.KindTextNote)))
+}
+
+func TestStrangersTextsAreMadePlain(t *testing.T) {
+	for text, want := range map[string]string{
+		"fine — ü": "fine — ü", "\x1b[31m": "·[31m", "a\nb\r\u2028c": "a·b··c", "\u202eback": "·back", "\u009b2J": "·2J",
+	} {
+		assert.Equal(t, want, plain(text))
+	}
+	assert.Equal(t, "üü…", cut("üüüü", 7))
+	assert.Equal(t, "ü…", cut("üüüü", 6), "no character in two")
+	assert.Equal(t, "üüüü", cut("üüüü", 8))
+	assert.Less(t, len(plain(strings.Repeat("\u202e", 1000))), 310)
 }
