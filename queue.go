@@ -69,7 +69,8 @@ type item[T any] struct {
 }
 
 // NewQueue makes a queue of the client's, usually in Init. It lives as long as the
-// client. It panics without Work, or with a negative number.
+// client. It panics without Work, or with a negative number. Under a [Harness]
+// nothing begins by itself: see [Harness.Work].
 func NewQueue[T any](self *Self, cfg QueueConfig[T]) *Queue[T] {
 	if cfg.Work == nil || cfg.Workers < 0 || cfg.Limit < 0 {
 		panic("gennostr: NewQueue: it needs Work, and no negative numbers")
