@@ -34,3 +34,6 @@ func Feed(h *Harness, url string) func(frame []byte) {
 		}
 	}
 }
+
+// Reserved is how many bytes of messages the client's windows count, also when it has ended.
+func Reserved(c *Client) int64 { return c.budget.Used() }

@@ -2,7 +2,6 @@ package gennostr
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"runtime/debug"
 	"sync"
@@ -153,7 +152,7 @@ func (q *Queue[T]) next() (run func(context.Context), ok bool) {
 		err := error(&PanicError{Where: "work of " + q.cfg.Name, Value: errGoexit}) // unless Work returns or panics
 		defer func() {
 			// Told before the next of its key begins, so that Then keeps the order too.
-			q.c.then(q.then(j.Item, err))
+			q.c.then(q.then(j.Item, err, true))
 			q.mu.Lock()
 			q.jobs.Done(j)
 			q.mu.Unlock()
@@ -175,13 +174,13 @@ func (q *Queue[T]) work(ctx context.Context, v T) (err error) {
 }
 
 // then is what runs on the loop once the work on an item has ended, or will never begin.
-func (q *Queue[T]) then(it item[T], err error) *thenLetter {
+func (q *Queue[T]) then(it item[T], err error, begun bool) *thenLetter {
 	return &thenLetter{callback: "Then of " + q.cfg.Name, place: it.place, then: func(self *Self) error {
 		switch {
 		case q.cfg.Then != nil:
 			return q.cfg.Then(self, it.value, err)
-		case errors.Is(err, ErrClientClosed):
-			return nil
+		case !begun:
+			return nil // the client's end is no problem of the item's
 		}
 		return err
 	}}
@@ -192,7 +191,7 @@ func (q *Queue[T]) close() (told []*thenLetter) {
 	defer q.mu.Unlock()
 	q.closed = true
 	for _, it := range q.jobs.Close() {
-		told = append(told, q.then(it, &clientClosedError{q.c.reason}))
+		told = append(told, q.then(it, &clientClosedError{q.c.reason}, false))
 	}
 	return told
 }
@@ -215,14 +214,30 @@ func (q *Queue[T]) Stats() QueueStats { return q.status() }
 
 // queues are a client's.
 type queues struct {
-	mu  sync.Mutex
-	all []worker // guarded by mu
+	mu     sync.Mutex
+	all    []worker // guarded by mu
+	closed bool     // guarded by mu: the client stops, none takes anything
 }
 
 func (qs *queues) add(q worker) {
 	qs.mu.Lock()
 	defer qs.mu.Unlock()
 	qs.all = append(qs.all, q)
+	if qs.closed { // one that is made in Terminate, say: nobody would work for it
+		q.close()
+	}
+}
+
+// close closes all queues, and those that are made later. What has not begun is
+// in the letters.
+func (qs *queues) close() (told []*thenLetter) {
+	qs.mu.Lock()
+	defer qs.mu.Unlock()
+	qs.closed = true
+	for _, q := range qs.all {
+		told = append(told, q.close()...)
+	}
+	return told
 }
 
 func (qs *queues) list() []worker {

@@ -54,12 +54,9 @@ const (
 // in nobody knows what state, and at a cancelled context, which is in a hurry.
 func (c *Client) endWork(deadline time.Time) {
 	tell := !isPanic(c.reason) && c.parent.Err() == nil
-	var thens []*thenLetter
 	c.tasks.cancel()
-	for _, q := range c.queues.list() { // after cancel: nothing begins any more
-		thens = append(thens, q.close()...)
-	}
-	thens = append(c.shut(), thens...)
+	unbegun := c.queues.close() // after cancel: nothing begins any more
+	thens := append(c.shut(), unbegun...)
 
 	enough := time.NewTimer(time.Until(deadline) - c.cfg.shutdownTimeout/10)
 	defer enough.Stop()
@@ -70,7 +67,11 @@ func (c *Client) endWork(deadline time.Time) {
 			thens = append(thens, l)
 		}
 		for _, l := range thens {
-			tell = tell && c.ended(l)
+			if tell {
+				tell = c.ended(l)
+			} else {
+				l.letGo()
+			}
 		}
 		thens = nil
 		if joined {
@@ -164,8 +165,11 @@ func (c *Client) close() {
 	<-c.sup.done
 	c.pool.Stop()
 	c.dialer.Close()
+	c.tasks.cancelWork() // endWork has, but if it was cut short by a Then that ended its goroutine
 	<-c.tasks.empty
-	c.late.Close()
+	for _, l := range c.late.Close() {
+		l.letGo()
+	}
 	c.cancel(&clientClosedError{c.reason})
 	c.releaseName()
 	close(c.done)
@@ -177,10 +181,9 @@ func (c *Client) abort(err error) {
 	c.setDeadline()
 	c.tasks.cancel()
 	c.tasks.cancelWork()
-	for _, q := range c.queues.list() {
-		q.close()
+	for _, l := range append(c.queues.close(), c.shut()...) {
+		l.letGo()
 	}
-	c.shut()
 	close(c.dead)
 	c.close()
 }
