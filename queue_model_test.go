@@ -107,10 +107,8 @@ func (w *queueWorld) run() {
 
 // finish lets nothing survive the bubble, and looks at what is left.
 func (w *queueWorld) finish() string {
-	if w.plan.end != qStop {
-		w.do("end", queueOp{action: qStop}) // in bursts the panic may have found no place among the requests
-	}
-	time.Sleep(2 * queueShutdown) // virtual: who does not heed the deadline is late now
+	w.do("end", queueOp{action: qStop}) // the panic may have found no place among the requests
+	time.Sleep(2 * queueShutdown)       // virtual: who does not heed the deadline is late now
 	w.openGates()
 	<-w.client.Done()
 	for w.release() {
