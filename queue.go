@@ -49,8 +49,8 @@ const (
 //
 // When the client stops, work that has begun may end, until a tenth of
 // WithShutdownTimeout is left; then its context ends. Then runs for all that has
-// ended, and with ErrClientClosed for what has not begun; after a panic, or when
-// Start's context has ended, it does not run any more.
+// ended, and with ErrClientClosed for what has not begun, without waiting for what
+// has; after a panic, or when Start's context has ended, it does not run any more.
 type Queue[T any] struct {
 	c   *Client
 	cfg QueueConfig[T] // immutable

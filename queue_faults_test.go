@@ -66,11 +66,6 @@ var queueFaults = []fault{
 		"\t\t\t}\n",
 	},
 	{
-		"work begins while the client stops", "async.go",
-		"func (g *taskGroup) startWork(q worker) bool {\n\tg.mu.Lock()\n\tdefer g.mu.Unlock()\n\tif g.closed {\n",
-		"func (g *taskGroup) startWork(q worker) bool {\n\tg.mu.Lock()\n\tdefer g.mu.Unlock()\n\tif g.closed && len(g.started) == 0 {\n",
-	},
-	{
 		"a queue that is made too late takes items", "queue.go",
 		"\tif qs.closed {",
 		"\tif qs.closed && false {",

@@ -34,8 +34,6 @@ type queueWorld struct {
 	block  chan struct{}                  // a token for a handler that is blocked; closed with gate
 	opened sync.Once
 
-	message *heldMessage // client goroutine only: what is being handled
-
 	mu           sync.Mutex // guards all below
 	violations   []string
 	items        []*modelItem
