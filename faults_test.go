@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -129,7 +130,7 @@ func (f fault) plant(t *testing.T) []byte {
 
 // The table must not rot: every fault has a place in today's source.
 func TestPlantedFaultsHaveTheirPlaces(t *testing.T) {
-	for _, f := range plantedFaults {
+	for _, f := range slices.Concat(plantedFaults, queueFaults) {
 		assert.NotEqual(t, f.old, f.new, f.name)
 		f.plant(t)
 	}
@@ -137,16 +138,21 @@ func TestPlantedFaultsHaveTheirPlaces(t *testing.T) {
 
 // TestModelFindsPlantedFaults takes minutes: each fault is a build of its own.
 func TestModelFindsPlantedFaults(t *testing.T) {
+	findFaults(t, "^TestModelIn(Lockstep|Bursts)$", plantedFaults)
+}
+
+// findFaults runs some of the model-based tests with each of the faults.
+func findFaults(t *testing.T, run string, faults []fault) {
 	if os.Getenv("GENNOSTR_FAULTS") == "" {
-		t.Skip("takes minutes; run it with GENNOSTR_FAULTS=1 go test -timeout 30m -run TestModelFindsPlantedFaults -v .")
+		t.Skip("takes minutes; run it with GENNOSTR_FAULTS=1 go test -timeout 30m -run " + t.Name() + " -v .")
 	}
 	t.Run("without a fault nothing is found", func(t *testing.T) {
-		out, err := testModelWith(t, "", nil)
+		out, err := testModelWith(t, run, "", nil)
 		require.NoError(t, err, out)
 	})
-	for _, f := range plantedFaults {
+	for _, f := range faults {
 		t.Run(f.name, func(t *testing.T) {
-			out, err := testModelWith(t, f.file, f.plant(t))
+			out, err := testModelWith(t, run, f.file, f.plant(t))
 			require.Error(t, err, "the fault was not found:\n%s", out)
 			report := violationIn(out)
 			require.NotEmpty(t, report, "the tests failed, but not for a violation:\n%s", out)
@@ -157,12 +163,12 @@ func TestModelFindsPlantedFaults(t *testing.T) {
 
 // testModelWith runs the model-based tests in a process of their own, with a
 // file of the library replaced.
-func testModelWith(t *testing.T, file string, source []byte) (string, error) {
+func testModelWith(t *testing.T, run, file string, source []byte) (string, error) {
 	dir, err := os.Getwd()
 	require.NoError(t, err)
 	replace := map[string]string{}
 	if file != "" {
-		copied := filepath.Join(t.TempDir(), file)
+		copied := filepath.Join(t.TempDir(), filepath.Base(file))
 		require.NoError(t, os.WriteFile(copied, source, 0o600))
 		replace[filepath.Join(dir, file)] = copied
 	}
@@ -172,7 +178,7 @@ func testModelWith(t *testing.T, file string, source []byte) (string, error) {
 	require.NoError(t, os.WriteFile(path, overlay, 0o600))
 
 	cmd := exec.CommandContext(t.Context(), "go", "test", "-overlay", path, "-vet=off", "-count=1", "-timeout=3m",
-		"-run=^TestModelIn", ".", "-rapid.checks=3000", "-rapid.nofailfile", "-rapid.shrinktime=3s")
+		"-run="+run, ".", "-rapid.checks=3000", "-rapid.nofailfile", "-rapid.shrinktime=3s")
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
@@ -180,7 +186,7 @@ func testModelWith(t *testing.T, file string, source []byte) (string, error) {
 // violationIn is what a failed model-based test has to say: the violation and
 // its program, as rapid repeats them at the end.
 func violationIn(out string) string {
-	for _, says := range []string{saysLockstep, saysBurst} {
+	for _, says := range []string{saysLockstep, saysBurst, saysQueue} {
 		if i := strings.LastIndex(out, says); i >= 0 {
 			report := out[i:]
 			for _, behind := range []string{"--- FAIL", "\nFAIL", "):\n"} { // "):" is where a traceback begins
