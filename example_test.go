@@ -217,3 +217,111 @@ func ExampleHarness() {
 	// <nil>
 	// welcome: hi all
 }
+
+// cashier pays for every note, which takes longer than a callback may.
+type cashier struct {
+	gennostr.BaseHandler
+	payments *gennostr.Queue[*nostr.Event]
+}
+
+func (c *cashier) Init(self *gennostr.Self) error {
+	c.payments = gennostr.NewQueue(self, gennostr.QueueConfig[*nostr.Event]{
+		Name:    "payments",
+		Workers: 4,
+		Key:     func(e *nostr.Event) string { return e.PubKey.String() }, // an author's in order
+		Work: func(ctx context.Context, e *nostr.Event) error { // off the client's goroutine
+			if e.Content == "beer" {
+				return errors.New("not on this card")
+			}
+			return nil
+		},
+		Then: func(self *gennostr.Self, e *nostr.Event, err error) error { // on it again
+			fmt.Println(e.Content, "paid:", err)
+			return nil
+		},
+	})
+	return nil
+}
+
+func (c *cashier) OnConnect(self *gennostr.Self, relay gennostr.Relay) error {
+	self.Send(relay.URL, gennostr.Req{SubscriptionID: "orders", Filters: []nostr.Filter{{}}})
+	return nil
+}
+
+func (c *cashier) OnEvent(self *gennostr.Self, relay gennostr.Relay, msg gennostr.EventMessage) error {
+	return c.payments.Put(msg.Event) // never fails here: the relay waits, if it has to
+}
+
+// Work for each event: a few at once, none lost, and those of an author in order.
+// Under a Harness it is done when the test says so.
+func ExampleQueue() {
+	const url = "wss://relay.example.com"
+	h, err := gennostr.NewHarness(&cashier{}, gennostr.WithRelays(url))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer h.Stop()
+	_ = h.Connect(url)
+	for i, order := range []string{"tea", "beer"} {
+		event := nostrtest.TextNoteAt(nostr.Timestamp(1_700_000_000+i), nostrtest.Key(1), order)
+		_ = h.Deliver(url, gennostr.EventMessage{SubscriptionID: "orders", Event: event})
+	}
+	fmt.Printf("%+v\n", h.Client().Stats().Queues)
+	fmt.Println(h.Work())
+	fmt.Printf("%+v\n", h.Client().Stats().Queues)
+	// Output:
+	// [{Name:payments Waiting:2 Running:0}]
+	// tea paid: <nil>
+	// beer paid: not on this card
+	// <nil>
+	// [{Name:payments Waiting:0 Running:0}]
+}
+
+// batcher writes notes three at a time.
+type batcher struct {
+	gennostr.BaseHandler
+	batch    []string
+	releases []func()
+}
+
+func (b *batcher) OnConnect(self *gennostr.Self, relay gennostr.Relay) error {
+	self.Send(relay.URL, gennostr.Req{SubscriptionID: "notes", Filters: []nostr.Filter{{}}})
+	return nil
+}
+
+func (b *batcher) OnEvent(self *gennostr.Self, relay gennostr.Relay, msg gennostr.EventMessage) error {
+	b.batch, b.releases = append(b.batch, msg.Event.Content), append(b.releases, self.Hold())
+	if len(b.batch) < 3 {
+		return nil
+	}
+	fmt.Println("written:", b.batch)
+	for _, release := range b.releases {
+		release()
+	}
+	b.batch, b.releases = nil, nil
+	return nil
+}
+
+// What a batch has not written yet is held: once the window is full, the relay waits.
+func ExampleSelf_Hold() {
+	const url = "wss://relay.example.com"
+	h, err := gennostr.NewHarness(&batcher{}, gennostr.WithRelays(url))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer h.Stop()
+	_ = h.Connect(url)
+	for i, word := range []string{"a", "b", "c", "d"} {
+		event := nostrtest.TextNoteAt(nostr.Timestamp(1_700_000_000+i), nostrtest.Key(1), word)
+		_ = h.Deliver(url, gennostr.EventMessage{SubscriptionID: "notes", Event: event})
+		fmt.Println(h.Client().Stats().Holds, "held")
+	}
+	// Output:
+	// 1 held
+	// 2 held
+	// written: [a b c]
+	// 0 held
+	// 1 held
+}

@@ -32,7 +32,8 @@ import (
 // told, joined. A test that expects no trouble requires NoError of each. After the
 // stop they return [ErrClientClosed] with the reason.
 //
-// All methods are for one goroutine, outside of callbacks. Work of [Go] runs on
+// All methods are for one goroutine, outside of callbacks. What is put into a [Queue]
+// waits until [Harness.Work] does it, on the test's goroutine. Work of [Go] runs on
 // goroutines as always; [Harness.Settle] waits for it.
 type Harness struct {
 	c        *Client
@@ -41,6 +42,7 @@ type Harness struct {
 	fed      error                     // what a verb is about to tell OnError itself
 	problems []error                   // what else OnError was told since a verb returned
 	over     bool                      // the client has stopped
+	working  bool                      // an item of a queue is being worked on
 
 	mu   sync.Mutex                // of what Send notes, from any goroutine; taken after connection.mu
 	sent []Sent                    // guarded by mu
@@ -69,7 +71,7 @@ func NewHarness(h Handler, opts ...Option) (*Harness, error) {
 	now := time.Now()
 	t.clock.Store(&now)
 	t.network = &byHand{took: t.took, slots: make(map[*connection]*slot)}
-	c, err := newClient(context.Background(), h, opts, surroundings{t.network, t.now, func(*Client, worker) {}, t.told})
+	c, err := newClient(context.Background(), h, opts, surroundings{t.network, t.now, func(*Client, worker) {}, t.told}) // work begins in Work
 	if err != nil {
 		return nil, err
 	}

@@ -97,6 +97,9 @@ func (t *Harness) settle() error {
 	if t.c.self.inside.Load() {
 		panic("gennostr: Harness used inside a callback")
 	}
+	if t.working {
+		panic("gennostr: Harness used inside the work of a queue")
+	}
 	if t.over {
 		return t.c.closedErr()
 	}

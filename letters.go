@@ -237,6 +237,13 @@ func (l *thenLetter) handle(c *Client) *exit {
 	return c.call(callback, Relay{}, nil, func() error { return l.then(c.self) })
 }
 
+// letGo is for one that will not be handled.
+func (l *thenLetter) letGo() {
+	if l.place != nil {
+		l.place.leave()
+	}
+}
+
 func (wakeLetter) handle(c *Client) *exit {
 	c.waking.Store(false)
 	return nil

@@ -2,7 +2,6 @@ package gennostr
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"runtime/debug"
 	"sync"
@@ -50,8 +49,8 @@ const (
 //
 // When the client stops, work that has begun may end, until a tenth of
 // WithShutdownTimeout is left; then its context ends. Then runs for all that has
-// ended, and with ErrClientClosed for what has not begun; after a panic, or when
-// Start's context has ended, it does not run any more.
+// ended, and with ErrClientClosed for what has not begun, without waiting for what
+// has; after a panic, or when Start's context has ended, it does not run any more.
 type Queue[T any] struct {
 	c   *Client
 	cfg QueueConfig[T] // immutable
@@ -69,7 +68,8 @@ type item[T any] struct {
 }
 
 // NewQueue makes a queue of the client's, usually in Init. It lives as long as the
-// client. It panics without Work, or with a negative number.
+// client. It panics without Work, or with a negative number. Under a [Harness]
+// nothing begins by itself: see [Harness.Work].
 func NewQueue[T any](self *Self, cfg QueueConfig[T]) *Queue[T] {
 	if cfg.Work == nil || cfg.Workers < 0 || cfg.Limit < 0 {
 		panic("gennostr: NewQueue: it needs Work, and no negative numbers")
@@ -152,7 +152,7 @@ func (q *Queue[T]) next() (run func(context.Context), ok bool) {
 		err := error(&PanicError{Where: "work of " + q.cfg.Name, Value: errGoexit}) // unless Work returns or panics
 		defer func() {
 			// Told before the next of its key begins, so that Then keeps the order too.
-			q.c.then(q.then(j.Item, err))
+			q.c.then(q.then(j.Item, err, true))
 			q.mu.Lock()
 			q.jobs.Done(j)
 			q.mu.Unlock()
@@ -174,13 +174,13 @@ func (q *Queue[T]) work(ctx context.Context, v T) (err error) {
 }
 
 // then is what runs on the loop once the work on an item has ended, or will never begin.
-func (q *Queue[T]) then(it item[T], err error) *thenLetter {
+func (q *Queue[T]) then(it item[T], err error, begun bool) *thenLetter {
 	return &thenLetter{callback: "Then of " + q.cfg.Name, place: it.place, err: err, then: func(self *Self) error {
 		switch {
 		case q.cfg.Then != nil:
 			return q.cfg.Then(self, it.value, err)
-		case errors.Is(err, ErrClientClosed):
-			return nil
+		case !begun:
+			return nil // the client's end is no problem of the item's
 		}
 		return err
 	}}
@@ -191,7 +191,7 @@ func (q *Queue[T]) close() (told []*thenLetter) {
 	defer q.mu.Unlock()
 	q.closed = true
 	for _, it := range q.jobs.Close() {
-		told = append(told, q.then(it, &clientClosedError{q.c.reason}))
+		told = append(told, q.then(it, &clientClosedError{q.c.reason}, false))
 	}
 	return told
 }
@@ -214,14 +214,30 @@ func (q *Queue[T]) Stats() QueueStats { return q.status() }
 
 // queues are a client's.
 type queues struct {
-	mu  sync.Mutex
-	all []worker // guarded by mu
+	mu     sync.Mutex
+	all    []worker // guarded by mu
+	closed bool     // guarded by mu: the client stops, none takes anything
 }
 
 func (qs *queues) add(q worker) {
 	qs.mu.Lock()
 	defer qs.mu.Unlock()
 	qs.all = append(qs.all, q)
+	if qs.closed { // one that is made in Terminate, say: nobody would work for it
+		q.close()
+	}
+}
+
+// close closes all queues, and those that are made later. What has not begun is
+// in the letters.
+func (qs *queues) close() (told []*thenLetter) {
+	qs.mu.Lock()
+	defer qs.mu.Unlock()
+	qs.closed = true
+	for _, q := range qs.all {
+		told = append(told, q.close()...)
+	}
+	return told
 }
 
 func (qs *queues) list() []worker {

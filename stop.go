@@ -120,12 +120,9 @@ const (
 // in nobody knows what state, and at a cancelled context, which is in a hurry.
 func (c *Client) endWork(deadline time.Time) {
 	tell := !isPanic(c.reason) && c.parent.Err() == nil
-	var thens []*thenLetter
 	c.tasks.cancel()
-	for _, q := range c.queues.list() { // after cancel: nothing begins any more
-		thens = append(thens, q.close()...)
-	}
-	thens = append(c.shut(), thens...)
+	unbegun := c.queues.close() // after cancel: nothing begins any more
+	thens := append(c.shut(), unbegun...)
 
 	enough := time.NewTimer(time.Until(deadline) - c.cfg.shutdownTimeout/10)
 	defer enough.Stop()
@@ -175,6 +172,7 @@ func (c *Client) untold(l *thenLetter) {
 	if errors.As(l.err, &panicked) {
 		c.log.Error("task panicked while the client stopped", "error", panicked, "stack", string(panicked.Stack))
 	}
+	l.letGo()
 }
 
 // shut closes the mailbox: from here on nothing gets in, and readers drop what
@@ -242,6 +240,7 @@ func (c *Client) close() {
 	<-c.sup.done
 	c.pool.Stop()
 	c.dialer.Close()
+	c.tasks.cancelWork() // endWork has, but if it was cut short by a Then that ended its goroutine
 	<-c.tasks.empty
 	for _, l := range c.late.Close() {
 		c.untold(l)
@@ -257,10 +256,9 @@ func (c *Client) abort(err error) {
 	c.setDeadline()
 	c.tasks.cancel()
 	c.tasks.cancelWork()
-	for _, q := range c.queues.list() {
-		q.close()
+	for _, l := range append(c.queues.close(), c.shut()...) {
+		l.letGo()
 	}
-	c.shut()
 	close(c.dead)
 	c.close()
 }
