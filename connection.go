@@ -65,6 +65,8 @@ type network interface {
 	dial(ctx context.Context, c *connection) (link, error)
 	// automatic tells whether connections are pinged and dialled again by the clock, or somebody sees to that.
 	automatic() bool
+	// patience ends when messages are no longer waited with for which there is no room.
+	patience(c *connection) <-chan struct{}
 }
 
 // link is an open connection's transport. Next, Message, Lone and Ready are the
@@ -101,7 +103,8 @@ func (sockets) dial(ctx context.Context, c *connection) (link, error) {
 	return websocketLink{sock}, nil
 }
 
-func (sockets) automatic() bool { return true }
+func (sockets) automatic() bool                        { return true }
+func (sockets) patience(c *connection) <-chan struct{} { return c.closing }
 
 type websocketLink struct{ *socket.Conn }
 
@@ -119,7 +122,7 @@ func newConnection(s *supervisor, e *relayEntry) *connection {
 		out:      outbox.New[ClientMessage](e.cfg.sendQueue),
 	}
 	c.in = intake.New(client.intakes, intake.Config{
-		Owner: c, Ended: c.ended, Closing: c.closing, Window: c.window, Long: client.long.New(c),
+		Owner: c, Ended: c.ended, Closing: client.network.patience(c), Window: c.window, Long: client.long.New(c),
 		Requests: c.requests, Trusted: e.cfg.trusted, MaxTags: e.cfg.maxTags,
 	})
 	return c

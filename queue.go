@@ -2,10 +2,11 @@ package gennostr
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"reflect"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 
 	"github.com/gennostr/gennostr/internal/jobs"
 )
@@ -29,7 +30,8 @@ type QueueConfig[T any] struct {
 	// what it returns is judged like the error of a callback. Default: nil; an
 	// error of Work then goes to OnError as a *CallbackError.
 	Then func(*Self, T, error) error
-	// Limit is how many items may wait that hold no message: ErrQueueFull beyond.
+	// Limit is how many items that hold no message may wait, for their work or for
+	// their Then: ErrQueueFull beyond.
 	// Default: 1,024.
 	Limit int
 }
@@ -56,9 +58,10 @@ type Queue[T any] struct {
 	c   *Client
 	cfg QueueConfig[T] // immutable
 
+	loose atomic.Int64 // items that hold nothing and wait, see seat
+
 	mu     sync.Mutex
 	jobs   *jobs.Queue[item[T]] // guarded by mu
-	loose  int                  // guarded by mu: items that hold nothing and have not begun
 	closed bool                 // guarded by mu: the client stops
 }
 
@@ -67,6 +70,13 @@ type item[T any] struct {
 	value T
 	place place // nil: it holds nothing
 }
+
+// seat is the place of an item that holds nothing, once its work has ended: as
+// long as its Then is to come, there is no room for another.
+type seat struct{ loose *atomic.Int64 }
+
+func (s seat) keep()  { s.loose.Add(1) }
+func (s seat) leave() { s.loose.Add(-1) }
 
 // NewQueue makes a queue of the client's, usually in Init. It lives as long as the
 // client. It panics without Work, or with a negative number.
@@ -81,10 +91,10 @@ func NewQueue[T any](self *Self, cfg QueueConfig[T]) *Queue[T] {
 		cfg.Limit = defaultQueueLimit
 	}
 	if cfg.Name == "" {
-		cfg.Name = fmt.Sprintf("%T", *new(T))
+		cfg.Name = reflect.TypeFor[T]().String()
 	}
 	q := &Queue[T]{c: self.c, cfg: cfg, jobs: jobs.New[item[T]](cfg.Workers)}
-	q.c.queues.add(q)
+	q.closed = !q.c.queues.add(q)
 	return q
 }
 
@@ -119,10 +129,10 @@ func (q *Queue[T]) put(it item[T], key string) error {
 		return q.c.closedErr()
 	case it.place != nil:
 		it.place.keep()
-	case q.loose >= q.cfg.Limit:
+	case q.loose.Load() >= int64(q.cfg.Limit):
 		return fmt.Errorf("%w: %s", ErrQueueFull, q.cfg.Name)
 	default:
-		q.loose++
+		q.loose.Add(1)
 	}
 	q.jobs.Add(it, key, q.cfg.Key != nil)
 	return nil
@@ -145,14 +155,19 @@ func (q *Queue[T]) next() (run func(context.Context), ok bool) {
 	if !ok {
 		return nil, false
 	}
-	if j.Item.place == nil {
-		q.loose--
+	loose := j.Item.place == nil
+	if loose {
+		q.loose.Add(-1)
 	}
 	return func(ctx context.Context) {
 		err := error(&PanicError{Where: "work of " + q.cfg.Name, Value: errGoexit}) // unless Work returns or panics
 		defer func() {
+			if loose {
+				j.Item.place = seat{&q.loose}
+				j.Item.place.keep()
+			}
 			// Told before the next of its key begins, so that Then keeps the order too.
-			q.c.then(q.then(j.Item, err))
+			q.c.then(q.then(j.Item, err, true))
 			q.mu.Lock()
 			q.jobs.Done(j)
 			q.mu.Unlock()
@@ -174,15 +189,15 @@ func (q *Queue[T]) work(ctx context.Context, v T) (err error) {
 }
 
 // then is what runs on the loop once the work on an item has ended, or will never begin.
-func (q *Queue[T]) then(it item[T], err error) *thenLetter {
+func (q *Queue[T]) then(it item[T], err error, begun bool) *thenLetter {
 	return &thenLetter{callback: "Then of " + q.cfg.Name, place: it.place, err: err, then: func(self *Self) error {
 		switch {
 		case q.cfg.Then != nil:
 			return q.cfg.Then(self, it.value, err)
-		case errors.Is(err, ErrClientClosed):
-			return nil
+		case begun:
+			return err
 		}
-		return err
+		return nil
 	}}
 }
 
@@ -191,7 +206,7 @@ func (q *Queue[T]) close() (told []*thenLetter) {
 	defer q.mu.Unlock()
 	q.closed = true
 	for _, it := range q.jobs.Close() {
-		told = append(told, q.then(it, &clientClosedError{q.c.reason}))
+		told = append(told, q.then(it, &clientClosedError{q.c.reason}, false))
 	}
 	return told
 }
@@ -214,14 +229,27 @@ func (q *Queue[T]) Stats() QueueStats { return q.status() }
 
 // queues are a client's.
 type queues struct {
-	mu  sync.Mutex
-	all []worker // guarded by mu
+	mu    sync.Mutex
+	all   []worker // guarded by mu
+	ended bool     // guarded by mu: the client stops
 }
 
-func (qs *queues) add(q worker) {
+// add enters a queue; false: the client stops, and has no use for it.
+func (qs *queues) add(q worker) bool {
 	qs.mu.Lock()
 	defer qs.mu.Unlock()
-	qs.all = append(qs.all, q)
+	if !qs.ended {
+		qs.all = append(qs.all, q)
+	}
+	return !qs.ended
+}
+
+// end lists them for the last time.
+func (qs *queues) end() []worker {
+	qs.mu.Lock()
+	defer qs.mu.Unlock()
+	qs.ended = true
+	return qs.all
 }
 
 func (qs *queues) list() []worker {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/gennostr/gennostr/internal/foreign"
 )
 
 // How a client ends, in the order in which it happens.
@@ -55,8 +57,9 @@ const (
 func (c *Client) endWork(deadline time.Time) {
 	tell := !isPanic(c.reason) && c.parent.Err() == nil
 	var thens []*thenLetter
+	defer c.tasks.cancelWork() // however this ends: close waits for all work
 	c.tasks.cancel()
-	for _, q := range c.queues.list() { // after cancel: nothing begins any more
+	for _, q := range c.queues.end() { // after cancel: nothing begins any more
 		thens = append(thens, q.close()...)
 	}
 	thens = append(c.shut(), thens...)
@@ -65,12 +68,12 @@ func (c *Client) endWork(deadline time.Time) {
 	defer enough.Stop()
 	over := time.NewTimer(time.Until(deadline))
 	defer over.Stop()
-	for joined := false; ; {
+	for joined, hard := false, c.hard; ; {
 		for l, ok := c.late.Next(); ok; l, ok = c.late.Next() {
 			thens = append(thens, l)
 		}
 		for _, l := range thens {
-			if tell {
+			if tell = tell && c.parent.Err() == nil; tell {
 				tell = c.ended(l)
 			} else {
 				c.untold(l)
@@ -86,6 +89,10 @@ func (c *Client) endWork(deadline time.Time) {
 			joined = true // and look once more for what the last of them has left
 		case <-enough.C:
 			c.tasks.cancelWork()
+		case <-hard: // a Stop that is in a hurry
+			hard = nil
+			c.tasks.cancelWork()
+			over.Reset(min(stopGrace, time.Until(deadline)))
 		case <-over.C:
 			return
 		}
@@ -106,7 +113,7 @@ func (c *Client) ended(l *thenLetter) bool {
 // untold is for what nobody is told of: a panic is never silent.
 func (c *Client) untold(l *thenLetter) {
 	var panicked *PanicError
-	if errors.As(l.err, &panicked) {
+	if errors.As(foreign.Confine(l.err), &panicked) {
 		c.log.Error("task panicked while the client stopped", "error", panicked, "stack", string(panicked.Stack))
 	}
 }
@@ -191,7 +198,7 @@ func (c *Client) abort(err error) {
 	c.setDeadline()
 	c.tasks.cancel()
 	c.tasks.cancelWork()
-	for _, q := range c.queues.list() {
+	for _, q := range c.queues.end() {
 		q.close()
 	}
 	c.shut()
