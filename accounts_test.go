@@ -5,7 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
+	"math/rand/v2"
 	"runtime"
+	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gennostr/gennostr"
+	"github.com/gennostr/gennostr/nostrtest"
 )
 
 // What is begun is accounted for until it ends: each item of a queue has one Then,
@@ -271,4 +277,141 @@ func TestTheHarnessDoesNotWaitForRoom(t *testing.T) {
 func TestAQueueIsNamedAfterItsType(t *testing.T) {
 	client := start(t, queueOf(newBot(nil), gennostr.QueueConfig[io.Reader]{Work: func(context.Context, io.Reader) error { return errors.ErrUnsupported }}))
 	assert.Equal(t, "io.Reader", client.Stats().Queues[0].Name)
+}
+
+// Whatever happens to connections, relays and the client while messages wait, are
+// held and are worked on: in the end all accounts are even, and each item had its Then.
+func TestAllAccountsAreEvenInTheEnd(t *testing.T) {
+	for seed := range uint64(6) {
+		virtual(t, func(t *testing.T, network *nostrtest.Network) {
+			random := rand.New(rand.NewPCG(seed, 1))
+			var urls []string
+			var relays []*nostrtest.Relay
+			events := unproven(400)
+			for _, e := range events[:100] {
+				e.Content += strings.Repeat("x", 20<<10) // long ones, and many tags
+			}
+			for i := range 6 {
+				urls = append(urls, fmt.Sprintf("wss://r%d.example/", i))
+				relays = append(relays, network.NewRelay(urls[i]))
+				relays[i].Publish(events...)
+			}
+			var mu sync.Mutex
+			var held []func()
+			dice := func(n int) int {
+				mu.Lock()
+				defer mu.Unlock()
+				return random.IntN(n)
+			}
+			begun, told := 0, 0
+			release := func(n int) {
+				mu.Lock()
+				list := held[:min(n, len(held))]
+				held = held[len(list):]
+				mu.Unlock()
+				for _, f := range list {
+					f()
+				}
+			}
+			h := &queuer{}
+			h.config = gennostr.QueueConfig[job]{
+				Workers: 4, Key: func(m job) string { return m.Event.Content[:1] },
+				Work: func(_ context.Context, m job) error {
+					time.Sleep(time.Duration(dice(50)) * time.Millisecond)
+					return nil
+				},
+				Then: func(*gennostr.Self, job, error) error { told++; return nil },
+			}
+			client := start(t, &juggler{queuer: h, hold: func(self *gennostr.Self, m job) error {
+				switch dice(4) {
+				case 0:
+					mu.Lock()
+					defer mu.Unlock()
+					held = append(held, self.Hold())
+				case 1:
+					f := self.Hold()
+					go f()
+				case 2:
+					begun++
+					return h.queue.Put(m)
+				}
+				return nil
+			}}, over(network, gennostr.WithTrustedRelay(), gennostr.WithRelays(urls...), gennostr.WithMailboxWindow(10, 64<<10),
+				gennostr.WithMailboxBudget(256<<10), gennostr.WithReconnectSchedule(10*time.Millisecond), gennostr.WithShutdownTimeout(time.Minute))...)
+			for range 200 {
+				url := urls[dice(len(urls))]
+				switch dice(7) {
+				case 0:
+					relays[slices.Index(urls, url)].DisconnectAll()
+				case 1:
+					_ = client.RemoveRelay(url)
+				case 2:
+					_, _ = client.EnsureRelay(url, gennostr.WithMailboxWindow(1+dice(10), 64<<10))
+				case 3:
+					_ = client.Send(url, gennostr.PublishEvent{Event: textNotes(1)[0]}) // lifts the window
+				case 4:
+					_ = client.Broadcast(everything("all"))
+				default:
+					release(dice(50))
+				}
+				time.Sleep(time.Duration(dice(20)) * time.Millisecond)
+			}
+			require.NoError(t, client.Stop(t.Context()))
+			release(math.MaxInt)
+			synctest.Wait()
+			waiting, inHand := gennostr.Reserved(client)
+			assert.Zero(t, waiting, seed)
+			assert.Zero(t, inHand, seed)
+			assert.Equal(t, begun, told, seed)
+			assert.NotZero(t, told, seed)
+			assert.Zero(t, client.Stats().Holds)
+		})
+	}
+}
+
+// juggler decides for each event anew.
+type juggler struct {
+	*queuer
+	hold func(*gennostr.Self, job) error
+}
+
+func (h *juggler) OnEvent(self *gennostr.Self, _ gennostr.Relay, msg gennostr.EventMessage) error {
+	return h.hold(self, msg)
+}
+
+// A relay that does not answer an event is not waited for all its life: its window
+// is the one that was asked for again, and a stop does not wait for what is long over.
+func TestAnOKThatDoesNotComeIsNotWaitedForForEver(t *testing.T) {
+	virtual(t, func(t *testing.T, network *nostrtest.Network) {
+		relay := network.NewRelay(stageURL, nostrtest.WithFaults(nostrtest.NoOK()))
+		relay.Publish(unproven(500)...)
+		var l ledger
+		h := &queuer{config: l.config(1000 * time.Hour)}
+		h.config.Workers = 1
+		client := start(t, h, over(network, gennostr.WithTrustedRelay(), gennostr.WithMailboxWindow(50, 1<<20))...)
+		require.NoError(t, client.AddRelay(stageURL))
+		require.NoError(t, client.Ready(t.Context(), 1))
+		note := textNotes(1)[0]
+		require.NoError(t, client.Send(stageURL, gennostr.Close{SubscriptionID: "all"}))
+		require.NoError(t, client.Send(stageURL, gennostr.PublishEvent{Event: note}))
+		time.Sleep(5 * time.Minute)
+		synctest.Wait()
+		status, _ := client.Relay(stageURL)
+		before := status.Traffic.Undelivered
+		require.NoError(t, client.Send(stageURL, everything("all")))
+		time.Sleep(5 * time.Minute)
+		synctest.Wait()
+		status, _ = client.Relay(stageURL)
+		assert.LessOrEqual(t, status.Traffic.Undelivered, max(50, before))
+	})
+}
+
+func TestAStopDoesNotWaitForWhatWasNotAnsweredLongAgo(t *testing.T) {
+	onStage(t, nil, func(t *testing.T, s stage) {
+		s.send(t, gennostr.PublishEvent{Event: textNotes(1)[0]})
+		time.Sleep(5 * time.Minute)
+		began := time.Now()
+		require.NoError(t, s.client.Stop(t.Context()))
+		assert.Less(t, time.Since(began), time.Second)
+	}, nostrtest.WithFaults(nostrtest.NoOK()))
 }

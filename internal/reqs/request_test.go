@@ -181,7 +181,6 @@ func TestATokenDoesNotKeepTheFilters(t *testing.T) {
 	r := table.Open("a", filters, nil, at(0))
 	table.Open("a", reqs.Compile(kinds(2)), nil, at(1))
 	table.Trim(at(100))
-	filters = nil
 	runtime.GC()
 	assert.Nil(t, gone.Value())
 	assert.True(t, r.Over())
