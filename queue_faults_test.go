@@ -8,7 +8,7 @@ var queueFaults = []fault{
 	{
 		"an item does not hold its message", "queue.go",
 		"\t\tit.place.keep()\n",
-		"\t\tit.place.keep()\n\t\tit.place.leave()\n\t\tit.place = nil\n\t\tq.loose++\n",
+		"\t\tit.place.keep()\n\t\tit.place.leave()\n\t\tit.place = nil\n\t\tq.loose.Add(1)\n",
 	},
 	{
 		"Put takes somebody else's message for its own", "queue.go",
@@ -17,7 +17,7 @@ var queueFaults = []fault{
 	},
 	{
 		"items that have begun count as waiting", "queue.go",
-		"\t\tq.loose--\n",
+		"\tif loose {\n\t\tq.loose.Add(-1)\n\t}\n",
 		"",
 	},
 	{
@@ -62,13 +62,13 @@ var queueFaults = []fault{
 	},
 	{
 		"what is not told keeps its place for ever", "stop.go",
-		"\t\t\t} else {\n\t\t\t\tl.letGo()\n\t\t\t}\n",
-		"\t\t\t}\n",
+		"\t\t\t\tc.untold(l)\n",
+		"",
 	},
 	{
 		"a queue that is made too late takes items", "queue.go",
-		"\tif qs.closed {",
-		"\tif qs.closed && false {",
+		"\treturn !qs.ended\n",
+		"\treturn true\n",
 	},
 	{
 		"the place is not given up after Then", "letters.go",
