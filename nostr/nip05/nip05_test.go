@@ -132,6 +132,8 @@ func TestIdentifiers(t *testing.T) {
 		"bob+tag@example.com":     "character other than a-z",
 		bobHex + "0@example.com":  "longer than 64",
 		"bob@localhost":           "no dot",
+		"bob@a.localhost":         "inside",
+		"db.internal":             "inside",
 		"bob@169.254.169.254":     "IP address",
 		"bob@example.com/../x":    "character other than a-z",
 		"bob@example.com@x.com":   "character other than a-z",
