@@ -347,3 +347,18 @@ func TestSplitsGiveEverythingAway(t *testing.T) {
 	assert.Nil(t, splits.Divide(5))
 	assert.Equal(t, []int64{math.MaxInt64 - 4611686018427387903, 4611686018427387903}, nip57.Splits{{Weight: math.MaxUint64}, {Weight: math.MaxUint64}}.Divide(math.MaxInt64))
 }
+
+// An event may have one key in so many zap tags that the sum of the weights is beyond 64 bits.
+func TestWeightsDoNotOverflow(t *testing.T) {
+	many := nostr.PubKey{1}
+	tags := make(nostr.Tags, 20_000)
+	for i := range tags {
+		tags[i] = nostr.Tag{"zap", many.String(), "", "999999999.999999"}
+	}
+	other := nostr.PubKey{2}
+	tags = append(tags, nostr.Tag{"zap", other.String(), "", "999999999.999999"})
+	splits, _ := nip57.ParseSplits(&nostr.Event{Tags: tags})
+	require.Len(t, splits, 2)
+	assert.EqualValues(t, uint64(math.MaxUint64), splits[0].Weight)
+	assert.EqualValues(t, 999_999_999_999_999, splits[1].Weight)
+}
