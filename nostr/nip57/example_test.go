@@ -33,7 +33,7 @@ func ExampleCheckReceipt() {
 	}
 
 	// A bot sees the receipt. It has the provider's key from ParsePayInfo.
-	zap, err := nip57.CheckReceipt(&receipt, provider.PubKey(), "")
+	zap, err := nip57.CheckReceipt(&receipt, bob.PubKey(), provider.PubKey(), "")
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -45,7 +45,7 @@ func ExampleCheckReceipt() {
 		fmt.Println(err)
 		return
 	}
-	_, err = nip57.CheckReceipt(&receipt, provider.PubKey(), "")
+	_, err = nip57.CheckReceipt(&receipt, bob.PubKey(), provider.PubKey(), "")
 	fmt.Println(errors.Is(err, nip57.ErrProvider))
 	// Output:
 	// 250000 satoshis, by alice: true Thanks!

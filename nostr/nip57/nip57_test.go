@@ -22,7 +22,7 @@ var (
 func TestAReceiptIsBelievedFromTheRecipientsProviderOnly(t *testing.T) {
 	req := request(t, nostr.Tag{"amount", "21000"}, nostr.Tag{"e", id1}, nostr.Tag{"k", "1"})
 	ev := signed(t, provider, receipt(t, req, invoice(t, "lnbc210n", req)))
-	zap, err := nip57.CheckReceipt(ev, provider.PubKey(), "")
+	zap, err := nip57.CheckReceipt(ev, bob.PubKey(), provider.PubKey(), "")
 	require.NoError(t, err)
 	assert.EqualValues(t, 21000, zap.Amount)
 	assert.Equal(t, alice.PubKey(), zap.Request.Sender)
@@ -36,16 +36,33 @@ func TestAReceiptIsBelievedFromTheRecipientsProviderOnly(t *testing.T) {
 
 	// The same, made by the sender himself.
 	forged := signed(t, alice, *ev)
-	_, err = nip57.CheckReceipt(forged, provider.PubKey(), "")
+	_, err = nip57.CheckReceipt(forged, bob.PubKey(), provider.PubKey(), "")
 	assert.ErrorIs(t, err, nip57.ErrProvider)
-	_, err = nip57.CheckReceipt(ev, nostr.PubKey{}, "")
+	_, err = nip57.CheckReceipt(ev, bob.PubKey(), nostr.PubKey{}, "")
 	assert.ErrorIs(t, err, nip57.ErrProvider, "who does not know the provider believes nobody")
 	nobodys := receipt(t, req, invoice(t, "lnbc210n", req))
-	_, err = nip57.CheckReceipt(&nobodys, nostr.PubKey{}, "")
+	_, err = nip57.CheckReceipt(&nobodys, bob.PubKey(), nostr.PubKey{}, "")
 	assert.ErrorIs(t, err, nip57.ErrProvider, "not even one that is by nobody")
 	got, err := nip57.ParseReceipt(forged)
 	require.NoError(t, err)
 	assert.Equal(t, alice.PubKey(), got.Provider, "what ParseReceipt leaves out can be made up for")
+}
+
+// Who has the same provider as the author of a note can pay himself and name that note.
+func TestAZapOfOneselfIsNoneOfSomebodyElsesNote(t *testing.T) {
+	target := &nostr.Event{Kind: nostr.KindTextNote, CreatedAt: 1700000000}
+	require.NoError(t, target.Sign(bob))
+	draft, err := nip57.NewRequest(nip57.Zap{Recipient: alice.PubKey(), Target: target, Relays: []string{relay}})
+	require.NoError(t, err)
+	req := signed(t, alice, draft).String()
+	ev := signed(t, provider, receipt(t, req, invoice(t, "lnbc21m", req)))
+	_, err = nip57.CheckReceipt(ev, bob.PubKey(), provider.PubKey(), "")
+	assert.ErrorIs(t, err, nip57.ErrRecipient)
+	_, err = nip57.CheckReceipt(ev, provider.PubKey(), bob.PubKey(), "")
+	assert.Error(t, err, "the two keys the other way round")
+	zap, err := nip57.CheckReceipt(ev, alice.PubKey(), provider.PubKey(), "")
+	require.NoError(t, err)
+	assert.Equal(t, target.ID, zap.Request.Target.ID, "it is a zap of alice's")
 }
 
 func TestTheInvoicesAmountIsTheRequests(t *testing.T) {
@@ -148,7 +165,7 @@ func TestTheLNURLIsTheRecipients(t *testing.T) {
 		good        bool
 	}{{own, own, true}, {strings.ToUpper(own), own, true}, {own, "", true}, {"", own, true}, {other, own, false}, {"bob@example.com", own, false}, {own, "bob@example.com", false}} {
 		req := request(t, nostr.Tag{"lnurl", v.given})
-		_, err := nip57.CheckReceipt(signed(t, provider, receipt(t, req, invoice(t, "lnbc210n", req))), provider.PubKey(), v.want)
+		_, err := nip57.CheckReceipt(signed(t, provider, receipt(t, req, invoice(t, "lnbc210n", req))), bob.PubKey(), provider.PubKey(), v.want)
 		if v.good {
 			assert.NoError(t, err, v)
 		} else {
@@ -237,7 +254,7 @@ func TestAProviderChecksARequest(t *testing.T) {
 // That a provider let a wrong one pass is no reason not to count the zap.
 func TestThePOfTheRequestInAReceiptIsIgnored(t *testing.T) {
 	req := request(t, nostr.Tag{"P", alice.PubKey().String()})
-	zap, err := nip57.CheckReceipt(signed(t, provider, receipt(t, req, invoice(t, "lnbc210n", req))), provider.PubKey(), "")
+	zap, err := nip57.CheckReceipt(signed(t, provider, receipt(t, req, invoice(t, "lnbc210n", req))), bob.PubKey(), provider.PubKey(), "")
 	require.NoError(t, err)
 	assert.Equal(t, alice.PubKey(), zap.Request.Sender)
 }

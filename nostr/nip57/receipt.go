@@ -30,13 +30,14 @@ type Receipt struct {
 	PreimageFits bool
 }
 
-// CheckReceipt returns what a zap receipt says if it is well-formed and by the recipient's
-// provider: provider is the key that his LNURL endpoint names (PayInfo.NostrPubKey), and lnurl,
-// unless it is "", the recipient's LNURL, which has to be that of the request if the request
-// names one. The event has to be genuine (see [nostr.Event.Verify]); what a client delivers is.
+// CheckReceipt returns what a zap receipt says if it is well-formed, for the recipient and by his
+// provider: recipient is whom it is to have paid, such as the author of a note, provider the key
+// that his LNURL endpoint names (PayInfo.NostrPubKey), and lnurl, unless it is "", his LNURL, which
+// has to be that of the request if the request names one. The event has to be genuine (see
+// [nostr.Event.Verify]); what a client delivers is.
 //
-// The errors are [ErrProvider], [ErrLNURL] and those of [ParseReceipt].
-func CheckReceipt(e *nostr.Event, provider nostr.PubKey, lnurl string) (Receipt, error) {
+// The errors are [ErrProvider], [ErrRecipient], [ErrLNURL] and those of [ParseReceipt].
+func CheckReceipt(e *nostr.Event, recipient, provider nostr.PubKey, lnurl string) (Receipt, error) {
 	switch {
 	case provider.IsZero():
 		return Receipt{}, fmt.Errorf("%w: its key was not handed in", ErrProvider)
@@ -47,6 +48,9 @@ func CheckReceipt(e *nostr.Event, provider nostr.PubKey, lnurl string) (Receipt,
 	if err != nil {
 		return Receipt{}, err
 	}
+	if r.Request.Recipient != recipient {
+		return Receipt{}, fmt.Errorf("%w: for %s, want %s", ErrRecipient, r.Request.Recipient, recipient)
+	}
 	if lnurl != "" && r.Request.LNURL != "" {
 		if err := sameLNURL(r.Request.LNURL, lnurl); err != nil {
 			return Receipt{}, err
@@ -55,9 +59,9 @@ func CheckReceipt(e *nostr.Event, provider nostr.PubKey, lnurl string) (Receipt,
 	return r, nil
 }
 
-// ParseReceipt is [CheckReceipt] without the check that tells a receipt from a lie: anybody can
-// make what this accepts, of any amount. It is for counting where the provider's key is compared
-// later, with Receipt.Provider. It verifies the request inside, which takes about 150
+// ParseReceipt is [CheckReceipt] without the checks that tell a receipt from a lie: anybody can
+// make what this accepts, of any amount. It is for counting where Receipt.Provider and
+// Request.Recipient are compared later. It verifies the request inside, which takes about 150
 // microseconds.
 //
 // It fails with [ErrReceipt], with [ErrRequest] too where the request is to blame, and with
