@@ -65,6 +65,36 @@ func TestAZapOfOneselfIsNoneOfSomebodyElsesNote(t *testing.T) {
 	assert.Equal(t, target.ID, zap.Request.Target.ID, "it is a zap of alice's")
 }
 
+// What would be found out by others only, when it has been paid for.
+func TestWhatIsMadeIsGood(t *testing.T) {
+	own, err := nip57.EncodeLNURL("https://example.com/.well-known/lnurlp/bob")
+	require.NoError(t, err)
+	other, err := nip57.EncodeLNURL("https://example.com/.well-known/lnurlp/eve")
+	require.NoError(t, err)
+	zap := nip57.Zap{Recipient: bob.PubKey(), Relays: []string{relay}, LNURL: "bob@example.com"}
+	_, err = nip57.NewRequest(zap)
+	assert.ErrorIs(t, err, nip57.ErrLNURL, "a lightning address is none")
+	assert.ErrorIs(t, err, nip57.ErrRequest)
+
+	zap.LNURL = own
+	draft, err := nip57.NewRequest(zap)
+	require.NoError(t, err)
+	info := nip57.PayInfo{NostrPubKey: provider.PubKey(), Callback: "https://example.com/cb", MinSendable: 1, MaxSendable: 100000}
+	for lnurl, good := range map[string]bool{"": true, own: true, strings.ToUpper(own): true, other: false, "bob@example.com": false} {
+		_, err = info.InvoiceURL(signed(t, alice, draft), 21000, lnurl)
+		if good {
+			assert.NoError(t, err, lnurl)
+		} else {
+			assert.ErrorIs(t, err, nip57.ErrLNURL, lnurl)
+		}
+	}
+	req := signed(t, alice, draft).String()
+	for _, preimage := range []string{"x", strings.Repeat("0", 64), strings.Repeat("z", 64), strings.Repeat("0", 66)} {
+		_, err = nip57.NewReceipt(req, invoice(t, "lnbc210n", req), preimage, 1700000000)
+		assert.ErrorIs(t, err, nip57.ErrReceipt, preimage)
+	}
+}
+
 func TestTheInvoicesAmountIsTheRequests(t *testing.T) {
 	req := request(t, nostr.Tag{"amount", "21000"})
 	good := receipt(t, req, invoice(t, "lnbc210n", req))
@@ -176,14 +206,14 @@ func TestTheLNURLIsTheRecipients(t *testing.T) {
 
 func TestRequestsAreMadeAndRead(t *testing.T) {
 	article := signed(t, bob, nostr.Event{Kind: 30023, Tags: nostr.Tags{{"d", "x:y"}}})
-	ev, err := nip57.NewRequest(nip57.Zap{Recipient: bob.PubKey(), Target: article, Amount: 21000, LNURL: "lnurl1x", Relays: []string{"WSS://Relay.example.com", "wss://b.example.com"}, Comment: "hi"})
+	ev, err := nip57.NewRequest(nip57.Zap{Recipient: bob.PubKey(), Target: article, Amount: 21000, LNURL: bobsLNURL, Relays: []string{"WSS://Relay.example.com", "wss://b.example.com"}, Comment: "hi"})
 	require.NoError(t, err)
 	r, err := nip57.ParseRequest(signed(t, alice, ev).String())
 	require.NoError(t, err)
 	r.Event = nil
 	assert.Equal(t, nip57.Request{
 		Sender: alice.PubKey(), Recipient: bob.PubKey(), Amount: 21000, Target: nostr.EventRef{ID: article.ID}, Address: article.Address(), Kind: "30023",
-		LNURL: "lnurl1x", Relays: []string{relay, "wss://b.example.com/"}, Comment: "hi",
+		LNURL: bobsLNURL, Relays: []string{relay, "wss://b.example.com/"}, Comment: "hi",
 	}, r)
 	for _, z := range []nip57.Zap{{}, {Recipient: bob.PubKey()}, {Relays: []string{relay}}, {Recipient: bob.PubKey(), Relays: []string{relay}, Amount: -1}, {Recipient: bob.PubKey(), Relays: []string{"https://x.com"}}} {
 		_, err := nip57.NewRequest(z)
@@ -264,11 +294,11 @@ func TestInvoicesAreAskedFor(t *testing.T) {
 	require.NoError(t, err)
 	req, _, err := nostr.ParseEvent([]byte(request(t, nostr.Tag{"amount", "21000"})))
 	require.NoError(t, err)
-	raw, err := info.InvoiceURL(req, 21000, "lnurl1x")
+	raw, err := info.InvoiceURL(req, 21000, bobsLNURL)
 	require.NoError(t, err)
 	u, err := url.Parse(raw)
 	require.NoError(t, err)
-	assert.Equal(t, url.Values{"id": {"1"}, "amount": {"21000"}, "lnurl": {"lnurl1x"}, "nostr": {req.String()}}, u.Query())
+	assert.Equal(t, url.Values{"id": {"1"}, "amount": {"21000"}, "lnurl": {bobsLNURL}, "nostr": {req.String()}}, u.Query())
 	_, err = info.InvoiceURL(req, 22000, "")
 	assert.ErrorIs(t, err, nip57.ErrAmount)
 	free, _, err := nostr.ParseEvent([]byte(request(t)))

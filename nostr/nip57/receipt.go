@@ -170,8 +170,9 @@ func InvoiceAmount(invoice string) (int64, error) {
 
 // NewReceipt returns the receipt for a paid request, to be signed with the key that the LNURL
 // endpoint names and published to the request's relays. request is the text that the invoice was
-// made for, byte by byte, paidAt when the invoice was paid, and preimage 64 hex digits, "" to
-// leave it out. It fails as [ParseReceipt] would for the result.
+// made for, byte by byte, paidAt when the invoice was paid, and preimage the invoice's in 64 hex
+// digits, "" to leave it out. It fails as [ParseReceipt] would for the result, and with
+// [ErrReceipt] for another preimage.
 func NewReceipt(request, invoice, preimage string, paidAt nostr.Timestamp) (nostr.Event, error) {
 	r, err := ParseRequest(request)
 	if err != nil {
@@ -188,8 +189,12 @@ func NewReceipt(request, invoice, preimage string, paidAt nostr.Timestamp) (nost
 		tags = append(tags, nostr.Tag{"preimage", preimage})
 	}
 	e := nostr.Event{Kind: nostr.KindZap, CreatedAt: paidAt, Tags: tags}
-	if _, err := ParseReceipt(&e); err != nil {
+	made, err := ParseReceipt(&e)
+	switch {
+	case err != nil:
 		return nostr.Event{}, err
+	case preimage != "" && !made.PreimageFits:
+		return nostr.Event{}, fmt.Errorf("%w: the preimage is not the invoice's", ErrReceipt)
 	}
 	return e, nil
 }
