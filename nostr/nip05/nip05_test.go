@@ -273,7 +273,7 @@ func TestDocumentsThatParsersDisagreeOnAreRefused(t *testing.T) {
 		"\ufeff" + names(entry),
 		" \n" + names(`"b\u006fb":"`+bobHex+`"`) + "\n",
 		`{"relays":5,"names":{` + entry + `}}`,
-		`{"relays":{"` + bobHex + `":["https://x.example.com",{},[],null]},"names":{` + entry + `}}`,
+		`{"relays":{"` + bobHex + `":["https://x.example.com","wss://wss://x.example.com",{},[],null]},"names":{` + entry + `}}`,
 		`{"relays":{"` + bobHex + `":["wss://x.example.com"]},"relays":{},"names":{` + entry + `}}`,
 		`{"relays":{},"names":{` + entry + `},"relays":{"` + bobHex + `":["wss://x.example.com"]}}`,
 		`{"relays":{"` + bobHex + `":["wss://x.example.com"],"` + bobHex + `":[]},"names":{` + entry + `}}`,
