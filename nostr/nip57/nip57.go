@@ -21,8 +21,9 @@
 // names; without it anybody can make a receipt of any amount. The other one is that the recipient
 // is who was to be paid. NIP-57 takes it for granted, but a provider serves many, and who has the
 // same one can pay himself and name somebody else's note. [ParseReceipt] leaves both out and says
-// so. A preimage that fits shows that its publisher saw one,
-// not that the sender paid: the flags of a [Receipt] tell, and nothing is refused for them.
+// so. A preimage that fits shows that its publisher saw one, not that the sender paid: the flags of
+// a [Receipt] tell, and nothing is refused for them. One payment may have several receipts, in
+// events with IDs of their own: who adds up counts each Receipt.Invoice once.
 //
 // # What is checked
 //
