@@ -162,6 +162,9 @@ func (q *Queue[T]) next() (run func(context.Context), ok bool) {
 	return func(ctx context.Context) {
 		err := error(&PanicError{Where: "work of " + q.cfg.Name, Value: errGoexit}) // unless Work returns or panics
 		defer func() {
+			if v := recover(); v != nil { // WithoutRecover: the program ends here, and begins nothing more
+				panic(v)
+			}
 			if loose {
 				j.Item.place = seat{&q.loose}
 				j.Item.place.keep()
