@@ -463,3 +463,33 @@ func TestAStopDoesNotWaitForWhatWasNotAnsweredLongAgo(t *testing.T) {
 		assert.Less(t, time.Since(began), time.Second)
 	}, nostrtest.WithFaults(nostrtest.NoOK()))
 }
+
+// The report of one reason does not wait for that of another.
+func TestAReportIsNotPutOffByAnother(t *testing.T) {
+	onStage(t, nil, func(t *testing.T, s stage) {
+		malformed, unsolicited := `["WHAT`, `["EOSE","never asked"]`
+		for _, frame := range []string{malformed, malformed, "", unsolicited, unsolicited} {
+			if frame == "" {
+				time.Sleep(900 * time.Millisecond)
+				continue
+			}
+			s.inject(t, frame)
+		}
+		count := func(reason error) (n int) {
+			for _, n1 := range s.named("OnError") {
+				var reject *gennostr.RejectError
+				if errors.As(reasonOf(t, n1), &reject) && errors.Is(reject, reason) {
+					n += reject.Count
+				}
+			}
+			return n
+		}
+		assert.Equal(t, 1, count(gennostr.ErrMalformed))
+		time.Sleep(200 * time.Millisecond)
+		synctest.Wait()
+		assert.Equal(t, 2, count(gennostr.ErrMalformed), "a second after the first")
+		time.Sleep(time.Second)
+		synctest.Wait()
+		assert.Equal(t, 2, count(gennostr.ErrUnsolicited))
+	})
+}
