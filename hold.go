@@ -38,7 +38,8 @@ func (p asked) leave() { p.c.posted.Add(-1) }
 //
 // In HandleCall, HandleCast and HandleInfo it keeps the request's place among
 // those that WithMailboxLimit counts. In a callback that handles nothing which
-// takes up room (OnConnect, a timer) there is nothing to hold, and release does nothing.
+// takes up room (OnConnect, HandleContinue, a timer, the continuation of Go) there
+// is nothing to hold, and release does nothing.
 //
 // Release may be called by any goroutine; the second call does nothing. A message
 // that is held for longer than WithSlowCallback is logged, with the line that has

@@ -52,8 +52,8 @@ const (
 //
 // When the client stops, work that has begun may end, until a tenth of
 // WithShutdownTimeout is left; then its context ends. Then runs for all that has
-// ended, and with ErrClientClosed for what has not begun, without waiting for what
-// has; after a panic, or when Start's context has ended, it does not run any more.
+// ended, and last, with ErrClientClosed, for what has not begun; after a panic, or
+// when Start's context has ended, it does not run any more.
 type Queue[T any] struct {
 	c   *Client
 	cfg QueueConfig[T] // immutable
@@ -104,7 +104,8 @@ func NewQueue[T any](self *Self, cfg QueueConfig[T]) *Queue[T] {
 // In a callback that handles a message of a relay, a call, a cast or an info it
 // does not fail, and holds that message until Then has returned; a Then may hand
 // its item's place on to another queue. Elsewhere (other goroutines, timers,
-// OnConnect) there is nothing to hold: ErrQueueFull if Limit such items wait.
+// OnConnect, HandleContinue, the continuation of Go) there is nothing to hold:
+// ErrQueueFull if Limit such items wait.
 // ErrClientClosed when the client stops.
 func (q *Queue[T]) Put(v T) error {
 	key := ""
@@ -163,6 +164,9 @@ func (q *Queue[T]) next() (run func(context.Context), ok bool) {
 	return func(ctx context.Context) {
 		err := error(&PanicError{Where: "work of " + q.cfg.Name, Value: errGoexit}) // unless Work returns or panics
 		defer func() {
+			if v := recover(); v != nil { // WithoutRecover: the program ends here, and begins nothing more
+				panic(v)
+			}
 			if loose {
 				j.Item.place = seat{&q.loose}
 				j.Item.place.keep()

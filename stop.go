@@ -129,16 +129,19 @@ func (c *Client) endWork(deadline time.Time) {
 	tell := !isPanic(c.reason) && c.parent.Err() == nil
 	defer c.tasks.cancelWork() // however this ends: close waits for all work
 	c.tasks.cancel()
-	unbegun := c.queues.close() // after cancel: nothing begins any more
-	thens := append(c.shut(), unbegun...)
+	refused := c.queues.close() // after cancel: nothing begins any more; told last, so that Then keeps the order of a key
+	thens := c.shut()
 
 	enough := time.NewTimer(time.Until(deadline) - c.cfg.shutdownTimeout/10)
 	defer enough.Stop()
 	over := time.NewTimer(time.Until(deadline))
 	defer over.Stop()
-	for joined, hard := false, c.hard; ; {
+	for last, cancelled, hard := false, false, c.hard; ; {
 		for l, ok := c.late.Next(); ok; l, ok = c.late.Next() {
 			thens = append(thens, l)
+		}
+		if last {
+			thens, refused = append(thens, refused...), nil
 		}
 		for _, l := range thens {
 			if tell = tell && c.parent.Err() == nil; tell {
@@ -148,21 +151,27 @@ func (c *Client) endWork(deadline time.Time) {
 			}
 		}
 		thens = nil
-		if joined {
+		if last {
 			return
 		}
 		select {
 		case <-c.late.Wake():
 		case <-c.tasks.empty:
-			joined = true // and look once more for what the last of them has left
+			last = true // and look once more for what the last of them has left
 		case <-enough.C:
+			if cancelled { // and some has not ended: nobody waits for it
+				thens, refused = refused, nil
+				break
+			}
+			cancelled = true
 			c.tasks.cancelWork()
+			enough.Reset(c.cfg.shutdownTimeout / 20)
 		case <-hard: // a Stop that is in a hurry
 			hard = nil
 			c.tasks.cancelWork()
 			over.Reset(min(stopGrace, time.Until(deadline)))
 		case <-over.C:
-			return
+			last = true
 		}
 	}
 }

@@ -372,8 +372,13 @@ func (s *supervisor) wait(e *relayEntry) {
 }
 
 func (ev reportsPending) supervise(s *supervisor) {
-	if e := ev.c.entry; e.conn == ev.c {
-		s.due.Set(alarm{e, alarmReports}, ev.at)
+	e := ev.c.entry
+	if e.conn != ev.c {
+		return
+	}
+	a := alarm{e, alarmReports}
+	if set, ok := s.due.At(a); !ok || ev.at.Before(set) { // each reason has its time, and all are told at the first
+		s.due.Set(a, ev.at)
 	}
 }
 
