@@ -25,6 +25,9 @@ func Go[T any](self *Self, work func(context.Context) (T, error), then func(T, e
 	start := func(ctx context.Context) {
 		value, err := zero, error(&PanicError{Where: "task", Value: errGoexit}) // unless work returns or panics
 		defer func() {
+			if v := recover(); v != nil { // WithoutRecover: the program ends here, and begins nothing more
+				panic(v)
+			}
 			c.then(&thenLetter{err: err, then: func(*Self) error { return then(value, err) }})
 		}()
 		value, err = guarded(c, ctx, work)

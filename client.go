@@ -53,6 +53,8 @@ type Client struct {
 	waking  atomic.Bool  // a wakeLetter is in the mailbox
 
 	stopOnce sync.Once
+	hardOnce sync.Once
+	hard     chan struct{}             // closed when the stop's deadline has passed: what is queued is dropped
 	dead     chan struct{}             // closed when Terminate has returned: callers get no more replies
 	done     chan struct{}             // closed when nothing is running
 	deadline atomic.Pointer[time.Time] // of the orderly stop, nil before one
@@ -127,7 +129,7 @@ func newClient(ctx context.Context, h Handler, opts []Option, in surroundings) (
 		late:   mailbox.NewQueue[*thenLetter](),
 		budget: mailbox.NewBudget(cfg.mailboxBudget),
 		long:   intake.NewLongMessages(cfg.mailboxBudget),
-		dead:   make(chan struct{}), done: make(chan struct{}),
+		hard:   make(chan struct{}), dead: make(chan struct{}), done: make(chan struct{}),
 	}
 	if cfg.name != "" {
 		c.log = c.log.With("client", cfg.name)

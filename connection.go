@@ -54,7 +54,7 @@ type connection struct {
 	cause      error                        // guarded by mu: why we ended it ourselves; the first one counts
 	out        *outbox.Queue[ClientMessage] // guarded by mu: accepted and not yet written
 	refused    refusals.Reports             // guarded by mu: what OnError has not been told
-	unanswered map[nostr.ID]struct{}        // guarded by mu: events that an OK is to come for
+	unanswered map[nostr.ID]time.Time       // guarded by mu: events that an OK is to come for, and until when it is waited for
 	answered   chan struct{}                // guarded by mu: closed when there are none; nil unless that is waited for
 	forgeries  int                          // guarded by mu
 }
@@ -65,6 +65,8 @@ type network interface {
 	dial(ctx context.Context, c *connection) (link, error)
 	// automatic tells whether connections are pinged and dialled again by the clock, or somebody sees to that.
 	automatic() bool
+	// patience ends when messages are no longer waited with for which there is no room.
+	patience(c *connection) <-chan struct{}
 }
 
 // link is an open connection's transport. Next, Message, Lone and Ready are the
@@ -101,7 +103,8 @@ func (sockets) dial(ctx context.Context, c *connection) (link, error) {
 	return websocketLink{sock}, nil
 }
 
-func (sockets) automatic() bool { return true }
+func (sockets) automatic() bool                        { return true }
+func (sockets) patience(c *connection) <-chan struct{} { return c.closing }
 
 type websocketLink struct{ *socket.Conn }
 
@@ -119,7 +122,7 @@ func newConnection(s *supervisor, e *relayEntry) *connection {
 		out:      outbox.New[ClientMessage](e.cfg.sendQueue),
 	}
 	c.in = intake.New(client.intakes, intake.Config{
-		Owner: c, Ended: c.ended, Closing: c.closing, Window: c.window, Long: client.long.New(c),
+		Owner: c, Ended: c.ended, Closing: client.network.patience(c), Window: c.window, Long: client.long.New(c),
 		Requests: c.requests, Trusted: e.cfg.trusted, MaxTags: e.cfg.maxTags,
 	})
 	return c

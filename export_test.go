@@ -48,3 +48,7 @@ func LookAtSlowCallback(c *Client, now time.Time) {
 
 // Identify is what a relay's URL is found by, told as, and dialled as.
 var Identify = identify
+
+// Reserved is what the accounts of a client hold, in bytes: for what waits to be
+// handled or is held, and for what its readers have in hand.
+func Reserved(c *Client) (waiting, inHand int64) { return c.budget.Used(), c.long.Held() }

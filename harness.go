@@ -105,6 +105,7 @@ func (t *Harness) init() (err error) {
 			t.c.abort(err)
 		}
 	}()
+	t.c.running.on(goroutineID())
 	err = t.c.init()
 	returned = true
 	return err
@@ -187,6 +188,9 @@ func (t *Harness) Receive(url, frame string) error {
 	}
 	conn.in.Take(&intake.Buffers{Frame: []byte(frame)}, true, true) // if it is false the connection has ended: settle tells
 	conn.in.Lane().Drain()
+	if conn.in.HeldUp() {
+		return fmt.Errorf("gennostr: no room for a message of %s: too many of its messages are held; in life it would have to wait", conn.url)
+	}
 	conn.flushReports() // now, not within a second
 	return t.settle()
 }

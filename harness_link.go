@@ -60,6 +60,13 @@ func (n *byHand) dial(ctx context.Context, c *connection) (link, error) {
 
 func (*byHand) automatic() bool { return false }
 
+// patience has none: the test that would have to wait is all there is to make room.
+func (*byHand) patience(*connection) <-chan struct{} {
+	ended := make(chan struct{})
+	close(ended)
+	return ended
+}
+
 // handLink is a link without a socket: the test has the relay's part.
 type handLink struct {
 	network *byHand

@@ -38,11 +38,12 @@ func (p asked) leave() { p.c.posted.Add(-1) }
 //
 // In HandleCall, HandleCast and HandleInfo it keeps the request's place among
 // those that WithMailboxLimit counts. In a callback that handles nothing which
-// takes up room (OnConnect, a timer) there is nothing to hold, and release does nothing.
+// takes up room (OnConnect, HandleContinue, a timer, the continuation of Go) there
+// is nothing to hold, and release does nothing.
 //
 // Release may be called by any goroutine; the second call does nothing. A message
 // that is held for longer than WithSlowCallback is logged, with the line that has
-// called Hold; [Client.Stats] counts them. Hold panics outside of a callback.
+// called Hold, at most once a minute; [Client.Stats] counts them. Hold panics outside of a callback.
 //
 // [Queue] does all of that by itself.
 func (s *Self) Hold() (release func()) {
@@ -90,7 +91,11 @@ type holds struct {
 	mu      sync.Mutex
 	all     map[*hold]struct{} // guarded by mu
 	watched bool               // guarded by mu: the supervisor will look
+	quiet   time.Time          // guarded by mu: nothing is logged before
 }
+
+// holdsEvery spaces the lines: a bot that holds all of its messages for long says so once in a while.
+const holdsEvery = time.Minute
 
 func (hs *holds) add(c *Client, h *hold) {
 	hs.mu.Lock()
@@ -131,6 +136,9 @@ func (hs *holds) oldest() (first *hold, n int) {
 func (hs *holds) overdue(now time.Time, d time.Duration) (late []*hold, next time.Time, some bool) {
 	hs.mu.Lock()
 	defer hs.mu.Unlock()
+	if hs.watched = len(hs.all) > 0; now.Before(hs.quiet) {
+		return nil, hs.quiet, hs.watched
+	}
 	for h := range hs.all {
 		switch at := h.since.Add(d); {
 		case h.told:
@@ -141,7 +149,9 @@ func (hs *holds) overdue(now time.Time, d time.Duration) (late []*hold, next tim
 			next, some = at, true
 		}
 	}
-	hs.watched = some
+	if hs.watched = some; len(late) > 0 {
+		hs.quiet = now.Add(holdsEvery)
+	}
 	return late, next, some
 }
 

@@ -3,8 +3,10 @@ package gennostr
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 
 	"github.com/gennostr/gennostr/internal/jobs"
 )
@@ -28,7 +30,8 @@ type QueueConfig[T any] struct {
 	// what it returns is judged like the error of a callback. Default: nil; an
 	// error of Work then goes to OnError as a *CallbackError.
 	Then func(*Self, T, error) error
-	// Limit is how many items may wait that hold no message: ErrQueueFull beyond.
+	// Limit is how many items that hold no message may wait, for their work or for
+	// their Then: ErrQueueFull beyond.
 	// Default: 1,024.
 	Limit int
 }
@@ -49,15 +52,16 @@ const (
 //
 // When the client stops, work that has begun may end, until a tenth of
 // WithShutdownTimeout is left; then its context ends. Then runs for all that has
-// ended, and with ErrClientClosed for what has not begun, without waiting for what
-// has; after a panic, or when Start's context has ended, it does not run any more.
+// ended, and last, with ErrClientClosed, for what has not begun; after a panic, or
+// when Start's context has ended, it does not run any more.
 type Queue[T any] struct {
 	c   *Client
 	cfg QueueConfig[T] // immutable
 
+	loose atomic.Int64 // items that hold nothing and wait, see seat
+
 	mu     sync.Mutex
 	jobs   *jobs.Queue[item[T]] // guarded by mu
-	loose  int                  // guarded by mu: items that hold nothing and have not begun
 	closed bool                 // guarded by mu: the client stops
 }
 
@@ -66,6 +70,13 @@ type item[T any] struct {
 	value T
 	place place // nil: it holds nothing
 }
+
+// seat is the place of an item that holds nothing, once its work has ended: as
+// long as its Then is to come, there is no room for another.
+type seat struct{ loose *atomic.Int64 }
+
+func (s seat) keep()  { s.loose.Add(1) }
+func (s seat) leave() { s.loose.Add(-1) }
 
 // NewQueue makes a queue of the client's, usually in Init. It lives as long as the
 // client. It panics without Work, or with a negative number. Under a [Harness]
@@ -81,10 +92,10 @@ func NewQueue[T any](self *Self, cfg QueueConfig[T]) *Queue[T] {
 		cfg.Limit = defaultQueueLimit
 	}
 	if cfg.Name == "" {
-		cfg.Name = fmt.Sprintf("%T", *new(T))
+		cfg.Name = reflect.TypeFor[T]().String()
 	}
 	q := &Queue[T]{c: self.c, cfg: cfg, jobs: jobs.New[item[T]](cfg.Workers)}
-	q.c.queues.add(q)
+	q.closed = !q.c.queues.add(q)
 	return q
 }
 
@@ -93,7 +104,8 @@ func NewQueue[T any](self *Self, cfg QueueConfig[T]) *Queue[T] {
 // In a callback that handles a message of a relay, a call, a cast or an info it
 // does not fail, and holds that message until Then has returned; a Then may hand
 // its item's place on to another queue. Elsewhere (other goroutines, timers,
-// OnConnect) there is nothing to hold: ErrQueueFull if Limit such items wait.
+// OnConnect, HandleContinue, the continuation of Go) there is nothing to hold:
+// ErrQueueFull if Limit such items wait.
 // ErrClientClosed when the client stops.
 func (q *Queue[T]) Put(v T) error {
 	key := ""
@@ -119,10 +131,10 @@ func (q *Queue[T]) put(it item[T], key string) error {
 		return q.c.closedErr()
 	case it.place != nil:
 		it.place.keep()
-	case q.loose >= q.cfg.Limit:
+	case q.loose.Load() >= int64(q.cfg.Limit):
 		return fmt.Errorf("%w: %s", ErrQueueFull, q.cfg.Name)
 	default:
-		q.loose++
+		q.loose.Add(1)
 	}
 	q.jobs.Add(it, key, q.cfg.Key != nil)
 	return nil
@@ -145,12 +157,20 @@ func (q *Queue[T]) next() (run func(context.Context), ok bool) {
 	if !ok {
 		return nil, false
 	}
-	if j.Item.place == nil {
-		q.loose--
+	loose := j.Item.place == nil
+	if loose {
+		q.loose.Add(-1)
 	}
 	return func(ctx context.Context) {
 		err := error(&PanicError{Where: "work of " + q.cfg.Name, Value: errGoexit}) // unless Work returns or panics
 		defer func() {
+			if v := recover(); v != nil { // WithoutRecover: the program ends here, and begins nothing more
+				panic(v)
+			}
+			if loose {
+				j.Item.place = seat{&q.loose}
+				j.Item.place.keep()
+			}
 			// Told before the next of its key begins, so that Then keeps the order too.
 			q.c.then(q.then(j.Item, err, true))
 			q.mu.Lock()
@@ -179,10 +199,10 @@ func (q *Queue[T]) then(it item[T], err error, begun bool) *thenLetter {
 		switch {
 		case q.cfg.Then != nil:
 			return q.cfg.Then(self, it.value, err)
-		case !begun:
-			return nil // the client's end is no problem of the item's
+		case begun:
+			return err
 		}
-		return err
+		return nil
 	}}
 }
 
@@ -214,18 +234,19 @@ func (q *Queue[T]) Stats() QueueStats { return q.status() }
 
 // queues are a client's.
 type queues struct {
-	mu     sync.Mutex
-	all    []worker // guarded by mu
-	closed bool     // guarded by mu: the client stops, none takes anything
+	mu    sync.Mutex
+	all   []worker // guarded by mu
+	ended bool     // guarded by mu: the client stops
 }
 
-func (qs *queues) add(q worker) {
+// add enters a queue; false: the client stops, and has no use for it.
+func (qs *queues) add(q worker) bool {
 	qs.mu.Lock()
 	defer qs.mu.Unlock()
-	qs.all = append(qs.all, q)
-	if qs.closed { // one that is made in Terminate, say: nobody would work for it
-		q.close()
+	if !qs.ended { // one that is made in Terminate, say, has nobody to work for it
+		qs.all = append(qs.all, q)
 	}
+	return !qs.ended
 }
 
 // close closes all queues, and those that are made later. What has not begun is
@@ -233,7 +254,7 @@ func (qs *queues) add(q worker) {
 func (qs *queues) close() (told []*thenLetter) {
 	qs.mu.Lock()
 	defer qs.mu.Unlock()
-	qs.closed = true
+	qs.ended = true
 	for _, q := range qs.all {
 		told = append(told, q.close()...)
 	}

@@ -61,6 +61,8 @@ const (
 	// liftFactor is how many windows of bytes a relay may bring while an OK of its
 	// is waited for, which may stand behind events that nobody has handled yet.
 	liftFactor = 4
+	// answerPatience is how long an OK is waited for. Some relays never send it.
+	answerPatience = time.Minute
 )
 
 // expectOK takes note of an event that the relay is going to answer. Needs mu.
@@ -77,17 +79,51 @@ func (c *connection) expectOK(o outgoing) {
 	if len(c.unanswered) >= maxUnanswered {
 		return
 	}
+	until := time.Now().Add(answerPatience)
 	if len(c.unanswered) == 0 {
-		c.unanswered = make(map[nostr.ID]struct{}) // a map does not shrink
+		c.unanswered = make(map[nostr.ID]time.Time) // a map does not shrink
 		c.window.Lift(liftFactor * c.cfg.windowBytes)
+		c.sup.inbox.Put(answersPending{c, until})
 	}
-	c.unanswered[event.ID] = struct{}{}
+	c.unanswered[event.ID] = until
+}
+
+// answersPending is the supervisor's order to look at that time what has not been answered.
+type answersPending struct {
+	c  *connection
+	at time.Time
+}
+
+func (ev answersPending) supervise(s *supervisor) {
+	if e := ev.c.entry; e.conn == ev.c {
+		s.due.Set(alarm{e, alarmAnswers}, ev.at)
+	}
+}
+
+// giveUpAnswers forgets the OKs that have been waited for long enough, and tells
+// when the next one will have been; false: there is none.
+func (c *connection) giveUpAnswers(now time.Time) (next time.Time, some bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for id, until := range c.unanswered {
+		if !now.Before(until) {
+			c.unexpect(id)
+		} else if !some || until.Before(next) {
+			next, some = until, true
+		}
+	}
+	return next, some
 }
 
 // gotOK is called for every OK as it arrives.
 func (c *connection) gotOK(id nostr.ID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.unexpect(id)
+}
+
+// unexpect needs mu.
+func (c *connection) unexpect(id nostr.ID) {
 	if len(c.unanswered) == 0 {
 		return
 	}

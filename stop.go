@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/gennostr/gennostr/internal/foreign"
 )
 
 // How a client ends, in the order in which it happens.
@@ -77,8 +79,13 @@ func (c *Client) setDeadline() time.Time {
 }
 
 // harden drops what is queued: the running callback is the last one before
-// Terminate. It ends self.Context(), the hint to user code that waits.
-func (c *Client) harden() { c.cancel(context.DeadlineExceeded) }
+// Terminate. It also ends self.Context(), the hint to user code that waits.
+func (c *Client) harden() {
+	c.hardOnce.Do(func() {
+		close(c.hard)
+		c.cancel(context.DeadlineExceeded)
+	})
+}
 
 // cancelled is the reason of an end that no callback asked for: the deadline of
 // an orderly stop, or Start's ctx (R10).
@@ -120,37 +127,51 @@ const (
 // in nobody knows what state, and at a cancelled context, which is in a hurry.
 func (c *Client) endWork(deadline time.Time) {
 	tell := !isPanic(c.reason) && c.parent.Err() == nil
+	defer c.tasks.cancelWork() // however this ends: close waits for all work
 	c.tasks.cancel()
-	unbegun := c.queues.close() // after cancel: nothing begins any more
-	thens := append(c.shut(), unbegun...)
+	refused := c.queues.close() // after cancel: nothing begins any more; told last, so that Then keeps the order of a key
+	thens := c.shut()
 
 	enough := time.NewTimer(time.Until(deadline) - c.cfg.shutdownTimeout/10)
 	defer enough.Stop()
 	over := time.NewTimer(time.Until(deadline))
 	defer over.Stop()
-	for joined := false; ; {
+	for last, cancelled, hard := false, false, c.hard; ; {
 		for l, ok := c.late.Next(); ok; l, ok = c.late.Next() {
 			thens = append(thens, l)
 		}
+		if last {
+			thens, refused = append(thens, refused...), nil
+		}
 		for _, l := range thens {
-			if tell {
+			if tell = tell && c.parent.Err() == nil; tell {
 				tell = c.ended(l)
 			} else {
 				c.untold(l)
 			}
 		}
 		thens = nil
-		if joined {
+		if last {
 			return
 		}
 		select {
 		case <-c.late.Wake():
 		case <-c.tasks.empty:
-			joined = true // and look once more for what the last of them has left
+			last = true // and look once more for what the last of them has left
 		case <-enough.C:
+			if cancelled { // and some has not ended: nobody waits for it
+				thens, refused = refused, nil
+				break
+			}
+			cancelled = true
 			c.tasks.cancelWork()
+			enough.Reset(c.cfg.shutdownTimeout / 20)
+		case <-hard: // a Stop that is in a hurry
+			hard = nil
+			c.tasks.cancelWork()
+			over.Reset(min(stopGrace, time.Until(deadline)))
 		case <-over.C:
-			return
+			last = true
 		}
 	}
 }
@@ -169,7 +190,7 @@ func (c *Client) ended(l *thenLetter) bool {
 // untold is for what nobody is told of: a panic is never silent.
 func (c *Client) untold(l *thenLetter) {
 	var panicked *PanicError
-	if errors.As(l.err, &panicked) {
+	if errors.As(foreign.Confine(l.err), &panicked) {
 		c.log.Error("task panicked while the client stopped", "error", panicked, "stack", string(panicked.Stack))
 	}
 	l.letGo()

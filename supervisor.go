@@ -49,6 +49,7 @@ const (
 	alarmDial      alarmKind = iota // the reconnect schedule
 	alarmKeepalive                  // see whether the peer is alive
 	alarmReports                    // hand coalesced refusals to OnError
+	alarmAnswers                    // see whether OKs have been waited for long enough
 	alarmOutage                     // say that the relay is still away, or back
 	alarmTurn                       // of the client: a dial that hangs makes room
 	alarmCut                        // of the client: the stop's deadline
@@ -151,6 +152,12 @@ func (s *supervisor) ring(a alarm, now time.Time) {
 	case alarmReports:
 		if e.conn != nil {
 			e.conn.flushReports()
+		}
+	case alarmAnswers:
+		if e.conn != nil {
+			if at, some := e.conn.giveUpAnswers(now); some {
+				s.due.Set(a, at)
+			}
 		}
 	case alarmKeepalive:
 		if e.stage == connected {
@@ -276,6 +283,7 @@ func (ev connectionEnded) supervise(s *supervisor) {
 	s.dialEnded(e)
 	s.due.Cancel(alarm{e, alarmKeepalive})
 	s.due.Cancel(alarm{e, alarmReports})
+	s.due.Cancel(alarm{e, alarmAnswers})
 	e.traffic.add(ev.c.traffic())
 	e.conn = nil
 	e.lastErr = ev.err
@@ -364,8 +372,13 @@ func (s *supervisor) wait(e *relayEntry) {
 }
 
 func (ev reportsPending) supervise(s *supervisor) {
-	if e := ev.c.entry; e.conn == ev.c {
-		s.due.Set(alarm{e, alarmReports}, ev.at)
+	e := ev.c.entry
+	if e.conn != ev.c {
+		return
+	}
+	a := alarm{e, alarmReports}
+	if set, ok := s.due.At(a); !ok || ev.at.Before(set) { // each reason has its time, and all are told at the first
+		s.due.Set(a, ev.at)
 	}
 }
 

@@ -31,9 +31,9 @@ const maxURL = 2048
 //
 // White space around the URL is ignored. Everything else that is not the URL of a relay
 // is refused with an error that is [ErrInvalidURL] and says what is wrong or missing: other
-// schemes than ws and wss, user names and passwords, fragments, hosts that are neither a
-// domain name nor an IP address, more than 2,048 bytes. Errors do not repeat the URL, which
-// may hold a password.
+// schemes than ws and wss, two schemes (wss://wss://relay.example), user names and passwords,
+// fragments, hosts that are neither a domain name nor an IP address, more than 2,048 bytes.
+// Errors do not repeat the URL, which may hold a password.
 //
 // It is a name, to compare and to look up by. A relay is better dialled by the URL as it was
 // given: some tell //ws from /ws, and a signed query must not be sorted.
@@ -65,6 +65,9 @@ func normalizeURL(s string) (string, error) {
 	if i := strings.IndexAny(rest, "/?"); i >= 0 {
 		authority = rest[:i]
 	}
+	if startsURL(authority, rest[len(authority):]) {
+		return "", errors.New("two schemes, one behind the other")
+	}
 	rawPath, query, _ := strings.Cut(rest[len(authority):], "?")
 
 	host, port, err := splitAuthority(authority)
@@ -89,6 +92,14 @@ func normalizeURL(s string) (string, error) {
 		return "", errURLTooLong
 	}
 	return out, nil
+}
+
+// startsURL reports whether what stands behind the scheme is a URL of its own. By the letter it
+// is a host "wss", no port behind the colon, and a path; it is never meant so. In the path of
+// another host a URL is for a proxy.
+func startsURL(authority, behind string) bool {
+	scheme, colon := strings.CutSuffix(strings.ToLower(authority), ":")
+	return colon && strings.HasPrefix(behind, "//") && slices.Contains([]string{"ws", "wss", "http", "https"}, scheme)
 }
 
 // cleanPath resolves dot segments (RFC 3986, section 5.2.4), and drops the empty segments

@@ -73,6 +73,8 @@ func TestP39AuthIsHeldToKindRelayChallengeTimeAndSignature(t *testing.T) {
 			"old":          nostrtest.EventAt(nostr.Now()-601, key, nostr.KindClientAuthentication, "", tags...),
 			"early":        nostrtest.EventAt(nostr.Now()+601, key, nostr.KindClientAuthentication, "", tags...),
 			"signature":    forged,
+			"two relays":   nostrtest.Event(key, nostr.KindClientAuthentication, "", tags[0], tags[1], nostr.Tag{"relay", "wss://b.example"}),
+			"two answers":  nostrtest.Event(key, nostr.KindClientAuthentication, "", tags[0], tags[1], nostr.Tag{"challenge", "guess"}),
 		} {
 			assert.Equal(t, "invalid", prefix(refusal(t, c.ask("AUTH", event), "OK")), name)
 		}

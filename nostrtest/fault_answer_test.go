@@ -235,7 +235,7 @@ func TestClockSkew(t *testing.T) {
 		challenge := parts(c.next())[1]
 		answer := nostrtest.Event(nostrtest.Key(1), nostr.KindClientAuthentication, "", nostr.Tag{"relay", home}, nostr.Tag{"challenge", challenge})
 		c.send("AUTH", answer)
-		assert.Contains(t, c.next(), "created_at is more than 10m0s from now")
+		assert.Contains(t, c.next(), "created_at is not near the present")
 	}, nostrtest.WithAuth(), nostrtest.WithFaults(nostrtest.ClockSkew(-11*time.Minute)))
 }
 
@@ -261,7 +261,7 @@ func TestAuthStormsAndLateChallenges(t *testing.T) {
 			}
 		}
 		c.send("AUTH", authFor(w, first, nostrtest.Key(1)))
-		assert.Contains(t, c.next(), "is not the one that was sent last")
+		assert.Contains(t, c.next(), "not the one that was sent last")
 		c.send("AUTH", authFor(w, last, nostrtest.Key(1)))
 		assert.Equal(t, "true", parts(c.next())[2])
 

@@ -164,10 +164,14 @@ func TestP62ExpiredEventsAreRefusedAndNoLongerServed(t *testing.T) {
 		c.ask("EVENT", short)
 		c.ask("EVENT", odd)
 		assert.Equal(t, "invalid", prefix(refusal(t, c.ask("EVENT", late), "OK")))
-		assert.Len(t, relay.Events(), 2)
+		late = nostrtest.TextNote(nostrtest.Key(1), "no date, and too late", nostr.Tag{"expiration", "soon"}, in(-time.Second))
+		assert.Equal(t, "invalid", prefix(refusal(t, c.ask("EVENT", late), "OK")), "the first that is a date counts")
+		odd = nostrtest.TextNote(nostrtest.Key(1), "no date either", nostr.Tag{"expiration", "-1"})
+		c.ask("EVENT", odd)
+		assert.Len(t, relay.Events(), 3)
 		time.Sleep(time.Hour) // virtual
-		assert.Equal(t, stored("q", odd), c.ask("REQ", "q", nostr.Filter{}))
-		assert.Equal(t, []string{`["COUNT","n",{"count":1}]`}, c.ask("COUNT", "n", nostr.Filter{}))
+		assert.Equal(t, stored("q", odd), c.ask("REQ", "q", nostr.Filter{IDs: []nostr.ID{short.ID, odd.ID}}))
+		assert.Equal(t, []string{`["COUNT","n",{"count":2}]`}, c.ask("COUNT", "n", nostr.Filter{}))
 	})
 }
 

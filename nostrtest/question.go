@@ -107,5 +107,5 @@ func (q question) finds(f nostr.Filter, event *nostr.Event) bool {
 	if match == nil {
 		match = matches
 	}
-	return match(f, event) && (q.expired || !expired(event, q.now)) && (q.hidden == nil || !q.hidden(event))
+	return match(f, event) && (q.expired || !event.Expired(q.now)) && (q.hidden == nil || !q.hidden(event))
 }

@@ -2,9 +2,7 @@ package nostrtest
 
 import (
 	"cmp"
-	"math/bits"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/gennostr/gennostr/nostr"
@@ -258,27 +256,4 @@ func found(query string, event *nostr.Event) bool {
 		}
 	}
 	return true
-}
-
-// expired reports whether the event's expiration has passed (NIP-40). A tag
-// that is no number expires nothing.
-func expired(event *nostr.Event, now nostr.Timestamp) bool {
-	tag := event.Tags.Find("expiration")
-	if tag == nil {
-		return false
-	}
-	at, err := strconv.ParseInt(tag.Value(), 10, 64)
-	return err == nil && nostr.Timestamp(at) <= now
-}
-
-// difficulty is the number of leading zero bits of an id (NIP-13, P63).
-func difficulty(id nostr.ID) int {
-	n := 0
-	for _, b := range id {
-		if b != 0 {
-			return n + bits.LeadingZeros8(b)
-		}
-		n += 8
-	}
-	return n
 }

@@ -118,6 +118,7 @@ func TestNIP70RepostsMayNotEmbedProtectedEvents(t *testing.T) {
 			for content, accepted := range map[string]bool{
 				protected.String():           false,
 				`{"tags":[["x"],["-","y"]]}`: false, // no event, but read as one
+				`{"tags":[["\u002d"]]}`:      false, // the same tag
 				plain.String():               true,
 				``:                           true,
 				`not JSON: [["-"]]`:          true,

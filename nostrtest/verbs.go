@@ -10,6 +10,7 @@ import (
 
 	"github.com/gennostr/gennostr/internal/wire"
 	"github.com/gennostr/gennostr/nostr"
+	"github.com/gennostr/gennostr/nostr/nip13"
 )
 
 // handle answers one message of the client. It runs on the session's reader.
@@ -157,10 +158,10 @@ func (s *session) refuseEvent(h *handling, event *nostr.Event) string {
 	if refusal := s.relay.cfg.limits.refuse(event, now); refusal != "" {
 		return refusal
 	}
-	if !h.keepExpired && expired(event, nostr.TimestampOf(now)) { // P62
+	if !h.keepExpired && event.Expired(nostr.TimestampOf(now)) { // P62
 		return "invalid: the event has expired"
 	}
-	if event.Tags.Has("-") && !s.isAuthenticated(event.PubKey) { // P61
+	if event.IsProtected() && !s.isAuthenticated(event.PubKey) { // P61
 		if !s.hasAuthenticated() {
 			return "auth-required: this event may only be published by its author"
 		}
@@ -182,8 +183,8 @@ func (l Limits) refuse(event *nostr.Event, now time.Time) string {
 		return fmt.Sprintf("invalid: %d tags, at most %d", len(event.Tags), l.EventTags)
 	case l.ContentLength > 0 && utf8.RuneCountInString(event.Content) > l.ContentLength:
 		return fmt.Sprintf("invalid: content is longer than %d characters", l.ContentLength)
-	case l.Difficulty > 0 && difficulty(event.ID) < l.Difficulty:
-		return fmt.Sprintf("pow: difficulty %d, need %d", difficulty(event.ID), l.Difficulty)
+	case l.Difficulty > 0 && nip13.Difficulty(event.ID) < l.Difficulty:
+		return fmt.Sprintf("pow: difficulty %d, need %d", nip13.Difficulty(event.ID), l.Difficulty)
 	case l.Past > 0 && event.CreatedAt < nostr.TimestampOf(now.Add(-l.Past)):
 		return fmt.Sprintf("invalid: created_at is more than %v ago", l.Past)
 	case l.Future > 0 && event.CreatedAt > nostr.TimestampOf(now.Add(l.Future)):
@@ -206,7 +207,7 @@ func embedsProtected(event *nostr.Event) bool {
 		return false
 	}
 	return slices.ContainsFunc(embedded.Tags, func(raw json.RawMessage) bool {
-		var tag []json.RawMessage
-		return json.Unmarshal(raw, &tag) == nil && len(tag) > 0 && string(tag[0]) == `"-"`
+		var tag []any
+		return json.Unmarshal(raw, &tag) == nil && len(tag) > 0 && tag[0] == "-"
 	})
 }

@@ -15,7 +15,7 @@ import (
 // demo is a conversation of the bot with a visitor who lives on another relay.
 // Each of these relays gives private messages to nobody but their receiver.
 func demo(ctx context.Context, key nostr.SecretKey, say func(who, format string, args ...any)) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, 15*time.Second, errors.New("the demo took longer than 15 seconds"))
+	ctx, cancel := context.WithTimeoutCause(ctx, 30*time.Second, errors.New("the demo took longer than 30 seconds"))
 	defer cancel()
 
 	ours, err := nostrtest.StartRelay(nostrtest.Strfry())

@@ -20,11 +20,18 @@ var (
 	errHyphen  = errors.New("the domain has a label that starts or ends with a hyphen")
 	errByte    = errors.New("the domain has a character other than a-z, 0-9, hyphen and dot (of international names the xn-- form is wanted)")
 	errAddress = errors.New("an IP address instead of a domain")
+	errInside  = errors.New("the domain is one that exists inside a network only")
 )
+
+// inside are the domains that public DNS does not have, and that machines and networks
+// answer themselves: RFC 6761, RFC 6762, ICANN's for private use (where clouds keep their
+// metadata), RFC 8375.
+var inside = [...]string{"localhost", "local", "internal", "home.arpa"}
 
 // Parse returns a public domain name in lower case. It wants at least two labels of letters,
 // digits and inner hyphens, the last of which is no number: neither "localhost" nor any
-// spelling of an IP address is one, nor is what has a port, a path or a user in it. Errors
+// spelling of an IP address is one, nor is what has a port, a path or a user in it. What is
+// reserved for use inside networks, such as .local and .internal, is not public. Errors
 // begin with the word "the" or "an" and do not repeat the name.
 func Parse(s string) (string, error) {
 	switch {
@@ -46,8 +53,19 @@ func Parse(s string) (string, error) {
 		return "", errAddress
 	case len(labels) < 2:
 		return "", errDots
+	case isInside(s):
+		return "", errInside
 	}
 	return s, nil
+}
+
+func isInside(s string) bool {
+	for _, name := range inside {
+		if rest, ok := strings.CutSuffix(s, name); ok && (rest == "" || strings.HasSuffix(rest, ".")) {
+			return true
+		}
+	}
+	return false
 }
 
 func check(label string) error {

@@ -76,6 +76,26 @@ func TestWhatIsNoPublicDomainIsRefused(t *testing.T) {
 	}
 }
 
+// Names that no public resolver answers, but that of a host or a network does: where an
+// identifier with one of them would lead is inside.
+func TestWhatIsOnlyKnownInsideANetworkIsRefused(t *testing.T) {
+	for _, in := range []string{
+		"a.localhost", "A.B.LOCALHOST", // RFC 6761
+		"printer.local", "x.printer.local", // RFC 6762
+		"metadata.google.internal", "db.internal", // reserved by ICANN
+		"home.arpa", "router.home.arpa", // RFC 8375
+	} {
+		got, err := domain.Parse(in)
+		require.ErrorContains(t, err, "inside", in)
+		assert.Empty(t, got)
+	}
+	for _, in := range []string{"local.example.com", "localhost.example", "my-local.com", "notlocal.xlocal", "internal.io", "arpa.home", "myhome.arpa"} {
+		got, err := domain.Parse(in)
+		require.NoError(t, err, in)
+		assert.Equal(t, in, got)
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	for _, s := range []string{"example.com", "127.0.0.1", "a.0x1", "-.-", "\u212a.com", "EXAMPLE.com"} {
 		f.Add(s)

@@ -1,6 +1,7 @@
 package mailbox
 
 import (
+	"math"
 	"sync"
 	"time"
 )
@@ -45,7 +46,8 @@ type LongMessage struct {
 // goroutine and must not block.
 type LongOwner interface {
 	// Progress tells how long the message has been on its way, the time in which we
-	// have made it wait left out, and how many bytes have arrived.
+	// have made it wait left out, and how many bytes have arrived. No time at all:
+	// it came in at once, or is there.
 	Progress() (took time.Duration, bytes int64)
 	// GiveUp ends the message, so that its reader calls Release.
 	GiveUp()
@@ -151,9 +153,11 @@ func (a *LongMessages) slowest(now time.Time) (slowest *LongMessage) {
 		if m.givenUp {
 			continue
 		}
-		took, bytes := m.owner.Progress()
-		rate := float64(bytes) / max(took.Seconds(), 1e-6)
-		if slowest == nil || rate < lowest {
+		rate := math.Inf(1) // it has not been waited for, or has come in whole: it waits for us
+		if took, bytes := m.owner.Progress(); took > 0 {
+			rate = float64(bytes) / took.Seconds()
+		}
+		if slowest == nil || rate < lowest || rate == lowest && m.waits && !slowest.waits {
 			slowest, lowest = m, rate
 		}
 	}

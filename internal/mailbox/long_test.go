@@ -143,3 +143,26 @@ func TestTheBooksOfLongMessagesAreRight(t *testing.T) {
 		require.Zero(t, all.Held())
 	})
 }
+
+// A message that has never been waited for, or has come in whole and waits for us,
+// is not the slowest one, however long that takes.
+func TestWhoeverWaitsForUsIsGivenUpLast(t *testing.T) {
+	for range 20 { // holders are a map
+		all := mailbox.NewLongMessages(100, time.Second)
+		whole, still, drip := &sender{}, &sender{}, &sender{took: time.Minute, bytes: 50}
+		a, b, c, d := all.New(whole), all.New(still), all.New(drip), all.New(&sender{})
+		require.True(t, a.Hold(40))
+		require.True(t, b.Hold(30))
+		require.True(t, c.Hold(30))
+		require.False(t, b.Hold(50))
+		require.False(t, d.Hold(10))
+		all.CutSlowest(noon)
+		require.True(t, drip.givenUp)
+		require.False(t, whole.givenUp || still.givenUp)
+		all.CutSlowest(noon.Add(time.Second))
+		require.True(t, still.givenUp, "what waits for more stands in the way of others that do")
+		require.False(t, whole.givenUp)
+		all.CutSlowest(noon.Add(2 * time.Second))
+		require.True(t, whole.givenUp, "nothing else is left")
+	}
+}

@@ -78,10 +78,11 @@ func (g *graceState) forgetUntil(until time.Time) {
 }
 
 // retire puts what has just ended into grace. Needs mu.
-func (t *Table) retire(p *place, r *Request, now time.Time) {
+func (t *Table) retire(p *place, now time.Time) {
 	until := now.Add(t.grace)
 	if p.space == reqSpace {
-		t.retireFilters(p, r.filters, now, until)
+		t.retireFilters(p, p.filters, now, until)
+		p.filters = nil
 	}
 	p.until = until
 	t.ending.remove(p)

@@ -93,6 +93,7 @@ type place struct {
 	id      string
 	space   space
 	current *Request // the open one, nil if none is
+	filters *Filters // of a REQ that is open; not the Request's, which lives as long as a message of it waits or is held
 	last    *Request // the latest REQ, nil once it is over: not before its CLOSED has been handled
 
 	graceState
@@ -127,8 +128,8 @@ func (t *Table) Open(id string, filters *Filters, route any, now time.Time) *Req
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	p, r := t.start(reqSpace, id, now)
-	r.filters, r.route = filters, route
-	p.last = r
+	r.route = route
+	p.filters, p.last = filters, r
 	return r
 }
 
@@ -172,9 +173,9 @@ func (t *Table) Event(id string, ev *nostr.Event, now time.Time) Judgement {
 		t.mu.Unlock()
 		return Judgement{Verdict: v}
 	}
-	live := r.live
+	live, filters := r.live, p.filters
 	t.mu.Unlock()
-	if r.filters.Match(ev) {
+	if filters.Match(ev) {
 		return Judgement{Verdict: Accept, Request: r, Live: live}
 	}
 
@@ -373,7 +374,6 @@ func (t *Table) end(s space, id string, now time.Time) bool {
 	if p == nil || p.current == nil {
 		return false
 	}
-	r := p.current
 	p.current = nil
 	switch s {
 	case reqSpace:
@@ -381,7 +381,7 @@ func (t *Table) end(s space, id string, now time.Time) bool {
 	case countSpace:
 		t.counts--
 	}
-	t.retire(p, r, now)
+	t.retire(p, now)
 	return true
 }
 

@@ -10,10 +10,9 @@ import (
 // still wanted, and where it belongs. A REQ that replaces another of the same id
 // has a token of its own: tokens are generations, which NIP-01 does not have.
 type Request struct {
-	id      string   // immutable
-	space   space    // immutable
-	route   any      // immutable
-	filters *Filters // of a REQ; immutable
+	id    string // immutable
+	space space  // immutable
+	route any    // immutable
 
 	over atomic.Bool
 

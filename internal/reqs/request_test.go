@@ -1,9 +1,11 @@
 package reqs_test
 
 import (
+	"runtime"
 	"strconv"
 	"sync"
 	"testing"
+	"weak"
 
 	"github.com/stretchr/testify/assert"
 
@@ -167,4 +169,20 @@ func TestAnyGoroutineMayUseATable(t *testing.T) {
 		table.Close(id, at(100))
 	}
 	assert.Zero(t, table.Len())
+}
+
+// Messages that wait or are held have the token of their REQ, but not its filters,
+// which may be of megabytes: else a program that replaces a long REQ often would
+// keep as many of them as it has messages.
+func TestATokenDoesNotKeepTheFilters(t *testing.T) {
+	table := reqs.New(grace)
+	filters := reqs.Compile(kinds(1))
+	gone := weak.Make(filters)
+	r := table.Open("a", filters, nil, at(0))
+	table.Open("a", reqs.Compile(kinds(2)), nil, at(1))
+	table.Trim(at(100))
+	runtime.GC()
+	assert.Nil(t, gone.Value())
+	assert.True(t, r.Over())
+	runtime.KeepAlive(table)
 }

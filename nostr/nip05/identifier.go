@@ -23,8 +23,9 @@ type Identifier struct {
 
 // Parse reads an identifier. A domain alone stands for _@domain, which is how clients show it.
 // Everything that NIP-05 does not allow is refused with [ErrIdentifier]: upper case or
-// other characters in the name, white space, ports, paths, IP addresses. A domain is taken in
-// any case; an international one has to be in its xn-- form.
+// other characters in the name, white space, ports, paths, IP addresses; so are domains that are
+// none in public (localhost, local, internal, home.arpa and all below). A domain is taken in any
+// case; an international one has to be in its xn-- form.
 //
 // The identifier in a profile is its author's words. Refusing what cannot be a public domain
 // keeps it from naming a host inside the network of whoever looks it up, but for

@@ -15,12 +15,12 @@ const AESGCM = "aes-gcm"
 // A File is what a message of kind 15 says of a file that lies somewhere, encrypted.
 type File struct {
 	URL       string  // where the encrypted file is
-	Type      string  // the MIME type before encryption, such as "image/jpeg"
+	Type      string  // the MIME type before encryption, such as "image/jpeg"; may be "" when read
 	Algorithm string  // how it is encrypted: AESGCM
 	Key       FileKey // what to decrypt it with
 	Nonce     string  // as the sender's program writes it, mostly in hex
 
-	Hash         Hash // of the encrypted file ("x")
+	Hash         Hash // of the encrypted file ("x"); zero if a message that was read does not tell, which it should
 	OriginalHash Hash // of the file before encryption ("ox"), zero if the message does not tell
 
 	// Zero if the message does not tell.

@@ -19,8 +19,10 @@
 // has put there. What was said in confidence has a room of two; and Room().Has tells
 // whether you are named at all. [PrepareMessage] refuses rooms of more than ten, which is
 // where NIP-17 says to look for something else, unless [WithMaxParticipants] says
-// otherwise. A message with a "p" tag that is no public key is refused, since nobody could
-// say who else reads the answer.
+// otherwise. A message with a "p" tag that is no public key in hex is refused, since nobody
+// could say who else reads the answer. That such a key is a point of the curve is found out
+// by PrepareMessage, with [nostr.ErrBadPubKey]: to a room with one that is not, nobody can
+// write.
 //
 // # What is read
 //
@@ -47,7 +49,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/gennostr/gennostr/nostr"
@@ -84,15 +85,20 @@ func RelayListFilter(people ...nostr.PubKey) nostr.Filter {
 }
 
 // NewRelayList returns an event of kind 10050, still to be signed, that says on which
-// relays its author wants messages. NIP-17 advises one to three. It fails with
-// [nostr.ErrInvalidURL].
+// relays its author wants messages: in their own spelling, without white space around
+// them, each once. NIP-17 advises one to three. It fails with [nostr.ErrInvalidURL].
 func NewRelayList(relays ...string) (*nostr.Event, error) {
 	e := &nostr.Event{Kind: nostr.KindDMRelayList, Tags: nostr.Tags{}}
+	seen := make(map[string]bool)
 	for _, relay := range relays {
-		if _, err := nostr.NormalizeURL(relay); err != nil {
+		normal, err := nostr.NormalizeURL(relay)
+		if err != nil {
 			return nil, fmt.Errorf("nip17: relay list: %w", err)
 		}
-		e.Tags = append(e.Tags, nostr.Tag{"relay", relay})
+		if !seen[normal] {
+			seen[normal] = true
+			e.Tags = append(e.Tags, nostr.Tag{"relay", nostr.RelayHint(relay)})
+		}
 	}
 	return e, nil
 }
@@ -107,13 +113,12 @@ func ParseRelayList(e *nostr.Event) ([]string, error) {
 	}
 	relays, seen := []string{}, map[string]bool{}
 	for tag := range e.Tags.FindAll("relay") {
-		url := strings.TrimSpace(tag.Value())
-		normal, err := nostr.NormalizeURL(url)
+		normal, err := nostr.NormalizeURL(tag.Value())
 		if err != nil || seen[normal] {
 			continue
 		}
 		seen[normal] = true
-		relays = append(relays, url)
+		relays = append(relays, nostr.RelayHint(tag.Value()))
 	}
 	return slices.Clip(relays), nil
 }

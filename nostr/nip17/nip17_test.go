@@ -268,3 +268,13 @@ func TestMessagesOfOtherImplementations(t *testing.T) {
 	assert.Greater(t, rooms, 15)
 	assert.NotZero(t, files)
 }
+
+func TestARoomWithAKeyOffTheCurveCannotBeAnswered(t *testing.T) {
+	off := nostr.PubKey{31: 5} // x = 5: of no point
+	msg, err := nip17.ParseMessage(&nostr.Event{PubKey: bob.PubKey(), Kind: 14, Tags: nostr.Tags{{"p", alice.PubKey().String()}, {"p", off.String()}}, Content: "hi"})
+	require.NoError(t, err)
+	prepared, err := nip17.PrepareMessage(t.Context(), nip44.Keyer(alice), msg.Reply("hello"))
+	require.ErrorIs(t, err, nostr.ErrBadPubKey)
+	require.ErrorContains(t, err, off.String())
+	require.Nil(t, prepared)
+}

@@ -21,6 +21,12 @@ func TestRelayLists(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, []string{"wss://inbox.nostr.wine", "wss://MyRelay.nostr1.com/x/"}, relays, "as they are written: that is how they are dialled")
 
+	e, err = nip17.NewRelayList(" wss://relay.example.com\n", "wss://relay.example.com/")
+	require.NoError(t, err)
+	assert.Equal(t, nostr.Tags{{"relay", "wss://relay.example.com"}}, e.Tags, "once, and without white space")
+	_, err = nip17.NewRelayList("wss://wss://relay.example.com")
+	assert.ErrorIs(t, err, nostr.ErrInvalidURL)
+
 	_, err = nip17.NewRelayList("wss://relay.example.com", "relay.example.com")
 	assert.ErrorIs(t, err, nostr.ErrInvalidURL)
 	_, err = nip17.ParseRelayList(&nostr.Event{Kind: 10002})

@@ -15,8 +15,9 @@
 //
 // Of an address and an event ID, which together name one version of an article, the address
 // counts. Where both are there and do not belong together, or an "i" tag is too, the "k" tag
-// decides which is meant; without one, address, event and external come in this order. Of several
-// tags with one key the first that is valid counts.
+// decides which is meant; without one, address, event and external come in this order. A "k" tag
+// that contradicts the address which is left is not believed. Of several tags with one key the
+// first that is valid counts.
 //
 // # What is left out
 //
@@ -116,7 +117,9 @@ func (k keys) read(tags nostr.Tags) Item {
 	case byExternal:
 		item = external
 	}
-	item.Kind = kind
+	if item.Address == "" || kind == "" {
+		item.Kind = kind
+	} // else the address has its own
 	return item
 }
 

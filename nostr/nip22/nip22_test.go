@@ -147,6 +147,21 @@ func TestAnsweringAMalformedComment(t *testing.T) {
 	}
 }
 
+// An address says of what kind it is: a tag that says otherwise is not passed on in an answer.
+func TestTheKindOfAnAddressIsTheAddresss(t *testing.T) {
+	address := "30023:" + pk1 + ":x"
+	for _, kind := range []string{"1", "web", "030023", "99999", "-1"} {
+		first := signed(t, alice, nostr.Event{Kind: 1111, Tags: nostr.Tags{{"A", address}, {"K", kind}, {"a", address}, {"k", kind}}})
+		c, err := nip22.Parse(first)
+		require.NoError(t, err)
+		assert.Equal(t, "30023", c.Root.Kind)
+		assert.Equal(t, "30023", c.Parent.Kind)
+		answer, err := nip22.New(first, "", "x")
+		require.NoError(t, err)
+		assert.Equal(t, "30023", answer.Tags.Find("K").Value())
+	}
+}
+
 func TestTheKindDecidesBetweenTwoParents(t *testing.T) {
 	root := nostr.Tags{{"E", id1}, {"K", "1063"}}
 	address := "30023:" + pk1 + ":x"

@@ -3,7 +3,7 @@
 //	reaction, err := nip25.Parse(ev)     // of kind 7, or 17 for what is not on Nostr
 //	if reaction.Value == nip25.Like { likes[reaction.Target.ID]++ }
 //
-//	ev := nip25.New(note, "+", "wss://relay.example.com")
+//	ev := nip25.New(note, "wss://relay.example.com", "+")
 //
 // # How reactions are read
 //
@@ -186,9 +186,9 @@ func isWeb(s string) bool {
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
 }
 
-// New returns a reaction to an event, to be signed: "+" for a like, "-" for a dislike, or an
-// emoji. relayHint is the URL of a relay that has the event, "" if none is known.
-func New(target *nostr.Event, content, relayHint string) nostr.Event {
+// New returns a reaction to an event, to be signed. relayHint is the URL of a relay that has the
+// event, "" if none is known; content is "+" for a like, "-" for a dislike, or an emoji.
+func New(target *nostr.Event, relayHint, content string) nostr.Event {
 	hint := nostr.RelayHint(relayHint)
 	ref := nostr.EventRef{ID: target.ID, Relay: hint, Author: target.PubKey}
 	tags := nostr.Tags{ref.Tag("e"), refs.Hinted(hint, "p", target.PubKey.String()), {"k", strconv.Itoa(int(target.Kind))}}
@@ -201,14 +201,14 @@ func New(target *nostr.Event, content, relayHint string) nostr.Event {
 // NewCustom returns a reaction with a custom emoji (NIP-30), to be signed. The shortcode, without
 // colons, is of letters, digits, hyphens and underscores; the picture is at an http or https URL.
 // Anything else is [ErrEmoji].
-func NewCustom(target *nostr.Event, shortcode, pictureURL, relayHint string) (nostr.Event, error) {
+func NewCustom(target *nostr.Event, relayHint, shortcode, pictureURL string) (nostr.Event, error) {
 	switch {
 	case shortcode == "" || strings.ContainsFunc(shortcode, notWord):
 		return nostr.Event{}, fmt.Errorf("%w: want a shortcode of letters, digits, hyphens and underscores", ErrEmoji)
 	case !isWeb(pictureURL):
 		return nostr.Event{}, fmt.Errorf("%w: want an http or https URL", ErrEmoji)
 	}
-	e := New(target, ":"+shortcode+":", relayHint)
+	e := New(target, relayHint, ":"+shortcode+":")
 	e.Tags = append(e.Tags, nostr.Tag{"emoji", shortcode, pictureURL})
 	return e, nil
 }

@@ -138,7 +138,7 @@ func TestReactionsSurviveTheRoundTrip(t *testing.T) {
 		target.CreatedAt = 1
 		require.NoError(t, target.Sign(alice))
 		for _, hint := range []string{hint, "", "https://no.relay"} {
-			ev := nip25.New(&target, "-", hint)
+			ev := nip25.New(&target, hint, "-")
 			require.NoError(t, ev.Validate())
 			assert.EqualValues(t, 7, ev.Kind)
 			r, err := nip25.Parse(&ev)
@@ -148,14 +148,14 @@ func TestReactionsSurviveTheRoundTrip(t *testing.T) {
 				Address: target.Address(), Kind: fmt.Sprint(target.Kind), Value: nip25.Dislike, Content: "-",
 			}, r)
 		}
-		ev, err := nip25.NewCustom(&target, "soap_box-1", "https://example.com/x.png", hint)
+		ev, err := nip25.NewCustom(&target, hint, "soap_box-1", "https://example.com/x.png")
 		require.NoError(t, err)
 		r, err := nip25.Parse(&ev)
 		require.NoError(t, err)
 		assert.Equal(t, nip25.Custom, r.Value)
 		assert.Equal(t, "soap_box-1", r.Shortcode)
 		for _, bad := range [][2]string{{"", "https://x.com/"}, {":x:", "https://x.com/"}, {"a b", "https://x.com/"}, {"\u00fc", "https://x.com/"}, {"x", ""}, {"x", "ftp://x.com/"}, {"x", "javascript:x"}} {
-			_, err := nip25.NewCustom(&target, bad[0], bad[1], hint)
+			_, err := nip25.NewCustom(&target, hint, bad[0], bad[1])
 			assert.ErrorIs(t, err, nip25.ErrEmoji, bad)
 		}
 	}
@@ -197,7 +197,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	like := nip25.New(&note, "+", "wss://relay.example.com")
+	like := nip25.New(&note, "wss://relay.example.com", "+")
 	fmt.Println(like.Tags.Find("k"), like.Tags.Find("e").Value() == note.ID.String())
 
 	reaction, err := nip25.Parse(&like)

@@ -1,11 +1,56 @@
 package nip57_test
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/gennostr/gennostr/nostr"
 	"github.com/gennostr/gennostr/nostr/nip57"
 )
+
+// invoice2500u is for 250,000 satoshis.
+const invoice2500u = "lnbc2500u1pvjluezsp5zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zygspp5qqqsyqcyq5rqwzqfqqqsyqcyq5rqwzqfqqqsyqcyq5rqwzqfqypqdq5xysxxatsyp3k7enxv4jsxqzpu9qrsgquk0rl77nj30yxdy8j9vdx85fkpmdla2087ne0xh8nhedh8w27kyke0lp53ut353s06fv3qfegext0eh0ymjpf39tuven09sam30g4vgpfna3rh"
+
+func ExampleCheckReceipt() {
+	// Alice asked for an invoice and has paid it, and bob's provider says so.
+	request, err := nip57.NewRequest(nip57.Zap{Recipient: bob.PubKey(), Amount: 250_000_000, Relays: []string{"wss://relay.example.com"}, Comment: "Thanks!"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	if err := request.Sign(alice); err != nil {
+		fmt.Println(err)
+		return
+	}
+	receipt, err := nip57.NewReceipt(request.String(), invoice2500u, "", nostr.Now())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	if err := receipt.Sign(provider); err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	// A bot sees the receipt. It has the provider's key from ParsePayInfo.
+	zap, err := nip57.CheckReceipt(&receipt, bob.PubKey(), provider.PubKey(), "")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(zap.Amount/1000, "satoshis, by alice:", zap.Request.Sender == alice.PubKey(), zap.Request.Comment)
+
+	// Anybody can write the same.
+	if err := receipt.Sign(alice); err != nil {
+		fmt.Println(err)
+		return
+	}
+	_, err = nip57.CheckReceipt(&receipt, bob.PubKey(), provider.PubKey(), "")
+	fmt.Println(errors.Is(err, nip57.ErrProvider))
+	// Output:
+	// 250000 satoshis, by alice: true Thanks!
+	// true
+}
 
 func ExampleNewRequest() {
 	where, err := nip57.AddressURL("bob@example.com") // of his profile
@@ -38,7 +83,7 @@ func ExampleNewRequest() {
 }
 
 func ExampleInvoiceAmount() {
-	msat, err := nip57.InvoiceAmount("lnbc2500u1pvjluezsp5zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zygspp5qqqsyqcyq5rqwzqfqqqsyqcyq5rqwzqfqqqsyqcyq5rqwzqfqypqdq5xysxxatsyp3k7enxv4jsxqzpu9qrsgquk0rl77nj30yxdy8j9vdx85fkpmdla2087ne0xh8nhedh8w27kyke0lp53ut353s06fv3qfegext0eh0ymjpf39tuven09sam30g4vgpfna3rh")
+	msat, err := nip57.InvoiceAmount(invoice2500u)
 	fmt.Println(msat, err)
 	// Output: 250000000 <nil>
 }

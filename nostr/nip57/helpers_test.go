@@ -22,6 +22,8 @@ var (
 	preimage = [32]byte{1, 2, 3}
 )
 
+var bobsLNURL, _ = nip57.EncodeLNURL("https://example.com/.well-known/lnurlp/bob")
+
 // request is alice's zap request with these tags on top of what is needed, as JSON.
 func request(t testing.TB, tags ...nostr.Tag) string {
 	t.Helper()

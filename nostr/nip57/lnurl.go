@@ -234,7 +234,7 @@ func text(raw []byte) string {
 // InvoiceURL returns where to get an invoice for a signed zap request: the answer is JSON, with
 // the invoice as "pr". The amount is in millisatoshis, lnurl the recipient's, "" to leave it out.
 // It fails with [ErrRequest] for an amount that the provider does not take, and one that is not
-// the request's. Before the invoice is paid, its [InvoiceAmount] has to be the amount.
+// the request's, and with [ErrLNURL] for an lnurl that is none or not the request's. Before the invoice is paid, its [InvoiceAmount] has to be the amount.
 func (info PayInfo) InvoiceURL(request *nostr.Event, amount int64, lnurl string) (string, error) {
 	if amount < info.MinSendable || amount > info.MaxSendable {
 		return "", fmt.Errorf("%w: %d millisatoshis, the provider takes %d to %d", ErrRequest, amount, info.MinSendable, info.MaxSendable)
@@ -249,6 +249,15 @@ func (info PayInfo) InvoiceURL(request *nostr.Event, amount int64, lnurl string)
 	}
 	if err != nil {
 		return "", err
+	}
+	if lnurl != "" {
+		given := r.LNURL
+		if given == "" { // then any LNURL will do
+			given = lnurl
+		}
+		if err := sameLNURL(given, lnurl); err != nil {
+			return "", err
+		}
 	}
 	u, err := parseURL(info.Callback)
 	if err != nil {

@@ -3,7 +3,7 @@
 //
 // Somebody was zapped; did the sender pay what the receipt says?
 //
-//	zap, err := nip57.CheckReceipt(ev, info.NostrPubKey, "") // ev is genuine, of kind 9735
+//	zap, err := nip57.CheckReceipt(ev, bob, info.NostrPubKey, "") // ev is genuine, of kind 9735
 //	zap.Amount         // millisatoshis
 //	zap.Request.Sender // who says that he paid
 //
@@ -16,11 +16,14 @@
 //
 // # What a receipt proves
 //
-// That the recipient's provider says so, no more: NIP-57 is plain about it. So the one check that
-// matters is that the receipt's author is the key which the recipient's own LNURL endpoint
-// names; without it anybody can make a receipt of any amount. [ParseReceipt] leaves that
-// check out and says so. A preimage that fits shows that its publisher saw one,
-// not that the sender paid: the flags of a [Receipt] tell, and nothing is refused for them.
+// That the recipient's provider says so, no more: NIP-57 is plain about it. So the check that
+// matters most is that the receipt's author is the key which the recipient's own LNURL endpoint
+// names; without it anybody can make a receipt of any amount. The other one is that the recipient
+// is who was to be paid. NIP-57 takes it for granted, but a provider serves many, and who has the
+// same one can pay himself and name somebody else's note. [ParseReceipt] leaves both out and says
+// so. A preimage that fits shows that its publisher saw one, not that the sender paid: the flags of
+// a [Receipt] tell, and nothing is refused for them. One payment may have several receipts, in
+// events with IDs of their own: who adds up counts each Receipt.Invoice once.
 //
 // # What is checked
 //
@@ -69,6 +72,9 @@ var (
 
 	// ErrProvider is in the error when a receipt is not signed by the recipient's provider.
 	ErrProvider = errors.New("nip57: the receipt is not by the recipient's provider")
+
+	// ErrRecipient is in the error when a receipt is for somebody else than the recipient.
+	ErrRecipient = errors.New("nip57: the receipt is for another recipient")
 
 	// ErrLNURL is in the error when a string is no LNURL or lightning address, and when a request
 	// is for another one than the recipient's.

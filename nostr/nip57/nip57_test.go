@@ -22,7 +22,7 @@ var (
 func TestAReceiptIsBelievedFromTheRecipientsProviderOnly(t *testing.T) {
 	req := request(t, nostr.Tag{"amount", "21000"}, nostr.Tag{"e", id1}, nostr.Tag{"k", "1"})
 	ev := signed(t, provider, receipt(t, req, invoice(t, "lnbc210n", req)))
-	zap, err := nip57.CheckReceipt(ev, provider.PubKey(), "")
+	zap, err := nip57.CheckReceipt(ev, bob.PubKey(), provider.PubKey(), "")
 	require.NoError(t, err)
 	assert.EqualValues(t, 21000, zap.Amount)
 	assert.Equal(t, alice.PubKey(), zap.Request.Sender)
@@ -36,16 +36,63 @@ func TestAReceiptIsBelievedFromTheRecipientsProviderOnly(t *testing.T) {
 
 	// The same, made by the sender himself.
 	forged := signed(t, alice, *ev)
-	_, err = nip57.CheckReceipt(forged, provider.PubKey(), "")
+	_, err = nip57.CheckReceipt(forged, bob.PubKey(), provider.PubKey(), "")
 	assert.ErrorIs(t, err, nip57.ErrProvider)
-	_, err = nip57.CheckReceipt(ev, nostr.PubKey{}, "")
+	_, err = nip57.CheckReceipt(ev, bob.PubKey(), nostr.PubKey{}, "")
 	assert.ErrorIs(t, err, nip57.ErrProvider, "who does not know the provider believes nobody")
 	nobodys := receipt(t, req, invoice(t, "lnbc210n", req))
-	_, err = nip57.CheckReceipt(&nobodys, nostr.PubKey{}, "")
+	_, err = nip57.CheckReceipt(&nobodys, bob.PubKey(), nostr.PubKey{}, "")
 	assert.ErrorIs(t, err, nip57.ErrProvider, "not even one that is by nobody")
 	got, err := nip57.ParseReceipt(forged)
 	require.NoError(t, err)
 	assert.Equal(t, alice.PubKey(), got.Provider, "what ParseReceipt leaves out can be made up for")
+}
+
+// Who has the same provider as the author of a note can pay himself and name that note.
+func TestAZapOfOneselfIsNoneOfSomebodyElsesNote(t *testing.T) {
+	target := &nostr.Event{Kind: nostr.KindTextNote, CreatedAt: 1700000000}
+	require.NoError(t, target.Sign(bob))
+	draft, err := nip57.NewRequest(nip57.Zap{Recipient: alice.PubKey(), Target: target, Relays: []string{relay}})
+	require.NoError(t, err)
+	req := signed(t, alice, draft).String()
+	ev := signed(t, provider, receipt(t, req, invoice(t, "lnbc21m", req)))
+	_, err = nip57.CheckReceipt(ev, bob.PubKey(), provider.PubKey(), "")
+	assert.ErrorIs(t, err, nip57.ErrRecipient)
+	_, err = nip57.CheckReceipt(ev, provider.PubKey(), bob.PubKey(), "")
+	assert.Error(t, err, "the two keys the other way round")
+	zap, err := nip57.CheckReceipt(ev, alice.PubKey(), provider.PubKey(), "")
+	require.NoError(t, err)
+	assert.Equal(t, target.ID, zap.Request.Target.ID, "it is a zap of alice's")
+}
+
+// What would be found out by others only, when it has been paid for.
+func TestWhatIsMadeIsGood(t *testing.T) {
+	own, err := nip57.EncodeLNURL("https://example.com/.well-known/lnurlp/bob")
+	require.NoError(t, err)
+	other, err := nip57.EncodeLNURL("https://example.com/.well-known/lnurlp/eve")
+	require.NoError(t, err)
+	zap := nip57.Zap{Recipient: bob.PubKey(), Relays: []string{relay}, LNURL: "bob@example.com"}
+	_, err = nip57.NewRequest(zap)
+	assert.ErrorIs(t, err, nip57.ErrLNURL, "a lightning address is none")
+	assert.ErrorIs(t, err, nip57.ErrRequest)
+
+	zap.LNURL = own
+	draft, err := nip57.NewRequest(zap)
+	require.NoError(t, err)
+	info := nip57.PayInfo{NostrPubKey: provider.PubKey(), Callback: "https://example.com/cb", MinSendable: 1, MaxSendable: 100000}
+	for lnurl, good := range map[string]bool{"": true, own: true, strings.ToUpper(own): true, other: false, "bob@example.com": false} {
+		_, err = info.InvoiceURL(signed(t, alice, draft), 21000, lnurl)
+		if good {
+			assert.NoError(t, err, lnurl)
+		} else {
+			assert.ErrorIs(t, err, nip57.ErrLNURL, lnurl)
+		}
+	}
+	req := signed(t, alice, draft).String()
+	for _, preimage := range []string{"x", strings.Repeat("0", 64), strings.Repeat("z", 64), strings.Repeat("0", 66)} {
+		_, err = nip57.NewReceipt(req, invoice(t, "lnbc210n", req), preimage, 1700000000)
+		assert.ErrorIs(t, err, nip57.ErrReceipt, preimage)
+	}
 }
 
 func TestTheInvoicesAmountIsTheRequests(t *testing.T) {
@@ -148,7 +195,7 @@ func TestTheLNURLIsTheRecipients(t *testing.T) {
 		good        bool
 	}{{own, own, true}, {strings.ToUpper(own), own, true}, {own, "", true}, {"", own, true}, {other, own, false}, {"bob@example.com", own, false}, {own, "bob@example.com", false}} {
 		req := request(t, nostr.Tag{"lnurl", v.given})
-		_, err := nip57.CheckReceipt(signed(t, provider, receipt(t, req, invoice(t, "lnbc210n", req))), provider.PubKey(), v.want)
+		_, err := nip57.CheckReceipt(signed(t, provider, receipt(t, req, invoice(t, "lnbc210n", req))), bob.PubKey(), provider.PubKey(), v.want)
 		if v.good {
 			assert.NoError(t, err, v)
 		} else {
@@ -159,14 +206,14 @@ func TestTheLNURLIsTheRecipients(t *testing.T) {
 
 func TestRequestsAreMadeAndRead(t *testing.T) {
 	article := signed(t, bob, nostr.Event{Kind: 30023, Tags: nostr.Tags{{"d", "x:y"}}})
-	ev, err := nip57.NewRequest(nip57.Zap{Recipient: bob.PubKey(), Target: article, Amount: 21000, LNURL: "lnurl1x", Relays: []string{"WSS://Relay.example.com", "wss://b.example.com"}, Comment: "hi"})
+	ev, err := nip57.NewRequest(nip57.Zap{Recipient: bob.PubKey(), Target: article, Amount: 21000, LNURL: bobsLNURL, Relays: []string{"WSS://Relay.example.com", "wss://b.example.com"}, Comment: "hi"})
 	require.NoError(t, err)
 	r, err := nip57.ParseRequest(signed(t, alice, ev).String())
 	require.NoError(t, err)
 	r.Event = nil
 	assert.Equal(t, nip57.Request{
 		Sender: alice.PubKey(), Recipient: bob.PubKey(), Amount: 21000, Target: nostr.EventRef{ID: article.ID}, Address: article.Address(), Kind: "30023",
-		LNURL: "lnurl1x", Relays: []string{relay, "wss://b.example.com/"}, Comment: "hi",
+		LNURL: bobsLNURL, Relays: []string{relay, "wss://b.example.com/"}, Comment: "hi",
 	}, r)
 	for _, z := range []nip57.Zap{{}, {Recipient: bob.PubKey()}, {Relays: []string{relay}}, {Recipient: bob.PubKey(), Relays: []string{relay}, Amount: -1}, {Recipient: bob.PubKey(), Relays: []string{"https://x.com"}}} {
 		_, err := nip57.NewRequest(z)
@@ -237,7 +284,7 @@ func TestAProviderChecksARequest(t *testing.T) {
 // That a provider let a wrong one pass is no reason not to count the zap.
 func TestThePOfTheRequestInAReceiptIsIgnored(t *testing.T) {
 	req := request(t, nostr.Tag{"P", alice.PubKey().String()})
-	zap, err := nip57.CheckReceipt(signed(t, provider, receipt(t, req, invoice(t, "lnbc210n", req))), provider.PubKey(), "")
+	zap, err := nip57.CheckReceipt(signed(t, provider, receipt(t, req, invoice(t, "lnbc210n", req))), bob.PubKey(), provider.PubKey(), "")
 	require.NoError(t, err)
 	assert.Equal(t, alice.PubKey(), zap.Request.Sender)
 }
@@ -247,11 +294,11 @@ func TestInvoicesAreAskedFor(t *testing.T) {
 	require.NoError(t, err)
 	req, _, err := nostr.ParseEvent([]byte(request(t, nostr.Tag{"amount", "21000"})))
 	require.NoError(t, err)
-	raw, err := info.InvoiceURL(req, 21000, "lnurl1x")
+	raw, err := info.InvoiceURL(req, 21000, bobsLNURL)
 	require.NoError(t, err)
 	u, err := url.Parse(raw)
 	require.NoError(t, err)
-	assert.Equal(t, url.Values{"id": {"1"}, "amount": {"21000"}, "lnurl": {"lnurl1x"}, "nostr": {req.String()}}, u.Query())
+	assert.Equal(t, url.Values{"id": {"1"}, "amount": {"21000"}, "lnurl": {bobsLNURL}, "nostr": {req.String()}}, u.Query())
 	_, err = info.InvoiceURL(req, 22000, "")
 	assert.ErrorIs(t, err, nip57.ErrAmount)
 	free, _, err := nostr.ParseEvent([]byte(request(t)))
@@ -346,4 +393,19 @@ func TestSplitsGiveEverythingAway(t *testing.T) {
 	assert.False(t, stated)
 	assert.Nil(t, splits.Divide(5))
 	assert.Equal(t, []int64{math.MaxInt64 - 4611686018427387903, 4611686018427387903}, nip57.Splits{{Weight: math.MaxUint64}, {Weight: math.MaxUint64}}.Divide(math.MaxInt64))
+}
+
+// An event may have one key in so many zap tags that the sum of the weights is beyond 64 bits.
+func TestWeightsDoNotOverflow(t *testing.T) {
+	many := nostr.PubKey{1}
+	tags := make(nostr.Tags, 20_000)
+	for i := range tags {
+		tags[i] = nostr.Tag{"zap", many.String(), "", "999999999.999999"}
+	}
+	other := nostr.PubKey{2}
+	tags = append(tags, nostr.Tag{"zap", other.String(), "", "999999999.999999"})
+	splits, _ := nip57.ParseSplits(&nostr.Event{Tags: tags})
+	require.Len(t, splits, 2)
+	assert.EqualValues(t, uint64(math.MaxUint64), splits[0].Weight)
+	assert.EqualValues(t, 999_999_999_999_999, splits[1].Weight)
 }

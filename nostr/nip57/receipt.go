@@ -30,13 +30,14 @@ type Receipt struct {
 	PreimageFits bool
 }
 
-// CheckReceipt returns what a zap receipt says if it is well-formed and by the recipient's
-// provider: provider is the key that his LNURL endpoint names (PayInfo.NostrPubKey), and lnurl,
-// unless it is "", the recipient's LNURL, which has to be that of the request if the request
-// names one. The event has to be genuine (see [nostr.Event.Verify]); what a client delivers is.
+// CheckReceipt returns what a zap receipt says if it is well-formed, for the recipient and by his
+// provider: recipient is whom it is to have paid, such as the author of a note, provider the key
+// that his LNURL endpoint names (PayInfo.NostrPubKey), and lnurl, unless it is "", his LNURL, which
+// has to be that of the request if the request names one. The event has to be genuine (see
+// [nostr.Event.Verify]); what a client delivers is.
 //
-// The errors are [ErrProvider], [ErrLNURL] and those of [ParseReceipt].
-func CheckReceipt(e *nostr.Event, provider nostr.PubKey, lnurl string) (Receipt, error) {
+// The errors are [ErrProvider], [ErrRecipient], [ErrLNURL] and those of [ParseReceipt].
+func CheckReceipt(e *nostr.Event, recipient, provider nostr.PubKey, lnurl string) (Receipt, error) {
 	switch {
 	case provider.IsZero():
 		return Receipt{}, fmt.Errorf("%w: its key was not handed in", ErrProvider)
@@ -47,6 +48,9 @@ func CheckReceipt(e *nostr.Event, provider nostr.PubKey, lnurl string) (Receipt,
 	if err != nil {
 		return Receipt{}, err
 	}
+	if r.Request.Recipient != recipient {
+		return Receipt{}, fmt.Errorf("%w: for %s, want %s", ErrRecipient, r.Request.Recipient, recipient)
+	}
 	if lnurl != "" && r.Request.LNURL != "" {
 		if err := sameLNURL(r.Request.LNURL, lnurl); err != nil {
 			return Receipt{}, err
@@ -55,9 +59,9 @@ func CheckReceipt(e *nostr.Event, provider nostr.PubKey, lnurl string) (Receipt,
 	return r, nil
 }
 
-// ParseReceipt is [CheckReceipt] without the check that tells a receipt from a lie: anybody can
-// make what this accepts, of any amount. It is for counting where the provider's key is compared
-// later, with Receipt.Provider. It verifies the request inside, which takes about 150
+// ParseReceipt is [CheckReceipt] without the checks that tell a receipt from a lie: anybody can
+// make what this accepts, of any amount. It is for counting where Receipt.Provider and
+// Request.Recipient are compared later. It verifies the request inside, which takes about 150
 // microseconds.
 //
 // It fails with [ErrReceipt], with [ErrRequest] too where the request is to blame, and with
@@ -166,8 +170,9 @@ func InvoiceAmount(invoice string) (int64, error) {
 
 // NewReceipt returns the receipt for a paid request, to be signed with the key that the LNURL
 // endpoint names and published to the request's relays. request is the text that the invoice was
-// made for, byte by byte, paidAt when the invoice was paid, and preimage 64 hex digits, "" to
-// leave it out. It fails as [ParseReceipt] would for the result.
+// made for, byte by byte, paidAt when the invoice was paid, and preimage the invoice's in 64 hex
+// digits, "" to leave it out. It fails as [ParseReceipt] would for the result, and with
+// [ErrReceipt] for another preimage.
 func NewReceipt(request, invoice, preimage string, paidAt nostr.Timestamp) (nostr.Event, error) {
 	r, err := ParseRequest(request)
 	if err != nil {
@@ -184,8 +189,12 @@ func NewReceipt(request, invoice, preimage string, paidAt nostr.Timestamp) (nost
 		tags = append(tags, nostr.Tag{"preimage", preimage})
 	}
 	e := nostr.Event{Kind: nostr.KindZap, CreatedAt: paidAt, Tags: tags}
-	if _, err := ParseReceipt(&e); err != nil {
+	made, err := ParseReceipt(&e)
+	switch {
+	case err != nil:
 		return nostr.Event{}, err
+	case preimage != "" && !made.PreimageFits:
+		return nostr.Event{}, fmt.Errorf("%w: the preimage is not the invoice's", ErrReceipt)
 	}
 	return e, nil
 }

@@ -173,8 +173,9 @@ type Zap struct {
 }
 
 // NewRequest returns a zap request, to be signed. It is not published, but goes to the
-// recipient's provider: see [PayInfo.InvoiceURL]. It fails with [ErrRequest], and for a relay
-// that is none with [nostr.ErrInvalidURL] too.
+// recipient's provider: see [PayInfo.InvoiceURL]. It fails with [ErrRequest], for a relay that is
+// none with [nostr.ErrInvalidURL] too, and for an LNURL that is none, such as a lightning address
+// (see [EncodeLNURL]), with [ErrLNURL] too.
 func NewRequest(z Zap) (nostr.Event, error) {
 	relays := nostr.Tag{"relays"}
 	for _, raw := range z.Relays {
@@ -197,6 +198,9 @@ func NewRequest(z Zap) (nostr.Event, error) {
 		tags = append(tags, nostr.Tag{"amount", strconv.FormatInt(z.Amount, 10)})
 	}
 	if z.LNURL != "" {
+		if _, err := DecodeLNURL(z.LNURL); err != nil {
+			return nostr.Event{}, fmt.Errorf("%w: %w", ErrRequest, err)
+		}
 		tags = append(tags, nostr.Tag{"lnurl", z.LNURL})
 	}
 	tags = append(tags, nostr.Tag{"p", z.Recipient.String()})

@@ -1,6 +1,7 @@
 package nip57
 
 import (
+	"math"
 	"math/big"
 	"strings"
 
@@ -28,8 +29,8 @@ type Splits []Split
 // tag has one, all are equal; if some have, those without get nothing, and neither do those whose
 // weight is zero or no such number: with minus signs, exponents, more than nine digits before the
 // point. A tag without a public key is ignored, among them the old form with a lightning address.
-// Of a key that is there twice the weights are added. When nobody is left, Splits is empty and
-// the result is true: the author wants nothing for himself.
+// Of a key that is there twice the weights are added, up to the largest number. When nobody is
+// left, Splits is empty and the result is true: the author wants nothing for himself.
 func ParseSplits(e *nostr.Event) (Splits, bool) {
 	weighted, stated := false, false
 	for t := range e.Tags.FindAll("zap") {
@@ -60,7 +61,7 @@ func ParseSplits(e *nostr.Event) (Splits, bool) {
 			index[pk] = i
 			splits = append(splits, Split{PubKey: pk})
 		}
-		splits[i].Weight += weight // of at most some thousand tags, each below 2⁵⁰
+		splits[i].Weight += min(weight, math.MaxUint64-splits[i].Weight) // a tag is below 2⁵⁰, but there may be any number of them
 		if splits[i].Relay == "" {
 			splits[i].Relay = nostr.RelayHint(refs.Third(t))
 		}

@@ -79,6 +79,7 @@ func TestTheRequestsOfTheFile(t *testing.T) {
 func TestTheReceiptsOfTheFile(t *testing.T) {
 	f := load(t)
 	real := vectors.RealEvents(t)
+	recipient := nostr.MustPubKeyFromHex("354d884b7b699fd479a18a9591598cf1df3c45f79c53355dea3163714a8597a6") // of those made for the file
 	for _, c := range f.Receipts {
 		ev, err := c.Event, error(nil)
 		var got nip57.Receipt
@@ -86,7 +87,7 @@ func TestTheReceiptsOfTheFile(t *testing.T) {
 			ev = real[c.ID]
 			got, err = nip57.ParseReceipt(ev) // who the providers were is lost
 		} else {
-			got, err = nip57.CheckReceipt(ev, nostr.MustPubKeyFromHex(c.Provider), "")
+			got, err = nip57.CheckReceipt(ev, recipient, nostr.MustPubKeyFromHex(c.Provider), "")
 		}
 		if string(c.Expect) == `"reject"` || c.Name == "two bolt11 tags" {
 			assert.Error(t, err, c.Name)

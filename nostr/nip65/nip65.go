@@ -28,8 +28,6 @@ package nip65
 import (
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/gennostr/gennostr/internal/refs"
 	"github.com/gennostr/gennostr/nostr"
@@ -73,7 +71,7 @@ func Parse(e *nostr.Event) (List, error) {
 			continue
 		}
 		url, err := nostr.NormalizeURL(t.Value())
-		if err != nil || twoSchemes(t.Value()) {
+		if err != nil {
 			continue
 		}
 		i, known := index[url]
@@ -86,14 +84,6 @@ func Parse(e *nostr.Event) (List, error) {
 		list[i].Write = list[i].Write || marker != markerRead
 	}
 	return list, nil
-}
-
-// twoSchemes reports whether a URL follows a scheme, as in "wss://wss://relay.example.com", which
-// is well-formed, with "wss" for a host. A URL in the path is for a proxy.
-func twoSchemes(value string) bool {
-	_, rest, _ := strings.Cut(strings.ToLower(value), "://")
-	host, _, found := strings.Cut(rest, "://")
-	return found && slices.Contains([]string{"ws", "wss", "http", "https"}, host)
 }
 
 // Read returns the URLs of the relays where the author looks for what mentions him: where to
@@ -120,9 +110,6 @@ func (l List) Event() (nostr.Event, error) {
 	e := nostr.Event{Kind: nostr.KindRelayListMetadata}
 	for i, r := range l {
 		url, err := nostr.NormalizeURL(r.URL)
-		if err == nil && twoSchemes(r.URL) {
-			err = fmt.Errorf("%w: two schemes", nostr.ErrInvalidURL)
-		}
 		if err != nil {
 			return nostr.Event{}, fmt.Errorf("nip65: relay %d: %w", i, err)
 		}

@@ -30,7 +30,8 @@
 //
 // # Coming from nostr-tools
 //
-// getToken is [NewEvent] and [Header], validateToken [Check], unpackEventFromToken [Parse].
+// getToken is [NewEvent], which has the method first as net/http does, and [Header], validateToken
+// [Check], unpackEventFromToken [Parse].
 package nip98
 
 import (

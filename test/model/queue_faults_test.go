@@ -12,7 +12,7 @@ var queueFaults = []fault{
 	{
 		"an item does not hold its message", "queue.go",
 		"\t\tit.place.keep()\n",
-		"\t\tit.place.keep()\n\t\tit.place.leave()\n\t\tit.place = nil\n\t\tq.loose++\n",
+		"\t\tit.place.keep()\n\t\tit.place.leave()\n\t\tit.place = nil\n\t\tq.loose.Add(1)\n",
 	},
 	{
 		"Put takes somebody else's message for its own", "queue.go",
@@ -21,7 +21,7 @@ var queueFaults = []fault{
 	},
 	{
 		"items that have begun count as waiting", "queue.go",
-		"\t\tq.loose--\n",
+		"\tif loose {\n\t\tq.loose.Add(-1)\n\t}\n",
 		"",
 	},
 	{
@@ -36,23 +36,23 @@ var queueFaults = []fault{
 	},
 	{
 		"what has not begun is not told", "stop.go",
-		"\tthens := append(c.shut(), unbegun...)\n",
-		"\tthens := append(c.shut(), unbegun[:0]...)\n",
+		"\trefused := c.queues.close() //",
+		"\trefused := c.queues.close()[:0] //",
 	},
 	{
 		"what has ended and waits in the mailbox is not told", "stop.go",
-		"\tthens := append(c.shut(), unbegun...)\n",
-		"\tthens := append(c.shut()[:0], unbegun...)\n",
+		"\tthens := c.shut()\n",
+		"\tthens := c.shut()[:0]\n",
 	},
 	{
 		"what the last ones leave is not looked for", "stop.go",
-		"\t\t\tjoined = true // and look once more for what the last of them has left\n",
+		"\t\t\tlast = true // and look once more for what the last of them has left\n",
 		"\t\t\treturn\n",
 	},
 	{
 		"work is cancelled when the stop begins", "stop.go",
-		"\tthens := append(c.shut(), unbegun...)\n",
-		"\tthens := append(c.shut(), unbegun...)\n\tc.tasks.cancelWork()\n",
+		"\tthens := c.shut()\n",
+		"\tthens := c.shut()\n\tc.tasks.cancelWork()\n",
 	},
 	{
 		"work is never cancelled", "stop.go",
@@ -66,13 +66,13 @@ var queueFaults = []fault{
 	},
 	{
 		"what is not told keeps its place for ever", "stop.go",
-		"string(panicked.Stack))\n\t}\n\tl.letGo()\n",
-		"string(panicked.Stack))\n\t}\n",
+		"\t\t\t\tc.untold(l)\n",
+		"",
 	},
 	{
 		"a queue that is made too late takes items", "queue.go",
-		"\tif qs.closed {",
-		"\tif qs.closed && false {",
+		"\treturn !qs.ended\n",
+		"\treturn true\n",
 	},
 	{
 		"the place is not given up after Then", "letters.go",

@@ -3,6 +3,7 @@ package model_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/gennostr/gennostr"
@@ -65,6 +66,7 @@ func (w *queueWorld) put(queue int, s spec, msg *heldMessage, source string) err
 		it.key = fmt.Sprint(it.number)
 	}
 	full := msg == nil && w.loose(queue) >= queueLimit
+	exact = exact && !w.seatsHandedOn()
 	closed := w.stopping && !w.blocked
 	w.items = append(w.items, it)
 	if msg != nil {
@@ -109,14 +111,23 @@ func (w *queueWorld) put(queue int, s spec, msg *heldMessage, source string) err
 	return err
 }
 
-// loose is how many items wait that hold nothing. Needs mu.
+// loose is how many items wait that hold nothing, for their work or for their Then. Needs mu.
 func (w *queueWorld) loose(queue int) (n int) {
 	for _, it := range w.items {
-		if it.queue == queue && it.msg == nil && it.accepted && !it.begun && !it.told {
+		if it.queue == queue && it.msg == nil && it.accepted && !it.told && (!it.begun || it.ended) {
 			n++
 		}
 	}
 	return n
+}
+
+// seatsHandedOn tells whether a Then of an item that held nothing has handed its
+// place on, or held it: for how long that one counts, this model does not follow.
+// Needs mu.
+func (w *queueWorld) seatsHandedOn() bool {
+	return slices.ContainsFunc(w.items, func(it *modelItem) bool {
+		return it.msg == nil && it.told && (it.then == thenOn || it.then == thenHolds)
+	})
 }
 
 // begin is where its work begins.
@@ -125,7 +136,7 @@ func (w *queueWorld) begin(it *modelItem) {
 	defer w.mu.Unlock()
 	w.require(!it.begun, "%v is worked on twice", it)
 	w.require(!it.told, "%v is worked on after its Then", it)
-	w.require(!w.terminated, "%v is begun after Terminate", it)
+	w.require(!w.terminated || w.overrun, "%v is begun after Terminate", it)
 	now := 1
 	for _, other := range w.items {
 		if other == it || other.queue != it.queue {
