@@ -260,6 +260,7 @@ func (c *Client) harden() {
 	c.hardOnce.Do(func() {
 		close(c.hard)
 		c.cancel(context.DeadlineExceeded)
+		c.tasks.cancelWork() // endWork may not have begun: a callback takes too long
 	})
 }
 
