@@ -32,23 +32,23 @@ var queueFaults = []fault{
 	},
 	{
 		"what has not begun is not told", "stop.go",
-		"\tthens := append(c.shut(), unbegun...)\n",
-		"\tthens := append(c.shut(), unbegun[:0]...)\n",
+		"\trefused := c.queues.close() //",
+		"\trefused := c.queues.close()[:0] //",
 	},
 	{
 		"what has ended and waits in the mailbox is not told", "stop.go",
-		"\tthens := append(c.shut(), unbegun...)\n",
-		"\tthens := append(c.shut()[:0], unbegun...)\n",
+		"\tthens := c.shut()\n",
+		"\tthens := c.shut()[:0]\n",
 	},
 	{
 		"what the last ones leave is not looked for", "stop.go",
-		"\t\t\tjoined = true // and look once more for what the last of them has left\n",
+		"\t\t\tlast = true // and look once more for what the last of them has left\n",
 		"\t\t\treturn\n",
 	},
 	{
 		"work is cancelled when the stop begins", "stop.go",
-		"\tthens := append(c.shut(), unbegun...)\n",
-		"\tthens := append(c.shut(), unbegun...)\n\tc.tasks.cancelWork()\n",
+		"\tthens := c.shut()\n",
+		"\tthens := c.shut()\n\tc.tasks.cancelWork()\n",
 	},
 	{
 		"work is never cancelled", "stop.go",

@@ -136,7 +136,7 @@ func (w *queueWorld) begin(it *modelItem) {
 	defer w.mu.Unlock()
 	w.require(!it.begun, "%v is worked on twice", it)
 	w.require(!it.told, "%v is worked on after its Then", it)
-	w.require(!w.terminated, "%v is begun after Terminate", it)
+	w.require(!w.terminated || w.overrun, "%v is begun after Terminate", it)
 	now := 1
 	for _, other := range w.items {
 		if other == it || other.queue != it.queue {
