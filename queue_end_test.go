@@ -71,7 +71,40 @@ func TestWorkIsCancelledWhateverAThenDoesAtTheEnd(t *testing.T) {
 	}
 }
 
-// Not so the end of another client, which is as good a reason as any.
+// A callback that does not end does not keep work from learning that time is over.
+func TestWorkIsCancelledAtTheDeadlineOfABlockedHandler(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		gate := make(chan struct{})
+		var ended time.Duration
+		began := time.Now()
+		b := newBot(nil)
+		b.on = func(self *gennostr.Self, n note) error {
+			switch n.Name {
+			case "Init":
+				return gennostr.NewQueue(self, gennostr.QueueConfig[int]{Work: func(ctx context.Context, _ int) error {
+					<-ctx.Done()
+					ended = time.Since(began)
+					return nil
+				}}).Put(1)
+			case "HandleCast":
+				<-gate
+			}
+			return nil
+		}
+		client := start(t, b, quietly(), gennostr.WithShutdownTimeout(10*time.Second))
+		require.NoError(t, client.Cast(nil))
+		synctest.Wait()
+		var late *gennostr.ShutdownError
+		require.ErrorAs(t, client.Stop(t.Context()), &late)
+		assert.Equal(t, "HandleCast", late.Running)
+		synctest.Wait()
+		assert.Equal(t, 10*time.Second, ended)
+		close(gate)
+		<-client.Done()
+	})
+}
+
+// An error of Work that happens to be another client's end is an error like any.
 func TestWorkThatMeetsAClosedClientIsNotSilent(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		other := start(t, nil)

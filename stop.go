@@ -84,6 +84,7 @@ func (c *Client) harden() {
 	c.hardOnce.Do(func() {
 		close(c.hard)
 		c.cancel(context.DeadlineExceeded)
+		c.tasks.cancelWork() // a callback may keep the stop from beginning
 	})
 }
 
