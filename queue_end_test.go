@@ -78,7 +78,7 @@ func TestWorkIsCancelledAtTheDeadlineOfABlockedHandler(t *testing.T) {
 		var ended time.Duration
 		began := time.Now()
 		b := newBot(nil)
-		b.on = func(self *gennostr.Self, n note) error {
+		b.On = func(self *gennostr.Self, n note) error {
 			switch n.Name {
 			case "Init":
 				return gennostr.NewQueue(self, gennostr.QueueConfig[int]{Work: func(ctx context.Context, _ int) error {
