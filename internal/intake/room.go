@@ -24,6 +24,9 @@ const (
 	// Own is how large a read buffer may become without asking, in bytes. With what
 	// is read ahead (32 KiB) and the rest of a connection that is less than 64 KiB.
 	Own = 8 << 10
+	// Tedious is from which size on, in bytes, a message may take too long for others
+	// to wait for it.
+	Tedious = 64 << 10
 	// parseFreely is what parsing may take without asking: only readers that have a
 	// processor parse, and what comes of it is small.
 	parseFreely = 32 << 10
@@ -115,6 +118,9 @@ func (in *Intake) roomToParse(b *Buffers) (bool, error) {
 // Room makes n bytes what the message in hand takes, in all; it waits for them,
 // but no longer than the connection lives. False if it has ended, or can never have so much.
 func (in *Intake) Room(n int64) bool {
+	if n > Tedious { // there may be nothing to wait for: a few bytes become megabytes when they are decompressed
+		in.lane.Pause()
+	}
 	if in.Long.Hold(n) {
 		return true
 	}
