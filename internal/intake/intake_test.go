@@ -31,7 +31,8 @@ type bench struct {
 	window         *mailbox.Window
 	long           *mailbox.LongMessages
 	ended, closing chan struct{}
-	checks         int // guarded by mu
+	rate           int64 // bytes of the message in hand that arrive in a second
+	checks         int   // guarded by mu
 
 	mu      sync.Mutex
 	letters []*intake.Letter // guarded by mu
@@ -52,7 +53,7 @@ func (b *bench) Refuse(reason, err error) {
 	b.refused[reason]++
 	b.why = append(b.why, err)
 }
-func (b *bench) Progress() (time.Duration, int64) { return time.Second, 1 }
+func (b *bench) Progress() (time.Duration, int64) { return time.Second, b.rate }
 func (b *bench) GiveUp() {
 	select {
 	case <-b.ended:
@@ -316,6 +317,7 @@ func TestASlowMessageGivesWay(t *testing.T) {
 	l := ample
 	l.budget = 4 << 20
 	slow, quick := newBench(t, l), newBench(t, l)
+	slow.rate, quick.rate = 1, 1000
 	quick.Config.Long = slow.long.New(quick)
 	quick.Intake = intake.New(intake.NewShared(verify.NewPool(verify.Config{}), true), quick.Config)
 	require.True(t, slow.Room(1<<20))
