@@ -2,6 +2,7 @@ package gennostr
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/gennostr/gennostr/internal/reqs"
@@ -79,7 +80,7 @@ func (c *connection) expectOK(o outgoing) {
 	}
 	if len(c.unanswered) == 0 {
 		c.unanswered = make(map[nostr.ID]struct{}) // a map does not shrink
-		c.window.Lift(liftFactor * c.cfg.windowBytes)
+		c.window.Lift(liftFactor * min(c.cfg.windowBytes, math.MaxInt64/liftFactor))
 	}
 	c.unanswered[event.ID] = struct{}{}
 }

@@ -46,7 +46,7 @@ var ErrGaveWay = errors.New("gennostr: slow message gave way to others")
 
 // MostRead is the longest message, in bytes, that a client with that budget can
 // read: while its buffer grows, there are the old one and the new one.
-func MostRead(budget int64) int64 { return max(Own, budget/2*3/5) }
+func MostRead(budget int64) int64 { return max(Own, budget/2/5*3) }
 
 // NewLongMessages makes the account for a client whose budget for what waits is budget bytes.
 func NewLongMessages(budget int64) *mailbox.LongMessages {
