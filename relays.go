@@ -21,7 +21,8 @@ import (
 //
 // A relay that is there already is [ErrRelayExists], but for one whose
 // OnDisconnect is running: adding it there changes its options, and keeps its
-// place in the schedule and the URL that is dialled. What is no relay URL is
+// place in the schedule and the URL that is dialled. One that is [RelayDown] gets
+// the options too, and is dialled at once. What is no relay URL is
 // nostr.ErrInvalidURL.
 func (c *Client) AddRelay(url string, opts ...RelayOption) error {
 	url, cfg, err := c.relayOf(url, opts)
@@ -34,7 +35,7 @@ func (c *Client) AddRelay(url string, opts ...RelayOption) error {
 
 // EnsureRelay is [Client.AddRelay] for a relay that may be there already, under
 // whatever spelling. It leaves that one as it is, with its options and the URL that
-// is dialled.
+// is dialled, unless it is [RelayDown]: then it does what AddRelay does.
 func (c *Client) EnsureRelay(url string, opts ...RelayOption) (added bool, err error) {
 	url, cfg, err := c.relayOf(url, opts)
 	if err != nil {

@@ -312,9 +312,13 @@ func (ev connectionEnded) supervise(s *supervisor) {
 			e.delay = e.backoff.Failed()
 		}
 	case errors.As(reason, &dial):
-		e.failures++
-		dial.Failures = e.failures
-		e.backoff.AtLeast(dial.RetryAfter)
+		if dial.Err != ErrDialAborted { // which is no fault of the relay's
+			e.failures++
+		}
+		told := *dial // a SendError may be on its way that holds the other one
+		told.Failures = e.failures
+		reason, e.lastErr = &told, &told
+		e.backoff.AtLeast(told.RetryAfter)
 		e.delay = e.backoff.Failed()
 		if n := e.cfg.maxAttempts; n > 0 && e.failures >= n {
 			reason = fmt.Errorf("%w after %d dials: %w", ErrGaveUp, e.failures, reason)
