@@ -206,7 +206,7 @@ func (c *connection) dial() error {
 	c.relay.ConnectedAt = c.client.now()
 	c.mu.Unlock()
 	up := false
-	c.sup.ask(func(s *supervisor) { up = s.up(c) })
+	c.sup.do(func(s *supervisor) { up = s.up(c) })
 	if !up {
 		return c.endCause()
 	}

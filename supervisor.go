@@ -120,14 +120,14 @@ func (s *supervisor) run() {
 	}
 	for _, ev := range s.inbox.Close() {
 		if r, ok := ev.(request); ok {
-			close(r.done) // run was not called: ask reports the end
+			close(r.done) // run was not called: do reports the end
 		}
 	}
 	s.conns.Wait()
 }
 
-// ask runs f on the supervisor's goroutine and waits for it; false after the end.
-func (s *supervisor) ask(f func(*supervisor)) bool {
+// do runs f on the supervisor's goroutine and waits for it; false after the end.
+func (s *supervisor) do(f func(*supervisor)) bool {
 	ran := false
 	r := request{run: func(s *supervisor) { f(s); ran = true }, done: make(chan struct{})}
 	if !s.inbox.Put(r) {
