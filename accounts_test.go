@@ -131,6 +131,33 @@ func TestThenKeepsTheOrderOfAKeyAtTheStop(t *testing.T) {
 	})
 }
 
+// What has ended by the deadline is told, also if another Then has kept it waiting.
+func TestAThenThatTakesLongCostsNoOther(t *testing.T) {
+	for range 8 { // the runtime chooses between those that are ready
+		bubble(t, func(t *testing.T) {
+			told := map[string]bool{}
+			b := queueOf(newBot(nil), gennostr.QueueConfig[time.Duration]{
+				Work: func(_ context.Context, d time.Duration) error { time.Sleep(d); return nil },
+				Then: func(_ *gennostr.Self, d time.Duration, err error) error {
+					told[d.String()] = err == nil
+					if d == time.Second {
+						time.Sleep(time.Minute)
+					}
+					return nil
+				},
+			})
+			client, err := gennostr.Start(t.Context(), b)
+			require.NoError(t, err)
+			require.NoError(t, client.Cast(time.Second))
+			require.NoError(t, client.Cast(2*time.Second))
+			synctest.Wait()
+			_ = client.Stop(t.Context())
+			<-client.Done()
+			assert.Equal(t, map[string]bool{"1s": true, "2s": true}, told)
+		})
+	}
+}
+
 // No Then runs once Start's context has ended, also if that is during a stop.
 func TestNoThenAfterTheEndOfTheContext(t *testing.T) {
 	bubble(t, func(t *testing.T) {

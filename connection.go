@@ -206,7 +206,7 @@ func (c *connection) dial() error {
 	c.relay.ConnectedAt = c.client.now()
 	c.mu.Unlock()
 	up := false
-	c.sup.ask(func(s *supervisor) { up = s.up(c) })
+	c.sup.do(func(s *supervisor) { up = s.up(c) })
 	if !up {
 		return c.endCause()
 	}
@@ -382,7 +382,10 @@ func dialError(url string, err error) error {
 
 func readError(err error) error {
 	var closed *socket.CloseError
+	var panicked *socket.PanicError
 	switch {
+	case errors.As(err, &panicked): // in a connection of the program's
+		return &PanicError{Where: "connection", Value: panicked.Value, Stack: panicked.Stack}
 	case errors.As(err, &closed):
 		return &CloseError{Code: closed.Code, Reason: closed.Reason}
 	case errors.Is(err, socket.ErrTooLarge):

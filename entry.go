@@ -66,11 +66,13 @@ func (s *supervisor) revive(e *relayEntry) {
 	e.window = nil
 	fresh.connects, fresh.traffic, fresh.lastErr = e.connects, e.traffic, e.lastErr
 	afresh := e.removed || e.stage == down
+	if !e.removed {
+		fresh.outage = e.outage
+	}
 	if !afresh {
 		fresh.backoff.Follow(e.backoff)
 		fresh.panics, fresh.redialAt = e.panics, e.redialAt
 		fresh.failed, fresh.aborted = e.failed, e.aborted
-		fresh.outage = e.outage
 		if !e.gone {
 			fresh.failures = e.failures // WithMaxAttempts counts on
 		}

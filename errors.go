@@ -74,7 +74,8 @@ var (
 	// ErrHandshakeTimeout: the dial took longer than [WithHandshakeTimeout]. In a *[DialError].
 	ErrHandshakeTimeout = socket.ErrHandshakeTimeout
 	// ErrDialAborted: the relay did not answer while others waited for their turn
-	// ([WithMaxDials]). It is dialled again on its schedule. In a *[DialError].
+	// ([WithMaxDials]). It is dialled again on its schedule, and [WithMaxAttempts] does
+	// not count it. In a *[DialError].
 	ErrDialAborted = errors.New("gennostr: dial given up: it hung while others waited for their turn")
 	// ErrAddressDenied: [DenyPrivateNetworks] has refused the address. In a *[DialError].
 	ErrAddressDenied = socket.ErrDenied
@@ -220,7 +221,7 @@ type DialError struct {
 	URL        string        // the relay's identity, as in [Relay]
 	Status     int           // HTTP status of the answer, 0 if there was none
 	RetryAfter time.Duration // of the answer; the reconnect schedule waits at least so long (ten minutes at most)
-	Failures   int           // failed dials of this relay in a row, this one included: 1 for the first
+	Failures   int           // failed dials of this relay in a row, this one included unless it is ErrDialAborted: 1 for the first
 	Err        error
 }
 

@@ -43,7 +43,7 @@ func Grumbles(h *Harness) int { return len(h.c.self.grumbles) }
 
 // LookAtSlowCallback is the supervisor's look at what is running, at a time of the test's.
 func LookAtSlowCallback(c *Client, now time.Time) {
-	c.sup.ask(func(s *supervisor) { s.checkSlow(now) })
+	c.sup.do(func(s *supervisor) { s.checkSlow(now) })
 }
 
 // Identify is what a relay's URL is found by, told as, and dialled as.

@@ -66,47 +66,47 @@ type Scheduled struct {
 // [Start]. The relays of [WithRelays] and those that Init adds are being dialled,
 // until the test says how it ends: [Harness.Connect] or [Harness.FailDial]. Stop it
 // in the end.
-func NewHarness(h Handler, opts ...Option) (*Harness, error) {
-	t := &Harness{open: make(map[string]map[string]Req)}
+func NewHarness(handler Handler, opts ...Option) (*Harness, error) {
+	h := &Harness{open: make(map[string]map[string]Req)}
 	now := time.Now()
-	t.clock.Store(&now)
-	t.network = &byHand{took: t.took, slots: make(map[*connection]*slot)}
-	c, err := newClient(context.Background(), h, opts, surroundings{t.network, t.now, func(*Client, worker) {}, t.told}) // work begins in Work
+	h.clock.Store(&now)
+	h.network = &byHand{took: h.took, slots: make(map[*connection]*slot)}
+	c, err := newClient(context.Background(), handler, opts, surroundings{h.network, h.now, func(*Client, worker) {}, h.told}) // work begins in Work
 	if err != nil {
 		return nil, err
 	}
-	t.c = c
+	h.c = c
 	c.cfg.maxDials = math.MaxInt // none of them ends by itself
 	c.cfg.slowCallback = 0       // a test that is being debugged is slow
 	go c.sup.run()               // ended and joined by the client's end
-	if err := t.init(); err != nil {
+	if err := h.init(); err != nil {
 		return nil, err
 	}
 	c.sup.beginLog()
 	for _, url := range c.cfg.relays {
 		_, _ = c.EnsureRelay(url) // validated; one that Init added is merged
 	}
-	if err := t.settle(); err != nil && !t.over {
-		t.problems = append(t.problems, err) // the next verb tells
+	if err := h.settle(); err != nil && !h.over {
+		h.problems = append(h.problems, err) // the next verb tells
 	}
-	return t, nil
+	return h, nil
 }
 
 // init runs Init. A client that it does not let start is ended here, also when
 // Init has ended its goroutine, as t.FailNow does, or panicked WithoutRecover.
-func (t *Harness) init() (err error) {
+func (h *Harness) init() (err error) {
 	returned := false
 	defer func() {
 		if !returned {
 			err = &PanicError{Where: "Init", Value: errGoexit}
 		}
 		if err != nil {
-			t.over = true
-			t.c.abort(err)
+			h.over = true
+			h.c.abort(err)
 		}
 	}()
-	t.c.running.on(goroutineID())
-	err = t.c.init()
+	h.c.running.on(goroutineID())
+	err = h.c.init()
 	returned = true
 	return err
 }
@@ -114,75 +114,75 @@ func (t *Harness) init() (err error) {
 // Client is the client that the handler sees: for Relays, Stats and the verbs of
 // other goroutines, whose messages Settle handles. Its Call and Stop wait for a
 // loop, which a Harness does not have: use those here.
-func (t *Harness) Client() *Client { return t.c }
+func (h *Harness) Client() *Client { return h.c }
 
 // Now is the Harness's time: when it was made, and what Advance has added since.
-func (t *Harness) Now() time.Time { return t.now() }
+func (h *Harness) Now() time.Time { return h.now() }
 
 // Run runs f as if it were a callback: all of Self may be used, and what f returns
 // is judged like the error of a callback.
-func (t *Harness) Run(f func(*Self) error) error {
-	if t.over {
-		return t.c.closedErr()
+func (h *Harness) Run(f func(*Self) error) error {
+	if h.over {
+		return h.c.closedErr()
 	}
-	t.c.mail.Put(&thenLetter{then: f})
-	return t.settle()
+	h.c.mail.Put(&thenLetter{then: f})
+	return h.settle()
 }
 
 // Connect opens the connection that is being dialled, or waited for: OnConnect.
 // The error is [ErrUnknownRelay] if the handler has no such relay, and another one
 // if nobody dials it: it is connected, or lost and the handler, which has
 // [WithManualReconnect], did not ask for it.
-func (t *Harness) Connect(url string) error {
-	conn, err := t.dialling(url)
+func (h *Harness) Connect(url string) error {
+	conn, err := h.dialling(url)
 	if err != nil {
 		return err
 	}
-	t.network.connect(conn)
-	return t.settle()
+	h.network.connect(conn)
+	return h.settle()
 }
 
 // FailDial fails the dial that is going on or waited for: OnError and
 // OnDisconnect get a *[DialError] that wraps err.
-func (t *Harness) FailDial(url string, err error) error {
+func (h *Harness) FailDial(url string, err error) error {
 	if err == nil {
 		return errNilProblem
 	}
-	conn, failed := t.dialling(url)
+	conn, failed := h.dialling(url)
 	if failed != nil {
 		return failed
 	}
-	return t.feed(err, func() { conn.cut(dialError(conn.url, err)) })
+	return h.feed(err, func() { conn.cut(dialError(conn.url, err)) })
 }
 
 // Disconnect ends an open connection: OnError, unless the reason is a
 // *[CloseError] of code 1000 or 1001, and OnDisconnect. Without a reason it is a
 // *CloseError of code 1000. The relay then waits for [Harness.Connect].
-func (t *Harness) Disconnect(url string, reason error) error {
-	conn, err := t.connected(url)
+func (h *Harness) Disconnect(url string, reason error) error {
+	conn, err := h.connected(url)
 	if err != nil {
 		return err
 	}
 	if reason == nil {
 		reason = &CloseError{Code: 1000}
 	}
-	return t.feed(reason, func() { conn.cut(reason) })
+	return h.feed(reason, func() { conn.cut(reason) })
 }
 
 // Deliver has the relay say something on an open connection. Whether the
 // handler gets it is judged as always: a message of a subscription that is not
 // open, an event that matches no filter or is not genuine is refused, which
 // Deliver returns as a *[RejectError]. The Phase of an event follows from the EOSE before it.
-func (t *Harness) Deliver(url string, msg RelayMessage) error {
+func (h *Harness) Deliver(url string, msg RelayMessage) error {
 	if e, ok := msg.(EventMessage); ok && e.Event == nil || msg == nil {
 		return errNilMessage
 	}
-	return t.Receive(url, string(msg.fromRelay().AppendJSON(nil)))
+	return h.Receive(url, string(msg.fromRelay().AppendJSON(nil)))
 }
 
 // Receive is [Harness.Deliver] of the text of a frame, well-formed or not.
-func (t *Harness) Receive(url, frame string) error {
-	conn, err := t.connected(url)
+func (h *Harness) Receive(url, frame string) error {
+	conn, err := h.connected(url)
 	if err != nil {
 		return err
 	}
@@ -192,42 +192,42 @@ func (t *Harness) Receive(url, frame string) error {
 		return fmt.Errorf("gennostr: no room for a message of %s: too many of its messages are held; in life it would have to wait", conn.url)
 	}
 	conn.flushReports() // now, not within a second
-	return t.settle()
+	return h.settle()
 }
 
 // Fail tells OnError of a problem, as if the library had met it. The url may be "".
-func (t *Harness) Fail(url string, problem error) error {
+func (h *Harness) Fail(url string, problem error) error {
 	if problem == nil {
 		return errNilProblem
 	}
-	if t.over {
-		return t.c.closedErr()
+	if h.over {
+		return h.c.closedErr()
 	}
 	if normal, err := nostr.NormalizeURL(url); err == nil {
 		url = normal
 	}
-	return t.feed(problem, func() { t.c.mail.Put(&errorLetter{relay: t.c.named(url), err: problem}) })
+	return h.feed(problem, func() { h.c.mail.Put(&errorLetter{relay: h.c.named(url), err: problem}) })
 }
 
 var errNilProblem = errors.New("gennostr: nil error")
 
 // Cast is [Client.Cast], handled at once.
-func (t *Harness) Cast(request any) error { return t.post(&castLetter{request}) }
+func (h *Harness) Cast(request any) error { return h.post(&castLetter{request}) }
 
 // Notify is [Client.Notify], handled at once.
-func (t *Harness) Notify(msg any) error { return t.post(&infoLetter{msg: msg, posted: true}) }
+func (h *Harness) Notify(msg any) error { return h.post(&infoLetter{msg: msg, posted: true}) }
 
-func (t *Harness) post(l letter) error {
-	if err := t.c.post(l); err != nil {
+func (h *Harness) post(l letter) error {
+	if err := h.c.post(l); err != nil {
 		return err
 	}
-	return t.settle()
+	return h.settle()
 }
 
 // Call is [Client.Call], handled at once. The error is [ErrNoReply] if HandleCall
 // leaves the answer for later: then [Harness.Ask] is what the test wants.
-func (t *Harness) Call(request any) (any, error) {
-	ask := t.Ask(request)
+func (h *Harness) Call(request any) (any, error) {
+	ask := h.Ask(request)
 	return ask.Answer()
 }
 
@@ -240,9 +240,9 @@ type Ask struct {
 }
 
 // Ask hands a request to HandleCall and does not wait for the answer.
-func (t *Harness) Ask(request any) *Ask {
-	ask := &Ask{harness: t, pending: &pendingCall{answer: make(chan answer, 1)}}
-	ask.err = t.post(&callLetter{From{ask.pending}, request})
+func (h *Harness) Ask(request any) *Ask {
+	ask := &Ask{harness: h, pending: &pendingCall{answer: make(chan answer, 1)}}
+	ask.err = h.post(&callLetter{From{ask.pending}, request})
 	return ask
 }
 
@@ -273,29 +273,29 @@ func (a *Ask) Answer() (any, error) {
 // Advance lets time pass: what SendAfter, SetTimeout and WithTask have set for
 // these d happens in order, each at its time. The schedule of reconnects does
 // not: Connect says when a relay comes back.
-func (t *Harness) Advance(d time.Duration) error {
+func (h *Harness) Advance(d time.Duration) error {
 	if d < 0 {
 		return fmt.Errorf("gennostr: Advance by %v", d)
 	}
-	end := t.now().Add(d)
+	end := h.now().Add(d)
 	var told []error
 	for {
-		at, some := t.c.timers.next()
-		at, some = earlier(at, some, t.c.self.timeout)
+		at, some := h.c.timers.next()
+		at, some = earlier(at, some, h.c.self.timeout)
 		if !some || at.After(end) {
 			break
 		}
-		if at.After(t.now()) {
-			t.clock.Store(&at)
+		if at.After(h.now()) {
+			h.clock.Store(&at)
 		}
-		err := t.settle()
-		if t.over || err == errRestless {
+		err := h.settle()
+		if h.over || err == errRestless {
 			return join(append(told, err))
 		}
 		told = append(told, err)
 	}
-	t.clock.Store(&end)
-	return join(append(told, t.settle()))
+	h.clock.Store(&end)
+	return join(append(told, h.settle()))
 }
 
 // join is errors.Join that leaves a single error as it is.
@@ -309,22 +309,22 @@ func join(errs []error) error {
 
 // Settle handles what other goroutines have sent to the client meanwhile. It waits
 // for the work of [Go] that is running, as long as ctx lives, and handles its results.
-func (t *Harness) Settle(ctx context.Context) error {
+func (h *Harness) Settle(ctx context.Context) error {
 	var told []error
 	for {
-		before := t.c.tasks.count()
-		err := t.settle()
+		before := h.c.tasks.count()
+		err := h.settle()
 		told = append(told, err)
-		after := t.c.tasks.count()
-		if before == 0 && after == 0 || t.over || err == errRestless {
+		after := h.c.tasks.count()
+		if before == 0 && after == 0 || h.over || err == errRestless {
 			return join(told)
 		}
 		if after == 0 {
 			continue // the results of the last ones may have come after all was handled
 		}
 		select {
-		case <-t.c.tasks.ended:
-		case <-t.c.mail.Wake():
+		case <-h.c.tasks.ended:
+		case <-h.c.mail.Wake():
 		case <-ctx.Done():
 			return join(append(told, context.Cause(ctx)))
 		}
@@ -334,64 +334,64 @@ func (t *Harness) Settle(ctx context.Context) error {
 // Stop stops the client in good order, if it has not stopped, and returns what
 // [Client.Wait] does: nil, or why the client failed. If work of [Go] does not end
 // within [WithShutdownTimeout], it returns a *[ShutdownError].
-func (t *Harness) Stop() error {
-	if !t.over && t.c.goexit != nil { // a callback has ended the test's goroutine: this is its deferred Stop
-		t.end(t.c.goexit)
+func (h *Harness) Stop() error {
+	if !h.over && h.c.goexit != nil { // a callback has ended the test's goroutine: this is its deferred Stop
+		h.end(h.c.goexit)
 	}
-	if !t.over {
-		t.c.mail.Put(&stopLetter{})
-		_ = t.settle()
+	if !h.over {
+		h.c.mail.Put(&stopLetter{})
+		_ = h.settle()
 	}
-	if !t.over { // it does not come to rest
-		t.end(ErrShutdown)
+	if !h.over { // it does not come to rest
+		h.end(ErrShutdown)
 	}
 	select {
-	case <-t.c.done:
-		return t.c.Wait()
+	case <-h.c.done:
+		return h.c.Wait()
 	default:
-		return t.c.stillRunning(context.DeadlineExceeded)
+		return h.c.stillRunning(context.DeadlineExceeded)
 	}
 }
 
 // Stopped tells whether the client has stopped.
-func (t *Harness) Stopped() bool { return t.over }
+func (h *Harness) Stopped() bool { return h.over }
 
 // Sent returns what was sent since the last time, in order. Broadcast sends in the order of the URLs.
-func (t *Harness) Sent() []Sent {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	sent := t.sent
-	t.sent = nil
+func (h *Harness) Sent() []Sent {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	sent := h.sent
+	h.sent = nil
 	return sent
 }
 
 // Subscribed lists the open subscriptions of a connection in the order of their
 // ids: sent, and not closed by either side. A REQ that was sent as Raw is among them.
-func (t *Harness) Subscribed(url string) []Req {
-	conn, err := t.connected(url)
+func (h *Harness) Subscribed(url string) []Req {
+	conn, err := h.connected(url)
 	if err != nil {
 		return nil
 	}
 	ids := conn.requests.Subscriptions()
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	var list []Req
 	for _, id := range ids {
-		list = append(list, t.open[conn.url][id])
+		list = append(list, h.open[conn.url][id])
 	}
 	return list
 }
 
 // Scheduled lists what [Self.SendAfter] has set and is neither due nor cancelled, in the order of time.
-func (t *Harness) Scheduled() []Scheduled { return t.c.timers.scheduled(t.now()) }
+func (h *Harness) Scheduled() []Scheduled { return h.c.timers.scheduled(h.now()) }
 
 // Timeout is the idle timeout that is set ([Self.SetTimeout]), from now.
-func (t *Harness) Timeout() (after time.Duration, set bool) {
-	if t.c.self.timeout.IsZero() {
+func (h *Harness) Timeout() (after time.Duration, set bool) {
+	if h.c.self.timeout.IsZero() {
 		return 0, false
 	}
-	return t.c.self.timeout.Sub(t.now()), true
+	return h.c.self.timeout.Sub(h.now()), true
 }
 
 // now may be asked by any goroutine.
-func (t *Harness) now() time.Time { return *t.clock.Load() }
+func (h *Harness) now() time.Time { return *h.clock.Load() }

@@ -14,12 +14,12 @@ package gennostr
 //
 // Like the other verbs it returns the problems that OnError was told. An error of
 // an item's work is none if the queue has a Then.
-func (t *Harness) Work() error {
+func (h *Harness) Work() error {
 	var told []error
 	for range restless {
-		worked, err := t.WorkOne()
+		worked, err := h.WorkOne()
 		told = append(told, err)
-		if !worked || t.over || err == errRestless {
+		if !worked || h.over || err == errRestless {
 			return join(told)
 		}
 	}
@@ -27,23 +27,23 @@ func (t *Harness) Work() error {
 }
 
 // WorkOne is Work on a single item, the one that is next; false if there was none.
-func (t *Harness) WorkOne() (worked bool, err error) {
-	if err := t.settle(); err != nil { // what others have sent comes first, and may be the end
-		if t.over || err == errRestless {
+func (h *Harness) WorkOne() (worked bool, err error) {
+	if err := h.settle(); err != nil { // what others have sent comes first, and may be the end
+		if h.over || err == errRestless {
 			return false, err
 		}
-		t.problems = append(t.problems, err)
+		h.problems = append(h.problems, err)
 	}
-	for _, q := range t.c.queues.list() {
+	for _, q := range h.c.queues.list() {
 		if run, ok := q.next(); ok {
-			t.working = true
-			defer func() { t.working = false }() // also when the work ends the test's goroutine
-			run(t.c.tasks.workCtx)
-			t.working = false
-			return true, t.settle()
+			h.working = true
+			defer func() { h.working = false }() // also when the work ends the test's goroutine
+			run(h.c.tasks.workCtx)
+			h.working = false
+			return true, h.settle()
 		}
 	}
-	problems := t.problems
-	t.problems = nil
+	problems := h.problems
+	h.problems = nil
 	return false, join(problems)
 }

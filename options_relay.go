@@ -223,7 +223,8 @@ func WithManualReconnect() RelayOption {
 	return relayOption(func(c *relayConfig) error { c.manual = true; return nil })
 }
 
-// WithMaxAttempts removes a relay with [ErrGaveUp] after n failed dials in a row.
+// WithMaxAttempts removes a relay with [ErrGaveUp] after n failed dials in a row, of
+// which [ErrDialAborted] is none.
 // Default: 0, it is dialled for ever.
 func WithMaxAttempts(n int) RelayOption {
 	return relayOption(func(c *relayConfig) error { c.maxAttempts = n; return nil })

@@ -19,10 +19,6 @@ import (
 // stream leaves room for its neighbours.
 const turn = 64
 
-// longMessage is from which size on, in bytes, the next message may take too long
-// for others to wait for it.
-const longMessage = 64 << 10
-
 // What a read buffer may take without asking is one number in two packages.
 var _ = [1]struct{}{}[socket.OwnRoom-intake.Own]
 
@@ -67,7 +63,7 @@ func (c *connection) read() error {
 // decompressed.
 func (c *connection) expect(size int) {
 	lane := c.in.Lane()
-	if size > longMessage {
+	if size > intake.Tedious {
 		lane.Pause()
 		return
 	}

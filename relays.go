@@ -21,7 +21,8 @@ import (
 //
 // A relay that is there already is [ErrRelayExists], but for one whose
 // OnDisconnect is running: adding it there changes its options, and keeps its
-// place in the schedule and the URL that is dialled. What is no relay URL is
+// place in the schedule and the URL that is dialled. One that is [RelayDown] gets
+// the options too, and is dialled at once. What is no relay URL is
 // nostr.ErrInvalidURL.
 func (c *Client) AddRelay(url string, opts ...RelayOption) error {
 	url, cfg, err := c.relayOf(url, opts)
@@ -34,7 +35,7 @@ func (c *Client) AddRelay(url string, opts ...RelayOption) error {
 
 // EnsureRelay is [Client.AddRelay] for a relay that may be there already, under
 // whatever spelling. It leaves that one as it is, with its options and the URL that
-// is dialled.
+// is dialled, unless it is [RelayDown]: then it does what AddRelay does.
 func (c *Client) EnsureRelay(url string, opts ...RelayOption) (added bool, err error) {
 	url, cfg, err := c.relayOf(url, opts)
 	if err != nil {
@@ -62,7 +63,7 @@ func (c *Client) SetRelays(urls []string, opts ...RelayOption) error {
 		}
 	}
 	err := errors.Join(errs...)
-	if err == nil && !c.sup.ask(func(s *supervisor) { err = s.set(want) }) {
+	if err == nil && !c.sup.do(func(s *supervisor) { err = s.set(want) }) {
 		err = c.closedErr()
 	}
 	if err != nil {
@@ -96,7 +97,7 @@ func (c *Client) relayOf(address string, opts []RelayOption) (string, *relayConf
 }
 
 func (c *Client) add(url string, cfg *relayConfig, ensure bool) (added bool, err error) {
-	if !c.sup.ask(func(s *supervisor) { added, err = s.add(url, cfg, ensure) }) {
+	if !c.sup.do(func(s *supervisor) { added, err = s.add(url, cfg, ensure) }) {
 		err = c.closedErr()
 	}
 	if !added {
@@ -127,7 +128,7 @@ func (c *Client) known(url string, verb func(*supervisor, string) error) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrUnknownRelay, err)
 	}
-	if !c.sup.ask(func(s *supervisor) { err = verb(s, url) }) {
+	if !c.sup.do(func(s *supervisor) { err = verb(s, url) }) {
 		return c.closedErr()
 	}
 	return err
@@ -135,7 +136,7 @@ func (c *Client) known(url string, verb func(*supervisor, string) error) error {
 
 // Relays lists the client's relays, the dialling and waiting ones too, sorted by URL.
 func (c *Client) Relays() (list []RelayStatus) {
-	c.sup.ask(func(s *supervisor) { list = s.statuses() })
+	c.sup.do(func(s *supervisor) { list = s.statuses() })
 	return list
 }
 
@@ -163,14 +164,14 @@ func (c *Client) Ready(ctx context.Context, n int) error {
 		return ErrCallingSelf
 	}
 	w := &readyWaiter{n: n, ready: make(chan struct{})}
-	if !c.sup.ask(func(s *supervisor) { s.await(w) }) {
+	if !c.sup.do(func(s *supervisor) { s.await(w) }) {
 		return c.closedErr()
 	}
 	select {
 	case <-w.ready:
 		return nil
 	case <-ctx.Done():
-		c.sup.ask(func(s *supervisor) { s.giveUp(w) })
+		c.sup.do(func(s *supervisor) { s.giveUp(w) })
 		return context.Cause(ctx)
 	case <-c.sup.done:
 		return c.closedErr()
@@ -230,7 +231,7 @@ func (c *Client) named(url string) Relay {
 	if url == "" {
 		return relay
 	}
-	c.sup.ask(func(s *supervisor) {
+	c.sup.do(func(s *supervisor) {
 		if e := s.relays[url]; e != nil {
 			relay.Address = e.address()
 		}
@@ -242,7 +243,7 @@ func (c *Client) named(url string) Relay {
 // removed relay stays registered until it has ended.
 func (c *Client) notConnected(url string) error {
 	err := ErrUnknownRelay
-	if !c.sup.ask(func(s *supervisor) {
+	if !c.sup.do(func(s *supervisor) {
 		if e := s.relays[url]; e != nil && e.known() {
 			err = ErrNotConnected
 		}

@@ -2,6 +2,7 @@ package gennostr
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/gennostr/gennostr/internal/reqs"
@@ -82,7 +83,7 @@ func (c *connection) expectOK(o outgoing) {
 	until := time.Now().Add(answerPatience)
 	if len(c.unanswered) == 0 {
 		c.unanswered = make(map[nostr.ID]time.Time) // a map does not shrink
-		c.window.Lift(liftFactor * c.cfg.windowBytes)
+		c.window.Lift(liftFactor * min(c.cfg.windowBytes, math.MaxInt64/liftFactor))
 		c.sup.inbox.Put(answersPending{c, until})
 	}
 	c.unanswered[event.ID] = until

@@ -355,7 +355,7 @@ func (c *Client) stillRunning(cause error) error {
 
 // left lists the relays whose connections have not ended.
 func (c *Client) left() (urls []string) {
-	c.sup.ask(func(s *supervisor) {
+	c.sup.do(func(s *supervisor) {
 		for url, e := range s.relays {
 			if e.conn != nil {
 				urls = append(urls, url)

@@ -120,14 +120,14 @@ func (s *supervisor) run() {
 	}
 	for _, ev := range s.inbox.Close() {
 		if r, ok := ev.(request); ok {
-			close(r.done) // run was not called: ask reports the end
+			close(r.done) // run was not called: do reports the end
 		}
 	}
 	s.conns.Wait()
 }
 
-// ask runs f on the supervisor's goroutine and waits for it; false after the end.
-func (s *supervisor) ask(f func(*supervisor)) bool {
+// do runs f on the supervisor's goroutine and waits for it; false after the end.
+func (s *supervisor) do(f func(*supervisor)) bool {
 	ran := false
 	r := request{run: func(s *supervisor) { f(s); ran = true }, done: make(chan struct{})}
 	if !s.inbox.Put(r) {
@@ -312,9 +312,13 @@ func (ev connectionEnded) supervise(s *supervisor) {
 			e.delay = e.backoff.Failed()
 		}
 	case errors.As(reason, &dial):
-		e.failures++
-		dial.Failures = e.failures
-		e.backoff.AtLeast(dial.RetryAfter)
+		if dial.Err != ErrDialAborted { // which is no fault of the relay's
+			e.failures++
+		}
+		told := *dial // a SendError may be on its way that holds the other one
+		told.Failures = e.failures
+		reason, e.lastErr = &told, &told
+		e.backoff.AtLeast(told.RetryAfter)
 		e.delay = e.backoff.Failed()
 		if n := e.cfg.maxAttempts; n > 0 && e.failures >= n {
 			reason = fmt.Errorf("%w after %d dials: %w", ErrGaveUp, e.failures, reason)

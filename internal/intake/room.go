@@ -24,6 +24,9 @@ const (
 	// Own is how large a read buffer may become without asking, in bytes. With what
 	// is read ahead (32 KiB) and the rest of a connection that is less than 64 KiB.
 	Own = 8 << 10
+	// Tedious is from which size on, in bytes, a message may take too long for others
+	// to wait for it.
+	Tedious = 64 << 10
 	// parseFreely is what parsing may take without asking: only readers that have a
 	// processor parse, and what comes of it is small.
 	parseFreely = 32 << 10
@@ -43,7 +46,7 @@ var ErrGaveWay = errors.New("gennostr: slow message gave way to others")
 
 // MostRead is the longest message, in bytes, that a client with that budget can
 // read: while its buffer grows, there are the old one and the new one.
-func MostRead(budget int64) int64 { return max(Own, budget/2*3/5) }
+func MostRead(budget int64) int64 { return max(Own, budget/2/5*3) }
 
 // NewLongMessages makes the account for a client whose budget for what waits is budget bytes.
 func NewLongMessages(budget int64) *mailbox.LongMessages {
@@ -115,6 +118,9 @@ func (in *Intake) roomToParse(b *Buffers) (bool, error) {
 // Room makes n bytes what the message in hand takes, in all; it waits for them,
 // but no longer than the connection lives. False if it has ended, or can never have so much.
 func (in *Intake) Room(n int64) bool {
+	if n > Tedious { // there may be nothing to wait for: a few bytes become megabytes when they are decompressed
+		in.lane.Pause()
+	}
 	if in.Long.Hold(n) {
 		return true
 	}

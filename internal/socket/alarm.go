@@ -5,10 +5,13 @@ import (
 	"time"
 )
 
-// overslept is how much too late a timer is that judges nobody: it was this
+// overslept is how much too late a timer for d is that judges nobody: it was this
 // process that stood still, or its machine, and what the peer has sent, or made room
-// for, meanwhile is not known yet. Such a timer starts again.
-const overslept = time.Second
+// for, meanwhile is not known yet. Such a timer starts again. A machine that is busy is
+// late by some milliseconds always.
+func overslept(d time.Duration) time.Duration {
+	return min(max(d/4, 20*time.Millisecond), time.Second)
+}
 
 // alarm cuts a connection, unless it is stopped before.
 type alarm struct {
@@ -36,7 +39,7 @@ func (c *Conn) after(d time.Duration, cause error) *alarm {
 func (a *alarm) ring() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if now := time.Now(); !a.stopped && now.Sub(a.due) > overslept {
+	if now := time.Now(); !a.stopped && now.Sub(a.due) > overslept(a.after) {
 		a.due = now.Add(a.after)
 		a.timer.Reset(a.after)
 		return

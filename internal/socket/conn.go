@@ -260,6 +260,11 @@ func (c *Conn) BytesOut() uint64 { return c.body.out.Load() }
 // Close does the closing handshake, with or without somebody in Read, and
 // returns when the connection is closed or cut, after within at the latest.
 func (c *Conn) Close(code int, reason string, within time.Duration) {
+	c.closeFor(ErrClosed, code, reason, within)
+}
+
+// closeFor is Close with the cause of the cut.
+func (c *Conn) closeFor(cause error, code int, reason string, within time.Duration) {
 	timer := time.NewTimer(max(within, 0))
 	defer timer.Stop()
 	closed := make(chan struct{})
@@ -271,7 +276,7 @@ func (c *Conn) Close(code int, reason string, within time.Duration) {
 	case <-closed:
 	case <-timer.C:
 	}
-	c.Cut(ErrClosed)
+	c.Cut(cause)
 }
 
 // Cut ends the connection at once and does not wait. The first cause counts.

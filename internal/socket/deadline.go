@@ -56,7 +56,7 @@ func (d *deadline) came(n int) {
 		return // the timer has fired, or there is none
 	}
 	d.arrived += int64(n)
-	if d.waited = d.timeout - (d.due - d.now()); d.waited > d.timeout+overslept {
+	if d.waited = d.timeout - (d.due - d.now()); d.waited > d.timeout+overslept(d.timeout) {
 		d.waited = 0
 	}
 	d.due = 0
@@ -71,7 +71,7 @@ func (d *deadline) fire() {
 	d.mu.Lock()
 	now := d.now()
 	cut := d.due != 0 && now >= d.due
-	if cut && now-d.due > overslept {
+	if cut && now-d.due > overslept(d.timeout) {
 		d.due = now + d.timeout
 		d.timer.Reset(d.timeout)
 		d.mu.Unlock()

@@ -148,6 +148,23 @@ func TestALateTimerGivesAWriteItsTimeAgain(t *testing.T) {
 	})
 }
 
+// What is much depends on how long the time is: of 200 ms, a quarter of a second is.
+func TestALateTimerOfAShortTimeJudgesNobodyEither(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := piped(t, func(server net.Conn, _ *bufio.Reader) { drip(server, 0, "", "") })
+		began := time.Now()
+		enough := errors.New("enough")
+		ended := make(chan error)
+		go func() { _, _, err := c.Read(nil); ended <- err }()
+		_, late := c.After(200*time.Millisecond, enough)
+		time.Sleep(100 * time.Millisecond) // virtual
+		late(250 * time.Millisecond)
+		assert.Equal(t, enough, <-ended)
+		assert.Equal(t, 300*time.Millisecond, time.Since(began))
+		c.Wait()
+	})
+}
+
 // Who judges a slow message learns how much came in which time, while it is read.
 func TestProgressOfASlowMessage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

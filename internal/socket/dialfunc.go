@@ -2,6 +2,7 @@ package socket
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -10,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // dialFunc is the DialContext of a transport.
@@ -63,11 +65,52 @@ func (d *Dialer) dialContext(theirs dialFunc) dialFunc {
 func guarded(dial dialFunc) dialFunc {
 	return func(ctx context.Context, network, addr string) (c net.Conn, err error) {
 		defer recovered(&err)
-		if c, err = dial(ctx, network, addr); err == nil && c == nil {
-			err = errNoConn
+		switch c, err = dial(ctx, network, addr); {
+		case err != nil:
+			return nil, err
+		case c == nil:
+			return nil, errNoConn
 		}
-		return c, err
+		switch c.(type) {
+		case *net.TCPConn, *net.UnixConn, *tls.Conn:
+			return c, nil
+		}
+		return guardedConn{c}, nil
 	}
+}
+
+// guardedConn is somebody else's connection, which is read, written and closed on
+// goroutines of net/http and of ours on which a panic would end the program.
+type guardedConn struct{ net.Conn }
+
+func (c guardedConn) Read(p []byte) (n int, err error) {
+	defer recovered(&err)
+	return c.Conn.Read(p)
+}
+
+func (c guardedConn) Write(p []byte) (n int, err error) {
+	defer recovered(&err)
+	return c.Conn.Write(p)
+}
+
+func (c guardedConn) Close() (err error) {
+	defer recovered(&err)
+	return c.Conn.Close()
+}
+
+func (c guardedConn) SetDeadline(t time.Time) (err error) {
+	defer recovered(&err)
+	return c.Conn.SetDeadline(t)
+}
+
+func (c guardedConn) SetReadDeadline(t time.Time) (err error) {
+	defer recovered(&err)
+	return c.Conn.SetReadDeadline(t)
+}
+
+func (c guardedConn) SetWriteDeadline(t time.Time) (err error) {
+	defer recovered(&err)
+	return c.Conn.SetWriteDeadline(t)
 }
 
 // withContext gives a context to a dialer that knows of none.

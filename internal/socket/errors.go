@@ -49,14 +49,16 @@ func withoutURL(err error) error {
 	return err
 }
 
-// PanicError is a panic in a DialContext or a Policy, which run on goroutines
-// of net/http and net, where it would end the program.
+// PanicError is a panic in a DialContext, its connection or a Policy, which run on
+// goroutines of net/http and net, where it would end the program.
 type PanicError struct {
 	Value any
 	Stack []byte
 }
 
-func (e *PanicError) Error() string { return fmt.Sprintf("socket: panic while dialling: %v", e.Value) }
+func (e *PanicError) Error() string {
+	return fmt.Sprintf("socket: panic in a dialer, its connection or a policy: %v", e.Value)
+}
 
 // recovered, when deferred, makes a panic the error of the function.
 func recovered(err *error) {

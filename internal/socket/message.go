@@ -141,8 +141,9 @@ func (c *Conn) skip(buf, msg []byte) error {
 		e.Length += int64(n)
 		switch {
 		case e.Length > maxSkip*c.limit():
-			c.Close(int(websocket.StatusMessageTooBig), "", tooBigTimeout)
-			return fmt.Errorf("%w of %d bytes, %d times and more", ErrTooLarge, c.limit(), maxSkip)
+			err := fmt.Errorf("%w of %d bytes, %d times and more", ErrTooLarge, c.limit(), maxSkip)
+			c.closeFor(err, int(websocket.StatusMessageTooBig), "", tooBigTimeout)
+			return err
 		case err == io.EOF:
 			c.messageRead()
 			return e

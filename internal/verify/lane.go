@@ -36,6 +36,7 @@ type Lane[T any] struct {
 	brought    bool          // and in this one
 	awaited    bool          // it is counted in pool.awaited
 	suspicion  int           // events still to be accepted before this lane's are mixed with those of others
+	standing   int           // events accepted since then, or since the lane was made; not counted on and on
 	ring       []slot[T]     // its length is a power of two, or 0; slots outside head…tail are zero
 	head       uint64        // the oldest item that nobody has begun to deliver
 	next       uint64        // no item before this one waits for a worker; may lag behind head
@@ -128,10 +129,11 @@ func (l *Lane[T]) Drain() {
 	<-drained
 }
 
-// claim hands the oldest waiting events to a worker, as far as it has room.
+// claim hands the oldest waiting events to a worker, as far as it has room, and no
+// more than the lane's share.
 func (l *Lane[T]) claim(w *worker) {
 	l.next = max(l.next, l.head)
-	for ; l.waiting > 0 && w.room > 0; l.next++ {
+	for left := w.room - l.share(); l.waiting > 0 && w.room > max(left, 0); l.next++ {
 		s := l.at(l.next)
 		if s.ev == nil {
 			continue

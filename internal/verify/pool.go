@@ -101,6 +101,7 @@ type Config struct {
 //	has more   its submitter says so                     Lane.Expect until Pause
 //	useful     it has brought something lately           Lane.Round, Lane.bring
 //	suspect    it had an event refused                   Lane.judge; until suspectFor were accepted
+//	standing   what it may put into one batch            Lane.share; grows with what is accepted
 //	awaited    has more, is useful and no suspect        Lane.recount, Pool.awaited
 //
 // A pool's, on which it depends whether a worker claims what is waiting:

@@ -7,7 +7,8 @@ import "time"
 // those of others, and last: while others have events that wait, the suspects get a
 // tenth of the time that the checks take. And unless there is only one lane, they
 // have half of the workers at most, so that a good event finds one and its submitter
-// a processor; nor do they have a worker for long.
+// a processor; nor do they have a worker for long. A lane that is new, or was a
+// suspect until now, has a small share of each batch at first.
 
 const (
 	// suspectFor is how many events in a row have to be accepted before those of a
@@ -16,6 +17,9 @@ const (
 	// suspectBatch is how many events of a suspect are checked together. Where some
 	// are bad, more would save nothing; it takes a millisecond or two.
 	suspectBatch = 16
+	// newcomer is how many events of a lane that nothing is known of are put into a
+	// batch that others may share.
+	newcomer = suspectBatch
 	// suspectShare is how many times as long others have been checked as suspects may
 	// be, while others wait.
 	suspectShare = 9
@@ -25,13 +29,26 @@ const (
 
 func (l *Lane[T]) suspect() bool { return l.suspicion > 0 }
 
+// share is how many events of the lane may be put into one batch: as many as have
+// been accepted, or a few. For who forges it is not enough to begin anew, with
+// another connection, to hold up others with a whole batch. Needs pool.mu.
+func (l *Lane[T]) share() int {
+	if !l.pool.company {
+		return l.pool.cfg.MaxBatch
+	}
+	return max(newcomer, l.standing)
+}
+
 // judge takes note of a verdict, and moves the lane to where it belongs. Needs pool.mu.
 func (l *Lane[T]) judge(accepted bool) {
 	was := l.suspect()
-	if !accepted {
-		l.suspicion = suspectFor
-	} else if was {
+	switch {
+	case !accepted:
+		l.suspicion, l.standing = suspectFor, 0
+	case was:
 		l.suspicion--
+	case l.standing < l.pool.cfg.MaxBatch:
+		l.standing++
 	}
 	if l.suspect() == was {
 		return

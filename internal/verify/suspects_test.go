@@ -3,6 +3,7 @@ package verify_test
 import (
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -146,6 +147,86 @@ func TestAGoodEventDoesNotWaitForSuspects(t *testing.T) {
 			pool.Stop()
 		})
 	}
+}
+
+// Nobody knows yet what a lane is worth that has just been opened, as a forger's is after
+// every reconnect, or that has just reformed. So it puts few of its events into a
+// batch that it shares, and more as they are accepted.
+func TestANewLaneDoesNotSpoilAWholeBatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &batches{let: make(chan struct{}), refuse: func(ev *nostr.Event) error {
+			if number(ev) == forged {
+				return errForged
+			}
+			return nil
+		}}
+		const most = 1024
+		pool := verify.NewPool(b.config(1, most))
+		good := verify.NewLane(pool, func(int, error) {})
+		newcomer := verify.NewLane(pool, func(int, error) {})
+		submit := func(lane *verify.Lane[int], number, events int) {
+			for range events {
+				lane.Submit(0, numbered(number))
+			}
+		}
+		submit(good, honest, 1)
+		synctest.Wait()
+		submit(newcomer, forged, 3000)
+		submit(good, honest, 1)
+		b.let <- struct{}{}
+		synctest.Wait()
+		second := b.all()[1]
+		assert.LessOrEqual(t, len(second), verify.SuspectBatch+1)
+		assert.True(t, slices.Contains(second, honest), "the good one does not wait")
+		close(b.let)
+		newcomer.Drain()
+
+		submit(newcomer, honest, verify.SuspectFor) // it reforms
+		newcomer.Drain()
+		b.let = make(chan struct{})
+		submit(good, honest, 1)
+		synctest.Wait()
+		submit(newcomer, forged, 3000)
+		submit(good, honest, 1)
+		before := len(b.all())
+		close(b.let)
+		newcomer.Drain()
+		second = b.all()[before]
+		assert.LessOrEqual(t, len(second), verify.SuspectBatch+1, "and now it is new again")
+		assert.True(t, slices.Contains(second, honest), "the good one does not wait")
+		good.Drain()
+		pool.Stop()
+	})
+}
+
+// Whoever is honest has whole batches soon, and at once if it is alone.
+func TestAnHonestLaneSoonFillsItsBatches(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, company := range []bool{false, true} {
+			b := &batches{let: make(chan struct{})}
+			pool := verify.NewPool(b.config(1, 1024))
+			lane, other := verify.NewLane(pool, func(int, error) {}), verify.NewLane(pool, func(int, error) {})
+			if company {
+				other.Submit(0, numbered(0))
+				synctest.Wait()
+				b.let <- struct{}{}
+			}
+			before := len(b.all())
+			for n := range 5000 {
+				lane.Submit(0, numbered(n+1))
+			}
+			close(b.let)
+			lane.Drain()
+			other.Drain()
+			sizes := b.sizes()[before:]
+			if company {
+				assert.Equal(t, []int{16, 16, 32, 64, 128, 256, 512, 1024, 1024}, sizes[:9])
+			} else {
+				assert.LessOrEqual(t, len(sizes), 10)
+			}
+			pool.Stop()
+		}
+	})
 }
 
 // A suspect that has more at hand is not waited for.
