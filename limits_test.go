@@ -24,11 +24,11 @@ func TestALimitMayBeTheLargestNumber(t *testing.T) {
 			e := &nostr.Event{Kind: 1, Content: strings.Repeat("a", 100_000)}
 			require.NoError(t, e.Sign(nostr.GenerateSecretKey()))
 			relay.Publish(e)
-			r := &recorder{on: ask(everything("all"))}
+			r := &recorder{On: ask(everything("all"))}
 			start(t, r, over(network, gennostr.WithRelays(relay.URL()), gennostr.WithMailboxBudget(math.MaxInt64), gennostr.WithReadLimit(math.MaxInt64))...)
 			synctest.Wait()
-			assert.Len(t, r.named("OnEvent"), 1)
-			assert.Empty(t, r.named("OnError"))
+			assert.Len(t, r.Named("OnEvent"), 1)
+			assert.Empty(t, r.Named("OnError"))
 		})
 	})
 	t.Run("WithMailboxWindow", func(t *testing.T) {
@@ -38,7 +38,7 @@ func TestALimitMayBeTheLargestNumber(t *testing.T) {
 			relay.Publish(events[1:]...)
 			gate := make(chan struct{})
 			asks := ask(everything("all"))
-			r := &recorder{on: func(self *gennostr.Self, n note) error {
+			r := &recorder{On: func(self *gennostr.Self, n note) error {
 				if n.Name == "OnEvent" {
 					<-gate
 				}
@@ -56,7 +56,7 @@ func TestALimitMayBeTheLargestNumber(t *testing.T) {
 			assert.Greater(t, undelivered(), 18, "an OK that is waited for stands behind all of them")
 			close(gate)
 			synctest.Wait()
-			assert.Len(t, r.named("OnOK"), 1)
+			assert.Len(t, r.Named("OnOK"), 1)
 		})
 	})
 }
@@ -67,7 +67,7 @@ func TestAllLimitsMayBeTheLargestNumber(t *testing.T) {
 		relay := network.NewRelay("wss://a.example/")
 		events := textNotes(3)
 		relay.Publish(events[1:]...)
-		r := &recorder{on: ask(everything("all"))}
+		r := &recorder{On: ask(everything("all"))}
 		client := start(t, r, over(network, gennostr.WithRelays(relay.URL()),
 			gennostr.WithReadLimit(math.MaxInt64), gennostr.WithMailboxBudget(math.MaxInt64), gennostr.WithMailboxLimit(most),
 			gennostr.WithMaxDials(most), gennostr.WithMaxTasks(most), gennostr.WithVerifyWorkers(most), gennostr.WithSendQueue(most),
@@ -82,9 +82,9 @@ func TestAllLimitsMayBeTheLargestNumber(t *testing.T) {
 		relay.DisconnectAll()
 		time.Sleep(time.Minute) // virtual
 		synctest.Wait()
-		assert.Len(t, r.named("OnEvent"), 2+1+3, "before and after the cut")
-		assert.Len(t, r.named("OnOK"), 1)
-		assert.Equal(t, 1, len(r.named("OnDisconnect")))
+		assert.Len(t, r.Named("OnEvent"), 2+1+3, "before and after the cut")
+		assert.Len(t, r.Named("OnOK"), 1)
+		assert.Equal(t, 1, len(r.Named("OnDisconnect")))
 		require.NoError(t, client.Stop(t.Context()))
 	})
 }

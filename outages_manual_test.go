@@ -19,19 +19,19 @@ func TestARelayThatIsDownAndAddedAgainIsStillTheSameOutage(t *testing.T) {
 		relay := network.NewRelay("wss://a.example/")
 		relay.Stop()
 		var log journal
-		client := start(t, nil, over(network, log.option(), gennostr.WithManualReconnect(), gennostr.WithRelays(relay.URL()))...)
+		client := start(t, nil, over(network, log.Option(), gennostr.WithManualReconnect(), gennostr.WithRelays(relay.URL()))...)
 		for range 30 {
 			time.Sleep(time.Minute) // virtual
 			synctest.Wait()
 			require.NoError(t, client.AddRelay(relay.URL()))
 		}
-		assert.Len(t, log.lines("WARN"), 1)
+		assert.Len(t, log.Lines("WARN"), 1)
 		synctest.Wait()
 		require.NoError(t, relay.Restart())
 		require.NoError(t, client.AddRelay(relay.URL()))
 		time.Sleep(time.Minute) // virtual
 		synctest.Wait()
-		require.Len(t, log.lines("INFO"), 1)
-		assert.Contains(t, log.lines("INFO")[0], `msg="relay back" relay=wss://a.example/ away=30m0s failures=31`)
+		require.Len(t, log.Lines("INFO"), 1)
+		assert.Contains(t, log.Lines("INFO")[0], `msg="relay back" relay=wss://a.example/ away=30m0s failures=31`)
 	})
 }

@@ -1,4 +1,4 @@
-package gennostr_test
+package accidents_test
 
 import (
 	"context"
@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/gennostr/gennostr/test/kit"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -17,7 +19,7 @@ import (
 // A relay that takes its time, as those behind Tor do, stands in the queue with
 // black holes: that its dial is given up for them says nothing of it.
 func TestADialThatIsGivenUpIsNoAttemptOfItsRelay(t *testing.T) {
-	virtual(t, func(t *testing.T, network *nostrtest.Network) {
+	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		h := &holes{network: network}
 		slow := network.NewRelay("ws://slow.example/")
 		dial := func(ctx context.Context, protocol, addr string) (net.Conn, error) {
@@ -30,13 +32,13 @@ func TestADialThatIsGivenUpIsNoAttemptOfItsRelay(t *testing.T) {
 			}
 			return h.dial(ctx, protocol, addr)
 		}
-		r := &recorder{}
-		client := start(t, r, gennostr.WithDialContext(dial), gennostr.WithMaxDials(1), gennostr.WithReconnectJitter(0),
+		r := &kit.Recorder{}
+		client := kit.Start(t, r, gennostr.WithDialContext(dial), gennostr.WithMaxDials(1), gennostr.WithReconnectJitter(0),
 			gennostr.WithMaxAttempts(1), gennostr.WithRelays(append([]string{slow.URL()}, h.urls(5)...)...))
 		time.Sleep(3 * time.Second) // virtual
 		synctest.Wait()
 		var failed *gennostr.DialError
-		require.ErrorAs(t, sameEnd(t, ofRelay(r.all(), slow.URL())), &failed)
+		require.ErrorAs(t, kit.SameEnd(t, kit.OfRelay(r.All(), slow.URL())), &failed)
 		require.ErrorIs(t, failed, gennostr.ErrDialAborted)
 		assert.NotErrorIs(t, failed, gennostr.ErrGaveUp)
 		assert.Zero(t, failed.Failures)
@@ -46,7 +48,7 @@ func TestADialThatIsGivenUpIsNoAttemptOfItsRelay(t *testing.T) {
 		require.True(t, known, "removed because others pushed it away")
 		assert.Equal(t, gennostr.RelayConnected, status.State)
 		for _, url := range h.urls(5) {
-			assert.ErrorIs(t, sameEnd(t, ofRelay(r.all(), url)), gennostr.ErrGaveUp, "the dead are given up")
+			assert.ErrorIs(t, kit.SameEnd(t, kit.OfRelay(r.All(), url)), gennostr.ErrGaveUp, "the dead are given up")
 		}
 	})
 }

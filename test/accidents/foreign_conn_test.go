@@ -1,4 +1,4 @@
-package gennostr_test
+package accidents_test
 
 import (
 	"context"
@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/gennostr/gennostr/test/kit"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -50,7 +52,7 @@ func TestAConnectionOfTheProgramsThatPanicsCostsItself(t *testing.T) {
 	for _, method := range []string{"Read", "Write", "Close"} {
 		for _, act := range []string{"send", "ping", "cut", "remove"} {
 			t.Run(method+" at "+act, func(t *testing.T) {
-				virtual(t, func(t *testing.T, network *nostrtest.Network) {
+				kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
 					relay := network.NewRelay("ws://a.example/")
 					var armed atomic.Bool
 					dial := func(ctx context.Context, protocol, addr string) (net.Conn, error) {
@@ -60,13 +62,13 @@ func TestAConnectionOfTheProgramsThatPanicsCostsItself(t *testing.T) {
 						}
 						return &mined{c, method, &armed}, nil
 					}
-					r := &recorder{}
-					client := start(t, r, gennostr.WithDialContext(dial), gennostr.WithReconnectJitter(0), gennostr.WithRelays(relay.URL()), quietly())
+					r := &kit.Recorder{}
+					client := kit.Start(t, r, gennostr.WithDialContext(dial), gennostr.WithReconnectJitter(0), gennostr.WithRelays(relay.URL()), kit.Quietly())
 					require.NoError(t, client.Ready(t.Context(), 1))
 					armed.Store(true)
 					switch act {
 					case "send":
-						require.NoError(t, client.Send(relay.URL(), everything("all")))
+						require.NoError(t, client.Send(relay.URL(), kit.Everything("all")))
 					case "ping":
 						time.Sleep(time.Minute) // virtual
 					case "cut":
@@ -80,7 +82,7 @@ func TestAConnectionOfTheProgramsThatPanicsCostsItself(t *testing.T) {
 					armed.Store(false)
 					time.Sleep(time.Minute) // virtual
 					require.NoError(t, client.Ready(t.Context(), 1))
-					require.NoError(t, client.Send(relay.URL(), everything("again")))
+					require.NoError(t, client.Send(relay.URL(), kit.Everything("again")))
 					time.Sleep(time.Second) // virtual
 					assert.Len(t, filterEOSE(r, "again"), 1)
 				})
@@ -89,8 +91,8 @@ func TestAConnectionOfTheProgramsThatPanicsCostsItself(t *testing.T) {
 	}
 }
 
-func filterEOSE(r *recorder, id string) (list []note) {
-	for _, n := range r.named("OnEOSE") {
+func filterEOSE(r *kit.Recorder, id string) (list []kit.Note) {
+	for _, n := range r.Named("OnEOSE") {
 		if n.Msg.(gennostr.EOSEMessage).SubscriptionID == id {
 			list = append(list, n)
 		}
