@@ -90,9 +90,9 @@ func (w *queueWorld) do(who string, o queueOp) {
 	case qCall:
 		go func() { _, _ = w.client.Call(context.Background(), o) }() // ends with the answer, or in 5 s
 	case qCast, qBeside, qTimer, qBlock:
-		w.posted(o, w.client.Cast(o))
+		w.posting(o, func() error { return w.client.Cast(o) })
 	case qNotify, qPanic:
-		w.posted(o, w.client.Notify(o))
+		w.posting(o, func() error { return w.client.Notify(o) })
 	case qOutside:
 		_ = w.put(0, o.item, nil, who)
 	case qFinish:
@@ -159,19 +159,23 @@ func (w *queueWorld) events(o queueOp) (list []*nostr.Event) {
 	return list
 }
 
-// posted is what a Cast or Notify has answered: there is room, or there is not.
-func (w *queueWorld) posted(o queueOp, err error) {
+// posting is a Cast or Notify: there is room, or there is not. What is kept is looked
+// at before: once it is in, it may be handled, and keep its place, at once.
+func (w *queueWorld) posting(o queueOp, post func() error) {
+	w.mu.Lock()
+	kept := w.requests()
+	w.mu.Unlock()
+	err := post()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !w.plan.lockstep || w.stopping || w.cancelled || w.blocked {
 		return
 	}
-	full := w.requests() >= queueRequests
-	switch {
+	switch full := kept >= queueRequests; {
 	case full && err == nil: // one of them was let go before it was handled
-		w.note("%s found room, and %d places are kept", o, w.requests())
+		w.note("%s found room, and %d places are kept", o, kept)
 	case !full && err != nil:
-		w.note("%s says %v, and %d places are kept", o, err, w.requests())
+		w.note("%s says %v, and %d places are kept", o, err, kept)
 	}
 }
 
