@@ -14,42 +14,42 @@ import (
 )
 
 var (
-	malformed = errors.New("malformed")
-	forged    = errors.New("forged")
-	noon      = time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
+	errMalformed = errors.New("malformed")
+	errForged    = errors.New("forged")
+	noon         = time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
 )
 
 func TestTheFirstIsToldAtOnceAndTheRestWithACount(t *testing.T) {
 	var r refusals.Reports
-	step, _ := r.Add(malformed, errors.New("one"), noon)
+	step, _ := r.Add(errMalformed, errors.New("one"), noon)
 	assert.Equal(t, refusals.Tell, step)
 	for range 4 {
-		step, _ = r.Add(malformed, errors.New("more"), noon)
+		step, _ = r.Add(errMalformed, errors.New("more"), noon)
 		assert.Equal(t, refusals.Nothing, step, "it waits to be told")
 	}
-	count, first := r.Take(malformed, noon)
+	count, first := r.Take(errMalformed, noon)
 	assert.Equal(t, 5, count)
 	assert.EqualError(t, first, "one")
 
-	step, at := r.Add(malformed, errors.New("six"), noon.Add(time.Millisecond))
+	step, at := r.Add(errMalformed, errors.New("six"), noon.Add(time.Millisecond))
 	assert.Equal(t, refusals.Wait, step)
 	assert.Equal(t, noon.Add(refusals.Every), at)
-	step, _ = r.Add(malformed, errors.New("seven"), at)
+	step, _ = r.Add(errMalformed, errors.New("seven"), at)
 	assert.Equal(t, refusals.Nothing, step, "the flush is on its way")
-	assert.Equal(t, []error{malformed}, r.Flush())
+	assert.Equal(t, []error{errMalformed}, r.Flush())
 	assert.Empty(t, r.Flush())
-	count, first = r.Take(malformed, at)
+	count, first = r.Take(errMalformed, at)
 	assert.Equal(t, 2, count)
 	assert.EqualError(t, first, "six")
-	count, _ = r.Take(forged, at)
+	count, _ = r.Take(errForged, at)
 	assert.Zero(t, count)
 }
 
 func TestReasonsDoNotWaitForEachOther(t *testing.T) {
 	var r refusals.Reports
-	r.Add(malformed, malformed, noon)
-	r.Take(malformed, noon)
-	step, _ := r.Add(forged, forged, noon)
+	r.Add(errMalformed, errMalformed, noon)
+	r.Take(errMalformed, noon)
+	step, _ := r.Add(errForged, errForged, noon)
 	assert.Equal(t, refusals.Tell, step)
 }
 
@@ -58,7 +58,7 @@ func TestReasonsDoNotWaitForEachOther(t *testing.T) {
 func TestNothingIsLostAndNothingIsToldTooOften(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var r refusals.Reports
-		reasons := []error{malformed, forged}
+		reasons := []error{errMalformed, errForged}
 		added, told := map[error]int{}, map[error]int{}
 		last := map[error]time.Time{}
 		var queue []error
