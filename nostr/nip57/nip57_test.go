@@ -407,5 +407,5 @@ func TestWeightsDoNotOverflow(t *testing.T) {
 	splits, _ := nip57.ParseSplits(&nostr.Event{Tags: tags})
 	require.Len(t, splits, 2)
 	assert.EqualValues(t, uint64(math.MaxUint64), splits[0].Weight)
-	assert.EqualValues(t, 999_999_999_999_999, splits[1].Weight)
+	assert.EqualValues(t, int64(999_999_999_999_999), splits[1].Weight)
 }
