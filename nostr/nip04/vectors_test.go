@@ -1,7 +1,6 @@
 package nip04_test
 
 import (
-	"bufio"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/sha256"
@@ -9,34 +8,28 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/gennostr/gennostr/internal/vectors"
 	"github.com/gennostr/gennostr/nostr"
 	"github.com/gennostr/gennostr/nostr/nip04"
 )
 
 // What other implementations wrote, and what they should have refused.
 func TestMessagesOfOtherImplementations(t *testing.T) {
-	f, err := os.Open(filepath.Join(testdata(t), "nip04.jsonl"))
-	require.NoError(t, err)
-	defer f.Close()
-	s := bufio.NewScanner(f)
-	s.Buffer(nil, 1<<20)
-	require.True(t, s.Scan(), "the first line is about the others")
 	n := 0
-	for ; s.Scan(); n++ {
+	for _, line := range vectors.Lines(t, "nip04.jsonl")[1:] { // the first line is about the others
+		n++
 		var row struct {
 			Name, SK, PK, Payload, Expect, Plaintext string
 			PlaintextSHA256                          string `json:"plaintext_sha256"`
 			Event                                    *nostr.Event
 		}
-		require.NoError(t, json.Unmarshal(s.Bytes(), &row))
+		require.NoError(t, json.Unmarshal(line, &row))
 		if row.Event != nil {
 			require.NoError(t, row.Event.Verify())
 			row.Payload = row.Event.Content
@@ -62,14 +55,11 @@ func TestMessagesOfOtherImplementations(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, row.Payload, again, row.Name)
 	}
-	require.NoError(t, s.Err())
 	assert.Equal(t, 64, n)
 }
 
 // Requests, responses and notifications between wallets and clients on other libraries.
 func TestSessionsOfWallets(t *testing.T) {
-	data, err := os.ReadFile(filepath.Join(testdata(t), "nip47.json"))
-	require.NoError(t, err)
 	var file struct {
 		Sessions []struct {
 			Name     string
@@ -81,7 +71,7 @@ func TestSessionsOfWallets(t *testing.T) {
 			}
 		}
 	}
-	require.NoError(t, json.Unmarshal(data, &file))
+	vectors.JSON(t, "nip47.json", &file)
 	n := 0
 	for _, s := range file.Sessions {
 		receiver := nostr.MustSecretKeyFromHex(s.WalletSK)
@@ -105,8 +95,6 @@ func TestSessionsOfWallets(t *testing.T) {
 
 // AES-256-CBC with PKCS#7 as Wycheproof tests it, iv and padding included.
 func TestPaddingOfWycheproof(t *testing.T) {
-	data, err := os.ReadFile(filepath.Join(testdata(t), "wycheproof", "aes_cbc_pkcs5_test.json"))
-	require.NoError(t, err)
 	var file struct {
 		TestGroups []struct {
 			Tests []struct {
@@ -115,7 +103,7 @@ func TestPaddingOfWycheproof(t *testing.T) {
 			}
 		}
 	}
-	require.NoError(t, json.Unmarshal(data, &file))
+	vectors.JSON(t, "wycheproof/aes_cbc_pkcs5_test.json", &file)
 	n := 0
 	for _, g := range file.TestGroups {
 		for _, c := range g.Tests {
@@ -143,17 +131,4 @@ func unhex(t *testing.T, s string) []byte {
 	b, err := hex.DecodeString(s)
 	require.NoError(t, err)
 	return b
-}
-
-// testdata is the folder of the shared test data.
-func testdata(t *testing.T) string {
-	t.Helper()
-	dir := os.Getenv("GENNOSTR_TESTDATA")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "shared", "data")
-	}
-	if _, err := os.Stat(dir); err != nil {
-		t.Skip("no shared test data: set GENNOSTR_TESTDATA to its folder")
-	}
-	return dir
 }

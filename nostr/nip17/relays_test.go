@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/gennostr/gennostr/internal/vectors"
 	"github.com/gennostr/gennostr/nostr"
 	"github.com/gennostr/gennostr/nostr/nip17"
 )
@@ -50,7 +51,7 @@ func TestRelayListsInTheSharedData(t *testing.T) {
 			Expect []string
 		} `json:"dm_relays_kind_10050"`
 	}
-	require.NoError(t, json.NewDecoder(open(t, "nip65.json")).Decode(&file))
+	vectors.JSON(t, "nip65.json", &file)
 	for i, c := range file.Lists {
 		if c.ID == nil {
 			continue

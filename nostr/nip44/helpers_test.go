@@ -2,13 +2,11 @@ package nip44_test
 
 import (
 	"encoding/hex"
-	"encoding/json"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/gennostr/gennostr/internal/vectors"
 	"github.com/gennostr/gennostr/nostr"
 	"github.com/gennostr/gennostr/nostr/nip44"
 )
@@ -44,14 +42,5 @@ func unhex(t testing.TB, s string) []byte {
 // load reads a file of the shared test data.
 func load(t *testing.T, name string, into any) {
 	t.Helper()
-	dir := os.Getenv("GENNOSTR_TESTDATA")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "shared", "data")
-	}
-	if _, err := os.Stat(dir); err != nil {
-		t.Skip("no shared test data: set GENNOSTR_TESTDATA to its folder")
-	}
-	data, err := os.ReadFile(filepath.Join(dir, name))
-	require.NoError(t, err)
-	require.NoError(t, json.Unmarshal(data, into))
+	vectors.JSON(t, name, into)
 }

@@ -1,10 +1,7 @@
 package nip49_test
 
 import (
-	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -12,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gennostr/gennostr/internal/bech32"
+	"github.com/gennostr/gennostr/internal/vectors"
 	"github.com/gennostr/gennostr/nostr"
 	"github.com/gennostr/gennostr/nostr/nip49"
 )
@@ -41,15 +39,6 @@ func TestTheExampleOfTheText(t *testing.T) {
 }
 
 func TestTheExampleInTheSharedData(t *testing.T) {
-	dir := os.Getenv("GENNOSTR_TESTDATA")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "shared", "data")
-	}
-	data, err := os.ReadFile(filepath.Join(dir, "nip49.json"))
-	if os.IsNotExist(err) {
-		t.Skip("no shared test data: set GENNOSTR_TESTDATA to its folder")
-	}
-	require.NoError(t, err)
 	var file struct {
 		Normalization struct{ In, NFKC string }
 		Decrypt       struct {
@@ -57,7 +46,7 @@ func TestTheExampleInTheSharedData(t *testing.T) {
 			LogN                        uint8 `json:"log_n"`
 		}
 	}
-	require.NoError(t, json.Unmarshal(data, &file))
+	vectors.JSON(t, "nip49.json", &file)
 	sk, err := nip49.Decrypt(file.Decrypt.Ncryptsec, file.Decrypt.Password)
 	require.NoError(t, err)
 	assert.Equal(t, file.Decrypt.Seckey, sk.Hex())

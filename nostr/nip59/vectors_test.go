@@ -1,16 +1,14 @@
 package nip59_test
 
 import (
-	"bufio"
 	"encoding/json"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/gennostr/gennostr/internal/vectors"
 	"github.com/gennostr/gennostr/nostr"
 	"github.com/gennostr/gennostr/nostr/nip44"
 	"github.com/gennostr/gennostr/nostr/nip59"
@@ -35,32 +33,20 @@ func TestTheExampleOfTheText(t *testing.T) {
 // 93 wraps: those of four other libraries, those of the texts, and hostile ones. The file says
 // what is to become of each.
 func TestWrapsOfOtherImplementations(t *testing.T) {
-	dir := os.Getenv("GENNOSTR_TESTDATA")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "shared", "data")
-	}
-	f, err := os.Open(filepath.Join(dir, "nip59.jsonl"))
-	if os.IsNotExist(err) {
-		t.Skip("no shared test data: set GENNOSTR_TESTDATA to its folder")
-	}
-	require.NoError(t, err)
-	defer f.Close()
-	s := bufio.NewScanner(f)
-	s.Buffer(nil, 2<<20)
+	rows := vectors.Lines(t, "nip59.jsonl")
 	var about struct {
 		Now  nostr.Timestamp
 		Keys map[string]nostr.SecretKey
 	}
-	require.True(t, s.Scan())
-	require.NoError(t, json.Unmarshal(s.Bytes(), &about))
+	require.NoError(t, json.Unmarshal(rows[0], &about))
 	verdicts := map[string]int{}
-	for s.Scan() {
+	for _, line := range rows[1:] {
 		var row struct {
 			Name, SK, Expect, Why string
 			Wrap                  *nostr.Event
 			Rumor                 json.RawMessage
 		}
-		require.NoError(t, json.Unmarshal(s.Bytes(), &row))
+		require.NoError(t, json.Unmarshal(line, &row))
 		sk, named := about.Keys[row.SK]
 		if !named {
 			sk = nostr.MustSecretKeyFromHex(row.SK)
@@ -88,6 +74,5 @@ func TestWrapsOfOtherImplementations(t *testing.T) {
 		want.Sig = nostr.Sig{}
 		assert.Equal(t, want, rumor, row.Name)
 	}
-	require.NoError(t, s.Err())
 	assert.Equal(t, map[string]int{"accept": 42, "reject": 51}, verdicts)
 }
