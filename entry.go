@@ -106,7 +106,9 @@ func (s *supervisor) forget(e *relayEntry) {
 	s.due.Cancel(alarm{e, alarmDial})
 	s.due.Cancel(alarm{e, alarmOutage})
 	delete(s.relays, e.url)
-	s.keepWindow(e)
+	if !s.stopping {
+		s.keepWindow(e)
+	}
 	s.discard(e.cfg)
 	s.discard(e.again)
 }

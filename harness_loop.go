@@ -140,7 +140,7 @@ func (h *Harness) end(reason error) {
 			if !finished { // a callback has ended the test's goroutine, with t.FailNow: what is left is done behind it
 				h.c.spoil(h.c.goexit)
 				h.c.finish(h.c.goexit)
-				go h.c.close()
+				go h.c.close() // ends with work of Go; Done tells, and Stop waits for that as long as it is worth it
 			}
 		}()
 		h.c.finish(reason)

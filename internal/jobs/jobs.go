@@ -1,5 +1,6 @@
 // Package jobs decides which of many items is worked on next: a bounded number at
-// once, in the order in which they came, and those of one key one after another.
+// once, in the order in which they may begin, and those of one key one after another,
+// in the order in which they came.
 //
 // There is no goroutine here and no lock. The owner serialises, and does the work.
 package jobs
