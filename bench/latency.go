@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -57,16 +55,7 @@ var quantiles = []struct {
 }
 
 func measureLatency(ctx context.Context, s scenario, rounds, procs int) error {
-	dir, err := os.MkdirTemp("", "gennostr-bench")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	corpus := filepath.Join(dir, "corpus")
-	if err := s.corpus.write(corpus); err != nil {
-		return err
-	}
-	addr, stop, err := startReplay(ctx, corpus)
+	addr, stop, err := s.serve(ctx)
 	if err != nil {
 		return err
 	}

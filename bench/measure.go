@@ -26,16 +26,7 @@ func measure(ctx context.Context, s scenario, rounds, procs int) error {
 	case "latency":
 		return measureLatency(ctx, s, rounds, procs)
 	}
-	dir, err := os.MkdirTemp("", "gennostr-bench")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	corpus := filepath.Join(dir, "corpus")
-	if err := s.corpus.write(corpus); err != nil {
-		return err
-	}
-	addr, stop, err := startReplay(ctx, corpus)
+	addr, stop, err := s.serve(ctx)
 	if err != nil {
 		return err
 	}
@@ -174,4 +165,23 @@ func median(list []result, of func(result) float64) float64 {
 	}
 	slices.SortFunc(values, cmp.Compare[float64])
 	return values[len(values)/2]
+}
+
+// serve writes the scenario's events and starts the relay's process, which replays
+// them; stop ends it and takes the events away.
+func (s scenario) serve(ctx context.Context) (addr string, stop func(), err error) {
+	dir, err := os.MkdirTemp("", "gennostr-bench")
+	if err != nil {
+		return "", nil, err
+	}
+	corpus := filepath.Join(dir, "corpus")
+	end := func() {}
+	if err = s.corpus.write(corpus); err == nil {
+		addr, end, err = startReplay(ctx, corpus)
+	}
+	if err != nil {
+		os.RemoveAll(dir)
+		return "", nil, err
+	}
+	return addr, func() { end(); os.RemoveAll(dir) }, nil
 }
