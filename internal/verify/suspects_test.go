@@ -100,11 +100,14 @@ func TestSuspectsThatAreAloneAreServedAtOnce(t *testing.T) {
 			forger.Drain()
 			return time.Since(began)
 		}
+		// Workers take events while they are submitted, so their batches may not come
+		// out even, by one batch at most.
+		uneven := float64(verify.SuspectBatch * time.Millisecond)
 		forge(64)
-		assert.Equal(t, 160*time.Millisecond, forge(640), "on all workers")
+		assert.InDelta(t, 160*time.Millisecond, forge(640), uneven, "on all workers")
 		verify.NewLane(pool, func(int, error) {}).Submit(0, numbered(honest))
 		time.Sleep(time.Hour)
-		assert.Equal(t, 320*time.Millisecond, forge(640), "on two of four")
+		assert.InDelta(t, 320*time.Millisecond, forge(640), uneven, "on two of four")
 		pool.Stop()
 	})
 }
