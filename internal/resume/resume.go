@@ -1,0 +1,144 @@
+// Package resume decides what one subscription asks of one relay: first, after an
+// outage, and until nothing is missing (DESIGN 5: No gap, Complete).
+//
+// A Leg is the subscription on that relay, with a track for each of its filters. A
+// track's mark says where it stands: loaded, and up to when nothing is missing. The
+// leg hands out asks, which are filters to be sent in some REQ; the owner hands back
+// what came for each before its EOSE. A mark moves only when all the asks of a gap
+// have been answered, since relays send the newest first: an interrupted resume
+// starts again from the same lower bound.
+//
+// What it relies on: a live ask is open at the relay from its answer until the leg is
+// told that it is Lost, Down, or has called it gone itself; a relay that cuts a page
+// cuts its oldest events away. What it does not rely on: dates, neither the
+// publishers' nor the relay's, the order within a page, the relay's good will. Events
+// that are dated before the bound of a resume cannot be found by a REQ.
+//
+// It owns no clock, no socket and no goroutine, never sees an event, and is not safe
+// for concurrent use: its owner serialises.
+package resume
+
+import (
+	"time"
+
+	"github.com/gennostr/gennostr/nostr"
+)
+
+// Config is how a subscription resumes.
+type Config struct {
+	// Overlap is how far before its mark a resume begins: what differs between the
+	// clocks of publishers, and what was published late. Less than 0 counts as 0.
+	Overlap time.Duration
+	// LiveOnly: what was stored is of no interest, not even after an outage.
+	LiveOnly bool
+}
+
+// A Mark says where a track stands on a relay. The zero Mark: nothing is loaded.
+type Mark struct {
+	// Loaded: the first load is complete. The rest means nothing without it.
+	Loaded bool
+	// Any: an event of this track was proven on this relay.
+	Any bool
+	// At is where the next resume begins, before the overlap. With Any the earlier
+	// of two times: the link was last known to be alive, and the newest created_at
+	// proven. Without, when the first REQ was sent, for a filter that has no since.
+	At nostr.Timestamp
+	// Floor is the oldest date of a first load that left older events out; nothing
+	// older is fetched by a resume, but kind 1059. 0: none.
+	Floor nostr.Timestamp
+}
+
+// An Ask is one filter to be sent in some REQ. Asks are told apart by their pointers;
+// the exported fields are for reading, and the lists of the filters are shared.
+type Ask struct {
+	// Track is the index of the filter, and is kept right by SetFilters; -1 for what
+	// Fetch asks for, which is of no track.
+	Track int
+	// Filter is what is to be sent.
+	Filter nostr.Filter
+	// Moved is what a REQ has to say that takes over this ask while its REQ is still
+	// open, once it is answered: next to nothing is replayed. Not for Once.
+	Moved nostr.Filter
+	// Once: over with its EOSE. Else it stays open.
+	Once bool
+	// Resumed: its stored events were missed in an outage; else they are of a first load.
+	Resumed bool
+
+	part     *part     // whose mark waits for it; nil for an heir
+	heirOf   *track    // takes over all that is open of this track
+	kinds    kindsPart // which kinds of its part it is for
+	first    bool      // of a first load
+	whole    bool      // to be paged until there is no more; else, unless rest, one page is all
+	answered bool
+	over     bool // nothing more is to be done about it: its EOSE, if any comes, means nothing
+	rest     int  // of a first load that has a limit: how many are still to come
+	edge     int  // how many of what this page brings have come with the last one, at its oldest second
+	tries    int  // how often it was asked and brought nothing because others filled the REQ
+}
+
+// A Hint is what an EOSE says about the end of the stored events (NIP-67).
+type Hint uint8
+
+const (
+	None   Hint = iota
+	Finish      // these were all
+	More        // there are more
+)
+
+// A Page is what came for an ask before its EOSE.
+type Page struct {
+	// Events counts those that match the ask, duplicates included.
+	Events int
+	// Fresh are those of them that the subscription had not had.
+	Fresh int
+	// Refused counts those that the relay sent for this REQ and that count for no
+	// ask: not genuine, too long to be read, not asked for.
+	Refused int
+	// Oldest and Newest are the least and the greatest date of Events, in whatever
+	// order they came. Dates far in the future may be left out of Newest.
+	Oldest, Newest nostr.Timestamp
+	// Last is the later one of the dates of the last two of Events. It tells the
+	// end of a page from a live event that slipped in and is dated long ago. 0: not
+	// known, then Oldest is taken for the end.
+	Last nostr.Timestamp
+	// Edge counts those of Events that are dated Oldest. 0: not counted, then a first
+	// load that has a limit and needs several pages may bring more than its limit.
+	Edge int
+	// Total counts all events of the REQ, whatever ask they match, Refused included.
+	Total int
+	// Hint is the EOSE's.
+	Hint Hint
+}
+
+// Caps is what is known of how many events a relay gives at once.
+type Caps struct {
+	// Page is the relay's cap for a filter without a limit. If the relay has not told
+	// it: the most events that any one ask without a limit has brought from it, 50 at
+	// least. Never more than what the relay gives: a shorter page counts as complete.
+	Page int
+	// Known: it is told, by NIP-11, and counts for each filter. Else it may be for the REQ.
+	Known bool
+}
+
+// A Gap is a span of dates, inclusive, of which events may be missing and will not be
+// asked for again.
+type Gap struct {
+	Track        int // -1: of Fetch
+	Since, Until nostr.Timestamp
+	// Possible: perhaps nothing is missing, nobody can know. Else the relay holds
+	// more than can be asked for.
+	Possible bool
+}
+
+// A Step is what is to be done next.
+type Step struct {
+	// Asks are to be sent.
+	Asks []*Ask
+	// Gone are to be closed, or not sent any more. They stay open until the REQs of
+	// Asks, if there are any in the same Step, have been sent.
+	Gone []*Ask
+	Gaps []Gap
+	// Live: with this the leg has caught up, every track is loaded or resumed. Once for
+	// each Up.
+	Live bool
+}
