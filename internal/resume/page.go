@@ -19,19 +19,31 @@ func (p Page) cut(f nostr.Filter, caps Caps) bool {
 	return p.full(caps) || f.Limit > 0 && p.Events >= f.Limit
 }
 
-// full tells whether a page is as large as the relay's pages become.
+// full tells whether a page may be as large as the relay's pages become. Where that is
+// not told, half of the largest counts as full: live events slip into pages, and a page
+// that was counted too large must not make the next ones look short.
 func (p Page) full(caps Caps) bool {
 	n := p.Events + p.Refused
 	if !caps.Known {
 		n = max(n, p.Total)
 	}
-	return n >= max(1, caps.Page)
+	return n >= caps.enough()
 }
 
-// dense tells whether the ask's own events, and not those of its neighbours, fill a page.
-func (p Page) dense(caps Caps) bool {
+func (c Caps) enough() int {
+	n := max(1, c.Page)
+	if !c.Known {
+		n -= n / 2
+	}
+	return n
+}
+
+// dense tells whether the ask's own events, and not those of its neighbours, fill a page,
+// as far as one can know; certain, whether one knows.
+func (p Page) dense(caps Caps) (dense, certain bool) {
 	own := p.Events + p.Refused
-	return own >= max(1, caps.Page) || p.Hint == More && own >= p.Total
+	full, told := own >= caps.enough(), p.Hint == More && own >= p.Total
+	return full || told, full && caps.Known || told
 }
 
 // end is the date down to which nothing has been left out of a page: the date of the
@@ -67,10 +79,11 @@ func (a *Ask) further(p Page, caps Caps) (asks []*Ask, gaps []Gap) {
 		return []*Ask{a.below(end, p)}, nil
 	}
 	// Nothing older: until is a second with a page and more, or has lent its place.
-	if !p.dense(caps) && (p.Fresh > 0 || a.tries < maxTries) {
+	dense, certain := p.dense(caps)
+	if !dense && (p.Fresh > 0 || a.tries < maxTries) {
 		return []*Ask{a.again(p)}, nil
 	}
-	asks, gaps = a.split(until, !p.dense(caps))
+	asks, gaps = a.split(until, !certain)
 	if since < until {
 		asks = append(asks, a.below(until-1, Page{}))
 	}

@@ -114,7 +114,7 @@ type Page struct {
 type Caps struct {
 	// Page is the relay's cap for a filter without a limit. If the relay has not told
 	// it: the most events that any one ask without a limit has brought from it, 50 at
-	// least. Never more than what the relay gives: a shorter page counts as complete.
+	// least. Not more than what the relay gives: a shorter page counts as complete.
 	Page int
 	// Known: it is told, by NIP-11, and counts for each filter. Else it may be for the REQ.
 	Known bool
@@ -125,8 +125,8 @@ type Caps struct {
 type Gap struct {
 	Track        int // -1: of Fetch
 	Since, Until nostr.Timestamp
-	// Possible: perhaps nothing is missing, nobody can know. Else the relay holds
-	// more than can be asked for.
+	// Possible: perhaps nothing is missing, nobody can know. Else the relay gives no
+	// more of that second than a page, and the filter leaves nothing to divide it by.
 	Possible bool
 }
 
@@ -134,8 +134,7 @@ type Gap struct {
 type Step struct {
 	// Asks are to be sent.
 	Asks []*Ask
-	// Gone are to be closed, or not sent any more. They stay open until the REQs of
-	// Asks, if there are any in the same Step, have been sent.
+	// Gone are to be closed, or not sent any more.
 	Gone []*Ask
 	Gaps []Gap
 	// Live: with this the leg has caught up, every track is loaded or resumed. Once for

@@ -1,0 +1,9 @@
+package resume
+
+// Heir tells whether an ask takes over what is open of a track, and loads nothing.
+func (a *Ask) Heir() bool { return a.heirOf != nil }
+
+const (
+	MaxTries = maxTries
+	MaxParts = maxParts
+)
