@@ -1,0 +1,29 @@
+package seen
+
+import "github.com/gennostr/gennostr/nostr"
+
+// Shards is how many locks the table has.
+func (t *Table) Shards() int { return len(t.shards) }
+
+// ShardOf is where the event belongs.
+func (t *Table) ShardOf(id nostr.ID) int {
+	s, _ := t.shard(&id)
+	for i := range t.shards {
+		if s == &t.shards[i] {
+			return i
+		}
+	}
+	return -1
+}
+
+// Taken is how much memory the table takes now, and how many events it remembers.
+func (t *Table) Taken() (bytes, events int) {
+	for i := range t.shards {
+		s := &t.shards[i]
+		s.mu.Lock()
+		bytes += cap(s.ring)*entrySize + cap(s.heads)*4 + cap(s.words)*wordSize
+		events += s.count
+		s.mu.Unlock()
+	}
+	return bytes, events
+}
