@@ -10,6 +10,7 @@ import (
 
 	"github.com/gennostr/gennostr/internal/intake"
 	"github.com/gennostr/gennostr/internal/mailbox"
+	"github.com/gennostr/gennostr/internal/seen"
 	"github.com/gennostr/gennostr/internal/socket"
 	"github.com/gennostr/gennostr/internal/verify"
 )
@@ -44,6 +45,8 @@ type Client struct {
 	tasks   *taskGroup
 	queues  queues
 	holds   holds
+	subs    subscriptions
+	seen    *seen.Table                 // which of them have had which events
 	late    *mailbox.Queue[*thenLetter] // what has ended when mail is closed
 	place   place                       // client goroutine only: of the message that is being handled, nil if it takes up none
 	ending  ending                      // client goroutine only
@@ -134,6 +137,7 @@ func newClient(ctx context.Context, h Handler, opts []Option, in surroundings) (
 	if cfg.name != "" {
 		c.log = c.log.With("client", cfg.name)
 	}
+	c.seen = seen.New(maxSeen)
 	c.self = &Self{c: c}
 	c.tasks = newTaskGroup(context.WithValue(ctx, onLoop{}, inTask{c}))
 	c.ctx, c.cancel = context.WithCancelCause(context.WithValue(ctx, onLoop{}, c))

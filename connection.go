@@ -40,6 +40,8 @@ type connection struct {
 	window   *mailbox.Window // what has been received and not been handled; the relay's, from connection to connection
 	in       *intake.Intake  // the way from one to the other
 	written  atomic.Uint64   // messages
+	answers  atomic.Int64    // when the latest ping was sent that has been answered, in Unix nanoseconds
+	noticed  atomic.Bool     // the supervisor has not dealt with a NOTICE of too many subscriptions yet
 	useful   atomic.Bool     // it has brought something that was waited for (DESIGN 3.12)
 
 	lastSent uint64   // supervisor goroutine only: BytesOut at the last look
@@ -54,7 +56,7 @@ type connection struct {
 	cause      error                        // guarded by mu: why we ended it ourselves; the first one counts
 	out        *outbox.Queue[ClientMessage] // guarded by mu: accepted and not yet written
 	refused    refusals.Reports             // guarded by mu: what OnError has not been told
-	unanswered map[nostr.ID]time.Time       // guarded by mu: events that an OK is to come for, and until when it is waited for
+	unanswered map[nostr.ID]expected        // guarded by mu: events that an OK is to come for
 	answered   chan struct{}                // guarded by mu: closed when there are none; nil unless that is waited for
 	forgeries  int                          // guarded by mu
 }
@@ -251,7 +253,24 @@ func (c *connection) lastInbound() time.Time { return c.link.LastInbound() }
 // ping sends a ping and lets go of it: any byte that arrives counts as life.
 // Its goroutine may wait for a pong until the end of the connection, no longer.
 func (c *connection) ping() {
-	c.spawn(func() { _ = c.link.Ping(c.cfg.ping.Timeout) })
+	sent := time.Now()
+	c.spawn(func() {
+		if c.link.Ping(c.cfg.ping.Timeout) == nil {
+			c.answers.Store(max(c.answers.Load(), sent.UnixNano()))
+		}
+	})
+}
+
+// alive is when the latest ping was sent that the relay has answered: all that it
+// had sent by then has come. Zero if none has been. Any goroutine.
+func (c *connection) alive() time.Time {
+	if !c.client.network.automatic() { // a Harness has no lag
+		return c.client.now()
+	}
+	if at := c.answers.Load(); at != 0 {
+		return time.Unix(0, at)
+	}
+	return time.Time{}
 }
 
 // cut ends the connection or the dial at once; it never blocks. The first cause counts.

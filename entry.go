@@ -45,6 +45,8 @@ type relayEntry struct {
 	panics    backoff.Intensity
 	failures  int // failed dials in a row
 	keepalive *keepalive.Keepalive
+	pinged    time.Time // the last time
+	asking    *asking   // nil: no subscription has had to do with it
 
 	removed bool         // RemoveRelay was called: OnDisconnect(ErrRelayRemoved) is due or queued
 	gone    bool         // the OnDisconnect that ends this entry is queued
@@ -80,6 +82,7 @@ func (s *supervisor) revive(e *relayEntry) {
 	e.again = nil
 	s.forget(e)
 	s.relays[e.url] = fresh
+	s.enlist(fresh)
 	s.setOutage(fresh)
 	if afresh {
 		s.dial(fresh)
@@ -109,6 +112,7 @@ func (s *supervisor) forget(e *relayEntry) {
 	if !s.stopping {
 		s.keepWindow(e)
 	}
+	s.leave(e)
 	s.discard(e.cfg)
 	s.discard(e.again)
 }
@@ -150,6 +154,7 @@ func (s *supervisor) add(url string, cfg *relayConfig, ensure bool) (added bool,
 		e = s.newEntry(url, cfg, s.windows[url])
 		delete(s.windows, url)
 		s.relays[url] = e
+		s.enlist(e)
 		s.dial(e)
 		return true, nil
 	case e.stage == down:
@@ -179,6 +184,7 @@ func (s *supervisor) remove(url string) error {
 	s.discard(e.again)
 	e.again = nil
 	e.removed = true
+	s.leave(e)
 	switch e.stage {
 	case queued, waiting, down:
 		s.due.Cancel(alarm{e, alarmDial})

@@ -43,6 +43,12 @@ var (
 	ErrUnknownRelay = errors.New("gennostr: unknown relay")
 	// ErrNoRelay: Broadcast while no relay is connected, of anything but a [Close] or a [NegClose].
 	ErrNoRelay = errors.New("gennostr: no relay is connected")
+	// ErrSubscriptionExists: Subscribe with the name of a subscription that has other filters or options.
+	ErrSubscriptionExists = errors.New("gennostr: subscription exists")
+	// ErrUnknownSubscription: SetFilters of a name that was not declared, or has been unsubscribed.
+	ErrUnknownSubscription = errors.New("gennostr: unknown subscription")
+	// ErrReservedSubscriptionID: a [Req] or [Close] whose id is the name of a subscription, or begins with "gn:", as those do that the library sends.
+	ErrReservedSubscriptionID = errors.New("gennostr: reserved subscription id")
 	// ErrRelayExists: AddRelay of a URL that is already there. EnsureRelay does not mind.
 	ErrRelayExists = errors.New("gennostr: relay exists")
 	// ErrNotHandled: Call to a client whose handler has no HandleCall.

@@ -108,6 +108,13 @@ type (
 	ClosedHandler interface {
 		OnClosed(self *Self, relay Relay, msg ClosedMessage) error
 	}
+	// SubscriptionHandler gets news of subscriptions ([Self.Subscribe]): each time one
+	// is live on a relay, right after OnEOSE; when a relay has refused it, for now or
+	// for good; and when events may be missing. Without it refusals and gaps go to
+	// OnError as a *[SubscriptionError].
+	SubscriptionHandler interface {
+		OnSubscription(self *Self, relay Relay, change SubscriptionChange) error
+	}
 	// CountHandler gets the answer to a [CountReq]; the count also where the rest of it cannot be read.
 	CountHandler interface {
 		OnCount(self *Self, relay Relay, msg CountMessage) error
@@ -122,6 +129,20 @@ type ClosedError struct{ ClosedMessage }
 
 func (e *ClosedError) Error() string {
 	return fmt.Sprintf("gennostr: relay closed subscription %.70q: %s", e.SubscriptionID, brief(e.Message))
+}
+
+// SubscriptionError is news of a subscription that no OnSubscription took: a refusal or a gap.
+type SubscriptionError struct{ SubscriptionChange }
+
+func (e *SubscriptionError) Error() string {
+	if g := e.Gap; g != nil {
+		may := "events are missing"
+		if g.Possible {
+			may = "events that are not stored may be missing"
+		}
+		return fmt.Sprintf("gennostr: subscription %.70q: %s, dated %d to %d", e.SubscriptionID, may, g.Since, g.Until)
+	}
+	return fmt.Sprintf("gennostr: relay refused subscription %.70q (%s): %s", e.SubscriptionID, e.State, brief(e.Message))
 }
 
 // BaseHandler has every callback of [Handler]: OnError logs what the client has not

@@ -80,8 +80,11 @@ func (h *hold) where() string {
 }
 
 func relayOf(p place) string {
-	if l, ok := p.(*dataLetter); ok {
-		return l.conn().url
+	switch p := p.(type) {
+	case *dataLetter:
+		return p.conn().url
+	case *delivery:
+		return p.conn().url
 	}
 	return ""
 }

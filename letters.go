@@ -149,7 +149,7 @@ func (c *Client) leaveAsked() { c.place = nil }
 
 // event is what OnEvent gets.
 func (l *dataLetter) event() EventMessage {
-	m := EventMessage{SubscriptionID: l.SubscriptionID, Event: l.Event}
+	m := EventMessage{SubscriptionID: l.SubscriptionID, Event: l.Event, Raw: true}
 	if l.Live {
 		m.Phase = PhaseLive
 	}
@@ -233,6 +233,9 @@ func (l *thenLetter) handle(c *Client) *exit {
 	if l.place != nil {
 		c.place = l.place
 		defer c.vacate(l.place)
+	}
+	if d, ok := l.place.(*delivery); ok && d.free() { // its work is done: what Then saves is to include it
+		d.finish()
 	}
 	return c.call(callback, Relay{}, nil, func() error { return l.then(c.self) })
 }

@@ -175,8 +175,11 @@ func (c *Client) protect(callback string, msg any, f func() error) (panicked *Pa
 		if v != nil && c.cfg.crashOnPanic {
 			panic(v) // the trace still shows where it began
 		}
-		if l, ok := msg.(*dataLetter); ok {
-			msg = l.event() // boxed only now: not once for every event
+		switch l := msg.(type) { // boxed only now: not once for every event
+		case *dataLetter:
+			msg = l.event()
+		case *delivery:
+			msg = l.message()
 		}
 		panicked = &PanicError{Where: callback, Value: v, Stack: debug.Stack(), Message: msg}
 		if v == nil { // no panic: the goroutine is ending, and unwound is next

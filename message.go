@@ -16,11 +16,18 @@ const (
 	PhaseStored Phase = iota
 	// PhaseLive: after it, as it was published.
 	PhaseLive
+	// PhaseResumed: of a subscription, published while its relay was away, or before
+	// the program was started again with a [Cursor]. It may as well be older: it was
+	// not delivered before.
+	PhaseResumed
 )
 
 func (p Phase) String() string {
-	if p == PhaseLive {
+	switch p {
+	case PhaseLive:
 		return "live"
+	case PhaseResumed:
+		return "resumed"
 	}
 	return "stored"
 }
@@ -35,9 +42,10 @@ type (
 	// One event may come in several of these, once for each relay and each request
 	// that asked for it, and again after a reconnect: see OnEvent of [Handler].
 	EventMessage struct {
-		SubscriptionID string
+		SubscriptionID string // of a Req, or the name of a subscription
 		Event          *nostr.Event
 		Phase          Phase
+		Raw            bool // of a Req, and not of a subscription that was declared
 	}
 	// EOSEMessage ends the stored events of a subscription (NIP-01). Hints are
 	// those of NIP-67 ("finish", "more"), nil if there were none.

@@ -52,7 +52,9 @@ const (
 //
 // When the client stops, work that has begun may end, until a tenth of
 // WithShutdownTimeout is left; then its context ends. Then runs for all that has
-// ended, and last, with ErrClientClosed, for what has not begun; after a panic, or
+// ended, and last, with ErrClientClosed, for what has not begun, but for events of a
+// subscription ([Self.Subscribe]): these are let go, unhandled, and come again when
+// the program is started again with its [Cursor]. After a panic, or
 // when Start's context has ended, it does not run any more.
 type Queue[T any] struct {
 	c   *Client
@@ -211,6 +213,11 @@ func (q *Queue[T]) close() (told []*thenLetter) {
 	defer q.mu.Unlock()
 	q.closed = true
 	for _, it := range q.jobs.Close() {
+		if d, ok := it.place.(*delivery); ok { // no cursor has passed it: it comes again
+			d.unhandled.Store(true)
+			d.leave()
+			continue
+		}
 		told = append(told, q.then(it, &clientClosedError{q.c.reason}, false))
 	}
 	return told

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/gennostr/gennostr/internal/intake"
+	"github.com/gennostr/gennostr/internal/limits"
 	"github.com/gennostr/gennostr/internal/refusals"
 	"github.com/gennostr/gennostr/internal/socket"
 	"github.com/gennostr/gennostr/internal/wire"
@@ -79,19 +80,38 @@ func (c *connection) expect(size int) {
 func (c *connection) Arrived(m wire.ServerMessage) {
 	switch m := m.(type) {
 	case wire.OK:
-		c.gotOK(m.EventID)
+		c.gotOK(m.EventID, m.Accepted)
 		if m.Accepted {
 			c.served()
 		}
 	case wire.EOSE:
 		c.served()
+	case wire.Notice:
+		if new(limits.Limits).Notice(m.Message) && !c.noticed.Swap(true) {
+			c.sup.inbox.Put(noticed{c})
+		}
 	}
+}
+
+// Had is the intake's: only subscriptions want an event no more than once.
+func (c *connection) Had(l *intake.Letter) bool {
+	if r, ok := l.Request.Route().(*route); ok && r.had(l) {
+		c.served()
+		return true
+	}
+	return false
 }
 
 // Deliver is the intake's.
 func (c *connection) Deliver(l *intake.Letter) {
 	if l.Event != nil {
 		c.served()
+	}
+	if l.Request != nil {
+		if r, ok := l.Request.Route().(*route); ok {
+			r.deliver((*dataLetter)(l))
+			return
+		}
 	}
 	if !c.client.mail.Put((*dataLetter)(l)) {
 		c.window.Release(l.Size) // the client has stopped

@@ -147,11 +147,17 @@ func RelayInformation(ctx context.Context, url string, opts ...RelayOption) (nip
 		return nip11.Document{}, err
 	}
 	defer dialer.Close()
-	request, err := nip11.RequestURL(target)
+	cfg.target, cfg.dialer = target, dialer
+	return information(ctx, &cfg)
+}
+
+// information is RelayInformation of a relay whose dialer is there.
+func information(ctx context.Context, cfg *relayConfig) (nip11.Document, error) {
+	request, err := nip11.RequestURL(cfg.target)
 	if err != nil {
 		return nip11.Document{}, err
 	}
-	body, err := dialer.Get(ctx, request, nip11.ContentType, nip11.MaxSize)
+	body, err := cfg.dialer.Get(ctx, request, nip11.ContentType, nip11.MaxSize)
 	if err != nil {
 		return nip11.Document{}, err
 	}

@@ -207,6 +207,9 @@ func (c *Client) trySend(url string, msg ClientMessage) error {
 		return errNilMessage
 	}
 	out, err := outgoingOf(msg)
+	if err == nil {
+		err = c.reserved(out.opens)
+	}
 	if err != nil {
 		return err
 	}
@@ -272,6 +275,9 @@ func (c *Client) broadcast(msg ClientMessage) (failed []*SendError) {
 		return []*SendError{{Err: errNilMessage}}
 	}
 	out, err := outgoingOf(msg)
+	if err == nil {
+		err = c.reserved(out.opens)
+	}
 	if err != nil {
 		return []*SendError{{Message: msg, Err: err}}
 	}

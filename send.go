@@ -19,6 +19,7 @@ type outgoing struct {
 	frame   []byte
 	opens   wire.ClientMessage // what it says to the table of requests, nil if nothing
 	filters *reqs.Filters      // of a REQ
+	route   any                // of a REQ: on whose account it is open; nil: the program's
 }
 
 // outgoingOf encodes a message.
@@ -43,16 +44,40 @@ func (c *connection) send(o outgoing) error {
 	case c.out.Full():
 		return ErrSendQueueFull
 	}
+	c.put(o)
+	return nil
+}
+
+// sendOwn sends what the library has to say for subscriptions. Its number is bounded
+// by the relay's slots, so that it needs no room in the queue. On a connection that
+// is ending it does nothing.
+func (c *connection) sendOwn(msg ClientMessage, r *route) {
+	out, err := outgoingOf(msg)
+	if err != nil {
+		c.client.log.Error("a message of the library's own cannot be sent", "relay", c.url, "error", err) // filters have been checked
+		return
+	}
+	if r != nil {
+		out.route = r
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.open {
+		c.put(out)
+	}
+}
+
+// put enters a message and hands it to the writer. Needs mu.
+func (c *connection) put(o outgoing) {
 	c.enter(o)
 	if c.link.takes(o) {
 		c.written.Add(1)
-		return nil
+		return
 	}
 	c.expectOK(o)
 	if start, _ := c.out.Put(o.frame, o.msg); start {
 		c.spawnLocked(c.write)
 	}
-	return nil
 }
 
 const (
@@ -69,11 +94,12 @@ const (
 // expectOK takes note of an event that the relay is going to answer. Needs mu.
 func (c *connection) expectOK(o outgoing) {
 	var event *nostr.Event
+	auth := false
 	switch m := o.msg.(type) {
 	case PublishEvent:
 		event = m.Event
 	case AuthResponse:
-		event = m.Event
+		event, auth = m.Event, true
 	default:
 		return
 	}
@@ -82,11 +108,11 @@ func (c *connection) expectOK(o outgoing) {
 	}
 	until := time.Now().Add(answerPatience)
 	if len(c.unanswered) == 0 {
-		c.unanswered = make(map[nostr.ID]time.Time) // a map does not shrink
+		c.unanswered = make(map[nostr.ID]expected) // a map does not shrink
 		c.window.Lift(liftFactor * min(c.cfg.windowBytes, math.MaxInt64/liftFactor))
 		c.sup.inbox.Put(answersPending{c, until})
 	}
-	c.unanswered[event.ID] = until
+	c.unanswered[event.ID] = expected{until, auth}
 }
 
 // answersPending is the supervisor's order to look at that time what has not been answered.
@@ -106,21 +132,39 @@ func (ev answersPending) supervise(s *supervisor) {
 func (c *connection) giveUpAnswers(now time.Time) (next time.Time, some bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for id, until := range c.unanswered {
-		if !now.Before(until) {
+	for id, x := range c.unanswered {
+		if !now.Before(x.until) {
 			c.unexpect(id)
-		} else if !some || until.Before(next) {
-			next, some = until, true
+		} else if !some || x.until.Before(next) {
+			next, some = x.until, true
 		}
 	}
 	return next, some
 }
 
 // gotOK is called for every OK as it arrives.
-func (c *connection) gotOK(id nostr.ID) {
+func (c *connection) gotOK(id nostr.ID, accepted bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if accepted && c.unanswered[id].auth {
+		c.sup.inbox.Put(authAccepted{c})
+	}
 	c.unexpect(id)
+}
+
+// expected is an OK that is waited for.
+type expected struct {
+	until time.Time
+	auth  bool // of an AUTH (NIP-42)
+}
+
+// authAccepted tells the supervisor that a relay knows who we are.
+type authAccepted struct{ c *connection }
+
+func (ev authAccepted) supervise(s *supervisor) {
+	if e := ev.c.entry; e.conn == ev.c {
+		s.authenticated(e)
+	}
 }
 
 // unexpect needs mu.
@@ -155,7 +199,7 @@ func (c *connection) enter(o outgoing) {
 	now := time.Now()
 	switch m := o.opens.(type) {
 	case wire.Req:
-		c.requests.Open(m.SubscriptionID, o.filters, nil, now)
+		c.requests.Open(m.SubscriptionID, o.filters, o.route, now)
 	case wire.Close:
 		c.requests.Close(m.SubscriptionID, now)
 	case wire.CountReq:

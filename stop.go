@@ -205,6 +205,8 @@ func (c *Client) shut() (thens []*thenLetter) {
 		switch l := l.(type) {
 		case *dataLetter:
 			l.conn().window.Release(l.Size) // a reader that stands still has to see the closing handshake
+		case *delivery:
+			l.dataLetter.leave() // as well; no cursor passes it
 		case *callLetter:
 			_ = l.from.fail(&clientClosedError{c.reason})
 		case *thenLetter:
@@ -254,6 +256,7 @@ func (c *Client) bury() {
 		log.Error("client stopped", "reason", c.reason)
 	}
 	close(c.dead)
+	c.endSubscriptions()
 }
 
 // close closes the connections and joins whatever is left. Done is its last word.

@@ -29,6 +29,8 @@ type supervisor struct {
 	relays   map[string]*relayEntry
 	windows  map[string]*mailbox.Window // of relays that are gone, as long as messages of theirs are held
 	due      agenda.Agenda[alarm]
+	subs     []*subscription           // in the order of their declaration
+	later    agenda.Agenda[laterKey]   // what subscriptions have to do, by the client's clock
 	dials    *dials.Dials[*relayEntry] // whose turn it is to dial; made by run, by when the configuration is final
 	waiters  []*readyWaiter
 	stopping bool // no more dials; ends when relays is empty
@@ -102,10 +104,11 @@ func (s *supervisor) run() {
 		for a, ok := s.due.PopDue(now); ok; a, ok = s.due.PopDue(now) {
 			s.ring(a, now)
 		}
+		s.ringLater(s.client.now())
 		if s.stopping && len(s.relays) == 0 {
 			break
 		}
-		if at, ok := s.due.Next(); ok {
+		if at, ok := s.next(); ok {
 			timer.Reset(time.Until(at))
 		} else {
 			timer.Stop()
@@ -124,6 +127,15 @@ func (s *supervisor) run() {
 		}
 	}
 	s.conns.Wait()
+}
+
+// next is when there is something to do again. A Harness sees to its clock itself.
+func (s *supervisor) next() (time.Time, bool) {
+	at, ok := s.due.Next()
+	if later, some := s.later.Next(); some && s.client.network.automatic() {
+		return earlier(at, ok, later)
+	}
+	return at, ok
 }
 
 // do runs f on the supervisor's goroutine and waits for it; false after the end.
@@ -184,8 +196,17 @@ func (s *supervisor) ring(a alarm, now time.Time) {
 
 func (s *supervisor) checkAlive(e *relayEntry, now time.Time) {
 	action, next := e.keepalive.Check(now, e.conn.lastInbound(), e.conn.heldUp())
+	if action == keepalive.Wait && e.listens() {
+		// What a busy relay sends proves that it lives, but not up to when it has been heard.
+		if at := e.pinged.Add(e.cfg.ping.Interval); !now.Before(at) {
+			action = keepalive.Ping
+		} else if at.Before(next) {
+			next = at
+		}
+	}
 	switch action {
 	case keepalive.Ping:
+		e.pinged = now
 		e.conn.ping()
 	case keepalive.Dead:
 		e.conn.cut(ErrPingTimeout)
@@ -253,6 +274,7 @@ func (s *supervisor) up(c *connection) bool {
 	s.setOutage(e)
 	e.backoff.Connected(now)
 	s.client.mail.Put(&connectLetter{c})
+	s.upAgain(e)
 	s.tellReady()
 	if !s.client.network.automatic() {
 		return true // there is nothing to ping
@@ -285,6 +307,7 @@ func (ev connectionEnded) supervise(s *supervisor) {
 	s.due.Cancel(alarm{e, alarmReports})
 	s.due.Cancel(alarm{e, alarmAnswers})
 	e.traffic.add(ev.c.traffic())
+	s.goneDown(e)
 	e.conn = nil
 	e.lastErr = ev.err
 	if s.stopping {

@@ -57,6 +57,10 @@ type Owner interface {
 	// Arrived is told of an accepted message that is no event as soon as it has been
 	// read, before what stands in front of it has been handled. Reader's goroutine.
 	Arrived(wire.ServerMessage)
+	// Had tells whether nobody wants an event any more that is proven genuine and
+	// answers letter.Request: another copy of it has been delivered. It is then
+	// dropped, and takes no room. Reader's goroutine.
+	Had(letter *Letter) bool
 	// Deliver takes a letter. In order, one at a time, on the reader's goroutine or
 	// a verifier's; it must not block.
 	Deliver(*Letter)
@@ -126,6 +130,9 @@ func (in *Intake) Take(b *Buffers, text, lone bool) bool {
 	if !ok {
 		return true
 	}
+	if letter.Event != nil && unproven == nil && in.Owner.Had(letter) {
+		return true
+	}
 	in.parsed(b, letter)
 	// Room first, verification after: so the verifier's workers never wait for delivery.
 	got := in.reserve(letter.Size)
@@ -173,6 +180,7 @@ func (in *Intake) judge(b *Buffers, letter *Letter) (unproven *nostr.Event, repe
 		return nil, false, true
 	}
 	if !twin.found && !in.hashed(b, e) {
+		letter.Request.Refuse()
 		return nil, false, false
 	}
 	proven := in.shared.Pool.Proven(e)
@@ -295,6 +303,9 @@ func (in *Intake) judgeOther(msg wire.ServerMessage) (id string, j reqs.Judgemen
 func (in *Intake) deliver(letter *Letter, err error) {
 	if err != nil {
 		in.Window.Release(letter.Size)
+		if letter.Request != nil {
+			letter.Request.Refuse()
+		}
 		in.unverified(letter.Event, err)
 		return
 	}

@@ -42,6 +42,8 @@ type bench struct {
 }
 
 func (b *bench) Arrived(m wire.ServerMessage) { b.arrived = append(b.arrived, m) }
+func (b *bench) Had(*intake.Letter) bool { return false }
+
 func (b *bench) Deliver(l *intake.Letter) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
