@@ -135,7 +135,7 @@ func (s *supervisor) keepWindow(e *relayEntry) {
 // discard closes a relay's own dialer, beside this goroutine: it joins what was still dialling.
 func (s *supervisor) discard(cfg *relayConfig) {
 	if cfg != nil && cfg.ownTransport {
-		s.conns.Go(cfg.close) // ends with the dialer's last dial; joined by conns
+		s.children.Go(cfg.close) // ends with the dialer's last dial; joined with the children
 	}
 }
 
@@ -187,7 +187,7 @@ func (s *supervisor) remove(url string) error {
 		s.tell(e, nil, ErrRelayRemoved)
 	case dialing, connected:
 		e.stage = closing
-		e.conn.finish(ErrRelayRemoved, closeTimeout)
+		e.conn.windDown(ErrRelayRemoved, closeTimeout)
 	case telling:
 		e.gone = false // what is told now came before: another one is due, from disconnectTold
 	}

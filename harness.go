@@ -71,7 +71,10 @@ func NewHarness(handler Handler, opts ...Option) (*Harness, error) {
 	now := time.Now()
 	h.clock.Store(&now)
 	h.network = &byHand{took: h.took, slots: make(map[*connection]*slot)}
-	c, err := newClient(context.Background(), handler, opts, surroundings{h.network, h.now, func(*Client, worker) {}, h.told}) // work begins in Work
+	c, err := newClient(context.Background(), handler, opts, surroundings{
+		network: h.network, now: h.now, problem: h.told,
+		beginItems: func(*Client, workQueue) {}, // they begin in Work
+	})
 	if err != nil {
 		return nil, err
 	}
