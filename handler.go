@@ -163,7 +163,7 @@ func (*BaseHandler) OnError(self *Self, relay Relay, err error) error {
 		log = log.With("stack", string(panicked.Stack))
 	}
 	if refused, ok := err.(*RejectError); ok && refused.Reason != nil {
-		count, due := self.grumbles.note(relay.URL, refused, self.c.now())
+		count, due := self.refusals.note(relay.URL, refused, self.c.now())
 		if !due {
 			return nil
 		}
