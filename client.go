@@ -50,7 +50,7 @@ type Client struct {
 	ending  ending                      // client goroutine only
 	spoilt  bool                        // client goroutine only: something went wrong at the end
 	running running
-	posted  atomic.Int64 // Calls, Casts, Notifys and failed sends that wait, for WithMailboxLimit
+	posted  atomic.Int64 // Calls, Casts, Notifys that wait or are kept, failed sends that wait: for WithMailboxLimit
 	waking  atomic.Bool  // a wakeLetter is in the mailbox
 
 	stopOnce sync.Once
@@ -78,8 +78,10 @@ type Client struct {
 //   - What Init returned, wrapped, or its *[PanicError].
 //
 // Cancelling ctx ends the client promptly: the running callback is the last one
-// before Terminate, and what is queued is dropped. [Client.Stop] is the orderly
-// way. [Run] does it for main.
+// before Terminate, and what is queued is dropped. Work of [Go] and of a [Queue], whose
+// contexts end with ctx, is waited for before Terminate, for [WithShutdownTimeout] at
+// most; nobody is told what came of it. [Client.Stop] is the orderly way. [Run] does it
+// for main.
 func Start(ctx context.Context, h Handler, opts ...Option) (*Client, error) {
 	c, err := newClient(ctx, h, opts, surroundings{network: sockets{}, now: time.Now, beginItems: (*Client).beginWork})
 	if err != nil {

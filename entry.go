@@ -18,6 +18,30 @@ import (
 // stage is where an entry stands. It is finer than RelayState: between
 // unregistering a connection and the return of its OnDisconnect lies telling,
 // in which nothing is dialled (DESIGN 3.3).
+//
+//	none        AddRelay                            queued
+//	queued      its turn to dial                    dialing
+//	            RemoveRelay                         telling, gone
+//	dialing     open (up)                           connected
+//	            failed, cut or aborted              telling; gone with the last of WithMaxAttempts
+//	            RemoveRelay                         closing
+//	connected   ended                               telling; gone if too many panics or forgeries
+//	            RemoveRelay                         closing
+//	closing     ended                               telling, gone
+//	telling     OnDisconnect has returned, and
+//	              RemoveRelay was called meanwhile  telling, gone: once more, with ErrRelayRemoved
+//	              else AddRelay was (again)         queued if it had been removed, else waiting
+//	              else it is gone                   none
+//	              else manual, and no Reconnect     down
+//	              else                              waiting
+//	waiting     the schedule, or Reconnect          queued; Reconnect in manual mode: nothing
+//	            RemoveRelay                         telling, gone
+//	down        Reconnect                           waiting
+//	            AddRelay                            queued
+//	            RemoveRelay                         telling, gone
+//
+// Every panic of a connection counts alike, dialing or connected. When the client shuts
+// down, what has no connection is none at once, and what has one when that has ended.
 type stage uint8
 
 const (
@@ -195,8 +219,8 @@ func (s *supervisor) remove(url string) error {
 	return nil
 }
 
-// reconnect: waiting dials now, lost in manual mode after the schedule's next
-// delay; connected, dialling or on its way out: nothing.
+// reconnect: waiting dials now; down, which is lost in manual mode, after the
+// schedule's next delay; telling notes it; connected, dialling or removed: nothing.
 func (s *supervisor) reconnect(url string) error {
 	e := s.relays[url]
 	if e == nil || !e.known() {

@@ -2,10 +2,10 @@ package gennostr
 
 import "time"
 
-// refusalLog limits what BaseHandler logs of refused frames. OnError is told once a second, which is a
-// line a second from a relay that sends nothing but garbage. It becomes a line when
-// it begins and one a minute while it lasts, with all that was counted in between.
-// Client goroutine only.
+// refusalLog limits what BaseHandler logs of refused frames. OnError is told once a
+// second, which is a line a second from a relay that sends nothing but garbage. It
+// becomes a line when it begins and one a minute while it lasts, with all that was
+// counted in between. Client goroutine only.
 type refusalLog map[refusalKey]*refusalCount
 
 type refusalKey struct{ relay, reason string }
