@@ -20,8 +20,9 @@ import (
 // [Start] makes it.
 type Client struct {
 	// One goroutine, the loop (loop.go), owns the handler and runs every callback.
-	// It waits only for its mailbox and its timer. The supervisor's goroutine
-	// (supervisor.go) owns the relays; each relay has a reader (connection.go).
+	// It waits for its mailbox and its timer, and never for what may wait for it
+	// (DESIGN 3.1). The supervisor's goroutine (supervisor.go) owns the relays; each
+	// relay has a reader (connection.go).
 
 	// immutable after Start
 	handler Handler
@@ -52,7 +53,7 @@ type Client struct {
 	ending  ending                      // client goroutine only
 	spoilt  bool                        // client goroutine only: something went wrong at the end
 	running running
-	posted  atomic.Int64 // Calls, Casts, Notifys and failed sends that wait, for WithMailboxLimit
+	posted  atomic.Int64 // Calls, Casts, Notifys that wait or are kept, failed sends that wait: for WithMailboxLimit
 	waking  atomic.Bool  // a wakeLetter is in the mailbox
 
 	stopOnce sync.Once
@@ -80,14 +81,16 @@ type Client struct {
 //   - What Init returned, wrapped, or its *[PanicError].
 //
 // Cancelling ctx ends the client promptly: the running callback is the last one
-// before Terminate, and what is queued is dropped. [Client.Stop] is the orderly
-// way. [Run] does it for main.
+// before Terminate, and what is queued is dropped. Work of [Go] and of a [Queue], whose
+// contexts end with ctx, is waited for before Terminate, for [WithShutdownTimeout] at
+// most; nobody is told what came of it. [Client.Stop] is the orderly way. [Run] does it
+// for main.
 func Start(ctx context.Context, h Handler, opts ...Option) (*Client, error) {
-	c, err := newClient(ctx, h, opts, surroundings{sockets{}, time.Now, (*Client).beginWork, nil})
+	c, err := newClient(ctx, h, opts, surroundings{network: sockets{}, now: time.Now, beginItems: (*Client).beginWork})
 	if err != nil {
 		return nil, err
 	}
-	go c.sup.run() // ended and joined by the loop, in finish
+	go c.sup.run() // ended and joined by the loop, in close
 
 	started := make(chan error, 1)
 	go c.loop(started) // ends with the client; Done tells
@@ -100,10 +103,10 @@ func Start(ctx context.Context, h Handler, opts ...Option) (*Client, error) {
 
 // surroundings are what a client lives in: the world, or a Harness.
 type surroundings struct {
-	network network
-	now     func() time.Time      // the clock of everything that a handler can set
-	work    func(*Client, worker) // begins what a queue may begin
-	problem func(error)           // sees what OnError is about to be told; nil: nobody looks
+	network    network
+	now        func() time.Time         // the clock of everything that a handler can set
+	beginItems func(*Client, workQueue) // begins what a queue may begin
+	problem    func(error)              // sees what OnError is about to be told; nil: nobody looks
 }
 
 // newClient makes a client of which nothing runs yet.

@@ -33,7 +33,7 @@ type connection struct {
 	relay  Relay // written by run before supervisor.up, immutable after
 
 	ended   chan struct{}  // closed by cut, or by run: wakes whoever waits beside the link
-	closing chan struct{}  // closed when finish has begun
+	closing chan struct{}  // closed when windDown has begun
 	helpers sync.WaitGroup // writer, pings, closing handshake: see spawn
 
 	requests *reqs.Table     // what has been asked for
@@ -134,7 +134,7 @@ func newConnection(s *supervisor, e *relayEntry) *connection {
 // its end and joins it. A goroutine of its own dials: TLS and HTTP want a deep
 // stack, which would stay as large for as long as the connection lives.
 func (c *connection) run() {
-	defer c.sup.conns.Done()
+	defer c.sup.children.Done()
 	dialled := make(chan error)
 	go func() { // ended by cut, joined here
 		err := error(&PanicError{Where: "connection", Value: errGoexit}) // unless dial returns
@@ -325,11 +325,11 @@ func (c *connection) endCause() error {
 	return c.cause
 }
 
-// finish ends the connection in good order, within a time: it takes no more
+// windDown ends the connection in good order, within a time: it takes no more
 // messages, writes what it has taken, gives the relay half of the time that is left
 // to answer events, since some drop what they have not dealt with when the
 // connection ends, and does the closing handshake. It does not wait.
-func (c *connection) finish(cause error, within time.Duration) {
+func (c *connection) windDown(cause error, within time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.link == nil {

@@ -18,6 +18,30 @@ import (
 // stage is where an entry stands. It is finer than RelayState: between
 // unregistering a connection and the return of its OnDisconnect lies telling,
 // in which nothing is dialled (DESIGN 3.3).
+//
+//	none        AddRelay                            queued
+//	queued      its turn to dial                    dialing
+//	            RemoveRelay                         telling, gone
+//	dialing     open (up)                           connected
+//	            failed, cut or aborted              telling; gone with the last of WithMaxAttempts
+//	            RemoveRelay                         closing
+//	connected   ended                               telling; gone if too many panics or forgeries
+//	            RemoveRelay                         closing
+//	closing     ended                               telling, gone
+//	telling     OnDisconnect has returned, and
+//	              RemoveRelay was called meanwhile  telling, gone: once more, with ErrRelayRemoved
+//	              else AddRelay was (again)         queued if it had been removed, else waiting
+//	              else it is gone                   none
+//	              else manual, and no Reconnect     down
+//	              else                              waiting
+//	waiting     the schedule, or Reconnect          queued; Reconnect in manual mode: nothing
+//	            RemoveRelay                         telling, gone
+//	down        Reconnect                           waiting
+//	            AddRelay                            queued
+//	            RemoveRelay                         telling, gone
+//
+// Every panic of a connection counts alike, dialing or connected. When the client shuts
+// down, what has no connection is none at once, and what has one when that has ended.
 type stage uint8
 
 const (
@@ -139,7 +163,7 @@ func (s *supervisor) keepWindow(e *relayEntry) {
 // discard closes a relay's own dialer, beside this goroutine: it joins what was still dialling.
 func (s *supervisor) discard(cfg *relayConfig) {
 	if cfg != nil && cfg.ownTransport {
-		s.conns.Go(cfg.close) // ends with the dialer's last dial; joined by conns
+		s.children.Go(cfg.close) // ends with the dialer's last dial; joined with the children
 	}
 }
 
@@ -193,7 +217,7 @@ func (s *supervisor) remove(url string) error {
 		s.tell(e, nil, ErrRelayRemoved)
 	case dialing, connected:
 		e.stage = closing
-		e.conn.finish(ErrRelayRemoved, closeTimeout)
+		e.conn.windDown(ErrRelayRemoved, closeTimeout)
 	case telling:
 		e.gone = false // what is told now came before: another one is due, from disconnectTold
 	}
@@ -201,8 +225,8 @@ func (s *supervisor) remove(url string) error {
 	return nil
 }
 
-// reconnect: waiting dials now, lost in manual mode after the schedule's next
-// delay; connected, dialling or on its way out: nothing.
+// reconnect: waiting dials now; down, which is lost in manual mode, after the
+// schedule's next delay; telling notes it; connected, dialling or removed: nothing.
 func (s *supervisor) reconnect(url string) error {
 	e := s.relays[url]
 	if e == nil || !e.known() {

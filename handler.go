@@ -40,10 +40,11 @@ type Handler interface {
 	// [ErrForgeryLimit], or [WithManualReconnect] leaves it to self.Reconnect.
 	OnDisconnect(self *Self, relay Relay, reason error) error
 
-	// OnError gets what went wrong, every single time: *[CallbackError], *[SendError], *[RejectError],
-	// *[ClosedError], *[DialError] and other ends of a connection. The relay is
-	// zero where the problem concerns none. An error that OnError returns stops
-	// the client.
+	// OnError gets what went wrong: *[CallbackError], *[SendError], *[ClosedError],
+	// *[DialError] and other ends of a connection every single time; refused frames
+	// counted together, in a *[RejectError] a second at most for each connection and
+	// reason. The relay is zero where the problem concerns none. An error that OnError
+	// returns stops the client.
 	OnError(self *Self, relay Relay, err error) error
 
 	// OnEvent gets an event that is proven genuine and was asked for.
@@ -184,7 +185,7 @@ func (*BaseHandler) OnError(self *Self, relay Relay, err error) error {
 		log = log.With("stack", string(panicked.Stack))
 	}
 	if refused, ok := err.(*RejectError); ok && refused.Reason != nil {
-		count, due := self.grumbles.note(relay.URL, refused, self.c.now())
+		count, due := self.refusals.note(relay.URL, refused, self.c.now())
 		if !due {
 			return nil
 		}

@@ -71,7 +71,9 @@ func NewHarness(handler Handler, opts ...Option) (*Harness, error) {
 	h := &Harness{opts: opts}
 	now := time.Now()
 	h.clock.Store(&now)
-	if err := h.begin(handler); err != nil {
+	c, err := newClient(context.Background(), handler, h.opts, surroundings{
+		network: h.network, now: h.now, problem: h.told, beginItems: func(*Client, workQueue) {}, // work begins in Work
+	})
 		return nil, err
 	}
 	return h, nil

@@ -61,7 +61,7 @@ type (
 )
 
 func (l *connectLetter) handle(c *Client) *exit {
-	c.greet(l.conn)
+	c.startTasks(l.conn)
 	return c.call("OnConnect", l.conn.relay, nil, func() error { return c.handler.OnConnect(c.self, l.conn.relay) })
 }
 
@@ -69,7 +69,7 @@ func (l *connectLetter) handle(c *Client) *exit {
 // value to both (R53); then the supervisor, which dials only now.
 func (l *disconnectLetter) handle(c *Client) *exit {
 	if l.conn != nil {
-		c.dismiss(l.conn)
+		c.stopTasks(l.conn)
 	}
 	if !orderly(l.reason) {
 		c.self.ending = true

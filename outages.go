@@ -104,7 +104,7 @@ func (s *supervisor) beginLog() {
 func (s *supervisor) startWritingLocked() {
 	if l := &s.lines; l.begun && !l.writing && len(l.waiting) > 0 {
 		l.writing = true
-		s.conns.Go(s.writeLines) // ends when all are written; joined by conns
+		s.children.Go(s.writeLines) // ends when all are written; joined with the children
 	}
 }
 

@@ -20,7 +20,7 @@ import (
 // stream leaves room for its neighbours.
 const turn = 64
 
-// What a read buffer may take without asking is one number in two packages.
+// What a read buffer may take without asking is one number in two packages: this does not compile unless they are equal.
 var _ = [1]struct{}{}[socket.OwnRoom-intake.Own]
 
 // read reads until the end, and says why it ended.
@@ -76,7 +76,7 @@ func (c *connection) expect(size int) {
 	}
 }
 
-// Arrived is the intake's: an answer goes to who waits for it, not through the mailbox.
+// Arrived is the intake's: who waits for an answer hears of it now. OK and EOSE go through the mailbox as well, to their callbacks.
 func (c *connection) Arrived(m wire.ServerMessage) {
 	switch m := m.(type) {
 	case wire.OK:

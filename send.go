@@ -194,7 +194,7 @@ func (c *connection) awaitOKs() <-chan struct{} {
 	return done
 }
 
-// enter notes what a message that is about to be sent opens or closes.
+// enter notes what a message that is about to be sent opens or closes. Needs mu.
 func (c *connection) enter(o outgoing) {
 	now := time.Now()
 	switch m := o.opens.(type) {

@@ -13,10 +13,11 @@ import (
 // How a client ends, in the order in which it happens.
 //
 // Somebody asks for it: Stop, the end of Start's context, or a callback that
-// returns a stop or panics. The loop comes to its end (serve), and then, all on the
-// client's goroutine, finish tells what was begun to end, hears what came of it,
-// and runs Terminate; close closes the connections and joins what is left. One
-// deadline holds for all of it, whoever asked first.
+// returns a stop or panics. The loop comes to its end (serve): what Stop found queued
+// is handled first, and nothing does that but the place of its letter in the mailbox,
+// behind it all. Then, all on the client's goroutine, finish tells what was begun to
+// end, hears what came of it, and runs Terminate; close closes the connections and
+// joins what is left. One deadline holds for all of it, whoever asked first.
 
 // Stop stops the client in good order:
 //

@@ -15,15 +15,15 @@ import (
 
 // The supervisor's goroutine owns every relayEntry: which relays there are,
 // when each is dialled, pinged and given up. It starts the connections'
-// goroutines and joins them. It waits only on its inbox and one timer: never
-// for the client's loop, a socket or user code, so every other goroutine may
-// wait for it.
+// goroutines and joins them. Until its end it waits only on its inbox and one
+// timer: never for the client's loop, a socket or user code, so every other
+// goroutine may wait for it.
 type supervisor struct {
-	client *Client
-	reg    *registry
-	inbox  *mailbox.Queue[supervisorEvent] // the one way in
-	done   chan struct{}                   // closed when the goroutine has ended and joined all connections
-	conns  sync.WaitGroup                  // the connections' goroutines
+	client   *Client
+	reg      *registry
+	inbox    *mailbox.Queue[supervisorEvent] // the one way in
+	done     chan struct{}                   // closed when the goroutine has ended and joined its children
+	children sync.WaitGroup                  // what it joins at its end: connections, writers of log lines, closers of dialers
 
 	// supervisor goroutine only
 	relays   map[string]*relayEntry
@@ -126,7 +126,7 @@ func (s *supervisor) run() {
 			close(r.done) // run was not called: do reports the end
 		}
 	}
-	s.conns.Wait()
+	s.children.Wait()
 }
 
 // next is when there is something to do again. A Harness sees to its clock itself.
@@ -223,7 +223,7 @@ func (s *supervisor) dial(e *relayEntry) {
 	s.dialNext()
 }
 
-// dialNext does what there is to do about the dials.
+// dialNext begins and aborts dials for as long as it is somebody's turn, and sets the alarm for when it may be again.
 func (s *supervisor) dialNext() {
 	turn := alarm{nil, alarmTurn}
 	for !s.stopping && !s.cutting {
@@ -234,8 +234,8 @@ func (s *supervisor) dialNext() {
 			e.aborted = false
 			e.conn = newConnection(s, e)
 			s.reg.register(e.conn)
-			s.conns.Add(1)
-			go e.conn.run() // ends with the connection; joined by conns
+			s.children.Add(1)
+			go e.conn.run() // ends with the connection; joined with the children
 			continue
 		case dials.Abort:
 			e.aborted = true
@@ -259,7 +259,7 @@ func (s *supervisor) dialEnded(e *relayEntry) {
 
 // up takes a connection that has been opened: its state and its OnConnect are
 // one step, so that the callback finds what it is told. False if the relay was
-// removed in the meantime.
+// removed in the meantime, or its dial aborted.
 func (s *supervisor) up(c *connection) bool {
 	e := c.entry
 	s.dialEnded(e)
@@ -433,7 +433,7 @@ func (ev shutdown) supervise(s *supervisor) {
 		case s.cutting:
 			e.conn.cut(ErrClientClosed)
 		default:
-			e.conn.finish(ErrClientClosed, time.Until(ev.at))
+			e.conn.windDown(ErrClientClosed, time.Until(ev.at))
 		}
 	}
 }
