@@ -44,6 +44,8 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"strings"
 	"unicode/utf8"
 
@@ -188,3 +190,9 @@ func (c keyCipher) Decrypt(ctx context.Context, peer nostr.PubKey, payload strin
 
 // String says whose cipher it is: the public key.
 func (c keyCipher) String() string { return "nip04.Cipher(" + c.sk.PubKey().String() + ")" }
+
+// Format writes the same for every verb: most of them do not ask String.
+func (c keyCipher) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, c.String()) }
+
+// LogValue is String, also for handlers that write JSON.
+func (c keyCipher) LogValue() slog.Value { return slog.StringValue(c.String()) }
