@@ -95,13 +95,13 @@ func shown(format, text string, hidden map[string][]byte) (leaks []string) {
 }
 
 func TestL20NoVerbShowsAKeyOrAPeer(t *testing.T) {
-	hidden := hidden(t)
+	hidden, holders := hidden(t), secretHolders(t)
 	raw := struct{ k [32]byte }{peer} // what it looks like when something leaks
 	for _, verb := range "vsdqxXobcOUteEfFgGw" {
 		for _, flags := range []string{"", "+", "#", "-20", "+#", "020", " ", "10.3", "# "} {
 			format := "%" + flags + string(verb)
 			require.Equal(t, []string{"peer"}, shown(format, fmt.Sprintf(format, raw), hidden), format)
-			for name, v := range secretHolders(t) {
+			for name, v := range holders {
 				for i, holder := range []any{v, &v, []any{v}, map[string]any{"k": v}, struct{ V any }{v}, struct{ v any }{v}, &struct{ v any }{v}} {
 					text := fmt.Sprintf(format, holder)
 					assert.Empty(t, shown(format, text, hidden), "%s of %s, %d", format, name, i)
