@@ -16,8 +16,10 @@
 // Of an address and an event ID, which together name one version of an article, the address
 // counts. Where both are there and do not belong together, or an "i" tag is too, the "k" tag
 // decides which is meant; without one, address, event and external come in this order. A "k" tag
-// that contradicts the address which is left is not believed. Of several tags with one key the
-// first that is valid counts.
+// that contradicts the address which is left is not believed. One that is a word such as "web" tells
+// nothing of an event ID, for whose kind there are numbers only, nor does a number of something
+// outside: both are as if there were none. Of several tags with one key the first that is valid
+// counts.
 //
 // # What is left out
 //
@@ -39,7 +41,8 @@ var (
 	// ErrKind is in the error of [Parse] when the event is no comment.
 	ErrKind = errors.New("nip22: not a comment")
 
-	// ErrMalformed is in the error when a comment lacks its root, its parent or their kinds.
+	// ErrMalformed is in the error when a comment lacks its root, its parent or their kinds, or
+	// has a kind that cannot be of that item.
 	ErrMalformed = errors.New("nip22: malformed comment")
 
 	// ErrTextNote is in the error of [New] for a parent of kind 1.
@@ -52,7 +55,7 @@ type Item struct {
 	Event    nostr.EventRef // zero if no ID is named
 	Address  string         // "kind:pubkey:d" (see [nostr.ParseAddress]), "" if there is none
 	External string         // such as a web address (NIP-73), "" if it is on Nostr
-	Kind     string         // a number, or a word for what is not on Nostr: "web"; "" if not told
+	Kind     string         // a number; for what is not on Nostr a word (NIP-73): "web"; "" if not told
 	Author   nostr.PubKey   // zero if not told, or not on Nostr
 	Hint     string         // URL of a relay that has it, or of a page about what is not on Nostr; "" if there is none
 }
@@ -99,8 +102,8 @@ func (k keys) read(tags nostr.Tags) Item {
 	address, byAddress := k.readAddress(tags)
 	event, byEvent := k.readEvent(tags)
 	external, byExternal := k.readExternal(tags)
-	_, err := strconv.ParseUint(kind, 10, 16)
-	outside := kind != "" && err != nil
+	_, onNostr := refs.Kind(kind)
+	outside := kind != "" && !onNostr
 
 	var item Item
 	switch {
@@ -117,9 +120,13 @@ func (k keys) read(tags nostr.Tags) Item {
 	case byExternal:
 		item = external
 	}
-	if item.Address == "" || kind == "" {
+	switch {
+	case kind == "":
+		item.Kind = ""
+	case item.Address != "": // it has its own
+	case (item.External != "") == outside:
 		item.Kind = kind
-	} // else the address has its own
+	}
 	return item
 }
 
@@ -181,7 +188,8 @@ func New(parent *nostr.Event, relayHint, content string) (nostr.Event, error) {
 }
 
 // NewExternal returns a comment on something that is not on Nostr, to be signed: a web page has its
-// address and the kind "web" (NIP-73). hint is the address of a page about it, "" if there is none.
+// address and the kind "web" (NIP-73), which is never empty and no number. hint is the address of a
+// page about it, "" if there is none.
 func NewExternal(id, kind, hint, content string) nostr.Event {
 	item := Item{External: id, Kind: kind, Hint: hint}
 	return comment(item, item, content)

@@ -249,6 +249,15 @@ func TestWhatIsNoRequestIsRefused(t *testing.T) {
 	}
 }
 
+// Nothing depends on it, and so a zap does not fail for it.
+func TestTheKindOfARequestIsANumberOrNotTold(t *testing.T) {
+	for k, want := range map[string]string{"1": "1", "30023": "30023", "": "", "web": "", "01": "", "65536": "", "-1": ""} {
+		r, err := nip57.ParseRequest(request(t, nostr.Tag{"e", id1}, nostr.Tag{"k", k}))
+		require.NoError(t, err)
+		assert.Equal(t, want, r.Kind, k)
+	}
+}
+
 func TestTheRelaysOfARequestAreBounded(t *testing.T) {
 	relays := nostr.Tag{"relays"}
 	for i := range 10_000 {
