@@ -178,28 +178,36 @@ func TestL20EveryTypeThatHoldsAKeyIsInTheTable(t *testing.T) {
 	assert.Equal(t, slices.Sorted(maps.Keys(secretHolders(t))), slices.Sorted(maps.Keys(holds)))
 }
 
-// structTypes tells which types of the module the fields of its structs have, in package nostr
-// and below.
-func structTypes(t *testing.T) map[string][]string {
+// sources are the files of package nostr and of those below it.
+func sources(t *testing.T) (files []*ast.File) {
 	t.Helper()
-	files, err := filepath.Glob("*.go")
+	names, err := filepath.Glob("*.go")
 	require.NoError(t, err)
 	below, err := filepath.Glob("nip*/*.go")
 	require.NoError(t, err)
-	types := make(map[string][]string)
-	for _, file := range append(files, below...) {
-		if strings.HasSuffix(file, "_test.go") {
+	for _, name := range append(names, below...) {
+		if strings.HasSuffix(name, "_test.go") {
 			continue
 		}
-		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
 		require.NoError(t, err)
-		ast.Inspect(parsed, func(n ast.Node) bool {
+		files = append(files, file)
+	}
+	return files
+}
+
+// structTypes tells which types of the module the fields of its structs have.
+func structTypes(t *testing.T) map[string][]string {
+	t.Helper()
+	types := make(map[string][]string)
+	for _, file := range sources(t) {
+		ast.Inspect(file, func(n ast.Node) bool {
 			spec, ok := n.(*ast.TypeSpec)
 			if !ok {
 				return true
 			}
 			if s, ok := spec.Type.(*ast.StructType); ok {
-				types[parsed.Name.Name+"."+spec.Name.Name] = fieldTypes(parsed.Name.Name, s)
+				types[file.Name.Name+"."+spec.Name.Name] = fieldTypes(file.Name.Name, s)
 			}
 			return false
 		})
