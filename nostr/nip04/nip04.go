@@ -30,9 +30,9 @@
 //
 // # Coming from go-nostr
 //
-// In the place of the shared secret, which had to be computed first and kept from the logs, are
-// the two keys it is made of, in the order of nip44.GenerateConversationKey. [Cipher] does
-// the same as a [nostr.Cipher].
+// In the place of the shared secret, which had to be computed first (ComputeSharedSecret) and kept
+// from the logs, are the two keys it is made of, in the order of nip44.GenerateConversationKey.
+// [Cipher] does the same as a [nostr.Cipher].
 package nip04
 
 import (

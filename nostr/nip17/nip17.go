@@ -42,7 +42,9 @@
 // # Coming from go-nostr
 //
 // PrepareMessage takes a message to any number of people, and what it makes for all of them
-// is the same rumor. ListenForMessages is a subscription to [InboxFilter] and [Open].
+// is the same rumor; modify is nip59.WithModify in [WithWrap]. ListenForMessages is a
+// subscription to [InboxFilter] and [Open], GetDMRelays a query for [RelayListFilter] and
+// [ParseRelayList]. For PublishMessage the wraps are published one by one.
 package nip17
 
 import (

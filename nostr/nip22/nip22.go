@@ -10,8 +10,8 @@
 // # What NIP-22 demands, and how it is read
 //
 // A comment names its root in tags with upper-case keys and its parent in those with lower-case
-// ones, and the kind of both. One that does not is [ErrMalformed], but much of what is
-// around does not, so [Parse] returns what is plain with that error, and a caller may go on with it.
+// ones, and the kind of both. One that does not is [ErrMalformed]. Many that are around are, so
+// [Parse] returns what is plain together with that error, and a caller may go on with it.
 //
 // Of an address and an event ID, which together name one version of an article, the address
 // counts. Where both are there and do not belong together, or an "i" tag is too, the "k" tag
@@ -26,6 +26,10 @@
 // Comments must not answer notes of kind 1: [New] makes none, Parse reads them. Which kinds of
 // external things there are is NIP-73's; they are strings here. Content is plain text; mentions in
 // it are package nip27's.
+//
+// # Coming from go-nostr
+//
+// GetThreadRoot and GetImmediateParent are Root and Parent of a [Comment].
 package nip22
 
 import (

@@ -169,10 +169,10 @@ type PayInfo struct {
 	MaxSendable int64        // in millisatoshis, the largest number if not stated
 }
 
-// ParsePayInfo reads the document at a recipient's LNURL. It fails with [ErrNoZaps] unless it is
-// strict JSON without any of these twice: allowsNostr, which is true, nostrPubkey, a public key
-// in lower-case hex, callback, a URL as [DecodeLNURL] wants it, and minSendable and maxSendable, whole
-// numbers, which may be missing. What else is in it is ignored.
+// ParsePayInfo reads the document at a recipient's LNURL, which is to be strict JSON. It fails with
+// [ErrNoZaps] unless allowsNostr is true, nostrPubkey a public key in lower-case hex, and callback a
+// URL as [DecodeLNURL] wants it; minSendable and maxSendable may be missing, and are whole
+// numbers. None of these may be there twice; what else is in the document is ignored.
 func ParsePayInfo(data []byte) (PayInfo, error) {
 	info, err := parsePayInfo(data)
 	if err != nil {
