@@ -86,9 +86,9 @@ func Parse(e *nostr.Event) (Comment, error) {
 	case c.Parent.IsZero():
 		return c, fmt.Errorf("%w: no parent", ErrMalformed)
 	case c.Root.Kind == "":
-		return c, fmt.Errorf("%w: no kind of the root", ErrMalformed)
+		return c, fmt.Errorf("%w: no kind that the root can be of", ErrMalformed)
 	case c.Parent.Kind == "":
-		return c, fmt.Errorf("%w: no kind of the parent", ErrMalformed)
+		return c, fmt.Errorf("%w: no kind that the parent can be of", ErrMalformed)
 	}
 	return c, nil
 }
