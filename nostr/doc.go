@@ -85,8 +85,15 @@
 //
 // # Coming from go-nostr
 //
-// Most names are the same. ID, PubKey, Sig and Kind are types instead of strings and ints
-// (so hex is checked once, at the border), Sign takes a [SecretKey], CheckSignature returns an
-// error and looks at the signature only (use [Event.Verify]), and Filter.Tags has keys
-// without the '#'.
+// Most names are the same. ID, PubKey, Sig and Kind are types instead of strings and ints, so
+// that hex is checked once, at the border ([PubKeyFromHex], [IDFromHex]; [ParsePubKey] and its
+// like for what people type). GeneratePrivateKey is [GenerateSecretKey], GetPublicKey
+// [SecretKey.PubKey], and Sign takes a [SecretKey]. EventPointer is an [EventRef], EntityPointer an
+// [Address]; with relays, all three pointers are in package nip19.
+//
+// Some things mean something else. CheckSignature there hashes the event, here it takes the ID at its
+// word: what was CheckSignature is [Event.Verify]. An empty list in a filter, such as Authors of
+// nobody, is left out there and asks for everybody; here it matches nothing. NormalizeURL
+// returns an error instead of mending what it is given. A [Signer]'s GetPublicKey is PublicKey, and a
+// [Cipher] is asked with the peer before the text.
 package nostr
