@@ -71,9 +71,7 @@ func NewHarness(handler Handler, opts ...Option) (*Harness, error) {
 	h := &Harness{opts: opts}
 	now := time.Now()
 	h.clock.Store(&now)
-	c, err := newClient(context.Background(), handler, h.opts, surroundings{
-		network: h.network, now: h.now, problem: h.told, beginItems: func(*Client, workQueue) {}, // work begins in Work
-	})
+	if err := h.begin(handler); err != nil {
 		return nil, err
 	}
 	return h, nil
@@ -86,7 +84,10 @@ func (h *Harness) begin(handler Handler) error {
 	h.mu.Unlock()
 	h.fed, h.problems, h.over, h.working = nil, nil, false, false
 	h.network = &byHand{took: h.took, slots: make(map[*connection]*slot)}
-	c, err := newClient(context.Background(), handler, h.opts, surroundings{h.network, h.now, func(*Client, worker) {}, h.told}) // work begins in Work
+	c, err := newClient(context.Background(), handler, h.opts, surroundings{
+		network: h.network, now: h.now, problem: h.told,
+		beginItems: func(*Client, workQueue) {}, // they begin in Work
+	})
 	if err != nil {
 		h.over = true
 		return err
