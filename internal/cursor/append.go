@@ -48,10 +48,11 @@ var encoding = base64.RawURLEncoding.Strict()
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // AppendText appends the cursor's text to b: at most MaxText bytes, ASCII without white
-// space. Of more than MaxMarks marks and MaxHandled handled ids the rest is left out,
-// and handled ids also where the text would be too long: the marks that say nothing and then the
-// last ones, the handled ids that come last in c. Two marks of one relay and
-// filter become one. It fails, and appends nothing, for more than MaxUnfinished
+// space. The lists may be in any order, and c stays as it is.
+//
+// Of more than MaxMarks marks those are left out that say nothing, then the last ones; of
+// more than MaxHandled handled ids, or than fit, the last ones. Two marks of one relay
+// and filter become one. It fails, and appends nothing, for more than MaxUnfinished
 // unfinished ids: none of them can be left out without losing an event.
 func (c *Cursor) AppendText(b []byte) ([]byte, error) {
 	unfinished := normalUnfinished(c.Unfinished)

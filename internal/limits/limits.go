@@ -24,8 +24,8 @@ const (
 	// NIP-11. It is enough for some thousand filters on a relay that serves 20 REQs.
 	DefaultFilters = 50
 
-	// Half of the least that relays take by default. About 950 ids or authors
-	// fit, so that lists stay below 1,000, which is another bound that relays have.
+	// Half of the least that relays take by default. About 970 ids or authors fit, so
+	// that lists stay below 1,000, which is another bound that relays have.
 	DefaultMessageBytes = 64 << 10
 
 	// NIP-01's.
@@ -41,10 +41,10 @@ const (
 	most             = 1 << 20 // of anything else that is counted
 )
 
-// RetryAfter is how long a learnt number stands: a day. A number that is too low
-// costs no event, only denser packing, so there is no hurry. One that is tried too high costs a refusal
-// for each REQ that is too many, and a while of deafness on relays that refuse without
-// a word.
+// RetryAfter is how long a learnt number stands: a day. A number that is too low costs no
+// event, only denser packing, so there is no hurry. One that is tried too high costs a
+// refusal for each REQ that is too many, and a while of deafness on relays that refuse
+// without a word.
 const RetryAfter = 24 * time.Hour
 
 // Limits are those of one relay. The zero value knows nothing.
@@ -137,8 +137,8 @@ func (l *Limits) LearntFilters(n int) { l.filters.lower(n, l.Filters()) }
 // MessageBytes is how long a message to the relay may be, all of it, in bytes.
 func (l *Limits) MessageBytes() int { return or(l.told.messageBytes, DefaultMessageBytes) }
 
-// SubIDLength is how long a subscription id may be, in characters: 64 at most, whatever is told
-// (NIP-01).
+// SubIDLength is how long a subscription id may be, in characters: 64 at most, whatever
+// is told (NIP-01).
 func (l *Limits) SubIDLength() int {
 	return min(or(l.told.subIDLength, DefaultSubIDLength), DefaultSubIDLength)
 }

@@ -55,8 +55,8 @@ type list struct {
 // hexSize is what an id or a key takes in a list.
 const hexSize = len(`,""`) + 2*len(nostr.ID{})
 
-// longest returns the list that has most bytes, of those with two entries or more; without entries
-// if there is none.
+// longest returns the list that has most bytes, of those with two entries or more; one
+// without entries if there is none.
 func longest(f nostr.Filter) list {
 	var best list
 	consider := func(l list) {

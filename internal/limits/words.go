@@ -5,8 +5,7 @@ import "strings"
 // A Reason is why a relay refuses a REQ, as far as its words tell.
 type Reason uint8
 
-// The reasons. Those from Duplicate on are prefixes of NIP-01 and NIP-42 whose texts say no
-// more, or words to the same effect.
+// The reasons. Most are the prefixes of NIP-01 and NIP-42, or words to the same effect.
 const (
 	Unknown              Reason = iota // no words, or none that are known
 	TooManySubscriptions               // on this connection; nobody's fault
@@ -60,6 +59,8 @@ func read(text string) Reason {
 		return TooManySubscriptions
 	case hasAny(s, longWords):
 		return TooLong
+	case hasAny(s, rateWords) || hasAny(s, perTime) && hasAny(s, manyWords):
+		return RateLimited
 	case prefix == Unknown || prefix == Error:
 		return ofWords(s, prefix)
 	}
@@ -159,8 +160,6 @@ func ofSubscriptions(s string) bool {
 // ofWords looks for other words where the prefix says little.
 func ofWords(s string, prefix Reason) Reason {
 	switch {
-	case hasAny(s, rateWords) || hasAny(s, perTime) && hasAny(s, manyWords):
-		return RateLimited
 	case strings.Contains(s, "duplicate subscription"):
 		return Duplicate
 	case hasAny(s, []string{"unrecognised filter", "not supported", "unsupported"}):
