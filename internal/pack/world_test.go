@@ -58,7 +58,7 @@ type world struct {
 	unanswered    []int
 	closed        map[int]bool // by the relay
 
-	guilty []int // names
+	guilty []int // names, of those that were not tried again
 	lost   int
 }
 
@@ -136,6 +136,7 @@ func (w *world) do() (ops []pack.Op[*want]) {
 		}
 		require.True(w.t, size <= w.cfg.Bytes || len(op.Members) == 1)
 	}
+	require.NoError(w.t, w.slots.Check())
 	after, _ := w.slots.Len()
 	require.LessOrEqual(w.t, after, max(room, before), "room")
 	at, ok := w.slots.Next()
