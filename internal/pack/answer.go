@@ -9,7 +9,7 @@ import (
 // where it was.
 func (s *Slots[K]) EOSE(now time.Time, number int) {
 	r := s.find(number)
-	if r == nil || r.answered {
+	if r == nil {
 		return
 	}
 	r.answered = true
