@@ -9,7 +9,7 @@ import (
 // where it was.
 func (s *Slots[K]) EOSE(now time.Time, number int) {
 	r := s.find(number)
-	if r == nil || r.answered {
+	if r == nil {
 		return
 	}
 	r.answered = true
@@ -75,12 +75,10 @@ func (s *Slots[K]) Closed(now time.Time, number int) (v Verdict[K]) {
 	}
 	v.Lost = s.keepHome(r, living)
 	v.Guilty = s.suspect(r)
-	if r.carries() {
+	if r.blamed() == 0 { // all that was in it is taken, elsewhere
 		s.uncarried(now)
 		s.soft = half(len(r.wire))
-		if r.blamed() == 0 {
-			s.tooMany(len(r.wire), 2)
-		}
+		s.tooMany(len(r.wire), 2)
 	}
 	return v
 }
@@ -105,7 +103,7 @@ func (s *Slots[K]) Refused(now time.Time, number int) (lost []K) {
 		}
 		return lost
 	}
-	if r.carries() {
+	if r.blamed() == 0 {
 		s.uncarried(now)
 	}
 	lost = s.keepHome(r, living)
@@ -181,11 +179,8 @@ func (r *req[K]) blamed() (n int) {
 	return n
 }
 
-// carries: what was sent last took something over.
-func (r *req[K]) carries() bool { return r.blamed() < len(r.wire) }
-
-// uncarried: a hand-over has failed. The next one waits; what was only to be tidied
-// stays as it is.
+// uncarried: a REQ that was only to take others over has failed. The next one
+// waits; what was only to be tidied stays as it is.
 func (s *Slots[K]) uncarried(now time.Time) {
 	s.merges.failed(now)
 	s.touched = time.Time{}

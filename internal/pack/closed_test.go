@@ -98,6 +98,16 @@ func TestTheDeadAreSuspectsToo(t *testing.T) {
 	assert.Equal(t, []string{"b"}, s.Closed(now, 2).Guilty)
 }
 
+func TestTheDeadAreSuspectsAfterTheEOSEToo(t *testing.T) {
+	s, now := pack.New[string](relay(20, 50)), time.Unix(1e9, 0)
+	s.Add(now, ask("a", 1), ask("b", 1))
+	s.Do(now)
+	s.EOSE(now, 1)
+	s.EOSE(now, 1) // some relays send it twice
+	s.Remove(now, "a")
+	assert.Equal(t, pack.Verdict[string]{Lost: []string{"b"}, Within: 1}, s.Closed(now, 1))
+}
+
 // A relay that takes fewer filters in a REQ than it says: learnt from packs of which
 // all parts are taken.
 func TestTheNumberOfFiltersIsLearnt(t *testing.T) {
@@ -208,6 +218,83 @@ func TestAPackThatIsRefusedCostsNobodyAnything(t *testing.T) {
 	assert.Zero(t, w.lost)
 	assert.Empty(t, w.guilty)
 	assert.Less(t, w.reqs, 20)
+}
+
+// Far too long packs are not made shorter by one each time.
+func TestAPackThatIsFarTooLong(t *testing.T) {
+	w := newWorld(t, relay(20, 50))
+	w.filters = 5
+	for name := range 60 {
+		w.add(name)
+		w.run(time.Second)
+	}
+	w.run(10 * time.Second)
+	w.allServed()
+	assert.Empty(t, w.guilty)
+}
+
+func TestAPackThatWasRefusedForNoReason(t *testing.T) {
+	w := newWorld(t, relay(20, 50))
+	w.add(names(0, 18)...)
+	w.deliver()
+	w.filters = 2
+	w.add(18)
+	w.run(500 * time.Millisecond)
+	assert.Equal(t, 18, w.slots.Learnt())
+	w.filters = 50
+	longest := 0
+	for name := range 60 {
+		w.add(100 + name)
+		w.run(time.Second)
+		for _, members := range w.open {
+			longest = max(longest, len(members))
+		}
+	}
+	w.allServed()
+	assert.Greater(t, longest, 12)
+}
+
+// One refusal of a pack of two does not end all packing. That two filters are one too
+// many is believed when they have been asked for together, and then each alone.
+func TestAPackOfTwoThatIsRefused(t *testing.T) {
+	w := newWorld(t, relay(3, 50))
+	w.add(1, 2)
+	w.deliver()
+	w.filters = 1
+	w.add(3)
+	w.run(time.Second)
+	assert.Equal(t, 2, w.slots.Learnt())
+	w.filters = 50
+	w.run(3 * time.Second)
+	w.allServed()
+}
+
+// The wait after a pack that was refused is longer each time, until one is taken.
+func TestPacksThatAreRefusedComeLaterEachTime(t *testing.T) {
+	w := newWorld(t, relay(4, 50))
+	refused := func() time.Duration {
+		start, reqs := w.now, w.reqs
+		for w.reqs == reqs && w.now.Sub(start) < time.Hour {
+			w.run(10 * time.Millisecond)
+		}
+		return w.now.Sub(start).Round(time.Second / 2)
+	}
+	w.add(1, 2, 3)
+	w.deliver()
+	w.filters = 1
+	w.add(4)
+	assert.Zero(t, refused())
+	assert.Equal(t, time.Second, refused())
+	w.filters = 50
+	assert.Equal(t, 2*time.Second, refused(), "this one is taken")
+	w.run(10 * time.Second)
+	w.allServed()
+	w.add(5, 6)
+	w.filters = 1
+	w.run(100 * time.Millisecond)
+	w.add(7)
+	refused()
+	assert.Equal(t, time.Second, refused())
 }
 
 // A CLOSED of what was replaced crosses with the replacement, which the relay then

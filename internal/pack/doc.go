@@ -20,6 +20,10 @@
 // refused alone: that one is guilty. What a relay has taken for a while is free of
 // suspicion.
 //
+// A REQ that the relay never answers keeps its slot, and hands nothing over, until the
+// owner gives it up (Refused). An owner forgets what it knows of a REQ at its CLOSED: the
+// EOSE of a replacement that crossed with it may follow, and counts for nobody.
+//
 // There is no goroutine, no lock and no clock here. The owner serialises, hands the time
 // in, and calls Do after everything else: only Do says what is to be sent.
 package pack

@@ -50,7 +50,7 @@ func TestNobodyIsDeafInAnyWorld(t *testing.T) {
 }
 
 func (w *world) step(t *rapid.T, name, room int) {
-	switch rapid.IntRange(0, 11).Draw(t, "step") {
+	switch rapid.IntRange(0, 12).Draw(t, "step") {
 	case 0, 1:
 		for i := range rapid.IntRange(1, 8).Draw(t, "how many") {
 			if len(w.wants) >= room {
@@ -89,6 +89,12 @@ func (w *world) step(t *rapid.T, name, room int) {
 	case 11:
 		w.other = rapid.IntRange(0, 2).Draw(t, "others")
 		w.slots.Others(w.other)
+	case 12:
+		if len(w.guilty) > 0 && len(w.wants) < room {
+			again := &want{name: w.guilty[0], bytes: 100}
+			w.guilty = w.guilty[1:]
+			w.slots.Add(w.now, w.ask(again, 1))
+		}
 	}
 	if rapid.Bool().Draw(t, "later") {
 		w.now = w.now.Add(time.Duration(rapid.Int64Range(0, int64(15*time.Second)).Draw(t, "time")))

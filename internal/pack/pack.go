@@ -148,7 +148,7 @@ func (s *Slots[K]) SetConfig(cfg Config) {
 // say; 0: nothing was learnt.
 func (s *Slots[K]) Learnt() (filters int) { return s.learnt }
 
-// Pause sends no REQ before that time.
+// Pause sends no REQ before that time. A time that has passed ends a pause.
 func (s *Slots[K]) Pause(until time.Time) { s.paused = until }
 
 // Len returns how many REQs are open, and how many asks are open in none.

@@ -58,7 +58,7 @@ type world struct {
 	unanswered    []int
 	closed        map[int]bool // by the relay
 
-	guilty []int // names
+	guilty []int // names, of those that were not tried again
 	lost   int
 }
 
@@ -136,6 +136,7 @@ func (w *world) do() (ops []pack.Op[*want]) {
 		}
 		require.True(w.t, size <= w.cfg.Bytes || len(op.Members) == 1)
 	}
+	require.NoError(w.t, w.slots.Check())
 	after, _ := w.slots.Len()
 	require.LessOrEqual(w.t, after, max(room, before), "room")
 	at, ok := w.slots.Next()
@@ -201,21 +202,22 @@ func (w *world) close(req int) {
 	w.unbroken()
 }
 
-func (w *world) serves(x *want) bool {
+// served are those who are in a REQ that is open at the relay.
+func (w *world) served() map[*want]bool {
+	served := map[*want]bool{}
 	for _, members := range w.open {
 		for _, m := range members {
-			if m.Key == x {
-				return true
-			}
+			served[m.Key] = true
 		}
 	}
-	return false
+	return served
 }
 
 // unbroken: who was caught up is served, or a CLOSED that ends that is on its way.
 func (w *world) unbroken() {
+	served := w.served()
 	for _, x := range w.wants {
-		if !x.caught || w.serves(x) {
+		if !x.caught || served[x] {
 			continue
 		}
 		require.True(w.t, w.endOnTheWay(x), "want %d was caught up, and is not served", x.name)
@@ -323,9 +325,10 @@ func (w *world) run(d time.Duration) {
 func (w *world) allServed() {
 	_, waiting := w.slots.Len()
 	require.Zero(w.t, waiting)
+	served := w.served()
 	for _, x := range w.wants {
 		require.False(w.t, x.ended, "want %d has ended and was not told", x.name)
-		require.True(w.t, w.serves(x), "want %d is not served", x.name)
+		require.True(w.t, served[x], "want %d is not served", x.name)
 		require.True(w.t, x.caught, "want %d is not caught up", x.name)
 	}
 }
