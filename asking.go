@@ -216,6 +216,9 @@ func (s *supervisor) take(e *relayEntry, l *leg, step resume.Step) {
 		l.forget(asked)
 	}
 	for _, gap := range step.Gaps {
+		if gap.Possible && gap.Since == gap.Until && !e.asking.limits.Capped() {
+			continue // a second with many events, of a relay that nothing says has a cap
+		}
 		s.inform(l, SubscriptionChange{State: l.state(), Gap: &Gap{gap.Since, gap.Until, gap.Possible}})
 	}
 	if step.Live {
@@ -340,7 +343,8 @@ func (s *supervisor) answered(e *relayEntry, ev reqAnswer) {
 	r.eose = true
 	for i, m := range r.members {
 		if m.unlimited {
-			a.limits.SawPage(ev.pages[i].Events)
+			p := ev.pages[i]
+			a.limits.SawPage(p.Events, p.Oldest, p.Newest)
 		}
 	}
 	n, known := a.limits.Page()

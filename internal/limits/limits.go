@@ -11,6 +11,7 @@ package limits
 import (
 	"time"
 
+	"github.com/gennostr/gennostr/nostr"
 	"github.com/gennostr/gennostr/nostr/nip11"
 )
 
@@ -54,7 +55,9 @@ type Limits struct {
 	}
 	subscriptions learnt
 	filters       learnt
-	largestPage   int // events
+	largestPage   int                // events
+	ends          [2]nostr.Timestamp // of the dates of the first page of that size
+	capped        bool               // other pages were as large, and none was larger
 }
 
 // learnt is a number that refusals have taught.
@@ -160,8 +163,24 @@ func (l *Limits) Page() (limit int, known bool) {
 	return max(l.largestPage, LeastPage), false
 }
 
-// SawPage takes note of how many stored events came for a filter without a limit.
-func (l *Limits) SawPage(events int) { l.largestPage = max(l.largestPage, min(events, most)) }
+// SawPage takes note of how many stored events came for a filter without a limit, and
+// of the first and the last of their dates.
+func (l *Limits) SawPage(events int, oldest, newest nostr.Timestamp) {
+	events, ends := min(events, most), [2]nostr.Timestamp{oldest, newest}
+	switch {
+	case events > l.largestPage:
+		l.largestPage, l.ends, l.capped = events, ends, false
+	case events == l.largestPage && ends != l.ends:
+		l.capped = true
+	}
+}
+
+// Capped tells whether a page of that size is probably as large as pages of this relay
+// become: it has told so, or different pages were exactly as large, and none larger.
+func (l *Limits) Capped() bool {
+	_, known := l.Page()
+	return known || l.capped && l.largestPage >= LeastPage
+}
 
 // Refused reads why a REQ was refused, or ended, with CLOSED. Where the words say that
 // there are too many, it learns: open is how many of our REQs were open at the relay

@@ -61,21 +61,21 @@ func TestWhatIsTold(t *testing.T) {
 
 func TestP51ThePageCap(t *testing.T) {
 	var l limits.Limits
-	l.SawPage(30)
+	l.SawPage(30, 1, 2)
 	assert.Equal(t, [2]any{50, false}, page(&l), "50 at least")
-	l.SawPage(120)
-	l.SawPage(80)
+	l.SawPage(120, 1, 2)
+	l.SawPage(80, 1, 2)
 	assert.Equal(t, [2]any{120, false}, page(&l), "the largest so far")
 
 	l.Told(nip11.Limitation{MaxLimit: num(500)})
 	assert.Equal(t, [2]any{120, false}, page(&l), "without a limit it may send less, and does not say so")
-	l.SawPage(500)
+	l.SawPage(500, 1, 2)
 	assert.Equal(t, [2]any{500, true}, page(&l), "a page of just that size")
-	l.SawPage(501)
+	l.SawPage(501, 1, 2)
 	assert.Equal(t, [2]any{501, false}, page(&l), "it does not keep to what it tells")
 	l.Told(nip11.Limitation{MaxLimit: num(5000), DefaultLimit: num(400)})
 	assert.Equal(t, [2]any{400, true}, page(&l), "the one that was told for it, and be it too low: that costs a question")
-	l.SawPage(math.MaxInt)
+	l.SawPage(math.MaxInt, 1, 2)
 	l.Told(nip11.Limitation{})
 	assert.Equal(t, [2]any{1 << 20, false}, page(&l))
 }
@@ -185,7 +185,7 @@ func TestNumbersStayWithinBounds(t *testing.T) {
 				require.LessOrEqual(t, l.Subscriptions(), before)
 			case 3:
 				l.LearntFilters(rapid.Int().Draw(t, "filters"))
-				l.SawPage(rapid.Int().Draw(t, "page"))
+				l.SawPage(rapid.Int().Draw(t, "page"), 1, 2)
 			default:
 				now = now.Add(time.Duration(rapid.Int64Range(-1e15, 1e15).Draw(t, "passed")))
 				l.Connected(now)
@@ -199,4 +199,23 @@ func TestNumbersStayWithinBounds(t *testing.T) {
 			require.GreaterOrEqual(t, n, 1)
 		}
 	})
+}
+
+// One page that is as large as the largest says nothing; two different ones do.
+func TestACapIsBelievedWhenDifferentPagesAreAsLarge(t *testing.T) {
+	var l limits.Limits
+	l.SawPage(100, 10, 20)
+	l.SawPage(100, 10, 20)
+	assert.False(t, l.Capped(), "the same again")
+	l.SawPage(60, 1, 9)
+	assert.False(t, l.Capped())
+	l.SawPage(100, 5, 10)
+	assert.True(t, l.Capped())
+	l.SawPage(101, 1, 2)
+	assert.False(t, l.Capped(), "it gives more than that")
+
+	var small limits.Limits
+	small.SawPage(3, 1, 2)
+	small.SawPage(3, 4, 5)
+	assert.False(t, small.Capped(), "nobody has such a cap")
 }
