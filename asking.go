@@ -221,10 +221,20 @@ func (s *supervisor) take(e *relayEntry, l *leg, step resume.Step) {
 		}
 		s.inform(l, SubscriptionChange{State: l.state(), Gap: &Gap{gap.Since, gap.Until, gap.Possible}})
 	}
-	if step.Live {
+	s.advance(l)
+}
+
+// advance says where a leg has come to: live once all that it has asked for has been
+// answered, and again when it has had to ask for something anew.
+func (s *supervisor) advance(l *leg) {
+	state, caughtUp := l.state(), l.track.CaughtUp() && len(l.refused) == 0
+	switch {
+	case caughtUp && state != SubscriptionLive:
 		l.liveAt = s.client.now()
 		l.setStatus(SubscriptionLive, "")
 		s.inform(l, SubscriptionChange{State: SubscriptionLive})
+	case !caughtUp && (state == SubscriptionLive || state == SubscriptionPending && len(l.asks) > 0):
+		l.setStatus(SubscriptionOpen, "")
 	}
 }
 
@@ -233,10 +243,12 @@ func (s *supervisor) put(e *relayEntry, k *ask) {
 	e.asking.slots.Add(s.client.now(), pack.Ask[*ask]{
 		Key: k, Group: k.leg, Filter: k.Filter, Moved: k.Moved, Once: k.Once, Bytes: len(k.Filter.AppendJSON(nil)), Within: k.leg.within,
 	})
-	if !k.Once && k.leg.state() == SubscriptionPending {
-		k.leg.setStatus(SubscriptionOpen, "")
-	}
 }
+
+// swapLimit is how many of its newest events a filter asks for that was live in a REQ
+// which is replaced under its own id: the relay may end the old one before it begins
+// the new one, and what it stores in that moment is among them.
+const swapLimit = 3
 
 // ask sends what the slots say.
 func (s *supervisor) ask(e *relayEntry) {
@@ -255,10 +267,10 @@ func (s *supervisor) ask(e *relayEntry) {
 		r := &route{conn: e.conn, number: op.Req, sent: now}
 		filters := make([]nostr.Filter, len(op.Members))
 		for i, m := range op.Members {
-			if filters[i] = m.Filter; m.Moved && op.Replace { // the old REQ ends before the new one begins
-				filters[i] = m.Key.leg.track.Fresh(m.Key.Ask)
+			if filters[i] = m.Filter; m.Moved && op.Replace && !m.Filter.LimitZero {
+				filters[i].Limit = swapLimit
 			}
-			r.members = append(r.members, newMember(m.Key, filters[i]))
+			r.members = append(r.members, newMember(m.Key, filters[i], m.Moved))
 		}
 		a.routes[op.Req] = r
 		e.conn.sendOwn(Req{SubscriptionID: wireID(op.Req), Filters: filters}, r)

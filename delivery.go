@@ -22,8 +22,9 @@ type route struct {
 	sent    time.Time
 	members []*member
 
-	mu    sync.Mutex // the reader and a delivery may count at once
-	total int        // guarded by mu: stored events of the REQ
+	mu    sync.Mutex     // the reader and a delivery may count at once
+	total int            // guarded by mu: stored events of the REQ that were asked for anew
+	last  *intake.Letter // guarded by mu: the last one of them, which others may ask for too
 
 	eose bool // supervisor goroutine only: it has come
 }
@@ -33,20 +34,25 @@ type member struct {
 	*ask
 	filter    *reqs.Filters   // as it was sent
 	unlimited bool            // it has no limit of its own
+	moved     bool            // it was live in another REQ, which this one takes over
 	page      resume.Page     // guarded by route.mu: what came before the EOSE
 	before    nostr.Timestamp // guarded by route.mu: the date of the event before
 }
 
-func newMember(k *ask, filter nostr.Filter) *member {
-	return &member{ask: k, filter: reqs.Compile([]nostr.Filter{filter}), unlimited: filter.Limit == 0 && !filter.LimitZero}
+func newMember(k *ask, filter nostr.Filter, moved bool) *member {
+	return &member{ask: k, moved: moved, filter: reqs.Compile([]nostr.Filter{filter}), unlimited: filter.Limit == 0 && !filter.LimitZero}
 }
 
-// count notes an event of the REQ. Needs route.mu.
-func (m *member) count(l *intake.Letter) {
-	if now := nostr.Now(); l.Live {
+// count notes an event of the REQ for a member that asks for it. Needs mu.
+func (r *route) count(m *member, l *intake.Letter) {
+	now := nostr.Now()
+	if l.Live {
 		m.proven(l.Event.CreatedAt, now)
-	} else {
-		m.stored(l.Event.CreatedAt, now)
+		return
+	}
+	m.stored(l.Event.CreatedAt, now)
+	if r.last != l && !m.moved { // one of the few that are asked for to take over says nothing about the rest
+		r.total, r.last = r.total+1, l
 	}
 }
 
@@ -79,10 +85,9 @@ func (r *route) had(l *intake.Letter) bool {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.count(l)
 	for _, m := range r.members {
 		if r.asks(m, l.Event) && !m.gone.Load() {
-			m.count(l)
+			r.count(m, l)
 			m.leg.sub.repeat.Add(1)
 		}
 	}
@@ -99,12 +104,11 @@ func (r *route) deliver(l *dataLetter) {
 		r.answered(l)
 		return
 	}
-	r.count((*intake.Letter)(l))
 	for _, m := range r.members {
 		if !r.asks(m, l.Event) || m.gone.Load() { // of one that is gone nothing counts for where it stands
 			continue
 		}
-		m.count((*intake.Letter)(l))
+		r.count(m, (*intake.Letter)(l))
 		if m.leg.sub.take(m, l) && !l.Live {
 			m.page.Fresh++
 		}
@@ -115,13 +119,6 @@ func (r *route) deliver(l *dataLetter) {
 // table of requests has made sure.
 func (r *route) asks(m *member, e *nostr.Event) bool {
 	return len(r.members) == 1 || m.filter.Match(e)
-}
-
-// count needs mu.
-func (r *route) count(l *intake.Letter) {
-	if !l.Live {
-		r.total++
-	}
 }
 
 // answered hands an EOSE or a CLOSED to the supervisor, with what came before it.
