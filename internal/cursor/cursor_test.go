@@ -135,7 +135,8 @@ func TestTooManyMarks(t *testing.T) {
 	}
 	read, err := cursor.Parse(text(t, c))
 	require.NoError(t, err)
-	assert.ElementsMatch(t, want, read.Marks, "those that say nothing go first, then the last")
+	assert.Len(t, read.Marks, cursor.MaxMarks)
+	assert.Equal(t, setOf(want), setOf(read.Marks), "those that say nothing go first, then the last")
 }
 
 func TestTooManyHandledIDs(t *testing.T) {
@@ -146,7 +147,8 @@ func TestTooManyHandledIDs(t *testing.T) {
 	want := slices.Clone(c.Handled[:cursor.MaxHandled])
 	read, err := cursor.Parse(text(t, &c))
 	require.NoError(t, err)
-	assert.ElementsMatch(t, want, read.Handled, "the first of the list stay")
+	assert.Len(t, read.Handled, cursor.MaxHandled)
+	assert.Equal(t, setOf(want), setOf(read.Handled), "the first of the list stay")
 }
 
 // Marks whose relays and filters differ all are the longest there are. They stay,
@@ -309,10 +311,12 @@ func TestErrorsSayWhatAndWhere(t *testing.T) {
 		{"g2AAAA", `cursor: version "g2", want "g1"`},
 		{"g1", "cursor: cut off: 0 bytes of payload"},
 		{"g1AAA", "cursor: cut off: 2 bytes of payload"},
-		{"g1AAAAA", "cursor: bad base64url, or cut off, at byte 6 of the text"},
-		{"g1AAAAAB", "cursor: bad base64url, or cut off, at byte 6 of the text"}, // an unused bit of the last digit
-		{whole + "\n", fmt.Sprintf("cursor: byte %d of the text is no base64url digit", len(whole))},
-		{"g1AA+A", "cursor: byte 4 of the text is no base64url digit"},
+		{"g1AAAAA", "cursor: byte 6 of the text is no base64url, or the text is cut off there"},
+		{"g1AAAAAB", "cursor: byte 6 of the text is no base64url, or the text is cut off there"}, // an unused bit of the last digit
+		{whole + "\n", fmt.Sprintf("cursor: byte %d of the text is no base64url, or the text is cut off there", len(whole))},
+		{"g1AA+A", "cursor: byte 4 of the text is no base64url, or the text is cut off there"},
+		{"g1A\nA\r+A", "cursor: byte 3 of the text is no base64url, or the text is cut off there"},
+		{"g1A+A\nA", "cursor: byte 3 of the text is no base64url, or the text is cut off there"},
 		{"g1AAAAAAAA", "cursor: wrong checksum over 2 bytes of payload: damaged or cut off"},
 		{"g1" + strings.Repeat("A", 1<<20), "cursor: text of more than 65535 bytes"},
 	} {

@@ -1,11 +1,11 @@
 package cursor
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/gennostr/gennostr/nostr"
 )
@@ -62,16 +62,14 @@ func decode(text []byte) ([]byte, error) {
 		return nil, fmt.Errorf("cursor: version %q, want %q", text[:len(version)], version)
 	}
 	digits := text[len(version):]
-	for i, c := range digits { // base64 passes over line ends
-		if !isDigit(c) {
-			return nil, fmt.Errorf("cursor: byte %d of the text is no base64url digit", len(version)+i)
-		}
+	at := bytes.IndexAny(digits, "\r\n") // which the decoder would pass over
+	payload, err := encoding.AppendDecode(make([]byte, 0, encoding.DecodedLen(len(digits))), digits)
+	var corrupt base64.CorruptInputError
+	if errors.As(err, &corrupt) && (at < 0 || int(corrupt) < at) {
+		at = int(corrupt)
 	}
-	payload, err := encoding.AppendDecode(nil, digits)
-	if err != nil {
-		var corrupt base64.CorruptInputError
-		errors.As(err, &corrupt)
-		return nil, fmt.Errorf("cursor: bad base64url, or cut off, at byte %d of the text", len(version)+int(corrupt))
+	if at >= 0 {
+		return nil, fmt.Errorf("cursor: byte %d of the text is no base64url, or the text is cut off there", len(version)+at)
 	}
 	n := len(payload) - checksumSize
 	if n < 0 {
@@ -81,10 +79,6 @@ func decode(text []byte) ([]byte, error) {
 		return nil, fmt.Errorf("cursor: wrong checksum over %d bytes of payload: damaged or cut off", n)
 	}
 	return payload[:n], nil
-}
-
-func isDigit(c byte) bool {
-	return 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z' || '0' <= c && c <= '9' || strings.IndexByte("-_", c) >= 0
 }
 
 // decoder reads the payload. After the first error it reads zeros.

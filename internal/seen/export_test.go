@@ -27,3 +27,19 @@ func (t *Table) Taken() (bytes, events int) {
 	}
 	return bytes, events
 }
+
+// LongestChain is how many events a look-up may have to compare with.
+func (t *Table) LongestChain() int {
+	longest := 0
+	for i := range t.shards {
+		s := &t.shards[i]
+		for _, head := range s.heads {
+			n := 0
+			for at := head; at != none; at = s.ring[at].next {
+				n++
+			}
+			longest = max(longest, n)
+		}
+	}
+	return longest
+}

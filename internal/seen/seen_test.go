@@ -169,16 +169,18 @@ func TestTheTableIsAModelOfSets(t *testing.T) {
 	})
 }
 
-func TestNoShardIsCrowded(t *testing.T) {
+func TestNoShardIsCrowdedAndNoChainIsLong(t *testing.T) {
 	table := seen.New(1 << 18)
 	require.Equal(t, 64, table.Shards())
 	perShard := make([]int, table.Shards())
 	for n := range 64 * 1000 {
 		perShard[table.ShardOf(id(n))]++
+		table.Take(id(n), 1)
 	}
 	for _, n := range perShard {
 		assert.InDelta(t, 1000, n, 250, "eight standard deviations")
 	}
+	assert.Less(t, table.LongestChain(), 16, "and no chain")
 	other, same := seen.New(1<<18), 0
 	for n := range 6400 {
 		if table.ShardOf(id(n)) == other.ShardOf(id(n)) {
