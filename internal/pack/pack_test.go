@@ -309,6 +309,19 @@ func TestPacksDissolve(t *testing.T) {
 	assert.Zero(t, w.lost)
 }
 
+// To tidy is worth no quarrel: what is refused stays as it was.
+func TestARelayThatDoesNotHaveItTidied(t *testing.T) {
+	w := newWorld(t, relay(20, 50))
+	wants := w.add(names(0, 60)...)
+	w.run(time.Second)
+	w.remove(wants[3:]...)
+	w.filters = 0
+	before := w.reqs
+	w.run(time.Hour)
+	w.allServed()
+	assert.Equal(t, before+1, w.reqs)
+}
+
 func TestAPauseHoldsREQsBackAndNoCLOSE(t *testing.T) {
 	w := newWorld(t, relay(20, 50))
 	wants := w.add(1)
