@@ -300,7 +300,7 @@ func TestAPackOfTwoThatIsRefused(t *testing.T) {
 	w.deliver()
 	w.filters = 1
 	w.add(3)
-	w.run(time.Second)
+	w.run(250 * time.Millisecond)
 	assert.Equal(t, 2, w.slots.Learnt())
 	w.filters = 50
 	w.run(3 * time.Second)
