@@ -166,6 +166,44 @@ func TestWhatWasLearntIsDoubtedWhenSomebodyIsDeaf(t *testing.T) {
 	assert.Empty(t, w.guilty)
 }
 
+// Whoever joins others and is refused may be innocent: together they may be too many.
+// Where there is a slot to try, that is found out.
+func TestOneThatIsOneTooManyIsNotGuilty(t *testing.T) {
+	w := newWorld(t, relay(3, 4))
+	w.filters = 3
+	w.add(names(0, 6)...)
+	w.deliver()
+	w.add(6)
+	w.run(time.Second)
+	assert.Empty(t, w.guilty)
+	assert.Equal(t, 3, w.slots.Learnt())
+	w.allServed()
+	for range 20 {
+		w.run(time.Minute)
+	}
+	assert.Empty(t, w.guilty)
+	w.allServed()
+}
+
+// With nobody waiting, a bound that is doubted until it is gone is doubted no more.
+func TestDoubtEnds(t *testing.T) {
+	w := newWorld(t, relay(4, 10))
+	w.filters = 2
+	w.add(names(0, 6)...)
+	w.deliver()
+	w.add(6)
+	w.run(time.Second)
+	require.NotZero(t, w.slots.Learnt())
+	w.filters = 10
+	w.add(names(10, 60)...) // more than fit
+	w.run(time.Hour)
+	assert.Zero(t, w.slots.Learnt())
+	_, waiting := w.slots.Len()
+	assert.NotZero(t, waiting)
+	_, ok := w.slots.Next()
+	assert.False(t, ok)
+}
+
 func TestRefusedIsNobodysFault(t *testing.T) {
 	w := newWorld(t, relay(20, 50))
 	w.subscriptions = 10
@@ -262,7 +300,7 @@ func TestAPackOfTwoThatIsRefused(t *testing.T) {
 	w.deliver()
 	w.filters = 1
 	w.add(3)
-	w.run(time.Second)
+	w.run(250 * time.Millisecond)
 	assert.Equal(t, 2, w.slots.Learnt())
 	w.filters = 50
 	w.run(3 * time.Second)

@@ -11,7 +11,6 @@ import (
 func (s *Slots[K]) relieve(now time.Time, opened []*req[K]) []*req[K] {
 	if !s.wanting(now) {
 		s.lack = time.Time{}
-		s.doubts.worked()
 		return opened
 	}
 	if s.lack.IsZero() {
@@ -36,7 +35,7 @@ func (s *Slots[K]) relieve(now time.Time, opened []*req[K]) []*req[K] {
 		s.wake(s.merges.until)
 		return opened
 	}
-	if len(s.waiting) > 0 && len(settled) > 0 {
+	if len(s.waiting) > 0 && len(settled) > 0 && s.learnt > 0 {
 		s.doubt(now)
 	}
 	return opened
@@ -45,17 +44,13 @@ func (s *Slots[K]) relieve(now time.Time, opened []*req[K]) []*req[K] {
 // doubt is for when somebody is deaf because of what refusals have taught: relays also
 // refuse for no reason. A little more is tried, and refused again if it is so.
 func (s *Slots[K]) doubt(now time.Time) {
-	if s.learnt == 0 && s.soft >= s.cfg.Filters {
-		return
-	}
 	if now.Before(s.doubts.until) {
 		s.wake(s.doubts.until)
 		return
 	}
 	s.doubts.failed(now)
-	s.soft = s.cfg.Filters
-	if s.learnt > 0 {
-		s.learnt++
+	if s.learnt++; s.learnt >= s.cfg.Filters {
+		s.learnt = 0
 	}
 	s.lack = now
 	s.wake(now.Add(debounce))
