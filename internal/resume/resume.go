@@ -104,7 +104,8 @@ type Page struct {
 	// Edge counts those of Events that are dated Oldest. 0: not counted, then a first
 	// load that has a limit and needs several pages may bring more than its limit.
 	Edge int
-	// Total counts all events of the REQ, whatever ask they match, Refused included.
+	// Total counts all events of the REQ, Refused included, whatever ask they match and
+	// whether that is over or not.
 	Total int
 	// Hint is the EOSE's.
 	Hint Hint
