@@ -47,10 +47,18 @@ type published struct {
 
 // firstLoad is one that was sent: what it may leave out is of no more interest.
 type firstLoad struct {
-	filter nostr.Filter // the ask's
-	before int          // events that had been published
-	floor  nostr.Timestamp
+	*sub
+	before int             // events that had been published
+	newest nostr.Timestamp // of what was stored; the load's floor is not above that
 	proven bool
+}
+
+// floor is a date that the load's floor is not above.
+func (l firstLoad) floor() nostr.Timestamp {
+	if l.page.Events > 0 && l.req != nil { // live ones that slipped in can be all there is
+		return max(l.newest, min(l.page.Newest, l.req.sent))
+	}
+	return l.newest
 }
 
 func newWorld(t *rapid.T) *world {
@@ -75,11 +83,11 @@ func newWorld(t *rapid.T) *world {
 	w.client.clock = func() nostr.Timestamp { return w.now + w.ahead }
 	w.client.largest = rapid.IntRange(1, w.relay.pageCap).Draw(t, "seen")
 	w.client.onFirst = func(s *sub) {
-		load := firstLoad{filter: s.filter, before: len(w.all), floor: math.MinInt64}
+		load := firstLoad{sub: s, before: len(w.all), newest: math.MinInt64}
 		for _, e := range w.relay.stored {
 			if s.filter.Matches(e) {
 				load.proven = !s.filter.LimitZero
-				load.floor = max(load.floor, min(e.CreatedAt, w.client.clock()))
+				load.newest = max(load.newest, min(e.CreatedAt, w.client.clock()))
 			}
 		}
 		w.loads = append(w.loads, load)
@@ -271,7 +279,7 @@ func (w *world) wanted(f nostr.Filter, i int) bool {
 	for _, load := range w.loads {
 		if overlaps(load.filter, f) {
 			loaded = true
-			if i < load.before || e.CreatedAt < load.floor && !e.Kind.IsEphemeral() || w.narrow && !load.proven && !whole {
+			if i < load.before || e.CreatedAt < load.floor() && !e.Kind.IsEphemeral() || w.narrow && !load.proven && !whole {
 				return false
 			}
 		}
