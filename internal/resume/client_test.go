@@ -230,7 +230,11 @@ func (c *client) eose(q *req) {
 			continue
 		}
 		if s.filter.Limit == 0 && !s.filter.LimitZero {
-			c.largest = max(c.largest, min(len(s.seen), 2*c.relay.pageCap-1)) // what slipped in is less than the page
+			slipped := c.relay.pageCap - 1 // at most: less than the page
+			if c.relay.perREQ {
+				slipped = 0
+			}
+			c.largest = max(c.largest, min(len(s.seen), c.relay.pageCap+slipped))
 		}
 		if s.moved {
 			c.relay.shut(open[0])

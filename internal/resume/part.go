@@ -36,6 +36,10 @@ type load struct {
 // complete tells whether nothing is missing that was asked for.
 func (p *part) complete() bool { return p.waits == 0 }
 
+// blind tells whether a part has missed something, and nothing was ever proven of it that
+// could tell what its publishers' clocks show: only its own since is a bound for that.
+func (p *part) blind() bool { return p.mark.Loaded && !p.mark.Any && p.behind }
+
 // whole tells whether the part is live with all its kinds, so that a sign of life of the
 // connection is one of the part.
 func (p *part) whole() bool {

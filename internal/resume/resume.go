@@ -124,8 +124,8 @@ type Caps struct {
 // A Gap is a span of dates, inclusive, of which events may be missing and will not be
 // asked for again.
 type Gap struct {
-	Track        int // -1: of Fetch
-	Since, Until nostr.Timestamp
+	Track        int             // -1: of Fetch
+	Since, Until nostr.Timestamp // math.MaxInt64: up to whatever date
 	// Possible: perhaps nothing is missing, nobody can know. Else the relay gives no
 	// more of that second than a page, and the filter leaves nothing to divide it by.
 	Possible bool

@@ -43,10 +43,6 @@ func (t *track) loaded() bool {
 	return true
 }
 
-// blind tells whether a part has missed something, and nothing was ever proven of it that
-// could tell what its publishers' clocks show: only its own since is a bound for that.
-func (p *part) blind() bool { return p.mark.Loaded && !p.mark.Any && p.behind }
-
 // mark is that of the whole filter: what a cursor has to know to lose nothing.
 func (t *track) mark() Mark {
 	var loaded []*part
