@@ -110,31 +110,6 @@ func least(f nostr.Filter) nostr.Filter {
 	return f
 }
 
-// merge is the mark of a filter that is as far as each of several that make it up.
-func merge(marks []Mark) Mark {
-	m := Mark{Loaded: true}
-	for i, o := range marks {
-		switch {
-		case !o.Any:
-		case !m.Any:
-			m.Any, m.At = true, o.At
-		default:
-			m.At = min(m.At, o.At)
-		}
-		if i == 0 || o.Floor < m.Floor { // 0 is none, which is the lowest
-			m.Floor = o.Floor
-		}
-	}
-	if !m.Any {
-		for i, o := range marks {
-			if i == 0 || o.At < m.At {
-				m.At = o.At
-			}
-		}
-	}
-	return m
-}
-
 // before is t less d, and not before 1970: no filter can say that.
 func before(t, d nostr.Timestamp) nostr.Timestamp {
 	if t <= d {

@@ -28,6 +28,7 @@ type client struct {
 	asked   int // asks that were sent
 	largest int // page of an ask without a limit
 	onFirst func(s *sub)
+	log     func(format string, args ...any) // what happened, for who has to understand a failure
 }
 
 // gap is one with the filter it is of.
@@ -38,7 +39,7 @@ type gap struct {
 
 func newClient(t require.TestingT, r *relay, filters []nostr.Filter, cfg resume.Config) *client {
 	return &client{t: t, relay: r, cfg: cfg, filters: filters, leg: resume.New(filters, nil, cfg),
-		subs: map[*resume.Ask][]*sub{}, had: map[nostr.ID]bool{}, largest: 1, onFirst: func(*sub) {}}
+		subs: map[*resume.Ask][]*sub{}, had: map[nostr.ID]bool{}, largest: 1, onFirst: func(*sub) {}, log: func(string, ...any) {}}
 }
 
 func (c *client) time() time.Time { return c.clock().Time() }
@@ -53,16 +54,18 @@ func (c *client) caps() resume.Caps {
 // do does what a step says.
 func (c *client) do(s resume.Step) {
 	for _, a := range s.Gone {
+		c.log("gone: %p %s", a, a.Filter)
 		c.queue = slices.DeleteFunc(c.queue, func(o *resume.Ask) bool { return o == a })
 		c.forget(a)
 	}
 	for _, a := range s.Asks {
 		require.False(c.t, a.Filter.MatchesNothing(), "asked for nothing: %s", a.Filter)
 		require.NoError(c.t, a.Filter.Validate())
-		require.NotContains(c.t, c.queue, a)
+		require.False(c.t, slices.Contains(c.queue, a))
 	}
 	c.queue = append(c.queue, s.Asks...)
 	for _, g := range s.Gaps {
+		c.log("gap: %+v", g)
 		require.LessOrEqual(c.t, g.Since, g.Until)
 		found := gap{Gap: g}
 		if g.Track >= 0 {
@@ -71,6 +74,7 @@ func (c *client) do(s resume.Step) {
 		c.gaps = append(c.gaps, found)
 	}
 	if s.Live {
+		c.log("live")
 		require.True(c.t, c.up)
 		require.True(c.t, c.leg.CaughtUp())
 		c.lives++
@@ -88,20 +92,32 @@ func (c *client) forget(a *resume.Ask) {
 func (c *client) connect() {
 	if !c.up {
 		c.up, c.lives = true, 0
+		c.log("up at %d", c.clock())
 		c.do(c.leg.Up(c.time()))
 	}
 }
 
 func (c *client) cut() {
+	c.log("cut")
 	c.up, c.queue = false, nil
 	c.relay.cut()
 	clear(c.subs)
 	c.leg.Down()
 }
 
-// crash starts anew from what a cursor knows.
+// crash starts anew from what a cursor knows. Of a filter that has grown it does not know
+// what was not loaded, unless that is all there is.
 func (c *client) crash() {
+	for _, a := range c.queue {
+		c.first(&sub{ask: a, filter: a.Filter})
+	}
+	for _, s := range c.relay.subs {
+		if !s.req.eose {
+			c.first(s)
+		}
+	}
 	marks := c.leg.Marks()
+	c.log("crash: %+v", marks)
 	c.cut()
 	c.leg = resume.New(c.filters, marks, c.cfg)
 }
@@ -114,16 +130,22 @@ func (c *client) send(n int, pause bool) {
 	}
 	q := &req{sent: c.clock()}
 	for _, a := range c.queue[:n] {
+		c.log("REQ at %d: %p once %v resumed %v: %s", q.sent, a, a.Once, a.Resumed, a.Filter)
 		s := &sub{ask: a, filter: a.Filter}
 		c.subs[a] = []*sub{s}
 		q.subs = append(q.subs, s)
-		if !a.Once && !a.Resumed && !a.Heir() {
-			c.onFirst(s)
-		}
+		c.first(s)
 	}
 	c.asked += n
 	c.queue = slices.Delete(c.queue, 0, n)
 	c.relay.open(q, pause)
+}
+
+// first tells of a first load.
+func (c *client) first(s *sub) {
+	if a := s.ask; !a.Once && !a.Resumed && !a.Heir() {
+		c.onFirst(s)
+	}
 }
 
 // answered are the live asks that have got their EOSE, in a fixed order.
@@ -143,6 +165,7 @@ func (c *client) move(asks []*resume.Ask) {
 	}
 	q := &req{sent: c.clock()}
 	for _, a := range asks {
+		c.log("moved at %d: %p %s", q.sent, a, a.Moved)
 		s := &sub{ask: a, filter: a.Moved, moved: true}
 		c.subs[a] = append(c.subs[a], s)
 		q.subs = append(q.subs, s)
@@ -154,6 +177,7 @@ func (c *client) move(asks []*resume.Ask) {
 func (c *client) replace(a *resume.Ask) {
 	c.forget(a)
 	s := &sub{ask: a, filter: c.leg.Fresh(a)}
+	c.log("replaced at %d: %p %s", c.clock(), a, s.filter)
 	c.subs[a] = []*sub{s}
 	c.asked++
 	c.relay.open(&req{subs: []*sub{s}, sent: c.clock()}, false)
@@ -166,9 +190,13 @@ func (c *client) read() bool {
 	}
 	m := c.relay.wire[0]
 	c.relay.wire = c.relay.wire[1:]
+	if m.event != nil && !m.sub.req.eose {
+		m.sub.req.total++
+	}
 	switch {
 	case m.event != nil && slices.Contains(c.subs[m.sub.ask], m.sub):
 		require.True(c.t, m.sub.filter.Matches(m.event))
+		c.log("event %x dated %d for %p", m.event.ID[:8], m.event.CreatedAt, m.sub.ask)
 		fresh := !c.had[m.event.ID]
 		c.had[m.event.ID] = true
 		if !m.sub.req.eose {
@@ -184,9 +212,11 @@ func (c *client) read() bool {
 			c.subs[a] = c.subs[a][:1]
 			break
 		}
+		c.log("closed: %p", a)
 		c.forget(a)
 		c.do(c.leg.Lost(a))
 	case m.pong != nil:
+		c.log("alive at %d", *m.pong)
 		c.leg.Alive(m.pong.Time())
 	}
 	return true
@@ -194,26 +224,27 @@ func (c *client) read() bool {
 
 func (c *client) eose(q *req) {
 	q.eose = true
-	total := 0
-	for _, s := range q.subs {
-		total += s.page.Events
-	}
 	for _, s := range q.subs {
 		open := c.subs[s.ask]
 		if !slices.Contains(open, s) {
 			continue
 		}
 		if s.filter.Limit == 0 && !s.filter.LimitZero {
-			c.largest = max(c.largest, min(len(s.seen), 2*c.relay.pageCap-1)) // what slipped in is less than the page
+			slipped := c.relay.pageCap - 1 // at most: less than the page
+			if c.relay.perREQ {
+				slipped = 0
+			}
+			c.largest = max(c.largest, min(len(s.seen), c.relay.pageCap+slipped))
 		}
 		if s.moved {
 			c.relay.shut(open[0])
 			c.subs[s.ask] = []*sub{s}
 		}
-		s.page.Total, s.page.Hint = total, c.relay.hint(q)
+		s.page.Total, s.page.Hint = q.total, c.relay.hint(q)
 		if s.ask.Once {
 			c.forget(s.ask)
 		}
+		c.log("EOSE: %p %+v %+v", s.ask, s.page, c.caps())
 		c.do(c.leg.Answered(s.ask, s.page, c.caps(), q.sent.Time()))
 	}
 }

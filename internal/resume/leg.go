@@ -25,6 +25,7 @@ func New(filters []nostr.Filter, marks []Mark, cfg Config) *Leg {
 		t := newTrack(i, own(f))
 		if i < len(marks) {
 			t.parts[0].mark = valid(marks[i])
+			t.parts[0].sure = t.parts[0].mark.At
 		}
 		l.tracks = append(l.tracks, t)
 	}
@@ -114,6 +115,7 @@ func (l *Leg) Fresh(a *Ask) nostr.Filter {
 	p.settle(l.cfg)
 	a.answered, a.first, a.rest = false, false, 0
 	p.waits++
+	p.behind = true
 	if l.cfg.LiveOnly {
 		return a.Filter
 	}

@@ -19,17 +19,15 @@ func (p Page) cut(f nostr.Filter, caps Caps) bool {
 	return p.full(caps) || f.Limit > 0 && p.Events >= f.Limit
 }
 
-// full tells whether a page may be as large as the relay's pages become. Where that is
-// not told, half of the largest counts as full: live events slip into pages, and a page
-// that was counted too large must not make the next ones look short.
+// full tells whether a page may be as large as the relay's pages become, be it the ask's or,
+// where the relay has told nothing, the REQ's.
 func (p Page) full(caps Caps) bool {
-	n := p.Events + p.Refused
-	if !caps.Known {
-		n = max(n, p.Total)
-	}
-	return n >= caps.enough()
+	return p.Events+p.Refused >= caps.enough() || !caps.Known && p.Total >= max(1, caps.Page)
 }
 
+// enough is how many events of an ask's own are a full page. Where the cap is not told, half of
+// the largest page: live events slip in, and one page that was counted too large must
+// not make the next ones look short.
 func (c Caps) enough() int {
 	n := max(1, c.Page)
 	if !c.Known {

@@ -9,9 +9,11 @@ import (
 // A part is what is loaded and resumed as one: a track, unless its filter has grown, then
 // also what has come in addition; or ids that were fetched.
 type part struct {
-	track  int          // index of the filter, -1 for ids that are fetched
-	filter nostr.Filter // as the subscription has it; lists without duplicates
-	mark   Mark         // of the last time when nothing was missing
+	track  int             // index of the filter, -1 for ids that are fetched
+	filter nostr.Filter    // as the subscription has it; lists without duplicates
+	mark   Mark            // of the last time when nothing was missing
+	sure   nostr.Timestamp // when that was; before it nothing is missing, whatever dates say
+	behind bool            // and something may have been missed since, and is asked for
 
 	// All below is of one connection.
 
@@ -34,6 +36,10 @@ type load struct {
 // complete tells whether nothing is missing that was asked for.
 func (p *part) complete() bool { return p.waits == 0 }
 
+// blind tells whether a part has missed something, and nothing was ever proven of it that
+// could tell what its publishers' clocks show: only its own since is a bound for that.
+func (p *part) blind() bool { return p.mark.Loaded && !p.mark.Any && p.behind }
+
 // whole tells whether the part is live with all its kinds, so that a sign of life of the
 // connection is one of the part.
 func (p *part) whole() bool {
@@ -49,7 +55,7 @@ func (p *part) whole() bool {
 
 // start says what to ask on a new connection.
 func (p *part) start(cfg Config, now nostr.Timestamp) []*Ask {
-	p.waits, p.alive, p.load = 0, 0, load{}
+	p.waits, p.alive, p.load, p.behind = 0, 0, load{}, true
 	p.mark.At = min(p.mark.At, now) // a clock may have been set back since
 	p.newest, p.any = p.mark.At, p.mark.Any
 	switch {
@@ -89,6 +95,7 @@ func (p *part) liveOnly() *Ask { return &Ask{Filter: least(p.filter), Moved: lea
 
 // takeUp opens anew what a live ask was for, which was answered and is lost.
 func (p *part) takeUp(kinds kindsPart, cfg Config) []*Ask {
+	p.behind = true
 	if cfg.LiveOnly {
 		return []*Ask{p.add(p.liveOnly())}
 	}
@@ -175,6 +182,7 @@ func (p *part) settle(cfg Config) {
 	if !p.complete() || !p.whole() || cfg.LiveOnly {
 		return
 	}
+	p.sure, p.behind = p.alive, false
 	switch {
 	case p.any:
 		p.mark.Any, p.mark.At = true, min(p.alive, p.newest)
@@ -207,7 +215,7 @@ func (p *part) answer(a *Ask, page Page, caps Caps, sent nostr.Timestamp) (asks 
 	if a.first {
 		p.loaded(a, page, caps, sent)
 	}
-	if (a.whole || a.rest > 0) && page.cut(a.Filter, caps) {
+	if page.cut(a.Filter, caps) && (a.whole || a.rest > 0 || a.robbed(page)) {
 		asks, gaps = a.further(page, caps)
 	}
 	if a.Once {
@@ -222,6 +230,12 @@ func (p *part) answer(a *Ask, page Page, caps Caps, sent nostr.Timestamp) (asks 
 		p.add(next)
 	}
 	return asks, gaps
+}
+
+// robbed tells whether others took all the room of an ask that is content with what one
+// page brings.
+func (a *Ask) robbed(page Page) bool {
+	return a.first && page.Events == 0 && a.Filter.Search == "" && !a.Filter.LimitZero
 }
 
 // loaded takes note of what a page means for a first load: whether it has brought what

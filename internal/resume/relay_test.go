@@ -36,10 +36,11 @@ type sub struct {
 }
 
 type req struct {
-	subs []*sub
-	sent nostr.Timestamp // on the client's clock
-	eose bool            // seen by the client
-	more bool
+	subs  []*sub
+	sent  nostr.Timestamp // on the client's clock
+	eose  bool            // seen by the client
+	more  bool
+	total int // events before the EOSE, on the wire
 }
 
 // message is one of: an event for a sub, the EOSE of a req, CLOSED of a sub, a pong.
@@ -68,6 +69,7 @@ func (r *relay) publish(e *nostr.Event) {
 func (r *relay) open(q *req, pause bool) {
 	r.resume()
 	total := 0
+	pause = pause && !(r.perREQ && len(q.subs) > 1) // an ask may have got nothing but what slipped in
 	for _, s := range q.subs {
 		s.req = q
 		var page []*nostr.Event

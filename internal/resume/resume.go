@@ -104,7 +104,8 @@ type Page struct {
 	// Edge counts those of Events that are dated Oldest. 0: not counted, then a first
 	// load that has a limit and needs several pages may bring more than its limit.
 	Edge int
-	// Total counts all events of the REQ, whatever ask they match, Refused included.
+	// Total counts all events of the REQ, Refused included, whatever ask they match and
+	// whether that is over or not.
 	Total int
 	// Hint is the EOSE's.
 	Hint Hint
@@ -123,8 +124,8 @@ type Caps struct {
 // A Gap is a span of dates, inclusive, of which events may be missing and will not be
 // asked for again.
 type Gap struct {
-	Track        int // -1: of Fetch
-	Since, Until nostr.Timestamp
+	Track        int             // -1: of Fetch
+	Since, Until nostr.Timestamp // math.MaxInt64: up to whatever date
 	// Possible: perhaps nothing is missing, nobody can know. Else the relay gives no
 	// more of that second than a page, and the filter leaves nothing to divide it by.
 	Possible bool

@@ -1,6 +1,9 @@
 package resume
 
 import (
+	"math"
+	"slices"
+
 	"github.com/gennostr/gennostr/nostr"
 )
 
@@ -40,28 +43,40 @@ func (t *track) loaded() bool {
 	return true
 }
 
-// mark is what a cursor has to know to lose nothing.
+// mark is that of the whole filter: what a cursor has to know to lose nothing.
 func (t *track) mark() Mark {
-	var marks []Mark
+	var loaded []*part
+	proven, blind := false, false
 	for _, p := range t.parts {
 		if p.mark.Loaded {
-			marks = append(marks, p.mark)
+			loaded = append(loaded, p)
+			proven, blind = proven || p.mark.Any, blind || p.blind()
 		}
 	}
 	// A part that is not loaded makes a first load of the whole, if that asks for all there is.
 	// Else what was published meanwhile is worth more than a choice of what was before.
-	if len(marks) == 0 || len(marks) < len(t.parts) && wholly(t.filter) {
+	if len(loaded) == 0 || len(loaded) < len(t.parts) && wholly(t.filter) {
 		return Mark{}
 	}
-	return merge(marks)
+	m := Mark{Loaded: true, Any: proven && !blind, At: math.MaxInt64, Floor: math.MaxInt64}
+	for _, p := range loaded {
+		at := p.mark.At
+		if m.Any && !p.mark.Any {
+			at = p.sure
+		}
+		m.At, m.Floor = min(m.At, at), min(m.Floor, p.mark.Floor) // no floor is the lowest
+	}
+	return m
 }
 
-// join makes one part of several, before a connection, if nothing is to be loaded yet.
+// join makes one part of several, before a connection, if none of them has its own way to go.
 func (t *track) join(cfg Config) {
 	t.narrowed = false
-	if len(t.parts) > 1 && (t.loaded() || cfg.LiveOnly) {
-		t.parts = []*part{{track: t.parts[0].track, filter: t.filter, mark: t.mark()}}
+	if len(t.parts) < 2 || !cfg.LiveOnly && (!t.loaded() || slices.ContainsFunc(t.parts, (*part).blind)) {
+		return
 	}
+	m := t.mark()
+	t.parts = []*part{{track: t.parts[0].track, filter: t.filter, mark: m, sure: m.At}}
 }
 
 // succeed makes an heir when there is reason to: an ask for the whole filter that has next
