@@ -11,7 +11,6 @@ import (
 	"runtime"
 	"runtime/metrics"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -47,7 +46,7 @@ type memoryReport struct {
 const memoryVariable = "GENNOSTR_MEMORY_CLIENT"
 
 const (
-	memoryEvents   = 50              // that the good relay has to bring meanwhile
+	memoryEvents   = 50              // that the good relay has to bring, before and meanwhile
 	memoryWatched  = time.Second     // for so long it is watched once all that is so
 	memoryPatience = 2 * time.Minute // how long a slow machine may take for it
 )
@@ -67,7 +66,7 @@ func memoryClient(order memoryOrder) memoryReport {
 		panic(err)
 	}
 	_ = client.AddRelay(order.Good)
-	for events.Load() < 100 { // the verifier has its tables
+	for events.Load() < memoryEvents { // the verifier has its tables
 		time.Sleep(5 * time.Millisecond)
 	}
 	before := live()
@@ -78,7 +77,7 @@ func memoryClient(order memoryOrder) memoryReport {
 		// The least of three: a collection counts as live what is allocated while it
 		// runs, which on a busy machine is a lot.
 		report.Peak = max(report.Peak, min(live(), live(), live())-before)
-		report.Events = int(events.Load()) - 100
+		report.Events = int(events.Load()) - memoryEvents
 		if !report.Hurt && report.Events > memoryEvents && hurt(client, order) {
 			report.Hurt, end = true, time.Now().Add(memoryWatched)
 		}
@@ -168,23 +167,20 @@ func hostile(t *testing.T, f func(context.Context, *websocket.Conn)) (url string
 	return "ws" + strings.TrimPrefix(server.URL, "http")
 }
 
-// goodNotes are more than there is time for: repeated ones make the client remember their bytes.
-var goodNotes = sync.OnceValue(func() []*nostr.Event { return kit.TextNotes(2_500) })
-
-// goodRelay publishes an event every few milliseconds until the test ends.
+// goodRelay publishes an event every few milliseconds until the test ends, each
+// another one: repeated ones make the client remember their bytes.
 func goodRelay(t *testing.T) string {
 	relay := nostrtest.NewRelay(t)
-	notes := goodNotes()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		tick := time.NewTicker(5 * time.Millisecond)
+		tick := time.NewTicker(10 * time.Millisecond)
 		defer tick.Stop()
 		for i := 0; ; i++ {
 			select {
 			case <-tick.C:
-				relay.Push(notes[i%len(notes)])
+				relay.Push(kit.TextNote(i))
 			case <-ctx.Done():
 				return
 			}
