@@ -47,6 +47,7 @@ type laterKey struct {
 	entry  *relayEntry
 	leg    *leg // nil: the relay's slots
 	notice bool // what a NOTICE was about
+	silent bool // REQs that are not answered
 }
 
 // subscribe declares a subscription. Supervisor goroutine.
@@ -164,6 +165,7 @@ func (s *supervisor) goneDown(e *relayEntry) {
 	}
 	s.later.Cancel(laterKey{entry: e})
 	s.later.Cancel(laterKey{entry: e, notice: true})
+	s.later.Cancel(laterKey{entry: e, silent: true})
 	for _, l := range a.legs {
 		s.later.Cancel(laterKey{entry: e, leg: l})
 		l.down()
@@ -273,6 +275,9 @@ func (s *supervisor) ask(e *relayEntry) {
 			r.members = append(r.members, newMember(m.Key, filters[i], m.Moved))
 		}
 		a.routes[op.Req] = r
+		if key := (laterKey{entry: e, silent: true}); !s.isSet(key) {
+			s.later.Set(key, now.Add(answerWithin))
+		}
 		e.conn.sendOwn(Req{SubscriptionID: wireID(op.Req), Filters: filters}, r)
 	}
 	if at, ok := a.slots.Next(); ok {
@@ -290,6 +295,8 @@ func (s *supervisor) ringLater(now time.Time) {
 			s.retry(k.entry, k.leg)
 		case k.notice:
 			s.heedNotice(k.entry)
+		case k.silent:
+			s.checkSilent(k.entry)
 		}
 		s.ask(k.entry)
 	}
@@ -615,12 +622,51 @@ func (s *supervisor) heedNotice(e *relayEntry) {
 	if len(unanswered) == 0 {
 		return
 	}
-	slices.SortFunc(unanswered, func(x, y *route) int { return x.number - y.number })
 	a.limits.Overloaded(max(0, e.conn.requests.Len()-len(unanswered)))
 	a.slots.SetConfig(a.config())
-	for _, r := range unanswered {
-		e.conn.sendOwn(Close{SubscriptionID: wireID(r.number)}, nil)
-		delete(a.routes, r.number)
-		s.again(e, a.slots.Refused(s.client.now(), r.number), 0)
+	s.closeLost(e, unanswered)
+}
+
+// answerWithin is how long a REQ may go without bringing anything until it is closed
+// and asked anew: the relay may have lost it.
+const answerWithin = 2 * time.Minute
+
+// checkSilent looks for such REQs. While we make the relay wait it is not judged.
+func (s *supervisor) checkSilent(e *relayEntry) {
+	a, now := e.asking, s.client.now()
+	if a.slots == nil {
+		return
 	}
+	var silent []*route
+	held, waits := e.conn.in.Waits(), false
+	for _, r := range a.routes {
+		if r.eose {
+			continue
+		}
+		switch stored := r.stored(); {
+		case held || stored != r.looked || now.Sub(r.sent) < answerWithin:
+			r.looked, waits = stored, true
+		default:
+			silent = append(silent, r)
+		}
+	}
+	s.closeLost(e, silent)
+	if waits {
+		s.later.Set(laterKey{entry: e, silent: true}, now.Add(answerWithin))
+	}
+}
+
+// closeLost closes REQs that nothing comes of, and has what they ask for asked anew.
+func (s *supervisor) closeLost(e *relayEntry, routes []*route) {
+	slices.SortFunc(routes, func(x, y *route) int { return x.number - y.number })
+	for _, r := range routes {
+		e.conn.sendOwn(Close{SubscriptionID: wireID(r.number)}, nil)
+		delete(e.asking.routes, r.number)
+		s.again(e, e.asking.slots.Refused(s.client.now(), r.number), 0)
+	}
+}
+
+func (s *supervisor) isSet(key laterKey) bool {
+	_, set := s.later.At(key)
+	return set
 }

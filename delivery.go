@@ -26,7 +26,8 @@ type route struct {
 	total int            // guarded by mu: stored events of the REQ that were asked for anew
 	last  *intake.Letter // guarded by mu: the last one of them, which others may ask for too
 
-	eose bool // supervisor goroutine only: it has come
+	eose   bool // supervisor goroutine only: it has come
+	looked int  // supervisor goroutine only: how many stored events there were at the last look
 }
 
 // member is an ask's part of a REQ.
@@ -119,6 +120,13 @@ func (r *route) deliver(l *dataLetter) {
 // table of requests has made sure.
 func (r *route) asks(m *member, e *nostr.Event) bool {
 	return len(r.members) == 1 || m.filter.Match(e)
+}
+
+// stored is how many stored events have come.
+func (r *route) stored() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.total
 }
 
 // answered hands an EOSE or a CLOSED to the supervisor, with what came before it.

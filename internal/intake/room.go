@@ -201,6 +201,9 @@ func (in *Intake) waits() {
 	in.wasHeld.Store(true)
 }
 
+// Waits tells whether the reader waits for room now. Any goroutine.
+func (in *Intake) Waits() bool { return in.held.Load() }
+
 // HeldUp tells whether the reader waits for room, or did since the last time: a
 // hold that came and went between two looks counts too. One goroutine asks.
 func (in *Intake) HeldUp() bool { return in.wasHeld.Swap(false) || in.held.Load() }
