@@ -120,6 +120,20 @@ func (s *supervisor) part(e *relayEntry, l *leg) {
 	l.entry = nil
 	l.setStatus(SubscriptionPending, "")
 	delete(a.legs, l.sub)
+	if l.sub.outside != nil && l.sub.on != nil {
+		s.lost = append(s.lost, l.sub)
+	}
+}
+
+// endLost ends the outside subscriptions of which none of their relays is left: nobody
+// will ever serve them. One that is removed and added again in one step is not lost.
+func (s *supervisor) endLost() {
+	for _, sub := range s.lost {
+		if !slices.ContainsFunc(sub.legsNow(), func(l *leg) bool { return l.entry != nil }) {
+			sub.outside.end(ErrNoRelay)
+		}
+	}
+	s.lost = nil
 }
 
 // upAgain asks a relay that has just been connected what its subscriptions want to know.
@@ -221,9 +235,24 @@ func (s *supervisor) take(e *relayEntry, l *leg, step resume.Step) {
 		if gap.Possible && gap.Since == gap.Until && !e.asking.limits.Capped() {
 			continue // a second with many events, of a relay that nothing says has a cap
 		}
-		s.inform(l, SubscriptionChange{State: l.state(), Gap: &Gap{gap.Since, gap.Until, gap.Possible}})
+		s.informGap(l, Gap{gap.Since, gap.Until, gap.Possible})
 	}
 	s.advance(l)
+}
+
+// maxGaps is how many gaps of a leg are reported one by one for each connection.
+const maxGaps = 100
+
+// informGap reports a gap. A relay that makes up more of them than anybody wants to
+// read gets one for all the rest.
+func (s *supervisor) informGap(l *leg, gap Gap) {
+	switch l.gaps++; {
+	case l.gaps > maxGaps:
+		return
+	case l.gaps == maxGaps:
+		gap = Gap{Since: 0, Until: max(gap.Until, nostr.Now()), Possible: true}
+	}
+	s.inform(l, SubscriptionChange{State: l.state(), Gap: &gap})
 }
 
 // advance says where a leg has come to: live once all that it has asked for has been

@@ -24,6 +24,7 @@ type leg struct {
 	filters []uint64 // hashes of the filters, in the order of the tracks
 	refused []*ask   // the relay would not serve them
 	delayed []*ask   // further pages, for which there is no room yet
+	gaps    int      // reported since the connection began
 	within  int      // while asks are made: at most so many others may stand in their REQ, 0: any number
 	retries int      // since it was live for long enough
 	liveAt  time.Time
@@ -160,7 +161,7 @@ func (l *leg) down() {
 	}
 	l.note()
 	clear(l.asks)
-	l.refused, l.delayed = nil, nil
+	l.refused, l.delayed, l.gaps = nil, nil, 0
 	l.track.Down()
 }
 

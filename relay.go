@@ -96,7 +96,7 @@ type Traffic struct {
 	BytesIn, BytesOut uint64 // inside TLS: frames, headers of frames, pings
 	MessagesIn        uint64 // frames of text and binary received
 	MessagesOut       uint64 // messages written
-	Events            uint64 // events queued for OnEvent: proven genuine, or of a trusted relay
+	Events            uint64 // events proven genuine, or of a trusted relay; copies that nobody wants again among them
 	Late              uint64 // messages of requests closed or replaced a moment before, dropped
 	Malformed         uint64 // frames refused, or parts of them: ErrMalformed, nostr.ErrOtherSerialization
 	Oversized         uint64 // messages read past: ErrFrameTooLarge

@@ -131,6 +131,7 @@ func (in *Intake) Take(b *Buffers, text, lone bool) bool {
 		return true
 	}
 	if letter.Event != nil && unproven == nil && in.Owner.Had(letter) {
+		in.count.events.Add(1)
 		return true
 	}
 	in.parsed(b, letter)
