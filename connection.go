@@ -32,8 +32,6 @@ type connection struct {
 	url    string
 	relay  Relay // written by run before supervisor.up, immutable after
 
-	ended   chan struct{}  // closed by cut, or by run: wakes whoever waits beside the link
-	closing chan struct{}  // closed when finish has begun
 	helpers sync.WaitGroup // writer, pings, closing handshake: see spawn
 
 	requests *reqs.Table     // what has been asked for
@@ -48,8 +46,11 @@ type connection struct {
 
 	mu         sync.Mutex                   // held for moments only: the supervisor takes it
 	link       link                         // guarded by mu until open; nil while dialling
-	open       bool                         // guarded by mu: sends are taken
+	end        chan struct{}                // guarded by mu: see Ended; nil while nobody has asked for it
 	stopDial   func()                       // guarded by mu: nil but while dialling
+	open       bool                         // guarded by mu: sends are taken
+	closing    bool                         // guarded by mu: finish has begun
+	ended      bool                         // guarded by mu: cut, or read to the end
 	over       bool                         // guarded by mu: no more helpers may start
 	cause      error                        // guarded by mu: why we ended it ourselves; the first one counts
 	out        *outbox.Queue[ClientMessage] // guarded by mu: accepted and not yet written
@@ -65,8 +66,8 @@ type network interface {
 	dial(ctx context.Context, c *connection) (link, error)
 	// automatic tells whether connections are pinged and dialled again by the clock, or somebody sees to that.
 	automatic() bool
-	// patience ends when messages are no longer waited with for which there is no room.
-	patience(c *connection) <-chan struct{}
+	// patient tells whether a message waits for room, rather than being dropped.
+	patient() bool
 }
 
 // link is an open connection's transport. Next, Message, Lone and Ready are the
@@ -103,8 +104,8 @@ func (sockets) dial(ctx context.Context, c *connection) (link, error) {
 	return websocketLink{sock}, nil
 }
 
-func (sockets) automatic() bool                        { return true }
-func (sockets) patience(c *connection) <-chan struct{} { return c.closing }
+func (sockets) automatic() bool { return true }
+func (sockets) patient() bool   { return true }
 
 type websocketLink struct{ *socket.Conn }
 
@@ -115,16 +116,16 @@ func newConnection(s *supervisor, e *relayEntry) *connection {
 	c := &connection{
 		client: client, sup: s, entry: e, cfg: e.cfg, url: e.url,
 		relay:    Relay{URL: e.url, Address: e.cfg.address, Attempts: e.backoff.Attempts() + 1},
-		ended:    make(chan struct{}),
-		closing:  make(chan struct{}),
 		requests: reqs.New(requestGrace),
 		window:   e.window,
 		out:      outbox.New[ClientMessage](e.cfg.sendQueue),
 	}
 	c.in = intake.New(client.intakes, intake.Config{
-		Owner: c, Ended: c.ended, Closing: client.network.patience(c), Window: c.window, Long: client.long.New(c),
-		Requests: c.requests, Trusted: e.cfg.trusted, MaxTags: e.cfg.maxTags,
+		Owner: c, Window: c.window, Long: client.long.New(c), Requests: c.requests, Trusted: e.cfg.trusted, MaxTags: e.cfg.maxTags,
 	})
+	if !client.network.patient() {
+		c.in.Hurry()
+	}
 	return c
 }
 
@@ -273,18 +274,24 @@ func (c *connection) endLocked(cause error) {
 	if c.cause == nil {
 		c.cause = cause
 	}
-	if !isClosed(c.ended) {
-		close(c.ended)
+	if !c.ended && c.end != nil {
+		close(c.end)
 	}
+	c.ended = true
 }
 
-func isClosed(c <-chan struct{}) bool {
-	select {
-	case <-c:
-		return true
-	default:
-		return false
+// Ended is closed by cut, or by run: it wakes whoever waits beside the link. It is
+// made for the first who asks, for a quiet connection has nobody who waits.
+func (c *connection) Ended() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.end == nil {
+		c.end = make(chan struct{})
+		if c.ended {
+			close(c.end)
+		}
 	}
+	return c.end
 }
 
 func (c *connection) isOpen() bool {
@@ -321,11 +328,11 @@ func (c *connection) finish(cause error, within time.Duration) {
 		}
 		return
 	}
-	if isClosed(c.closing) || c.over {
+	if c.closing || c.over {
 		return // under way
 	}
-	c.open = false
-	close(c.closing)
+	c.open, c.closing = false, true
+	c.in.Hurry()
 	if c.cause == nil {
 		c.cause = cause
 	}
@@ -347,7 +354,7 @@ func (c *connection) waitFor(done <-chan struct{}, within time.Duration) bool {
 	case <-done:
 		return true
 	case <-timer.C:
-	case <-c.ended:
+	case <-c.Ended():
 	}
 	return false
 }

@@ -54,6 +54,8 @@ type Letter struct {
 
 // Owner is the connection.
 type Owner interface {
+	// Ended is closed when the connection is over: nothing waits any more.
+	Ended() <-chan struct{}
 	// Arrived is told of an accepted message that is no event as soon as it has been
 	// read, before what stands in front of it has been handled. Reader's goroutine.
 	Arrived(wire.ServerMessage)
@@ -68,8 +70,6 @@ type Owner interface {
 // Config says what an Intake works with.
 type Config struct {
 	Owner    Owner
-	Ended    <-chan struct{} // closed when the connection is over: nothing waits any more
-	Closing  <-chan struct{} // closed when its end has begun: what there is no room for is dropped
 	Window   *mailbox.Window
 	Long     *mailbox.LongMessage
 	Requests *reqs.Table
@@ -86,6 +86,7 @@ type Intake struct {
 
 	held    atomic.Bool // the reader waits for room: the relay's silence is our doing (DESIGN 3.6)
 	wasHeld atomic.Bool // it has waited since HeldUp was last asked
+	hurried atomic.Bool // see Hurry
 }
 
 // New makes the intake of a connection.

@@ -140,7 +140,7 @@ func (in *Intake) Room(n int64) bool {
 		case now := <-timer.C:
 			in.Long.CutSlowest(now)
 			timer.Reset(longPatience)
-		case <-in.Ended:
+		case <-in.Owner.Ended():
 			return false
 		}
 	}
@@ -167,7 +167,7 @@ type outcome uint8
 
 const (
 	reserved outcome = iota
-	dropped          // the end has begun, and there is no room: its reader must get on to what ends it
+	dropped          // there is no room, and its reader is in a hurry
 	ended            // the connection is over
 )
 
@@ -179,19 +179,26 @@ func (in *Intake) reserve(size int) outcome {
 	}
 	in.waits()
 	defer in.held.Store(false)
-	for {
+	for !in.hurried.Load() {
 		select {
 		case <-in.Window.Freed():
 			if in.Window.Reserve(size) {
 				return reserved
 			}
-		case <-in.Closing:
-			in.Window.Abandon()
-			return dropped
-		case <-in.Ended:
+		case <-in.Owner.Ended():
 			return ended
 		}
 	}
+	in.Window.Abandon()
+	return dropped
+}
+
+// Hurry ends the waiting for room in the window: from now on a message for which
+// there is none is dropped, so that the reader gets on to what ends the connection.
+// Any goroutine.
+func (in *Intake) Hurry() {
+	in.hurried.Store(true) // first: a reader that is roused, or has not waited yet, sees it
+	in.Window.Rouse()
 }
 
 // waits says that the reader is about to stand still.

@@ -31,15 +31,16 @@ type LongMessages struct {
 type LongMessage struct {
 	all   *LongMessages // immutable
 	owner LongOwner     // immutable
-	freed chan struct{} // capacity 1; immutable
-	inUse bool          // the reader's: it may hold something, or wish to
 
 	// Guarded by all.mu.
 	held    int64
-	wish    int64 // what Hold wanted in vain, 0 for nothing
-	waits   bool  // stands in the list
-	givenUp bool  // GiveUp was called; until it holds nothing
+	wish    int64         // what Hold wanted in vain, 0 for nothing
+	freed   chan struct{} // capacity 1; made by the first Hold in vain, which few see, and kept
 	next    *LongMessage
+	waits   bool // stands in the list
+	givenUp bool // GiveUp was called; until it holds nothing
+
+	inUse bool // the reader's: it may hold something, or wish to
 }
 
 // LongOwner is the connection of a LongMessage. Both methods are called by any
@@ -61,7 +62,7 @@ func NewLongMessages(limit int64, every time.Duration) *LongMessages {
 
 // New returns the part of one connection, which holds nothing.
 func (a *LongMessages) New(owner LongOwner) *LongMessage {
-	return &LongMessage{all: a, owner: owner, freed: make(chan struct{}, 1)}
+	return &LongMessage{all: a, owner: owner}
 }
 
 // Held returns the bytes that all messages hold now.
@@ -100,6 +101,9 @@ func (m *LongMessage) Hold(n int64) bool {
 // enqueue registers a wish. Needs all.mu.
 func (m *LongMessage) enqueue(n int64) {
 	a := m.all
+	if m.freed == nil {
+		m.freed = make(chan struct{}, 1)
+	}
 	m.wish, m.waits = n, true
 	if a.first == nil {
 		a.first = m
@@ -109,7 +113,8 @@ func (m *LongMessage) enqueue(n int64) {
 	a.last = m
 }
 
-// Freed is readable when a Hold that returned false is worth another try.
+// Freed is readable when a Hold that returned false is worth another try; before
+// there was one it is nil.
 func (m *LongMessage) Freed() <-chan struct{} { return m.freed }
 
 // Limit is what it may hold at most, in bytes.
