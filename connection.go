@@ -26,11 +26,9 @@ import (
 // ended when run returns.
 type connection struct {
 	client *Client
-	sup    *supervisor
 	entry  *relayEntry // the supervisor's; only the pointer is used here
-	cfg    *relayConfig
-	url    string
-	relay  Relay // written by run before supervisor.up, immutable after
+	cfg    *relaySpec
+	relay  Relay // immutable, but for ConnectedAt, which run writes before supervisor.up
 
 	helpers sync.WaitGroup // writer, pings, closing handshake: see spawn
 
@@ -97,7 +95,7 @@ type link interface {
 type sockets struct{}
 
 func (sockets) dial(ctx context.Context, c *connection) (link, error) {
-	sock, err := c.cfg.dialer.Dial(ctx, c.cfg.target)
+	sock, err := c.cfg.dialer.Dial(ctx, target(c.relay.URL, c.relay.Address))
 	if err != nil {
 		return nil, err
 	}
@@ -111,17 +109,16 @@ type websocketLink struct{ *socket.Conn }
 
 func (websocketLink) takes(outgoing) bool { return false }
 
-func newConnection(s *supervisor, e *relayEntry) *connection {
-	client := s.client
+func newConnection(client *Client, e *relayEntry) *connection {
 	c := &connection{
-		client: client, sup: s, entry: e, cfg: e.cfg, url: e.url,
+		client: client, entry: e, cfg: e.cfg,
 		relay:    Relay{URL: e.url, Address: e.cfg.address, Attempts: e.backoff.Attempts() + 1},
 		requests: reqs.New(requestGrace),
 		window:   e.window,
 		out:      outbox.New[ClientMessage](e.cfg.sendQueue),
 	}
 	c.in = intake.New(client.intakes, intake.Config{
-		Owner: c, Window: c.window, Long: client.long.New(c), Requests: c.requests, Trusted: e.cfg.trusted, MaxTags: e.cfg.maxTags,
+		Owner: c, Window: c.window, Long: client.long, Requests: c.requests, Trusted: e.cfg.trusted, MaxTags: e.cfg.maxTags,
 	})
 	if !client.network.patient() {
 		c.in.Hurry()
@@ -133,7 +130,7 @@ func newConnection(s *supervisor, e *relayEntry) *connection {
 // its end and joins it. A goroutine of its own dials: TLS and HTTP want a deep
 // stack, which would stay as large for as long as the connection lives.
 func (c *connection) run() {
-	defer c.sup.conns.Done()
+	defer c.client.sup.conns.Done()
 	dialled := make(chan error)
 	go func() { // ended by cut, joined here
 		err := error(&PanicError{Where: "connection", Value: errGoexit}) // unless dial returns
@@ -165,7 +162,7 @@ func (c *connection) run() {
 	}
 	c.reportUnsent(err)
 	c.flushReports()
-	c.sup.inbox.Put(connectionEnded{c, err})
+	c.client.sup.inbox.Put(connectionEnded{c, err})
 }
 
 // protect confines a panic to this relay (R44).
@@ -193,7 +190,7 @@ func (c *connection) dial() error {
 	}
 	link, err := c.client.network.dial(ctx, c)
 	if err != nil {
-		return dialError(c.url, err)
+		return dialError(c.relay.URL, err)
 	}
 	c.mu.Lock()
 	c.link, c.stopDial = link, nil
@@ -207,7 +204,7 @@ func (c *connection) dial() error {
 	c.relay.ConnectedAt = c.client.now()
 	c.mu.Unlock()
 	up := false
-	c.sup.do(func(s *supervisor) { up = s.up(c) })
+	c.client.sup.do(func(s *supervisor) { up = s.up(c) })
 	if !up {
 		return c.endCause()
 	}

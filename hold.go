@@ -81,7 +81,7 @@ func (h *hold) where() string {
 
 func relayOf(p place) string {
 	if l, ok := p.(*dataLetter); ok {
-		return l.conn().url
+		return l.conn().relay.URL
 	}
 	return ""
 }

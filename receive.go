@@ -139,7 +139,7 @@ func (c *connection) Refuse(reason, err error) {
 	case refusals.Tell:
 		c.client.mail.Put(&rejectLetter{c, reason})
 	case refusals.Wait:
-		c.sup.inbox.Put(reportsPending{c, at})
+		c.client.sup.inbox.Put(reportsPending{c, at})
 	}
 	if forged {
 		c.forgeries++

@@ -84,7 +84,7 @@ func (c *connection) expectOK(o outgoing) {
 	if len(c.unanswered) == 0 {
 		c.unanswered = make(map[nostr.ID]time.Time) // a map does not shrink
 		c.window.Lift(liftFactor * min(c.cfg.windowBytes, math.MaxInt64/liftFactor))
-		c.sup.inbox.Put(answersPending{c, until})
+		c.client.sup.inbox.Put(answersPending{c, until})
 	}
 	c.unanswered[event.ID] = until
 }
@@ -196,12 +196,12 @@ func (c *connection) reportUnsent(reason error) {
 	c.mu.Unlock()
 	lost := 0
 	for _, o := range unsent {
-		err := &SendError{URL: c.url, Message: o.Message, Err: fmt.Errorf("%w: %w", ErrNotConnected, reason)}
+		err := &SendError{URL: c.relay.URL, Message: o.Message, Err: fmt.Errorf("%w: %w", ErrNotConnected, reason)}
 		if !c.client.mail.Put(&errorLetter{relay: c.relay, err: err}) {
 			lost++
 		}
 	}
 	if lost > 0 { // the client has stopped: there is no OnError any more
-		c.client.log.Warn("accepted messages were not sent", "relay", c.url, "count", lost, "reason", reason)
+		c.client.log.Warn("accepted messages were not sent", "relay", c.relay.URL, "count", lost, "reason", reason)
 	}
 }

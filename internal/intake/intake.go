@@ -54,6 +54,7 @@ type Letter struct {
 
 // Owner is the connection.
 type Owner interface {
+	mailbox.LongOwner
 	// Ended is closed when the connection is over: nothing waits any more.
 	Ended() <-chan struct{}
 	// Arrived is told of an accepted message that is no event as soon as it has been
@@ -71,7 +72,7 @@ type Owner interface {
 type Config struct {
 	Owner    Owner
 	Window   *mailbox.Window
-	Long     *mailbox.LongMessage
+	Long     *mailbox.LongMessages
 	Requests *reqs.Table
 	Trusted  bool // events are taken as they are: neither hashed nor verified
 	MaxTags  int  // of an event
@@ -82,6 +83,7 @@ type Intake struct {
 	Config
 	shared *Shared
 	lane   *verify.Lane[*Letter]
+	long   *mailbox.LongMessage // the reader's: its part of Long, nil until a message needs one
 	count  counters
 
 	held    atomic.Bool // the reader waits for room: the relay's silence is our doing (DESIGN 3.6)
@@ -104,7 +106,7 @@ func (in *Intake) Lane() *verify.Lane[*Letter] { return in.lane }
 // up what the reader was waiting for. The reader's last call.
 func (in *Intake) Drain() {
 	in.Window.Abandon() // room that was promised to this reader is no longer kept from others
-	in.Long.Release()
+	in.release()
 	in.lane.Drain()
 }
 
@@ -115,7 +117,7 @@ func (in *Intake) Take(b *Buffers, text, lone bool) bool {
 		in.refuse(ErrMalformed, errBinary)
 		return true
 	}
-	defer in.Long.Release() // of what reading and parsing takes, whatever becomes of the message
+	defer in.release() // of what reading and parsing takes, whatever becomes of the message
 	if ok, err := in.roomToParse(b); err != nil {
 		in.refuse(ErrTooLarge, err)
 		return true
@@ -342,7 +344,7 @@ func (in *Intake) refuse(reason, err error) {
 
 // Oversized takes note of a message that was over the read limit and skipped.
 func (in *Intake) Oversized(err error) {
-	in.Long.Release()
+	in.release()
 	in.count.messages.Add(1)
 	in.refuse(ErrTooLarge, err)
 }

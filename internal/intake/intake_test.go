@@ -93,7 +93,7 @@ func newBench(t testing.TB, l limits) *bench {
 	}})
 	t.Cleanup(pool.Stop)
 	b.Intake = intake.New(intake.NewShared(pool, true), intake.Config{
-		Owner: b, Window: b.window, Long: b.long.New(b), Requests: b.requests,
+		Owner: b, Window: b.window, Long: b.long, Requests: b.requests,
 		Trusted: l.trusted, MaxTags: l.maxTags,
 	})
 	return b
@@ -319,7 +319,7 @@ func TestASlowMessageGivesWay(t *testing.T) {
 	l.budget = 4 << 20
 	slow, quick := newBench(t, l), newBench(t, l)
 	quick.rate = 1 << 20
-	quick.Config.Long = slow.long.New(quick)
+	quick.Config.Long = slow.long
 	quick.Intake = intake.New(intake.NewShared(verify.NewPool(verify.Config{}), true), quick.Config)
 	require.True(t, slow.Room(1<<20))
 	require.True(t, quick.Room(512<<10))

@@ -121,7 +121,7 @@ func (in *Intake) Room(n int64) bool {
 	if n > Tedious { // there may be nothing to wait for: a few bytes become megabytes when they are decompressed
 		in.lane.Pause()
 	}
-	if in.Long.Hold(n) {
+	if in.hold(n) {
 		return true
 	}
 	if n > in.Long.Limit() {
@@ -133,8 +133,8 @@ func (in *Intake) Room(n int64) bool {
 	defer timer.Stop()
 	for {
 		select {
-		case <-in.Long.Freed():
-			if in.Long.Hold(n) {
+		case <-in.long.Freed():
+			if in.hold(n) {
 				return true
 			}
 		case now := <-timer.C:
@@ -156,9 +156,24 @@ func (in *Intake) parsed(b *Buffers, letter *Letter) {
 		b.Frame, b.canonical = nil, nil
 	}
 	if letter.Size <= Own {
-		in.Long.Release()
+		in.release()
 	} else {
-		in.Long.Hold(int64(letter.Size)) // less than before
+		in.hold(int64(letter.Size)) // less than before
+	}
+}
+
+// hold makes n bytes what the message in hand takes, in all, if there are so many.
+func (in *Intake) hold(n int64) bool {
+	if in.long == nil {
+		in.long = in.Long.New(in.Owner)
+	}
+	return in.long.Hold(n)
+}
+
+// release gives back what the message in hand has taken.
+func (in *Intake) release() {
+	if in.long != nil {
+		in.long.Release()
 	}
 }
 

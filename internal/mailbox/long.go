@@ -65,6 +65,9 @@ func (a *LongMessages) New(owner LongOwner) *LongMessage {
 	return &LongMessage{all: a, owner: owner}
 }
 
+// Limit is what they may hold at most, in bytes.
+func (a *LongMessages) Limit() int64 { return a.limit }
+
 // Held returns the bytes that all messages hold now.
 func (a *LongMessages) Held() int64 {
 	a.mu.Lock()
@@ -117,9 +120,6 @@ func (m *LongMessage) enqueue(n int64) {
 // there was one it is nil.
 func (m *LongMessage) Freed() <-chan struct{} { return m.freed }
 
-// Limit is what it may hold at most, in bytes.
-func (m *LongMessage) Limit() int64 { return m.all.limit }
-
 // Release gives everything back. It costs nothing when there is nothing.
 func (m *LongMessage) Release() {
 	if !m.inUse {
@@ -134,9 +134,6 @@ func (m *LongMessage) Release() {
 	m.givenUp = false
 	a.settle()
 }
-
-// CutSlowest is that of all messages.
-func (m *LongMessage) CutSlowest(now time.Time) { m.all.CutSlowest(now) }
 
 // CutSlowest is called by who has waited in vain for a while: it gives up the
 // message that has come in at the lowest rate, which may be the caller's own, unless
