@@ -579,15 +579,15 @@ func (s *supervisor) learn(e *relayEntry) {
 		go func() { // ends with this function
 			defer cancel()
 			select {
-			case <-c.ended:
+			case <-c.Ended():
 			case <-answered:
 			}
 		}()
-		doc, err := information(ctx, c.cfg)
+		doc, err := information(ctx, c.cfg.dialer, target(c.relay.URL, c.relay.Address))
 		close(answered)
 		<-ctx.Done()
 		if err == nil {
-			c.sup.inbox.Put(learnt{c, doc})
+			c.client.sup.inbox.Put(learnt{c, doc})
 		}
 	})
 }

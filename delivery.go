@@ -131,7 +131,7 @@ func (r *route) stored() int {
 
 // answered hands an EOSE or a CLOSED to the supervisor, with what came before it.
 func (r *route) answered(l *dataLetter) {
-	r.conn.sup.inbox.Put(answerOf(r, l))
+	r.conn.client.sup.inbox.Put(answerOf(r, l))
 }
 
 // delivery is an event for one subscription, from one of its relays, until it has

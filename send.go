@@ -54,7 +54,7 @@ func (c *connection) send(o outgoing) error {
 func (c *connection) sendOwn(msg ClientMessage, r *route) {
 	out, err := outgoingOf(msg)
 	if err != nil {
-		c.client.log.Error("a message of the library's own cannot be sent", "relay", c.url, "error", err) // filters have been checked
+		c.client.log.Error("a message of the library's own cannot be sent", "relay", c.relay.URL, "error", err) // filters have been checked
 		return
 	}
 	if r != nil {
@@ -110,7 +110,7 @@ func (c *connection) expectOK(o outgoing) {
 	if len(c.unanswered) == 0 {
 		c.unanswered = make(map[nostr.ID]expected) // a map does not shrink
 		c.window.Lift(liftFactor * min(c.cfg.windowBytes, math.MaxInt64/liftFactor))
-		c.sup.inbox.Put(answersPending{c, until})
+		c.client.sup.inbox.Put(answersPending{c, until})
 	}
 	c.unanswered[event.ID] = expected{until, auth}
 }
@@ -147,7 +147,7 @@ func (c *connection) gotOK(id nostr.ID, accepted bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if accepted && c.unanswered[id].auth {
-		c.sup.inbox.Put(authAccepted{c})
+		c.client.sup.inbox.Put(authAccepted{c})
 	}
 	c.unexpect(id)
 }
@@ -240,12 +240,12 @@ func (c *connection) reportUnsent(reason error) {
 	c.mu.Unlock()
 	lost := 0
 	for _, o := range unsent {
-		err := &SendError{URL: c.url, Message: o.Message, Err: fmt.Errorf("%w: %w", ErrNotConnected, reason)}
+		err := &SendError{URL: c.relay.URL, Message: o.Message, Err: fmt.Errorf("%w: %w", ErrNotConnected, reason)}
 		if !c.client.mail.Put(&errorLetter{relay: c.relay, err: err}) {
 			lost++
 		}
 	}
 	if lost > 0 { // the client has stopped: there is no OnError any more
-		c.client.log.Warn("accepted messages were not sent", "relay", c.url, "count", lost, "reason", reason)
+		c.client.log.Warn("accepted messages were not sent", "relay", c.relay.URL, "count", lost, "reason", reason)
 	}
 }

@@ -234,7 +234,7 @@ func (s *supervisor) dialNext() {
 		case dials.Dial:
 			e.stage = dialing
 			e.aborted = false
-			e.conn = newConnection(s, e)
+			e.conn = newConnection(s.client, e)
 			s.reg.register(e.conn)
 			s.children.Add(1)
 			go e.conn.run() // ends with the connection; joined with the children

@@ -6,7 +6,10 @@
 // owner serialises.
 package outage
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Line is what is to be logged, if anything.
 type Line uint8
@@ -33,10 +36,10 @@ type Outage struct {
 	away   bool // from its going until it is steadily back
 	told   bool // and that was said
 	since  time.Time
-	losses int       // ends of connections and dials that failed, in this outage
-	up     time.Time // a connection is open since then; zero if none is
-	next   time.Time // of the next StillAway
-	recent [Most]time.Time
+	losses int         // ends of connections and dials that failed, in this outage
+	up     time.Time   // a connection is open since then; zero if none is
+	next   time.Time   // of the next StillAway
+	recent []time.Time // when outages were told of in the last hour, at most Most
 }
 
 // Lost says that a connection has ended, or that a dial has failed. orderly is the
@@ -108,15 +111,10 @@ func (o *Outage) For(now time.Time) time.Duration {
 
 // allowed tells whether another outage may be told of, and takes note of it.
 func (o *Outage) allowed(now time.Time) bool {
-	oldest := &o.recent[0]
-	for i := range o.recent {
-		if o.recent[i].Before(*oldest) {
-			oldest = &o.recent[i]
-		}
-	}
-	if !oldest.IsZero() && now.Sub(*oldest) < Every {
+	o.recent = slices.DeleteFunc(o.recent, func(t time.Time) bool { return now.Sub(t) >= Every })
+	if len(o.recent) == Most {
 		return false
 	}
-	*oldest = now
+	o.recent = append(o.recent, now)
 	return true
 }
