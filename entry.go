@@ -61,12 +61,12 @@ type relayEntry struct {
 	cfg       *relaySpec
 	conn      *connection // in dialing, connected and closing
 	stage     stage
-	aborted   bool // its last dial was given up for others (DESIGN 3.11)
-	failed    bool // its last dial did not become a connection
-	removed   bool // RemoveRelay was called: OnDisconnect(ErrRelayRemoved) is due or queued
-	gone      bool // the OnDisconnect that ends this entry is queued
-	wanted    bool // manual mode: Reconnect was called in OnDisconnect
-	outage    outage.Outage
+	aborted   bool           // its last dial was given up for others (DESIGN 3.11)
+	failed    bool           // its last dial did not become a connection
+	removed   bool           // RemoveRelay was called: OnDisconnect(ErrRelayRemoved) is due or queued
+	gone      bool           // the OnDisconnect that ends this entry is queued
+	wanted    bool           // manual mode: Reconnect was called in OnDisconnect
+	outage    *outage.Outage // nil until it is first lost
 	backoff   *backoff.Backoff
 	window    *mailbox.Window // messages that wait or are held, from connection to connection
 	panics    backoff.Intensity

@@ -31,7 +31,8 @@ const (
 	Most = 4
 )
 
-// An Outage follows one relay. The zero value is one that is not away.
+// An Outage follows one relay. The zero value is one that is not away; so is nil,
+// which is enough for a relay until it is Lost.
 type Outage struct {
 	away   bool // from its going until it is steadily back
 	told   bool // and that was said
@@ -61,7 +62,7 @@ func (o *Outage) Lost(now time.Time, orderly, grave bool) Line {
 
 // Up says that a connection was opened.
 func (o *Outage) Up(now time.Time) {
-	if o.away {
+	if o != nil && o.away {
 		o.up = now
 	}
 }
@@ -69,7 +70,7 @@ func (o *Outage) Up(now time.Time) {
 // Look says what is to be told at now.
 func (o *Outage) Look(now time.Time) Line {
 	switch {
-	case !o.away:
+	case o == nil || !o.away:
 	case !o.up.IsZero():
 		if now.Before(o.up.Add(Steady)) {
 			return Nothing
@@ -88,7 +89,7 @@ func (o *Outage) Look(now time.Time) Line {
 
 // Next is when to look again, if ever.
 func (o *Outage) Next() (at time.Time, ok bool) {
-	if !o.away {
+	if o == nil || !o.away {
 		return time.Time{}, false
 	}
 	if !o.up.IsZero() {
