@@ -122,7 +122,7 @@ func (s *subscription) cursor(atHand *delivery) (Cursor, bool) {
 	s.mu.Lock()
 	c.Handled = s.memory.since(from)
 	s.mu.Unlock()
-	if atHand != nil && atHand.leg.sub == s && atHand.free() && !atHand.isFinished() {
+	if atHand != nil && atHand.leg.sub == s && atHand.free() {
 		c.Handled = append(c.Handled, cursor.Short(atHand.Event.ID[:len(cursor.Short{})]))
 	}
 	if room := cursor.MaxHandled - len(c.Handled); room > 0 {

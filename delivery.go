@@ -165,12 +165,6 @@ func (d *delivery) finish() {
 	}
 }
 
-func (d *delivery) isFinished() bool {
-	d.leg.mu.Lock()
-	defer d.leg.mu.Unlock()
-	return d.finished
-}
-
 // drop is for an event that nobody wants any more.
 func (d *delivery) drop() {
 	d.leg.remove(d)
