@@ -2,6 +2,7 @@ package gennostr
 
 import (
 	"context"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -30,6 +31,7 @@ type asking struct {
 	slots  *pack.Slots[*ask]
 	routes map[int]*route
 
+	authed  time.Time // when the relay has accepted an AUTH; zero: it has not
 	noticed time.Time // when a NOTICE has spoken of too many subscriptions; zero: none has
 }
 
@@ -163,7 +165,8 @@ func (a *asking) sorted() []*leg {
 func (s *supervisor) open(e *relayEntry) {
 	a := e.asking
 	a.limits.Connected(s.client.now())
-	a.slots, a.routes, a.noticed = pack.New[*ask](a.config()), make(map[int]*route), time.Time{}
+	a.slots, a.routes = pack.New[*ask](a.config()), make(map[int]*route)
+	a.noticed, a.authed = time.Time{}, time.Time{}
 	s.learn(e)
 }
 
@@ -209,7 +212,7 @@ func (s *supervisor) begin(e *relayEntry, l *leg) {
 		return
 	}
 	for _, other := range e.asking.sorted() { // one that had the socket for itself may have filled it
-		if o := other.sub.outside; o != nil && other != l && o.over(other) {
+		if o := other.sub.outside; o != nil && other != l && (o.waits(other) > other.sub.cfg.buffer || e.conn.crowded()) {
 			overfull{other}.supervise(s)
 		}
 	}
@@ -224,6 +227,7 @@ func (s *supervisor) take(e *relayEntry, l *leg, step resume.Step) {
 		l.asks[asked] = k
 		if o := l.sub.outside; o != nil && k.Once && o.full(l) { // served page by page
 			l.delayed = append(l.delayed, k)
+			o.tellWhenDrained(l)
 			continue
 		}
 		s.put(e, k)
@@ -301,9 +305,12 @@ func (s *supervisor) ask(e *relayEntry) {
 			if filters[i] = m.Filter; m.Moved && op.Replace && !m.Filter.LimitZero {
 				filters[i].Limit = swapLimit
 			}
-			r.members = append(r.members, newMember(m.Key, filters[i], m.Moved))
+			r.members = append(r.members, newMember(m.Key, filters[i], m.Moved, now))
 		}
 		a.routes[op.Req] = r
+		if e.conn.crowded() { // what is asked for stands behind what others have not handled
+			e.conn.awaitsEOSE(true)
+		}
 		if key := (laterKey{entry: e, silent: true}); !s.isSet(key) {
 			s.later.Set(key, now.Add(answerWithin))
 		}
@@ -336,6 +343,7 @@ type reqAnswer struct {
 	route   *route
 	eose    bool
 	pages   []resume.Page // what came before it for the members, in order
+	slipped []int         // how many of them were published meanwhile
 	message string        // of a CLOSED
 	ends    bool          // it has ended the REQ
 }
@@ -350,7 +358,7 @@ func answerOf(r *route, l *dataLetter) reqAnswer {
 		for _, member := range r.members {
 			p := member.page
 			p.Hint, p.Refused, p.Total = hintOf(m.Hints), refused, r.total+refused
-			ev.pages = append(ev.pages, p)
+			ev.pages, ev.slipped = append(ev.pages, p), append(ev.slipped, member.slipped)
 		}
 	case wire.Closed:
 		ev.message = m.Message
@@ -389,10 +397,13 @@ func (ev reqAnswer) supervise(s *supervisor) {
 func (s *supervisor) answered(e *relayEntry, ev reqAnswer) {
 	a, r := e.asking, ev.route
 	r.eose = true
+	if !slices.ContainsFunc(slices.Collect(maps.Values(a.routes)), func(r *route) bool { return !r.eose }) {
+		e.conn.awaitsEOSE(false)
+	}
 	for i, m := range r.members {
 		if m.unlimited {
 			p := ev.pages[i]
-			a.limits.SawPage(p.Events, p.Oldest, p.Newest)
+			a.limits.SawPage(p.Events-ev.slipped[i], p.Oldest, p.Newest)
 		}
 	}
 	n, known := a.limits.Page()
@@ -427,9 +438,13 @@ func (s *supervisor) closed(e *relayEntry, ev reqAnswer) {
 		}
 		s.again(e, a.slots.Refused(now, r.number), 0)
 	case limits.RateLimited, limits.AuthRequired: // whatever it was that was asked
-		for _, m := range r.members {
-			if a.slots.Remove(now, m.ask); !m.gone.Load() {
-				s.refused(e, m.ask, reason, ev.message)
+		for _, k := range a.slots.Refused(now, r.number) {
+			switch {
+			case k.gone.Load():
+			case reason == limits.AuthRequired && !r.sent.After(a.authed): // it did not know yet who asks
+				s.again(e, []*ask{k}, 0)
+			default:
+				s.refused(e, k, reason, ev.message)
 			}
 		}
 	default:
@@ -541,6 +556,7 @@ func (s *supervisor) authenticated(e *relayEntry) {
 	if e.asking == nil {
 		return
 	}
+	e.asking.authed = s.client.now()
 	for _, l := range e.asking.sorted() {
 		if len(l.refused) > 0 {
 			s.later.Cancel(laterKey{entry: e, leg: l})

@@ -55,7 +55,9 @@ type connection struct {
 	cause      error                        // guarded by mu: why we ended it ourselves; the first one counts
 	out        *outbox.Queue[ClientMessage] // guarded by mu: accepted and not yet written
 	refused    refusals.Reports             // guarded by mu: what OnError has not been told
-	unanswered map[nostr.ID]expected        // guarded by mu: events that an OK is to come for
+	unanswered map[nostr.ID]time.Time       // guarded by mu: events that an OK is to come for, and until when it is waited for
+	asked      bool                         // guarded by mu: an EOSE is waited for
+	auths      []nostr.ID                   // guarded by mu: the latest AUTHs (NIP-42)
 	answered   chan struct{}                // guarded by mu: closed when there are none; nil unless that is waited for
 	forgeries  int                          // guarded by mu
 }

@@ -35,13 +35,15 @@ type member struct {
 	*ask
 	filter    *reqs.Filters   // as it was sent
 	unlimited bool            // it has no limit of its own
+	since     nostr.Timestamp // when it was sent
+	slipped   int             // guarded by route.mu: events of the page that are dated later, and were published meanwhile
 	moved     bool            // it was live in another REQ, which this one takes over
 	page      resume.Page     // guarded by route.mu: what came before the EOSE
 	before    nostr.Timestamp // guarded by route.mu: the date of the event before
 }
 
-func newMember(k *ask, filter nostr.Filter, moved bool) *member {
-	return &member{ask: k, moved: moved, filter: reqs.Compile([]nostr.Filter{filter}), unlimited: filter.Limit == 0 && !filter.LimitZero}
+func newMember(k *ask, filter nostr.Filter, moved bool, sent time.Time) *member {
+	return &member{ask: k, moved: moved, since: nostr.TimestampOf(sent), filter: reqs.Compile([]nostr.Filter{filter}), unlimited: filter.Limit == 0 && !filter.LimitZero}
 }
 
 // count notes an event of the REQ for a member that asks for it. Needs mu.
@@ -73,6 +75,9 @@ func (m *member) stored(at, now nostr.Timestamp) {
 		m.before = at
 	}
 	p.Last, m.before = max(at, m.before), at
+	if at >= m.since {
+		m.slipped++
+	}
 	p.Events++
 }
 

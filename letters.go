@@ -243,6 +243,9 @@ func (l *thenLetter) handle(c *Client) *exit {
 
 // letGo is for one that will not be handled.
 func (l *thenLetter) letGo() {
+	if d, ok := l.place.(*delivery); ok { // what came of it was not told: it comes again
+		d.unhandled.Store(true)
+	}
 	if l.place != nil {
 		l.place.leave()
 	}

@@ -286,6 +286,7 @@ func (c *Client) abort(err error) {
 		l.letGo()
 	}
 	close(c.dead)
+	c.endSubscriptions()
 	c.close()
 }
 

@@ -167,6 +167,9 @@ func (in *Intake) judge(b *Buffers, letter *Letter) (unproven *nostr.Event, repe
 	if err != nil {
 		in.refuse(ErrMalformed, err)
 		if msg == nil {
+			if id, _, ok := b.decoder.Split(b.Frame); ok { // an event all the same, for whoever counts what a page brings
+				in.Requests.Refuse(id)
+			}
 			return nil, false, false
 		} // else a part of it only: what is good is delivered
 	}
@@ -243,6 +246,7 @@ func (in *Intake) hashed(b *Buffers, e *nostr.Event) bool {
 // wanted tells whether an event answers a request of this connection, and puts it into the letter.
 func (in *Intake) wanted(m wire.Event, letter *Letter) bool {
 	if m.Event.Kind == nostr.KindClientAuthentication { // P45: never an event to be delivered
+		in.Requests.Refuse(m.SubscriptionID)
 		in.unsolicited("event %s is an AUTH (NIP-42)", m.Event.ID)
 		return false
 	}
