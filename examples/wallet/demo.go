@@ -73,10 +73,8 @@ func demo(ctx context.Context, opts options, stdout, stderr io.Writer, say func(
 		customers[i] = nostr.GenerateSecretKey()
 		s.args = append(s.args, "-customer", customers[i].PubKey().String())
 	}
-	if err := s.play(ctx, customers, rand.New(rand.NewPCG(opts.seed, 0)), rand.New(rand.NewPCG(opts.seed, 1))); err != nil { //nolint:gosec // no secrets
-		return err
-	}
-	return s.count(stdout)
+	err = s.play(ctx, customers, rand.New(rand.NewPCG(opts.seed, 0)), rand.New(rand.NewPCG(opts.seed, 1))) //nolint:gosec // no secrets
+	return errors.Join(err, s.count(stdout))
 }
 
 // play is the show: three things at once.
