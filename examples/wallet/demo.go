@@ -18,11 +18,10 @@ import (
 )
 
 const (
-	demoRequests  = 300
 	demoCustomers = 12
-	demoKills     = 10
-	demoCrashes   = 3
 	demoEvery     = 8 * time.Millisecond // a request comes
+	perKill       = 30                   // requests for each time that the wallet is killed
+	perCrash      = 100                  // and the relay crashes
 )
 
 // show is the demo: what there is in it, and what has happened.
@@ -35,20 +34,21 @@ type show struct {
 	stderr io.Writer
 	say    func(who, format string, args ...any)
 
-	kills, crashes int
+	requests       int // that are sent
+	kills, crashes int // so far
 }
 
 // demo kills the wallet and the relay while requests come, and counts in the end.
-func demo(ctx context.Context, seed uint64, stdout, stderr io.Writer, say func(who, format string, args ...any)) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, 14*time.Second, errors.New("the demo took longer than 14 seconds"))
+func demo(ctx context.Context, opts options, stdout, stderr io.Writer, say func(who, format string, args ...any)) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, opts.limit, fmt.Errorf("the demo took longer than %v", opts.limit))
 	defer cancel()
-	say("demo", "%d requests of %d customers; -seed %d", demoRequests, demoCustomers, seed)
+	say("demo", "%d requests of %d customers; -seed %d", opts.requests, demoCustomers, opts.seed)
 	relay, err := nostrtest.StartRelay(nostrtest.WalletRelay()) // it keeps requests while the wallet is dead
 	if err != nil {
 		return err
 	}
 	defer relay.Close()
-	bank, err := openVault(seed)
+	bank, err := openVault(opts.seed)
 	if err != nil {
 		return err
 	}
@@ -59,7 +59,10 @@ func demo(ctx context.Context, seed uint64, stdout, stderr io.Writer, say func(w
 	}
 	defer os.RemoveAll(dir)
 
-	s := &show{relay: relay, bank: bank, wallet: nostr.GenerateSecretKey(), ledger: filepath.Join(dir, "ledger"), stderr: stderr, say: say}
+	s := &show{
+		relay: relay, bank: bank, wallet: nostr.GenerateSecretKey(), ledger: filepath.Join(dir, "ledger"),
+		stderr: stderr, say: say, requests: opts.requests,
+	}
 	keyFile := filepath.Join(dir, "key")
 	if err := os.WriteFile(keyFile, []byte(s.wallet.Hex()), 0o600); err != nil {
 		return err
@@ -70,10 +73,8 @@ func demo(ctx context.Context, seed uint64, stdout, stderr io.Writer, say func(w
 		customers[i] = nostr.GenerateSecretKey()
 		s.args = append(s.args, "-customer", customers[i].PubKey().String())
 	}
-	if err := s.play(ctx, customers, rand.New(rand.NewPCG(seed, 0)), rand.New(rand.NewPCG(seed, 1))); err != nil { //nolint:gosec // no secrets
-		return err
-	}
-	return s.count(stdout)
+	err = s.play(ctx, customers, rand.New(rand.NewPCG(opts.seed, 0)), rand.New(rand.NewPCG(opts.seed, 1))) //nolint:gosec // no secrets
+	return errors.Join(err, s.count(stdout))
 }
 
 // play is the show: three things at once.
@@ -100,9 +101,13 @@ func (s *show) play(ctx context.Context, customers []nostr.SecretKey, forKills, 
 func (s *show) send(ctx context.Context, customers []nostr.SecretKey) error {
 	tick := time.NewTicker(demoEvery)
 	defer tick.Stop()
-	for n := range demoRequests {
+	ciphers := make([]nostr.Cipher, len(customers))
+	for i, key := range customers {
+		ciphers[i] = nip44.Cipher(key)
+	}
+	for n := range s.requests {
 		key := customers[n%len(customers)]
-		request, err := writeRequest(ctx, key, nip44.Cipher(key), s.wallet.PubKey(), fmt.Sprintf("invoice %d", n+1))
+		request, err := writeRequest(ctx, key, ciphers[n%len(customers)], s.wallet.PubKey(), fmt.Sprintf("invoice %d", n+1))
 		if err != nil {
 			return err
 		}
@@ -119,12 +124,12 @@ func (s *show) send(ctx context.Context, customers []nostr.SecretKey) error {
 // killWallets runs one wallet after another, and lets the last one live until all is
 // done.
 func (s *show) killWallets(ctx context.Context, chance *rand.Rand) error {
-	for s.kills < demoKills {
+	for s.kills < s.requests/perKill {
 		child, err := s.start(ctx)
 		if err != nil {
 			return err
 		}
-		moment := s.bank.after(1 + chance.IntN(demoRequests/demoKills-5))
+		moment := s.bank.after(1 + chance.IntN(perKill-5))
 		if s.kills%4 == 3 {
 			moment = time.After(time.Duration(chance.IntN(100)) * time.Millisecond) // it may not have come up
 		}
@@ -153,7 +158,7 @@ func (s *show) killWallets(ctx context.Context, chance *rand.Rand) error {
 	var waiting sync.WaitGroup
 	defer waiting.Wait()
 	waiting.Go(func() {
-		if _, err := s.relay.WaitEvents(ctx, demoRequests, s.answers()); err == nil {
+		if _, err := s.relay.WaitEvents(ctx, s.requests, s.answers()); err == nil {
 			close(answered)
 		}
 	})
@@ -165,9 +170,9 @@ func (s *show) killWallets(ctx context.Context, chance *rand.Rand) error {
 
 // crashRelay has the relay go, and come back.
 func (s *show) crashRelay(ctx context.Context, chance *rand.Rand) error {
-	for s.crashes < demoCrashes {
+	for s.crashes < max(1, s.requests/perCrash) {
 		for _, moment := range []func() <-chan time.Time{
-			func() <-chan time.Time { return s.bank.after(1 + chance.IntN(demoRequests/demoCrashes-10)) },
+			func() <-chan time.Time { return s.bank.after(1 + chance.IntN(min(perCrash, s.requests)-10)) },
 			func() <-chan time.Time {
 				s.relay.Stop()
 				return time.After(time.Duration(chance.IntN(300)) * time.Millisecond)
@@ -201,8 +206,8 @@ func (s *show) count(stdout io.Writer) error {
 	}
 	once, twice, again := s.bank.count()
 	_, err := fmt.Fprintf(stdout, "%d requests: %d paid, %d paid twice, %d answered; the wallet was killed %d times, %d payments had not been written down then; the relay crashed %d times\n",
-		demoRequests, once+twice, twice, len(answered), s.kills, again, s.crashes)
-	if once != demoRequests || twice != 0 || len(answered) != demoRequests || len(answers) != demoRequests {
+		s.requests, once+twice, twice, len(answered), s.kills, again, s.crashes)
+	if once != s.requests || twice != 0 || len(answered) != s.requests || len(answers) != s.requests {
 		return errors.Join(err, errors.New("not every request was paid and answered exactly once"))
 	}
 	return err

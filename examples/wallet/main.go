@@ -70,7 +70,9 @@ type options struct {
 	customers []nostr.PubKey // none: anybody
 	bank      string         // "": no money moves
 	ledger    string
-	seed      uint64
+	requests  int           // of the demo
+	seed      uint64        // of the demo
+	limit     time.Duration // of the demo
 }
 
 // words are those flags that are looked at when package flag is done, which would
@@ -91,6 +93,7 @@ func parse(args []string, usage io.Writer) (opts options, err error) {
 	flags.StringVar(&said.key, "key", "", "the wallet's secret `key`: a file that holds an nsec or 64 hex digits, or these themselves,\nwhich others on this machine may see then")
 	flags.StringVar(&said.bank, "bank", "", "`URL` that payments are posted to (default: no money moves)")
 	flags.StringVar(&opts.ledger, "ledger", "wallet.ledger", "`file` that tells what is done, made if it is not there")
+	flags.IntVar(&opts.requests, "requests", 300, "`number` of requests that the demo sends, 30 to 1000")
 	flags.Uint64Var(&opts.seed, "seed", rand.Uint64(), "what decides when the demo kills, a `number`") //nolint:gosec // no secret
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
@@ -103,7 +106,10 @@ func parse(args []string, usage io.Writer) (opts options, err error) {
 		return opts, errors.New("no such flag, or a value that does not fit it; see -h")
 	case flags.NArg() > 0:
 		return opts, errors.New("unexpected argument; see -h")
+	case opts.requests < 30 || opts.requests > keep:
+		return opts, errors.New("-requests: want a number from 30 to 1000")
 	}
+	opts.limit = max(14*time.Second, time.Duration(opts.requests)*50*time.Millisecond)
 	return opts, opts.understand(said)
 }
 
@@ -152,7 +158,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if len(opts.relays) > 0 {
 		return serve(ctx, opts, say)
 	}
-	err = demo(ctx, opts.seed, stdout, stderr, say)
+	err = demo(ctx, opts, stdout, stderr, say)
 	if ctx.Err() != nil {
 		return nil // Ctrl-C
 	}

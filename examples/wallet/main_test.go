@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"flag"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -37,10 +39,14 @@ func TestMain(m *testing.M) {
 
 func TestDemoPaysEachRequestOnceThroughCrashes(t *testing.T) {
 	t.Setenv(asProgram, "1")
+	opts, err := parse([]string{"-requests", strconv.Itoa(demoRequests)}, io.Discard)
+	require.NoError(t, err)
+	opts.limit = time.Minute // for a machine that is busy
 	var out, news bytes.Buffer
-	require.NoError(t, run(t.Context(), nil, &out, &news), "%s%s", &out, &news)
-	assert.Contains(t, out.String(), "300 requests: 300 paid, 0 paid twice, 300 answered; the wallet was killed 10 times")
-	assert.Contains(t, out.String(), "the relay crashed 3 times")
+	require.NoError(t, demo(t.Context(), opts, &out, &news, teller(&out)), "%s%s", &out, &news)
+	assert.Contains(t, out.String(), fmt.Sprintf("%[1]d requests: %[1]d paid, 0 paid twice, %[1]d answered; the wallet was killed %d times",
+		demoRequests, demoRequests/perKill))
+	assert.Contains(t, out.String(), "relay crashed and back (1)")
 	assert.Contains(t, out.String(), "-seed ")
 	assert.Empty(t, news.String())
 }
@@ -54,8 +60,7 @@ func TestDemoEndsWithCtrlC(t *testing.T) {
 
 func TestDemoTellsOfAWalletThatEnds(t *testing.T) {
 	t.Setenv(asProgram, "1")
-	t.Setenv("TMPDIR", t.TempDir()) // where the demo's ledger will be
-	s := &show{bank: &vault{}, args: []string{"-nonsense"}, stderr: io.Discard}
+	s := &show{args: []string{"-nonsense"}, stderr: io.Discard}
 	child, err := s.start(t.Context())
 	require.NoError(t, err)
 	assert.ErrorContains(t, child.lives(t.Context(), nil), "the wallet has ended by itself: exit status 1")
@@ -65,7 +70,7 @@ func TestDemoTellsOfAWalletThatEnds(t *testing.T) {
 func TestHelp(t *testing.T) {
 	var usage bytes.Buffer
 	require.NoError(t, run(t.Context(), []string{"-h"}, io.Discard, &usage))
-	for _, name := range []string{"-relay", "-key", "-customer", "-bank", "-ledger", "-seed"} {
+	for _, name := range []string{"-relay", "-key", "-customer", "-bank", "-ledger", "-requests", "-seed"} {
 		assert.Contains(t, usage.String(), "  "+name)
 	}
 	_, err := parse([]string{"-h"}, io.Discard)
@@ -85,6 +90,7 @@ func TestMistakesAreExplained(t *testing.T) {
 		{[]string{"-nonsense"}, "see -h"},
 		{[]string{secret.Hex()}, "unexpected argument"},
 		{[]string{"-seed", nsec}, "see -h"},
+		{[]string{"-requests", "1001"}, "-requests: want a number from 30 to 1000"},
 		{[]string{"-relay", "https://x.example", "-key", nsec}, "-relay: "},
 		{[]string{"-relay", "wss://x.example"}, "-key: a wallet on a -relay needs one"},
 		{[]string{"-key", nsec}, "-relay"},

@@ -237,7 +237,7 @@ func TestAnAnswerGoesOutUntilARelayHasIt(t *testing.T) {
 // Whatever is done in whatever order, with a crash anywhere: each request is paid
 // once, by a bank that forgets what is written down.
 func TestEachRequestIsPaidOnceInAnyOrder(t *testing.T) {
-	for seed := range uint64(150) {
+	for seed := range uint64(orders) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) { payInAnyOrder(t, rand.New(rand.NewPCG(seed, 0))) })
 	}
 }
