@@ -272,6 +272,16 @@ func TestAMarkOfAFilterThatHasGrown(t *testing.T) {
 	})
 }
 
+// Nothing was proven of what was added: then it is as far as the link was alive for it.
+func TestAMarkIsNotFurtherThanThePartThatIsBehind(t *testing.T) {
+	l := legOf(of(authors[0]))
+	loaded(t, l, 0, page(1, 400, 400))
+	added := only(t, set(l, of(authors[0], authors[1])))
+	l.Alive(at(500))
+	l.Answered(added, resume.Page{}, told, at(5))
+	assert.Equal(t, []resume.Mark{{Loaded: true, Any: true, At: epoch + 5}}, l.Marks())
+}
+
 // Of what was added nothing was ever proven, and it was lost: nobody knows what the clocks of
 // its authors show, so the others' dates are no bound for it.
 func TestAPartThatMissedSomethingKeepsItsBound(t *testing.T) {
