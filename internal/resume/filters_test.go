@@ -211,7 +211,10 @@ func TestATakeoverThatFailsIsTriedAgain(t *testing.T) {
 	s := l.Answered(second, resume.Page{}, told, at(5))
 	assert.Equal(t, []*resume.Ask{second}, s.Gone, "it cannot stand in for what was missed")
 	assert.Empty(t, s.Asks)
-	third := only(t, l.Answered(lost, page(1, 5, 5), told, at(6)))
+	s = l.Answered(lost, page(10, 3, 5), told, at(6))
+	rest := only(t, s)
+	assert.True(t, rest.Once, "and there is no point in a third before all of that has come")
+	third := only(t, l.Answered(rest, page(1, 3, 3), told, at(6)))
 	assert.Equal(t, []*resume.Ask{lost}, l.Answered(third, resume.Page{}, told, at(7)).Gone)
 	assert.Equal(t, epoch+5, l.Marks()[0].At)
 }
