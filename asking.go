@@ -218,7 +218,7 @@ func (s *supervisor) take(e *relayEntry, l *leg, step resume.Step) {
 	for _, gap := range step.Gaps {
 		s.inform(l, SubscriptionChange{State: l.state(), Gap: &Gap{gap.Since, gap.Until, gap.Possible}})
 	}
-	if step.Live {
+	if step.Live || l.liveAgain() {
 		l.liveAt = s.client.now()
 		l.setStatus(SubscriptionLive, "")
 		s.inform(l, SubscriptionChange{State: SubscriptionLive})

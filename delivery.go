@@ -34,24 +34,25 @@ type member struct {
 	filter    *reqs.Filters   // as it was sent
 	unlimited bool            // it has no limit of its own
 	page      resume.Page     // guarded by route.mu: what came before the EOSE
-	before    nostr.Timestamp // guarded by route.mu: the date of the event before
+	before    nostr.Timestamp // guarded by route.mu: the date of the event before that no other member asks for
 }
 
 func newMember(k *ask, filter nostr.Filter) *member {
 	return &member{ask: k, filter: reqs.Compile([]nostr.Filter{filter}), unlimited: filter.Limit == 0 && !filter.LimitZero}
 }
 
-// count notes an event of the REQ. Needs route.mu.
-func (m *member) count(l *intake.Letter) {
+// count notes an event of the REQ, which others of its members ask for as well if it is
+// shared. Needs route.mu.
+func (m *member) count(l *intake.Letter, shared bool) {
 	if now := nostr.Now(); l.Live {
 		m.proven(l.Event.CreatedAt, now)
 	} else {
-		m.stored(l.Event.CreatedAt, now)
+		m.stored(l.Event.CreatedAt, now, shared)
 	}
 }
 
 // stored counts an event that has come before the EOSE.
-func (m *member) stored(at, now nostr.Timestamp) {
+func (m *member) stored(at, now nostr.Timestamp, shared bool) {
 	p := &m.page
 	switch {
 	case p.Events == 0 || at < p.Oldest:
@@ -62,11 +63,15 @@ func (m *member) stored(at, now nostr.Timestamp) {
 	if !at.IsAhead(now) && (p.Newest == 0 || at > p.Newest) { // one from the future says nothing of what the relay has brought
 		p.Newest = at
 	}
-	if p.Events == 0 {
-		m.before = at
+	if p.Events++; shared {
+		p.Shared++
+		return
 	}
+	if p.Events-p.Shared == 1 {
+		p.End, m.before = at, at
+	}
+	p.End = min(p.End, at)
 	p.Last, m.before = max(at, m.before), at
-	p.Events++
 }
 
 // had tells whether a proven event has been delivered to all who ask for it; then it
@@ -80,9 +85,10 @@ func (r *route) had(l *intake.Letter) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.count(l)
+	shared := r.shares(l.Event)
 	for _, m := range r.members {
 		if r.asks(m, l.Event) && !m.gone.Load() {
-			m.count(l)
+			m.count(l, shared)
 			m.leg.sub.repeat.Add(1)
 		}
 	}
@@ -100,11 +106,12 @@ func (r *route) deliver(l *dataLetter) {
 		return
 	}
 	r.count((*intake.Letter)(l))
+	shared := r.shares(l.Event)
 	for _, m := range r.members {
 		if !r.asks(m, l.Event) || m.gone.Load() { // of one that is gone nothing counts for where it stands
 			continue
 		}
-		m.count((*intake.Letter)(l))
+		m.count((*intake.Letter)(l), shared)
 		if m.leg.sub.take(m, l) && !l.Live {
 			m.page.Fresh++
 		}
@@ -115,6 +122,18 @@ func (r *route) deliver(l *dataLetter) {
 // table of requests has made sure.
 func (r *route) asks(m *member, e *nostr.Event) bool {
 	return len(r.members) == 1 || m.filter.Match(e)
+}
+
+// shares tells whether several members of the REQ ask for an event, those that are gone
+// included: the relay has them still.
+func (r *route) shares(e *nostr.Event) bool {
+	n := 0
+	for i := 0; len(r.members) > 1 && i < len(r.members) && n < 2; i++ {
+		if r.members[i].filter.Match(e) {
+			n++
+		}
+	}
+	return n > 1
 }
 
 // count needs mu.

@@ -164,6 +164,13 @@ func (l *leg) down() {
 	l.track.Down()
 }
 
+// liveAgain tells whether the leg has caught up after a refusal that came when it had
+// been live: its machine says so once for each connection. Supervisor goroutine.
+func (l *leg) liveAgain() bool {
+	state := l.state()
+	return (state == SubscriptionPending || state == SubscriptionOpen) && len(l.refused) == 0 && l.track.CaughtUp()
+}
+
 // setStatus notes where the leg stands and returns it.
 func (l *leg) setStatus(state SubscriptionState, message string) RelaySubscription {
 	l.mu.Lock()
