@@ -189,6 +189,23 @@ func TestARefusalForNowIsRetriedAndOneForGoodIsNot(t *testing.T) {
 	assert.Empty(t, r.errs)
 }
 
+func TestASubscriptionThatWasRefusedWhileItWasLiveIsLiveAgain(t *testing.T) {
+	r := &subscriber{}
+	h := reads(t, r)
+	deliverEOSE(t, h)
+	for range 3 {
+		require.NoError(t, h.Deliver(subscribersRelay, gennostr.ClosedMessage{SubscriptionID: "notes", Message: "error: database locked"}))
+		assert.Zero(t, h.Client().Subscriptions()[0].Live)
+		require.NoError(t, h.Advance(10*time.Minute))
+		assert.Zero(t, h.Client().Subscriptions()[0].Live, "asked, and not answered")
+		deliverEOSE(t, h)
+		assert.Equal(t, 1, h.Client().Subscriptions()[0].Live)
+	}
+	assert.Len(t, r.eoses, 4)
+	assert.Equal(t, gennostr.SubscriptionLive, r.changes[len(r.changes)-1].State)
+	assert.Len(t, r.changes, 7)
+}
+
 // mute has no OnSubscription.
 type mute struct {
 	gennostr.BaseHandler
