@@ -42,7 +42,7 @@ func (a *Auth[W, I]) told(now time.Time, who W) bool {
 	case a.manually(now, w):
 		return false
 	default:
-		step.Err, step.Message = a.failure(w)
+		step.Message, step.Err = a.failure(w)
 	}
 	w.waits = false
 	a.steps = append(a.steps, step)
@@ -82,19 +82,19 @@ func (a *Auth[W, I]) manually(now time.Time, w *want[I]) bool {
 }
 
 // failure says why no identity has helped: the relay's words first.
-func (a *Auth[W, I]) failure(w *want[I]) (err error, message string) {
+func (a *Auth[W, I]) failure(w *want[I]) (message string, err error) {
 	err = ErrNoSigner
 	for _, name := range w.identities {
 		switch id := a.identity(name); {
 		case id.state == refused:
-			return id.err, id.message
+			return id.message, id.err
 		case id.state == failed:
 			err = id.err
 		case err == ErrNoSigner:
 			err = ErrNotEnough
 		}
 	}
-	return err, ""
+	return "", err
 }
 
 // Next is when Do is to be called again, unless something happens before.
