@@ -23,14 +23,16 @@ import (
 
 // asking is what subscriptions have to do with one relay. Supervisor goroutine only.
 type asking struct {
-	legs   map[*subscription]*leg
-	limits limits.Limits // kept from connection to connection
-	asked  time.Time     // when its NIP-11 document was asked for
+	legs    map[*subscription]*leg
+	outside int           // how many of them are of subscriptions that were opened from outside
+	limits  limits.Limits // kept from connection to connection
+	asked   time.Time     // when its NIP-11 document came
 
 	// of the open connection, else nil
 	slots  *pack.Slots[*ask]
 	routes map[int]*route
 
+	trouble time.Time // when the relay first spoke of trouble of its own, on this connection
 	authed  time.Time // when the relay has accepted an AUTH; zero: it has not
 	noticed time.Time // when a NOTICE has spoken of too many subscriptions; zero: none has
 }
@@ -104,6 +106,9 @@ func (s *supervisor) join(e *relayEntry, sub *subscription) {
 	l := sub.legOn(e)
 	l.entry = e
 	e.asking.legs[sub] = l
+	if sub.outside != nil {
+		e.asking.outside++
+	}
 	if e.stage == connected {
 		s.begin(e, l)
 	}
@@ -122,16 +127,18 @@ func (s *supervisor) part(e *relayEntry, l *leg) {
 	l.entry = nil
 	l.setStatus(SubscriptionPending, "")
 	delete(a.legs, l.sub)
-	if l.sub.outside != nil && l.sub.on != nil {
-		s.lost = append(s.lost, l.sub)
+	if l.sub.outside != nil {
+		a.outside--
 	}
+	s.lost = append(s.lost, l.sub)
 }
 
-// endLost ends the outside subscriptions of which none of their relays is left: nobody
-// will ever serve them. One that is removed and added again in one step is not lost.
+// endLost forgets the legs of relays that are gone, and ends the outside subscriptions
+// of which none of their relays is left: nobody will ever serve them. A relay that is
+// removed and added again in one step is not lost.
 func (s *supervisor) endLost() {
 	for _, sub := range s.lost {
-		if !slices.ContainsFunc(sub.legsNow(), func(l *leg) bool { return l.entry != nil }) {
+		if left := sub.forgetLegs(); left == 0 && sub.outside != nil && sub.on != nil {
 			sub.outside.end(ErrNoRelay)
 		}
 	}
@@ -166,7 +173,7 @@ func (s *supervisor) open(e *relayEntry) {
 	a := e.asking
 	a.limits.Connected(s.client.now())
 	a.slots, a.routes = pack.New[*ask](a.config()), make(map[int]*route)
-	a.noticed, a.authed = time.Time{}, time.Time{}
+	a.noticed, a.authed, a.trouble = time.Time{}, time.Time{}, time.Time{}
 	s.learn(e)
 }
 
@@ -211,10 +218,8 @@ func (s *supervisor) begin(e *relayEntry, l *leg) {
 	if l.state() == SubscriptionParked {
 		return
 	}
-	for _, other := range e.asking.sorted() { // one that had the socket for itself may have filled it
-		if o := other.sub.outside; o != nil && other != l && (o.waits(other) > other.sub.cfg.buffer || e.conn.crowded()) {
-			overfull{other}.supervise(s)
-		}
+	if e.asking.outside > 0 && e.conn.crowded() { // one that had the socket for itself may have filled it
+		s.makeRoom(e)
 	}
 	l.setStatus(SubscriptionPending, "")
 	s.take(e, l, l.track.Up(s.client.now()))
@@ -401,9 +406,8 @@ func (s *supervisor) answered(e *relayEntry, ev reqAnswer) {
 		e.conn.awaitsEOSE(false)
 	}
 	for i, m := range r.members {
-		if m.unlimited {
-			p := ev.pages[i]
-			a.limits.SawPage(p.Events-ev.slipped[i], p.Oldest, p.Newest)
+		if p := ev.pages[i]; m.unlimited && ev.slipped[i] == 0 { // what slips in is no measure of a page
+			a.limits.SawPage(p.Events, p.Oldest, p.Newest)
 		}
 	}
 	n, known := a.limits.Page()
@@ -438,15 +442,26 @@ func (s *supervisor) closed(e *relayEntry, ev reqAnswer) {
 		}
 		s.again(e, a.slots.Refused(now, r.number), 0)
 	case limits.RateLimited, limits.AuthRequired: // whatever it was that was asked
-		for _, k := range a.slots.Refused(now, r.number) {
+		a.slots.Refused(now, r.number) // and what is not asked again by us is not by the slots
+		for _, m := range r.members {
+			a.slots.Remove(now, m.ask)
 			switch {
-			case k.gone.Load():
+			case m.gone.Load():
 			case reason == limits.AuthRequired && !r.sent.After(a.authed): // it did not know yet who asks
-				s.again(e, []*ask{k}, 0)
+				s.again(e, []*ask{m.ask}, 0)
 			default:
-				s.refused(e, k, reason, ev.message)
+				s.refused(e, m.ask, reason, ev.message)
 			}
 		}
+	case limits.Error: // the relay's trouble, of the moment it seems
+		if a.trouble.IsZero() {
+			a.trouble = now
+		}
+		if now.Sub(a.trouble) < settled && len(r.members) > 1 {
+			s.again(e, a.slots.Refused(now, r.number), 0)
+			break
+		}
+		fallthrough
 	default:
 		verdict := a.slots.Closed(now, r.number)
 		if n := a.slots.Learnt(); n > 0 {
@@ -533,7 +548,7 @@ func (l *leg) patience(now time.Time) time.Duration {
 	d := min(longestRetry, firstRetry<<min(l.retries, 16))
 	l.retries++
 	l.liveAt = time.Time{}
-	return time.Duration(float64(d) * (0.8 + 0.4*rand.Float64())) //nolint:gosec // jitter
+	return time.Duration(float64(d) * (1 + l.entry.cfg.schedule.Jitter*(2*rand.Float64()-1)))
 }
 
 // retry asks again what was refused.
@@ -584,10 +599,8 @@ func (s *supervisor) inform(l *leg, change SubscriptionChange) {
 func (s *supervisor) learn(e *relayEntry) {
 	const every = time.Hour
 	a, c := e.asking, e.conn
-	if now := time.Now(); !s.client.network.automatic() || !a.asked.IsZero() && now.Sub(a.asked) < every {
+	if !s.client.network.automatic() || !a.asked.IsZero() && time.Since(a.asked) < every {
 		return
-	} else {
-		a.asked = now
 	}
 	c.spawn(func() {
 		ctx, cancel := context.WithCancel(context.Background())
@@ -620,10 +633,18 @@ func (ev learnt) supervise(s *supervisor) {
 		return
 	}
 	e.asking.limits.Told(ev.doc.Limitation)
-	if e.conn == ev.c && e.asking.slots != nil {
-		e.asking.slots.SetConfig(e.asking.config())
-		s.ask(e)
+	e.asking.asked = time.Now()
+	if e.conn != ev.c || e.asking.slots == nil {
+		return
 	}
+	e.asking.slots.SetConfig(e.asking.config())
+	for _, l := range e.asking.sorted() {
+		if l.bytes > e.asking.limits.MessageBytes() {
+			l.note()
+			s.refilter(l, l.sub.filtersNow())
+		}
+	}
+	s.ask(e)
 }
 
 // listens tells whether subscriptions have something open on a relay.

@@ -105,7 +105,8 @@ func (s *subscription) cursor(atHand *delivery) (Cursor, bool) {
 			lowest = 0
 		}
 	}
-	if lowest == math.MaxInt64 { // nothing is known of any relay
+	c.Marks = c.Marks[:min(len(c.Marks), cursor.MaxMarks)] // those of relays that are there come first
+	if lowest == math.MaxInt64 {                           // nothing is known of any relay
 		lowest = 0
 	}
 	pending := s.pending(atHand)
@@ -179,8 +180,10 @@ func (s *subscription) legOn(e *relayEntry) *leg {
 	if l := s.legs[e.url]; l != nil {
 		return l
 	}
-	l := &leg{sub: s, url: e.url, asks: make(map[*resume.Ask]*ask), status: RelaySubscription{URL: e.url}, filters: hashesOf(s.filters)}
-	l.track = resume.New(s.filters, s.formerMarks(e.url), resume.Config{Overlap: s.cfg.overlap, LiveOnly: s.cfg.liveOnly})
+	l := &leg{sub: s, url: e.url, entry: e, asks: make(map[*resume.Ask]*ask), status: RelaySubscription{URL: e.url}}
+	parts := l.parts(s.filters)
+	l.filters = hashesOf(parts)
+	l.track = resume.New(parts, s.formerMarks(e.url, l.filters), resume.Config{Overlap: s.cfg.overlap, LiveOnly: s.cfg.liveOnly})
 	if ids := s.former.toFetch(); len(ids) > 0 {
 		l.track.Fetch(ids) // asked for with everything else, by Up
 	}
@@ -189,14 +192,13 @@ func (s *subscription) legOn(e *relayEntry) *leg {
 }
 
 // formerMarks is where the cursor says that the filters stand on a relay. Needs mu.
-func (s *subscription) formerMarks(url string) []resume.Mark {
-	marks := make([]resume.Mark, len(s.filters))
+func (s *subscription) formerMarks(url string, filters []uint64) []resume.Mark {
+	marks := make([]resume.Mark, len(filters))
 	if s.cfg.cursor == nil {
 		return marks
 	}
 	relay := cursor.RelayHash(url)
-	for i, f := range s.filters {
-		hash := cursor.FilterHash(f)
+	for i, hash := range filters {
 		for _, m := range s.cfg.cursor.Marks {
 			if m.Relay == relay && m.Filter == hash {
 				marks[i] = resume.Mark{Loaded: m.Loaded, Any: m.Any, At: m.At, Floor: m.Floor}

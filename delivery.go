@@ -33,13 +33,13 @@ type route struct {
 // member is an ask's part of a REQ.
 type member struct {
 	*ask
-	filter    *reqs.Filters   // as it was sent
-	unlimited bool            // it has no limit of its own
-	since     nostr.Timestamp // when it was sent
-	slipped   int             // guarded by route.mu: events of the page that are dated later, and were published meanwhile
-	moved     bool            // it was live in another REQ, which this one takes over
-	page      resume.Page     // guarded by route.mu: what came before the EOSE
-	before    nostr.Timestamp // guarded by route.mu: the date of the event before that no other member asks for
+	filter       *reqs.Filters   // as it was sent
+	unlimited    bool            // it has no limit of its own
+	since        nostr.Timestamp // when it was sent
+	slipped      int             // guarded by route.mu: events of the page that are dated later, and were published meanwhile
+	moved        bool            // it was live in another REQ, which this one takes over
+	page         resume.Page     // guarded by route.mu: what came before the EOSE
+	last, before arrival         // guarded by route.mu: of the events that no other member asks for, the last two to come
 }
 
 func newMember(k *ask, filter nostr.Filter, moved bool, sent time.Time) *member {
@@ -54,15 +54,15 @@ func (r *route) count(m *member, l *intake.Letter, shared bool) {
 		m.proven(l.Event.CreatedAt, now)
 		return
 	}
-	m.stored(l.Event.CreatedAt, now, shared)
+	m.stored(l, now, shared)
 	if r.last != l && !m.moved { // one of the few that are asked for to take over says nothing about the rest
 		r.total, r.last = r.total+1, l
 	}
 }
 
 // stored counts an event that has come before the EOSE.
-func (m *member) stored(at, now nostr.Timestamp, shared bool) {
-	p := &m.page
+func (m *member) stored(l *intake.Letter, now nostr.Timestamp, shared bool) {
+	p, at := &m.page, l.Event.CreatedAt
 	switch {
 	case p.Events == 0 || at < p.Oldest:
 		p.Oldest, p.Edge = at, 1
@@ -80,10 +80,24 @@ func (m *member) stored(at, now nostr.Timestamp, shared bool) {
 		return
 	}
 	if p.Events-p.Shared == 1 {
-		p.End, m.before = at, at
+		p.End = at
+		m.last, m.before = arrival{l.Number, at}, arrival{0, at}
 	}
 	p.End = min(p.End, at)
-	p.Last, m.before = max(at, m.before), at
+	// They are counted as they are proven, which is not always as they have come.
+	switch {
+	case l.Number > m.last.number:
+		m.before, m.last = m.last, arrival{l.Number, at}
+	case l.Number > m.before.number && l.Number != m.last.number:
+		m.before = arrival{l.Number, at}
+	}
+	p.Last = max(m.before.at, m.last.at)
+}
+
+// arrival is when an event came, and its date.
+type arrival struct {
+	number uint64
+	at     nostr.Timestamp
 }
 
 // had tells whether a proven event has been delivered to all who ask for it; then it

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gennostr/gennostr/internal/cursor"
+	"github.com/gennostr/gennostr/internal/limits"
 	"github.com/gennostr/gennostr/internal/resume"
 	"github.com/gennostr/gennostr/nostr"
 )
@@ -25,6 +26,7 @@ type leg struct {
 	filters []uint64 // hashes of the filters, in the order of the tracks
 	refused []*ask   // the relay would not serve them
 	delayed []*ask   // further pages, for which there is no room yet
+	bytes   int      // how long a REQ may be for which the filters were split
 	gaps    int      // reported since the connection began
 	within  int      // while asks are made: at most so many others may stand in their REQ, 0: any number
 	retries int      // since it was live for long enough
@@ -80,6 +82,18 @@ func hashesOf(filters []nostr.Filter) []uint64 {
 	return list
 }
 
+// parts are the filters as they are asked of the relay: lists that are longer than its
+// messages may be are split.
+func (l *leg) parts(filters []nostr.Filter) (list []nostr.Filter) {
+	if l.entry != nil {
+		l.bytes = l.entry.asking.limits.MessageBytes()
+	}
+	for _, f := range filters {
+		list = append(list, limits.Split(f, max(1, l.bytes-frameOf))...)
+	}
+	return list
+}
+
 // add puts an event among those that are not finished.
 func (l *leg) add(d *delivery) {
 	l.mu.Lock()
@@ -128,6 +142,12 @@ func (l *leg) forget(asked *resume.Ask) {
 	if e := l.entry; e != nil && e.asking.slots != nil {
 		e.asking.slots.Remove(l.sub.c.now(), k)
 	}
+}
+
+func (l *leg) unfinishedNow() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.unfinished
 }
 
 // each runs f for the events that are not finished, in order.

@@ -19,6 +19,8 @@ type Subscription struct {
 	mu      sync.Mutex
 	queue   *list.List               // guarded by mu: of *outsideItem, in order
 	byLeg   map[*leg][]*list.Element // guarded by mu: the events among them
+	news    map[string]*list.Element // guarded by mu: by URL, the news of a relay's state that waits
+	gaps    int                      // guarded by mu: news of gaps that wait
 	resumes map[*leg]int             // guarded by mu: how many of a relay's may wait when it is to be told
 	dropped int                      // guarded by mu: events that were dropped since the last message
 	ended   bool                     // guarded by mu
@@ -64,7 +66,7 @@ func (c *Client) Subscribe(ctx context.Context, filters []nostr.Filter, opts ...
 		return nil, err
 	}
 	o := &Subscription{
-		s: sub, queue: list.New(), byLeg: make(map[*leg][]*list.Element), resumes: make(map[*leg]int),
+		s: sub, queue: list.New(), byLeg: make(map[*leg][]*list.Element), resumes: make(map[*leg]int), news: make(map[string]*list.Element),
 		bell: make(chan struct{}), stop: func() bool { return true },
 	}
 	sub.outside = o
@@ -147,8 +149,19 @@ func (o *Subscription) next() (w *outsideItem, dropped int, ok bool) {
 		}
 		if first := o.queue.Front(); first != nil {
 			w = o.queue.Remove(first).(*outsideItem)
-			if d := w.delivery; d != nil {
+			switch d := w.delivery; {
+			case d != nil:
 				o.byLeg[d.leg] = o.byLeg[d.leg][1:]
+				if !o.s.wants(d.Event) { // SetFilters, while it waited
+					o.mu.Unlock()
+					d.drop()
+					o.taken(d.leg)
+					continue
+				}
+			case w.change.Gap != nil:
+				o.gaps--
+			default:
+				delete(o.news, w.relay.URL)
 			}
 			dropped, o.dropped = o.dropped, 0
 			o.mu.Unlock()
@@ -245,10 +258,22 @@ const crowds = 1. / 8
 func (o *Subscription) changed(relay Relay, change SubscriptionChange) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if !o.ended {
-		o.queue.PushBack(&outsideItem{relay: relay, change: change})
-		o.ring()
+	if o.ended {
+		return
 	}
+	item := &outsideItem{relay: relay, change: change}
+	if change.Gap != nil {
+		if o.gaps++; o.gaps > maxGaps { // nobody reads them
+			return
+		}
+		o.queue.PushBack(item)
+	} else {
+		if old := o.news[relay.URL]; old != nil { // of what a relay's state was nobody wants to know
+			o.queue.Remove(old)
+		}
+		o.news[relay.URL] = o.queue.PushBack(item)
+	}
+	o.ring()
 }
 
 // ring needs mu.
@@ -316,12 +341,9 @@ func (o *Subscription) CaughtUp(ctx context.Context, n int) error {
 // SetFilters is [Self.SetFilters].
 func (o *Subscription) SetFilters(filters []nostr.Filter) error { return o.s.change(filters) }
 
-// Cursor says where the subscription stands: see [Cursor]; the zero Cursor once the
-// client has stopped. The event whose loop body is running is not included.
-func (o *Subscription) Cursor() Cursor {
-	c, _ := o.s.cursor(nil)
-	return c
-}
+// Cursor says where the subscription stands: see [Cursor]; false once the client has
+// stopped. The event whose loop body is running is not included: it has not been handled.
+func (o *Subscription) Cursor() (Cursor, bool) { return o.s.cursor(nil) }
 
 // Status is a snapshot.
 func (o *Subscription) Status() SubscriptionStatus { return o.s.statusNow() }
@@ -331,8 +353,8 @@ type (
 	drained  struct{ leg *leg } // there is room again
 )
 
-// supervise parks a leg of the relay, that for which most waits: the relay is told to
-// stop, for what shares its socket must not wait. Where nothing does, TCP slows it down.
+// supervise has the relay told to stop, for what shares its socket must not wait. Where
+// nothing does, TCP slows it down.
 func (ev overfull) supervise(s *supervisor) {
 	ev.leg.crowding.Store(false)
 	e := ev.leg.entry
@@ -340,6 +362,12 @@ func (ev overfull) supervise(s *supervisor) {
 		len(e.asking.legs) == 1 && e.conn.requests.Len() == len(e.asking.routes) {
 		return
 	}
+	s.makeRoom(e)
+}
+
+// makeRoom parks the legs of a relay for which more waits than their buffers hold, and
+// the one that takes most of the window if that is half full.
+func (s *supervisor) makeRoom(e *relayEntry) {
 	var worst *leg
 	most := crowds
 	for _, l := range e.asking.sorted() {

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/gennostr/gennostr/internal/cursor"
-	"github.com/gennostr/gennostr/internal/limits"
+	"github.com/gennostr/gennostr/internal/reqs"
 	"github.com/gennostr/gennostr/internal/seen"
 	"github.com/gennostr/gennostr/internal/wire"
 	"github.com/gennostr/gennostr/nostr"
@@ -27,9 +27,8 @@ const (
 	defaultBuffer = 1024
 	// longestName is how long the name of a subscription may be, in bytes.
 	longestName = 256
-	// longestFilter is how long a filter may be in a REQ, in bytes of JSON; longer ones
-	// are split.
-	longestFilter = 48 << 10
+	// frameOf is what a REQ takes beside its filters, in bytes, amply.
+	frameOf = 256
 )
 
 // SubscribeOption configures a subscription.
@@ -232,15 +231,14 @@ func (c *Client) newSubscription(name string, filters []nostr.Filter, opts []Sub
 	return s, nil
 }
 
-// askable gives the filters that may be sent, none longer than a message may be. They
-// are copies: what the program does to its own afterwards changes nothing.
+// askable gives the filters that may be sent. They are copies: what the program does to its own afterwards changes nothing.
 func askable(filters []nostr.Filter) (list []nostr.Filter, err error) {
 	for i, f := range filters {
 		if err := f.Validate(); err != nil {
 			return nil, fmt.Errorf("gennostr: filter number %d: %w", i+1, err)
 		}
 		if !f.MatchesNothing() {
-			list = append(list, limits.Split(f.Clone(), longestFilter)...)
+			list = append(list, f.Clone())
 		}
 	}
 	if len(list) == 0 {
@@ -346,7 +344,10 @@ func (s *subscription) change(filters []nostr.Filter) error {
 	if err != nil {
 		return err
 	}
-	s.setFilters(filters)
+	s.mu.Lock()
+	defer s.mu.Unlock() // what is set first is asked first
+	s.filters = filters
+	s.now.Store(reqs.Compile(filters))
 	if !s.c.sup.inbox.Put(filtersChange{s, filters}) {
 		return s.c.closedErr()
 	}
@@ -356,12 +357,18 @@ func (s *subscription) change(filters []nostr.Filter) error {
 func (ev filtersChange) supervise(s *supervisor) {
 	for _, l := range ev.sub.legsNow() {
 		l.note()
-		l.filters = hashesOf(ev.filters)
-		step := l.track.SetFilters(ev.filters)
-		if e := l.entry; e != nil && e.asking.slots != nil && l.state() != SubscriptionParked {
-			s.take(e, l, step)
-			s.ask(e)
-		}
+		s.refilter(l, ev.filters)
+	}
+}
+
+// refilter gives a leg other filters.
+func (s *supervisor) refilter(l *leg, filters []nostr.Filter) {
+	parts := l.parts(filters)
+	l.filters = hashesOf(parts)
+	step := l.track.SetFilters(parts)
+	if e := l.entry; e != nil && e.asking.slots != nil && l.state() != SubscriptionParked {
+		s.take(e, l, step)
+		s.ask(e)
 	}
 }
 

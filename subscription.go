@@ -110,6 +110,29 @@ func (s *subscription) legsNow() []*leg {
 	return list
 }
 
+// forgetLegs forgets those of relays that are gone, but for what waits of them, and
+// counts the others. Supervisor goroutine.
+func (s *subscription) forgetLegs() (left int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for url, l := range s.legs {
+		switch {
+		case l.entry != nil:
+			left++
+		case l.unfinishedNow() == 0:
+			delete(s.legs, url)
+		}
+	}
+	return left
+}
+
+// filtersNow are the filters. They are not to be changed.
+func (s *subscription) filtersNow() []nostr.Filter {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.filters
+}
+
 // memory is a ring of what has been handled last.
 type memory struct {
 	ring []handled

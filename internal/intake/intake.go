@@ -49,6 +49,8 @@ type Letter struct {
 	Message        wire.ServerMessage
 	Ends           bool // it is the CLOSED that ends Request
 
+	Number uint64 // of its message among those of the connection: later ones are larger
+
 	Kept atomic.Int32 // its owner's: who still needs its room
 }
 
@@ -90,6 +92,7 @@ type Intake struct {
 	long   *mailbox.LongMessage // the reader's: its part of Long, nil until a message needs one
 	count  counters
 
+	taken   uint64      // messages; the reader's
 	held    atomic.Bool // the reader waits for room: the relay's silence is our doing (DESIGN 3.6)
 	wasHeld atomic.Bool // it has waited since HeldUp was last asked
 	hurried atomic.Bool // see Hurry
@@ -128,7 +131,8 @@ func (in *Intake) Take(b *Buffers, text, lone bool) bool {
 	} else if !ok {
 		return false
 	}
-	letter := &Letter{Owner: in.Owner, Size: len(b.Frame)}
+	in.taken++
+	letter := &Letter{Owner: in.Owner, Size: len(b.Frame), Number: in.taken}
 	unproven, repeat, ok := in.judge(b, letter)
 	if !ok {
 		return true

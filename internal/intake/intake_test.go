@@ -43,7 +43,7 @@ type bench struct {
 
 func (b *bench) Ended() <-chan struct{}       { return b.ended }
 func (b *bench) Arrived(m wire.ServerMessage) { b.arrived = append(b.arrived, m) }
-func (b *bench) Had(*intake.Letter) bool { return false }
+func (b *bench) Had(*intake.Letter) bool      { return false }
 
 func (b *bench) Deliver(l *intake.Letter) {
 	b.mu.Lock()

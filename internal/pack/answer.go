@@ -14,7 +14,7 @@ func (s *Slots[K]) EOSE(now time.Time, number int) {
 	}
 	r.answered = true
 	s.taken = max(s.taken, len(r.wire))
-	s.hold.worked()
+	s.hold.stood(now)
 	if s.moving == r {
 		s.moving = nil
 		s.merges.worked()

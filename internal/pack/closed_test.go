@@ -232,6 +232,7 @@ func TestWhatIsRefusedIsAskedAgainLaterEachTime(t *testing.T) {
 	}
 	assert.Equal(t, []time.Duration{1, 2, 4, 8, 16, 32, 60, 60}, waits)
 	require.Len(t, s.Do(now), 1)
+	now = now.Add(10 * time.Second)
 	s.EOSE(now, 9)
 	assert.Equal(t, []string{"a"}, s.Refused(now, 9), "it was caught up")
 	s.Add(now, ask("b", 1))

@@ -210,3 +210,11 @@ func (b *backoff) failed(now time.Time) {
 
 // worked ends the doubling, and no hold that lasts still.
 func (b *backoff) worked() { b.last = 0 }
+
+// stood is worked for what has not failed for a while. Relays that answer a REQ and
+// end it a moment later would be asked at full speed.
+func (b *backoff) stood(now time.Time) {
+	if now.Sub(b.until) >= probation {
+		b.worked()
+	}
+}
