@@ -102,7 +102,7 @@ func (g *taskGroup) start(limit int, run func(context.Context)) error {
 
 // startWork is a queue's: it begins what may begin. What has begun is joined, so
 // that is asked for under the lock.
-func (g *taskGroup) startWork(q worker) bool {
+func (g *taskGroup) startWork(q workQueue) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.closed {

@@ -10,7 +10,7 @@ import (
 
 	"github.com/gennostr/gennostr/internal/intake"
 	"github.com/gennostr/gennostr/internal/mailbox"
-	"github.com/gennostr/gennostr/internal/socket"
+	"github.com/gennostr/gennostr/internal/seen"
 	"github.com/gennostr/gennostr/internal/verify"
 )
 
@@ -19,8 +19,9 @@ import (
 // [Start] makes it.
 type Client struct {
 	// One goroutine, the loop (loop.go), owns the handler and runs every callback.
-	// It waits only for its mailbox and its timer. The supervisor's goroutine
-	// (supervisor.go) owns the relays; each relay has a reader (connection.go).
+	// It waits for its mailbox and its timer, and never for what may wait for it
+	// (DESIGN 3.1). The supervisor's goroutine (supervisor.go) owns the relays; each
+	// relay has a reader (connection.go).
 
 	// immutable after Start
 	handler Handler
@@ -30,7 +31,6 @@ type Client struct {
 	mail    *mailbox.Queue[letter] // the one way into the loop
 	budget  *mailbox.Budget
 	pool    *verify.Pool
-	dialer  *socket.Dialer // of relays without transport options of their own
 	sup     *supervisor
 	ctx     context.Context // self.Context(): ends with the client
 	cancel  context.CancelCauseFunc
@@ -44,12 +44,14 @@ type Client struct {
 	tasks   *taskGroup
 	queues  queues
 	holds   holds
+	subs    subscriptions
+	seen    *seen.Table                 // which of them have had which events
 	late    *mailbox.Queue[*thenLetter] // what has ended when mail is closed
 	place   place                       // client goroutine only: of the message that is being handled, nil if it takes up none
 	ending  ending                      // client goroutine only
 	spoilt  bool                        // client goroutine only: something went wrong at the end
 	running running
-	posted  atomic.Int64 // Calls, Casts, Notifys and failed sends that wait, for WithMailboxLimit
+	posted  atomic.Int64 // Calls, Casts, Notifys that wait or are kept, failed sends that wait: for WithMailboxLimit
 	waking  atomic.Bool  // a wakeLetter is in the mailbox
 
 	stopOnce sync.Once
@@ -77,14 +79,16 @@ type Client struct {
 //   - What Init returned, wrapped, or its *[PanicError].
 //
 // Cancelling ctx ends the client promptly: the running callback is the last one
-// before Terminate, and what is queued is dropped. [Client.Stop] is the orderly
-// way. [Run] does it for main.
+// before Terminate, and what is queued is dropped. Work of [Go] and of a [Queue], whose
+// contexts end with ctx, is waited for before Terminate, for [WithShutdownTimeout] at
+// most; nobody is told what came of it. [Client.Stop] is the orderly way. [Run] does it
+// for main.
 func Start(ctx context.Context, h Handler, opts ...Option) (*Client, error) {
-	c, err := newClient(ctx, h, opts, surroundings{sockets{}, time.Now, (*Client).beginWork, nil})
+	c, err := newClient(ctx, h, opts, surroundings{network: sockets{}, now: time.Now, beginItems: (*Client).beginWork})
 	if err != nil {
 		return nil, err
 	}
-	go c.sup.run() // ended and joined by the loop, in finish
+	go c.sup.run() // ended and joined by the loop, in close
 
 	started := make(chan error, 1)
 	go c.loop(started) // ends with the client; Done tells
@@ -97,10 +101,10 @@ func Start(ctx context.Context, h Handler, opts ...Option) (*Client, error) {
 
 // surroundings are what a client lives in: the world, or a Harness.
 type surroundings struct {
-	network network
-	now     func() time.Time      // the clock of everything that a handler can set
-	work    func(*Client, worker) // begins what a queue may begin
-	problem func(error)           // sees what OnError is about to be told; nil: nobody looks
+	network    network
+	now        func() time.Time         // the clock of everything that a handler can set
+	beginItems func(*Client, workQueue) // begins what a queue may begin
+	problem    func(error)              // sees what OnError is about to be told; nil: nobody looks
 }
 
 // newClient makes a client of which nothing runs yet.
@@ -118,13 +122,12 @@ func newClient(ctx context.Context, h Handler, opts []Option, in surroundings) (
 	if err := context.Cause(ctx); err != nil {
 		return nil, err
 	}
-	cfg.relay.fit(cfg.mailboxBudget)
-	dialer, err := socket.NewDialer(cfg.relay.socket)
-	if err != nil {
+	if err := cfg.relay.equip(cfg.mailboxBudget); err != nil {
 		return nil, err
 	}
+	cfg.relay.ownTransport = false // it is the client's
 	c := &Client{
-		handler: h, cfg: cfg, log: cfg.logger, parent: ctx, dialer: dialer, surroundings: in,
+		handler: h, cfg: cfg, log: cfg.logger, parent: ctx, surroundings: in,
 		mail:   mailbox.NewQueue[letter](),
 		late:   mailbox.NewQueue[*thenLetter](),
 		budget: mailbox.NewBudget(cfg.mailboxBudget),
@@ -134,6 +137,7 @@ func newClient(ctx context.Context, h Handler, opts []Option, in surroundings) (
 	if cfg.name != "" {
 		c.log = c.log.With("client", cfg.name)
 	}
+	c.seen = seen.New(maxSeen)
 	c.self = &Self{c: c}
 	c.tasks = newTaskGroup(context.WithValue(ctx, onLoop{}, inTask{c}))
 	c.ctx, c.cancel = context.WithCancelCause(context.WithValue(ctx, onLoop{}, c))
@@ -144,7 +148,7 @@ func newClient(ctx context.Context, h Handler, opts []Option, in surroundings) (
 		c.cancel(err)
 		c.tasks.cancel()
 		c.tasks.cancelWork()
-		dialer.Close()
+		cfg.relay.dialer.Close()
 		return nil, err
 	}
 	return c, nil

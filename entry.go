@@ -18,6 +18,30 @@ import (
 // stage is where an entry stands. It is finer than RelayState: between
 // unregistering a connection and the return of its OnDisconnect lies telling,
 // in which nothing is dialled (DESIGN 3.3).
+//
+//	none        AddRelay                            queued
+//	queued      its turn to dial                    dialing
+//	            RemoveRelay                         telling, gone
+//	dialing     open (up)                           connected
+//	            failed, cut or aborted              telling; gone with the last of WithMaxAttempts
+//	            RemoveRelay                         closing
+//	connected   ended                               telling; gone if too many panics or forgeries
+//	            RemoveRelay                         closing
+//	closing     ended                               telling, gone
+//	telling     OnDisconnect has returned, and
+//	              RemoveRelay was called meanwhile  telling, gone: once more, with ErrRelayRemoved
+//	              else AddRelay was (again)         queued if it had been removed, else waiting
+//	              else it is gone                   none
+//	              else manual, and no Reconnect     down
+//	              else                              waiting
+//	waiting     the schedule, or Reconnect          queued; Reconnect in manual mode: nothing
+//	            RemoveRelay                         telling, gone
+//	down        Reconnect                           waiting
+//	            AddRelay                            queued
+//	            RemoveRelay                         telling, gone
+//
+// Every panic of a connection counts alike, dialing or connected. When the client shuts
+// down, what has no connection is none at once, and what has one when that has ended.
 type stage uint8
 
 const (
@@ -34,23 +58,24 @@ const (
 // has returned. Supervisor goroutine only.
 type relayEntry struct {
 	url       string
-	cfg       *relayConfig
-	stage     stage
+	cfg       *relaySpec
 	conn      *connection // in dialing, connected and closing
-	aborted   bool        // its last dial was given up for others (DESIGN 3.11)
-	failed    bool        // its last dial did not become a connection
-	outage    outage.Outage
+	stage     stage
+	aborted   bool           // its last dial was given up for others (DESIGN 3.11)
+	failed    bool           // its last dial did not become a connection
+	removed   bool           // RemoveRelay was called: OnDisconnect(ErrRelayRemoved) is due or queued
+	gone      bool           // the OnDisconnect that ends this entry is queued
+	wanted    bool           // manual mode: Reconnect was called in OnDisconnect
+	outage    *outage.Outage // nil until it is first lost
 	backoff   *backoff.Backoff
 	window    *mailbox.Window // messages that wait or are held, from connection to connection
 	panics    backoff.Intensity
 	failures  int // failed dials in a row
 	keepalive *keepalive.Keepalive
+	pinged    time.Time // the last time
+	asking    *asking   // nil: no subscription has had to do with it
 
-	removed bool         // RemoveRelay was called: OnDisconnect(ErrRelayRemoved) is due or queued
-	gone    bool         // the OnDisconnect that ends this entry is queued
-	wanted  bool         // manual mode: Reconnect was called in OnDisconnect
-	again   *relayConfig // AddRelay was called while the entry was on its way out, or in OnDisconnect
-
+	again    *relaySpec    // AddRelay was called while the entry was on its way out, or in OnDisconnect
 	delay    time.Duration // the schedule's next one, set when a connection ends
 	redialAt time.Time     // in telling and waiting
 	connects int
@@ -80,6 +105,7 @@ func (s *supervisor) revive(e *relayEntry) {
 	e.again = nil
 	s.forget(e)
 	s.relays[e.url] = fresh
+	s.enlist(fresh)
 	s.setOutage(fresh)
 	if afresh {
 		s.dial(fresh)
@@ -88,7 +114,7 @@ func (s *supervisor) revive(e *relayEntry) {
 	}
 }
 
-func (s *supervisor) newEntry(url string, cfg *relayConfig, window *mailbox.Window) *relayEntry {
+func (s *supervisor) newEntry(url string, cfg *relaySpec, window *mailbox.Window) *relayEntry {
 	if window == nil {
 		window = mailbox.NewWindow(cfg.windowMessages, cfg.windowBytes, s.client.budget)
 	} else {
@@ -96,7 +122,7 @@ func (s *supervisor) newEntry(url string, cfg *relayConfig, window *mailbox.Wind
 	}
 	return &relayEntry{
 		url: url, cfg: cfg, window: window,
-		backoff: backoff.New(cfg.schedule),
+		backoff: backoff.New(&cfg.schedule),
 		panics:  backoff.Intensity{Max: 3, Within: 5 * time.Second},
 	}
 }
@@ -109,6 +135,7 @@ func (s *supervisor) forget(e *relayEntry) {
 	if !s.stopping {
 		s.keepWindow(e)
 	}
+	s.leave(e)
 	s.discard(e.cfg)
 	s.discard(e.again)
 }
@@ -133,14 +160,14 @@ func (s *supervisor) keepWindow(e *relayEntry) {
 }
 
 // discard closes a relay's own dialer, beside this goroutine: it joins what was still dialling.
-func (s *supervisor) discard(cfg *relayConfig) {
+func (s *supervisor) discard(cfg *relaySpec) {
 	if cfg != nil && cfg.ownTransport {
-		s.conns.Go(cfg.close) // ends with the dialer's last dial; joined by conns
+		s.children.Go(cfg.close) // ends with the dialer's last dial; joined with the children
 	}
 }
 
 // add is AddRelay and, with ensure, EnsureRelay.
-func (s *supervisor) add(url string, cfg *relayConfig, ensure bool) (added bool, err error) {
+func (s *supervisor) add(url string, cfg *relaySpec, ensure bool) (added bool, err error) {
 	if s.stopping {
 		return false, ErrClientClosed
 	}
@@ -150,17 +177,18 @@ func (s *supervisor) add(url string, cfg *relayConfig, ensure bool) (added bool,
 		e = s.newEntry(url, cfg, s.windows[url])
 		delete(s.windows, url)
 		s.relays[url] = e
+		s.enlist(e)
 		s.dial(e)
 		return true, nil
 	case e.stage == down:
-		cfg.address, cfg.target = e.cfg.address, e.cfg.target
+		cfg.address = e.cfg.address
 		e.again = cfg
 		s.revive(e)
 		return true, nil
 	case e.again != nil: // AddRelay has been here before
 	case e.stage == closing, e.stage == telling && (e.removed || e.gone || e.cfg.manual || !ensure):
 		if e.known() { // the spelling that was given first counts until the relay is removed
-			cfg.address, cfg.target = e.cfg.address, e.cfg.target
+			cfg.address = e.cfg.address
 		}
 		e.again = cfg
 		return true, nil
@@ -179,6 +207,7 @@ func (s *supervisor) remove(url string) error {
 	s.discard(e.again)
 	e.again = nil
 	e.removed = true
+	s.leave(e)
 	switch e.stage {
 	case queued, waiting, down:
 		s.due.Cancel(alarm{e, alarmDial})
@@ -187,7 +216,7 @@ func (s *supervisor) remove(url string) error {
 		s.tell(e, nil, ErrRelayRemoved)
 	case dialing, connected:
 		e.stage = closing
-		e.conn.finish(ErrRelayRemoved, closeTimeout)
+		e.conn.windDown(ErrRelayRemoved, closeTimeout)
 	case telling:
 		e.gone = false // what is told now came before: another one is due, from disconnectTold
 	}
@@ -195,8 +224,8 @@ func (s *supervisor) remove(url string) error {
 	return nil
 }
 
-// reconnect: waiting dials now, lost in manual mode after the schedule's next
-// delay; connected, dialling or on its way out: nothing.
+// reconnect: waiting dials now; down, which is lost in manual mode, after the
+// schedule's next delay; telling notes it; connected, dialling or removed: nothing.
 func (s *supervisor) reconnect(url string) error {
 	e := s.relays[url]
 	if e == nil || !e.known() {
@@ -215,7 +244,7 @@ func (s *supervisor) reconnect(url string) error {
 }
 
 // set is SetRelays. What it takes out of want is its own now.
-func (s *supervisor) set(want map[string]*relayConfig) error {
+func (s *supervisor) set(want map[string]*relaySpec) error {
 	for url := range s.relays {
 		if want[url] == nil {
 			_ = s.remove(url) // unknown: on its way out already

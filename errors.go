@@ -33,7 +33,7 @@ var (
 	// they wait for, or with a context made from it. A goroutine that a callback
 	// started and that calls its client needs another context: that of [Go] is one.
 	ErrCallingSelf = errors.New("gennostr: self.Context() cannot wait for its own client")
-	// ErrMailboxFull: more Calls, Casts and Notifys are waiting than [WithMailboxLimit] allows.
+	// ErrMailboxFull: more is waiting, or kept, than [WithMailboxLimit] allows.
 	ErrMailboxFull = errors.New("gennostr: mailbox full")
 	// ErrSendQueueFull: more is waiting to be written to this relay than [WithSendQueue] allows.
 	ErrSendQueueFull = errors.New("gennostr: send queue full")
@@ -41,8 +41,15 @@ var (
 	ErrNotConnected = errors.New("gennostr: relay not connected")
 	// ErrUnknownRelay: the URL was not added, or has been removed, or is none.
 	ErrUnknownRelay = errors.New("gennostr: unknown relay")
-	// ErrNoRelay: Broadcast while no relay is connected, of anything but a [Close] or a [NegClose].
+	// ErrNoRelay: Broadcast while no relay is connected, of anything but a [Close] or a
+	// [NegClose]; the end of a [Subscription] of which none of its relays ([On]) is left.
 	ErrNoRelay = errors.New("gennostr: no relay is connected")
+	// ErrSubscriptionExists: Subscribe with the name of a subscription that has other filters or options.
+	ErrSubscriptionExists = errors.New("gennostr: subscription exists")
+	// ErrUnknownSubscription: SetFilters of a name that was not declared, or has been unsubscribed.
+	ErrUnknownSubscription = errors.New("gennostr: unknown subscription")
+	// ErrReservedSubscriptionID: a [Req] or [Close] whose id is the name of a subscription, or begins with "gn:", as those do that the library sends.
+	ErrReservedSubscriptionID = errors.New("gennostr: reserved subscription id")
 	// ErrRelayExists: AddRelay of a URL that is already there. EnsureRelay does not mind.
 	ErrRelayExists = errors.New("gennostr: relay exists")
 	// ErrNotHandled: Call to a client whose handler has no HandleCall.
@@ -179,10 +186,13 @@ func (e *CallbackError) Error() string {
 func (e *CallbackError) Unwrap() error { return e.Err }
 
 // PanicError is a recovered panic. In a callback it stops the client; while
-// handling a relay's bytes it ends that connection only; in the work of [Go] it is
-// the continuation's error.
+// handling a relay's bytes it ends that connection only; in the work of [Go] or of a
+// [Queue] it is the error that then gets.
 type PanicError struct {
-	Where   string // the callback; "task" (Go), "the continuation of Go", "task NAME" (WithTask); or "connection"
+	// Where is the callback ("OnEvent"); "task" for the work of [Go], and "the
+	// continuation of Go" for its then; "work of NAME" and "Then of NAME" for those of a
+	// [Queue]; "task NAME" ([WithTask]); or "connection".
+	Where   string
 	Value   any    // what was passed to panic; an error that says so when it was runtime.Goexit (t.FailNow) instead
 	Stack   []byte // the stack of the goroutine that panicked
 	Message any    // the message being handled, nil if there was none
@@ -306,8 +316,11 @@ func (e *CallTimeoutError) Unwrap() error { return e.Err }
 // stop had passed and user code was still running. All sockets are cut then. Done
 // closes when that code returns.
 type ShutdownError struct {
-	Running string        // the callback, or "a task of Go"
-	Since   time.Duration // how long it has been running
+	// Running is the callback, named as in [PanicError]; "a task of Go"; "work of NAME"
+	// ([Queue]); or, where none of these runs, "a DialContext, a Verifier, a logger or the
+	// like", with the URLs of the relays whose connections have not ended.
+	Running string
+	Since   time.Duration // how long it has been running; in the last case, how long the stop has taken
 	Err     error         // context.DeadlineExceeded, or what ended the context of Stop
 }
 

@@ -38,8 +38,8 @@ func Feed(h *Harness, url string) func(frame []byte) {
 // HeadOf is what the head of a message says of it.
 func HeadOf(head []byte) (verb, id string) { return headOf(head) }
 
-// Grumbles counts the relays and reasons that BaseHandler remembers.
-func Grumbles(h *Harness) int { return len(h.c.self.grumbles) }
+// RefusalsLogged counts the relays and reasons that BaseHandler remembers.
+func RefusalsLogged(h *Harness) int { return len(h.c.self.refusals) }
 
 // LookAtSlowCallback is the supervisor's look at what is running, at a time of the test's.
 func LookAtSlowCallback(c *Client, now time.Time) {
@@ -47,7 +47,12 @@ func LookAtSlowCallback(c *Client, now time.Time) {
 }
 
 // Identify is what a relay's URL is found by, told as, and dialled as.
-var Identify = identify
+func Identify(raw string) (url, address, dialled string, err error) {
+	if url, address, err = identify(raw); err == nil {
+		dialled = target(url, address)
+	}
+	return url, address, dialled, err
+}
 
 // Reserved is what the accounts of a client hold, in bytes: for what waits to be
 // handled or is held, and for what its readers have in hand.

@@ -28,7 +28,8 @@ import (
 //
 // When the client stops there is no OnDisconnect. Terminate is the last word.
 type Handler interface {
-	// OnConnect: the connection is open. A [Req] belongs here: it does not outlive the connection.
+	// OnConnect: the connection is open. A [Req] that the handler sends itself belongs
+	// here, for it does not outlive the connection; a subscription does ([Self.Subscribe]).
 	OnConnect(self *Self, relay Relay) error
 
 	// OnDisconnect: the connection is over, or the dial has failed, or the relay
@@ -40,22 +41,26 @@ type Handler interface {
 	// [ErrForgeryLimit], or [WithManualReconnect] leaves it to self.Reconnect.
 	OnDisconnect(self *Self, relay Relay, reason error) error
 
-	// OnError gets what went wrong, every single time: *[CallbackError], *[SendError], *[RejectError],
-	// *[ClosedError], *[DialError] and other ends of a connection. The relay is
-	// zero where the problem concerns none. An error that OnError returns stops
-	// the client.
+	// OnError gets what went wrong: *[CallbackError], *[SendError], *[ClosedError],
+	// *[DialError] and other ends of a connection every single time; refused frames
+	// counted together, in a *[RejectError] a second at most for each connection and
+	// reason. The relay is zero where the problem concerns none. An error that OnError
+	// returns stops the client.
 	OnError(self *Self, relay Relay, err error) error
 
 	// OnEvent gets an event that is proven genuine and was asked for.
 	//
-	// An event comes once for each relay and each request that asked for it, so a
-	// handler may get it several times: from two relays, for two requests whose
-	// filters it matches, from a relay that repeats itself, and again after a
-	// reconnect, when the Req in OnConnect asks for what is stored. A bot that must
-	// not answer twice remembers the ids that it has answered.
+	// An event of a subscription comes once ([Self.Subscribe]), whatever relays bring
+	// it, and once for each subscription whose filters it matches.
+	//
+	// For a [Req] that the handler has sent itself (msg.Raw) it comes once for each relay
+	// and each Req that asked for it, so several times: from two relays, for two
+	// Reqs, from a relay that repeats itself, and again after a reconnect, when
+	// the Req in OnConnect asks for what is stored.
 	OnEvent(self *Self, relay Relay, msg EventMessage) error
 
-	// OnEOSE: the relay has sent what it had stored.
+	// OnEOSE: the relay has sent what it had stored. For a subscription it comes once
+	// each time it is live on a relay, behind the last of what was stored or missed.
 	OnEOSE(self *Self, relay Relay, msg EOSEMessage) error
 
 	// OnOK: a relay's verdict on an event or an AUTH, normally on one that was sent
@@ -108,6 +113,13 @@ type (
 	ClosedHandler interface {
 		OnClosed(self *Self, relay Relay, msg ClosedMessage) error
 	}
+	// SubscriptionHandler gets news of subscriptions ([Self.Subscribe]): each time one
+	// is live on a relay, right after OnEOSE; when a relay has refused it, for now or
+	// for good; and when events may be missing. Without it refusals and gaps go to
+	// OnError as a *[SubscriptionError].
+	SubscriptionHandler interface {
+		OnSubscription(self *Self, relay Relay, change SubscriptionChange) error
+	}
 	// CountHandler gets the answer to a [CountReq]; the count also where the rest of it cannot be read.
 	CountHandler interface {
 		OnCount(self *Self, relay Relay, msg CountMessage) error
@@ -122,6 +134,20 @@ type ClosedError struct{ ClosedMessage }
 
 func (e *ClosedError) Error() string {
 	return fmt.Sprintf("gennostr: relay closed subscription %.70q: %s", e.SubscriptionID, brief(e.Message))
+}
+
+// SubscriptionError is news of a subscription that no OnSubscription took: a refusal or a gap.
+type SubscriptionError struct{ SubscriptionChange }
+
+func (e *SubscriptionError) Error() string {
+	if g := e.Gap; g != nil {
+		may := "events are missing"
+		if g.Possible {
+			may = "events that are not stored may be missing"
+		}
+		return fmt.Sprintf("gennostr: subscription %.70q: %s, dated %d to %d", e.SubscriptionID, may, g.Since, g.Until)
+	}
+	return fmt.Sprintf("gennostr: relay refused subscription %.70q (%s): %s", e.SubscriptionID, e.State, brief(e.Message))
 }
 
 // BaseHandler has every callback of [Handler]: OnError logs what the client has not
@@ -163,7 +189,7 @@ func (*BaseHandler) OnError(self *Self, relay Relay, err error) error {
 		log = log.With("stack", string(panicked.Stack))
 	}
 	if refused, ok := err.(*RejectError); ok && refused.Reason != nil {
-		count, due := self.grumbles.note(relay.URL, refused, self.c.now())
+		count, due := self.refusals.note(relay.URL, refused, self.c.now())
 		if !due {
 			return nil
 		}

@@ -16,7 +16,7 @@ import (
 var callbackInterfaces = [...]reflect.Type{
 	reflect.TypeFor[Handler](), reflect.TypeFor[Initializer](), reflect.TypeFor[Terminator](),
 	reflect.TypeFor[CallHandler](), reflect.TypeFor[CastHandler](), reflect.TypeFor[InfoHandler](),
-	reflect.TypeFor[ContinueHandler](), reflect.TypeFor[ClosedHandler](), reflect.TypeFor[CountHandler](),
+	reflect.TypeFor[ContinueHandler](), reflect.TypeFor[ClosedHandler](), reflect.TypeFor[CountHandler](), reflect.TypeFor[SubscriptionHandler](),
 }
 
 // callbackName is one method of them, with what is known of its name.

@@ -37,6 +37,7 @@ import (
 // goroutines as always; [Harness.Settle] waits for it.
 type Harness struct {
 	c        *Client
+	opts     []Option // as NewHarness was given them
 	network  *byHand
 	clock    atomic.Pointer[time.Time] // stands still but for Advance
 	fed      error                     // what a verb is about to tell OnError itself
@@ -67,20 +68,36 @@ type Scheduled struct {
 // until the test says how it ends: [Harness.Connect] or [Harness.FailDial]. Stop it
 // in the end.
 func NewHarness(handler Handler, opts ...Option) (*Harness, error) {
-	h := &Harness{open: make(map[string]map[string]Req)}
+	h := &Harness{opts: opts}
 	now := time.Now()
 	h.clock.Store(&now)
-	h.network = &byHand{took: h.took, slots: make(map[*connection]*slot)}
-	c, err := newClient(context.Background(), handler, opts, surroundings{h.network, h.now, func(*Client, worker) {}, h.told}) // work begins in Work
-	if err != nil {
+	if err := h.begin(handler); err != nil {
 		return nil, err
+	}
+	return h, nil
+}
+
+// begin makes a client and starts it.
+func (h *Harness) begin(handler Handler) error {
+	h.mu.Lock()
+	h.sent, h.open = nil, make(map[string]map[string]Req)
+	h.mu.Unlock()
+	h.fed, h.problems, h.over, h.working = nil, nil, false, false
+	h.network = &byHand{took: h.took, slots: make(map[*connection]*slot)}
+	c, err := newClient(context.Background(), handler, h.opts, surroundings{
+		network: h.network, now: h.now, problem: h.told,
+		beginItems: func(*Client, workQueue) {}, // they begin in Work
+	})
+	if err != nil {
+		h.over = true
+		return err
 	}
 	h.c = c
 	c.cfg.maxDials = math.MaxInt // none of them ends by itself
 	c.cfg.slowCallback = 0       // a test that is being debugged is slow
 	go c.sup.run()               // ended and joined by the client's end
 	if err := h.init(); err != nil {
-		return nil, err
+		return err
 	}
 	c.sup.beginLog()
 	for _, url := range c.cfg.relays {
@@ -89,7 +106,7 @@ func NewHarness(handler Handler, opts ...Option) (*Harness, error) {
 	if err := h.settle(); err != nil && !h.over {
 		h.problems = append(h.problems, err) // the next verb tells
 	}
-	return h, nil
+	return nil
 }
 
 // init runs Init. A client that it does not let start is ended here, also when
@@ -152,7 +169,7 @@ func (h *Harness) FailDial(url string, err error) error {
 	if failed != nil {
 		return failed
 	}
-	return h.feed(err, func() { conn.cut(dialError(conn.url, err)) })
+	return h.feed(err, func() { conn.cut(dialError(conn.relay.URL, err)) })
 }
 
 // Disconnect ends an open connection: OnError, unless the reason is a
@@ -173,9 +190,17 @@ func (h *Harness) Disconnect(url string, reason error) error {
 // handler gets it is judged as always: a message of a subscription that is not
 // open, an event that matches no filter or is not genuine is refused, which
 // Deliver returns as a *[RejectError]. The Phase of an event follows from the EOSE before it.
+//
+// The SubscriptionID may be the name of a subscription ([Self.Subscribe]): then it is
+// what the relay says to the REQ that the library has open for it, and of several to
+// the first that waits for an EOSE.
 func (h *Harness) Deliver(url string, msg RelayMessage) error {
 	if e, ok := msg.(EventMessage); ok && e.Event == nil || msg == nil {
 		return errNilMessage
+	}
+	msg, err := h.named(url, msg)
+	if err != nil {
+		return err
 	}
 	return h.Receive(url, string(msg.fromRelay().AppendJSON(nil)))
 }
@@ -189,7 +214,7 @@ func (h *Harness) Receive(url, frame string) error {
 	conn.in.Take(&intake.Buffers{Frame: []byte(frame)}, true, true) // if it is false the connection has ended: settle tells
 	conn.in.Lane().Drain()
 	if conn.in.HeldUp() {
-		return fmt.Errorf("gennostr: no room for a message of %s: too many of its messages are held; in life it would have to wait", conn.url)
+		return fmt.Errorf("gennostr: no room for a message of %s: too many of its messages are held; in life it would have to wait", conn.relay.URL)
 	}
 	conn.flushReports() // now, not within a second
 	return h.settle()
@@ -271,7 +296,8 @@ func (a *Ask) Answer() (any, error) {
 }
 
 // Advance lets time pass: what SendAfter, SetTimeout and WithTask have set for
-// these d happens in order, each at its time. The schedule of reconnects does
+// these d happens in order, each at its time, and so does what subscriptions wait
+// for, such as a retry. The schedule of reconnects does
 // not: Connect says when a relay comes back.
 func (h *Harness) Advance(d time.Duration) error {
 	if d < 0 {
@@ -282,6 +308,11 @@ func (h *Harness) Advance(d time.Duration) error {
 	for {
 		at, some := h.c.timers.next()
 		at, some = earlier(at, some, h.c.self.timeout)
+		h.c.sup.do(func(s *supervisor) {
+			if later, ok := s.later.Next(); ok {
+				at, some = earlier(at, some, later)
+			}
+		})
 		if !some || at.After(end) {
 			break
 		}
@@ -377,7 +408,7 @@ func (h *Harness) Subscribed(url string) []Req {
 	defer h.mu.Unlock()
 	var list []Req
 	for _, id := range ids {
-		list = append(list, h.open[conn.url][id])
+		list = append(list, h.open[conn.relay.URL][id])
 	}
 	return list
 }

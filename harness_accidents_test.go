@@ -130,30 +130,26 @@ func TestHarnessForgivesOnlyWhatItFedItself(t *testing.T) {
 }
 
 func TestHarnessSettleKeepsWhatItWasTold(t *testing.T) {
-	fail, hang := make(chan struct{}), make(chan struct{})
-	defer close(hang)
-	b := newBot(func(self *gennostr.Self, n note) error {
-		if n.Name == "HandleCast" {
-			gennostr.Go(self, func(context.Context) (int, error) { <-fail; return 0, io.ErrUnexpectedEOF },
-				func(_ int, err error) error { return err })
-			gennostr.Go(self, func(ctx context.Context) (int, error) {
-				select {
-				case <-hang:
-				case <-ctx.Done():
-				}
-				return 0, nil
-			}, func(int, error) error { return nil })
-		}
-		return nil
+	bubble(t, func(t *testing.T) {
+		fail := make(chan struct{})
+		b := newBot(func(self *gennostr.Self, n note) error {
+			if n.Name == "HandleCast" {
+				gennostr.Go(self, func(context.Context) (int, error) { <-fail; return 0, io.ErrUnexpectedEOF },
+					func(_ int, err error) error { return err })
+				gennostr.Go(self, func(ctx context.Context) (int, error) { <-ctx.Done(); return 0, nil },
+					func(int, error) error { return nil })
+			}
+			return nil
+		})
+		h := byHand(t, b)
+		require.NoError(t, h.Cast(1))
+		close(fail)
+		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		defer cancel()
+		err := h.Settle(ctx)
+		assert.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.ErrorIs(t, err, io.ErrUnexpectedEOF)
 	})
-	h := byHand(t, b)
-	require.NoError(t, h.Cast(1))
-	close(fail)
-	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-	defer cancel()
-	err := h.Settle(ctx)
-	assert.ErrorIs(t, err, context.DeadlineExceeded)
-	assert.ErrorIs(t, err, io.ErrUnexpectedEOF)
 }
 
 func TestHarnessLeavesNothingOfAnInitThatDidNotReturn(t *testing.T) {

@@ -7,9 +7,10 @@ import (
 	"time"
 )
 
-// place is what the message that is being handled takes up: its room in its
-// relay's window, or its place among the calls and casts that wait. It is given up
-// once nobody keeps it any more.
+// place is what the message that is being handled takes up, until nobody keeps it
+// any more. There are three: a *dataLetter is room in its relay's window, asked is a
+// place among the calls, casts and infos that wait, and seat (queue.go) is one among
+// a queue's items that hold nothing.
 type place interface {
 	keep()
 	leave()
@@ -80,8 +81,11 @@ func (h *hold) where() string {
 }
 
 func relayOf(p place) string {
-	if l, ok := p.(*dataLetter); ok {
-		return l.conn().url
+	switch p := p.(type) {
+	case *dataLetter:
+		return p.conn().relay.URL
+	case *delivery:
+		return p.conn().relay.URL
 	}
 	return ""
 }
@@ -177,8 +181,8 @@ func (s *supervisor) checkHolds(now time.Time) {
 			first = h
 		}
 	}
-	// A logger is user code, which the supervisor does not wait for. Joined by conns.
-	s.conns.Go(func() {
+	// A logger is user code, which the supervisor does not wait for. Joined with the children.
+	s.children.Go(func() {
 		c.log.Warn("messages are held and not released", "count", len(late), "relay", first.relay,
 			"held", time.Since(first.since).Round(time.Millisecond), "by", first.where())
 	})

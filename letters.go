@@ -61,7 +61,7 @@ type (
 )
 
 func (l *connectLetter) handle(c *Client) *exit {
-	c.greet(l.conn)
+	c.startTasks(l.conn)
 	return c.call("OnConnect", l.conn.relay, nil, func() error { return c.handler.OnConnect(c.self, l.conn.relay) })
 }
 
@@ -69,7 +69,7 @@ func (l *connectLetter) handle(c *Client) *exit {
 // value to both (R53); then the supervisor, which dials only now.
 func (l *disconnectLetter) handle(c *Client) *exit {
 	if l.conn != nil {
-		c.dismiss(l.conn)
+		c.stopTasks(l.conn)
 	}
 	if !orderly(l.reason) {
 		c.self.ending = true
@@ -149,7 +149,7 @@ func (c *Client) leaveAsked() { c.place = nil }
 
 // event is what OnEvent gets.
 func (l *dataLetter) event() EventMessage {
-	m := EventMessage{SubscriptionID: l.SubscriptionID, Event: l.Event}
+	m := EventMessage{SubscriptionID: l.SubscriptionID, Event: l.Event, Raw: true}
 	if l.Live {
 		m.Phase = PhaseLive
 	}
@@ -234,11 +234,18 @@ func (l *thenLetter) handle(c *Client) *exit {
 		c.place = l.place
 		defer c.vacate(l.place)
 	}
-	return c.call(callback, Relay{}, nil, func() error { return l.then(c.self) })
+	e := c.call(callback, Relay{}, nil, func() error { return l.then(c.self) })
+	if d, ok := l.place.(*delivery); ok && e != nil && isPanic(e.reason) {
+		d.unhandled.Store(true)
+	}
+	return e
 }
 
 // letGo is for one that will not be handled.
 func (l *thenLetter) letGo() {
+	if d, ok := l.place.(*delivery); ok { // what came of it was not told: it comes again
+		d.unhandled.Store(true)
+	}
 	if l.place != nil {
 		l.place.leave()
 	}

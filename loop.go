@@ -61,9 +61,8 @@ func (c *Client) init() error {
 	return initError(err)
 }
 
-// serve is the loop: the end if it has come, continues before anything that is
-// queued (R24), then timers that are due (they queue like any message), then the
-// mailbox, and only with nothing left the idle timeout (R26).
+// serve is the loop: step after step until one is the end, and sleep where there is
+// nothing to do.
 func (c *Client) serve() error {
 	idle := time.NewTimer(time.Hour)
 	defer idle.Stop()
@@ -115,8 +114,10 @@ const (
 	didMessage            // something that came from outside or from a timer
 )
 
-// step does the next thing there is to do, one callback at most but for those
-// that judge another one's error. It does not wait.
+// step does the next thing there is to do: the end if it has come, continues before
+// anything that is queued (R24), then timers that are due (they queue like any
+// message), then the mailbox, and only with nothing left the idle timeout (R26). That
+// is one callback at most but for those that judge another one's error. It does not wait.
 func (c *Client) step() (did, *exit) {
 	if c.ctx.Err() != nil {
 		return didNothing, &exit{c.cancelled()}
@@ -175,8 +176,11 @@ func (c *Client) protect(callback string, msg any, f func() error) (panicked *Pa
 		if v != nil && c.cfg.crashOnPanic {
 			panic(v) // the trace still shows where it began
 		}
-		if l, ok := msg.(*dataLetter); ok {
-			msg = l.event() // boxed only now: not once for every event
+		switch l := msg.(type) { // boxed only now: not once for every event
+		case *dataLetter:
+			msg = l.event()
+		case *delivery:
+			msg = l.message()
 		}
 		panicked = &PanicError{Where: callback, Value: v, Stack: debug.Stack(), Message: msg}
 		if v == nil { // no panic: the goroutine is ending, and unwound is next

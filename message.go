@@ -16,11 +16,18 @@ const (
 	PhaseStored Phase = iota
 	// PhaseLive: after it, as it was published.
 	PhaseLive
+	// PhaseResumed: of a subscription, published while its relay was away, or before
+	// the program was started again with a [Cursor]. It may as well be older: it was
+	// not delivered before.
+	PhaseResumed
 )
 
 func (p Phase) String() string {
-	if p == PhaseLive {
+	switch p {
+	case PhaseLive:
 		return "live"
+	case PhaseResumed:
+		return "resumed"
 	}
 	return "stored"
 }
@@ -32,12 +39,13 @@ type (
 	// for, proven genuine: its id is its hash, and its signature verifies (NIP-01).
 	// The event may be kept. It is not to be changed: others may have the same one.
 	//
-	// One event may come in several of these, once for each relay and each request
-	// that asked for it, and again after a reconnect: see OnEvent of [Handler].
+	// One event may come in several of these: once for each subscription that it
+	// matches, and for a [Req] again and again. See OnEvent of [Handler].
 	EventMessage struct {
-		SubscriptionID string
+		SubscriptionID string // of a Req, or the name of a subscription
 		Event          *nostr.Event
 		Phase          Phase
+		Raw            bool // of a Req, and not of a subscription that was declared
 	}
 	// EOSEMessage ends the stored events of a subscription (NIP-01). Hints are
 	// those of NIP-67 ("finish", "more"), nil if there were none.

@@ -200,8 +200,11 @@ func WithSlowCallback(d time.Duration) Option {
 	return option(func(c *config) error { c.slowCallback = d; return nil })
 }
 
-// WithMailboxLimit bounds the Calls, Casts and Notifys that wait, in number.
-// Beyond it they return [ErrMailboxFull]. Default: 65,536.
+// WithMailboxLimit bounds, in number and together: Calls, Casts and Notifys that wait;
+// those that have been handled and are kept, by [Self.Hold] or in a [Queue]; and
+// failures of [Self.Send] and [Self.Broadcast] that OnError has not been told. Beyond it
+// Call, Cast and Notify return [ErrMailboxFull], and failures to send are logged instead.
+// Default: 65,536.
 func WithMailboxLimit(n int) Option {
 	return option(func(c *config) error { c.mailboxLimit = n; return nil })
 }

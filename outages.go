@@ -21,6 +21,9 @@ func (s *supervisor) noteLoss(e *relayEntry, reason error) {
 	}
 	var panicked *PanicError
 	grave := errors.As(reason, &panicked)
+	if e.outage == nil {
+		e.outage = new(outage.Outage)
+	}
 	line := e.outage.Lost(time.Now(), orderly(reason), grave)
 	attrs := []slog.Attr{slog.String("relay", e.url), slog.Any("error", reason)}
 	if grave {
@@ -104,7 +107,7 @@ func (s *supervisor) beginLog() {
 func (s *supervisor) startWritingLocked() {
 	if l := &s.lines; l.begun && !l.writing && len(l.waiting) > 0 {
 		l.writing = true
-		s.conns.Go(s.writeLines) // ends when all are written; joined by conns
+		s.children.Go(s.writeLines) // ends when all are written; joined with the children
 	}
 }
 

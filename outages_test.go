@@ -245,7 +245,7 @@ func TestGarbageCostsALineAMinute(t *testing.T) {
 }
 
 // The names of relays that come and go are not kept for ever.
-func TestGrumblesOfManyRelaysAreForgotten(t *testing.T) {
+func TestRefusalsOfManyRelaysAreForgotten(t *testing.T) {
 	var log journal
 	h := byHand(t, nil, log.Option())
 	for i := range 5000 {
@@ -254,5 +254,5 @@ func TestGrumblesOfManyRelaysAreForgotten(t *testing.T) {
 		require.NoError(t, h.Advance(time.Minute))
 	}
 	assert.Len(t, log.Lines("WARN"), 5000)
-	assert.LessOrEqual(t, gennostr.Grumbles(h), 1024)
+	assert.LessOrEqual(t, gennostr.RefusalsLogged(h), 1024)
 }

@@ -26,6 +26,9 @@ func (c *connection) oversized(err error) bool {
 	case verb != "":
 		what = fmt.Sprintf("%.20s", verb)
 	}
+	if verb == "EVENT" {
+		c.requests.Refuse(id) // its page is not whole
+	}
 	c.in.Oversized(fmt.Errorf("%s of %d bytes, at most %d are read", what, long.Length, long.Limit))
 	return true
 }

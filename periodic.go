@@ -10,8 +10,8 @@ func (c *Client) armTask(conn *connection, i int) {
 	conn.taskIDs[i] = c.timers.after(c.now().Add(t.every), &taskLetter{conn, i})
 }
 
-// greet starts the tasks of a connection. Client goroutine.
-func (c *Client) greet(conn *connection) {
+// startTasks starts the tasks of a connection. Client goroutine.
+func (c *Client) startTasks(conn *connection) {
 	conn.greeted = true
 	conn.taskIDs = make([]uint64, len(conn.cfg.tasks))
 	for i := range conn.taskIDs {
@@ -19,8 +19,8 @@ func (c *Client) greet(conn *connection) {
 	}
 }
 
-// dismiss ends them. Client goroutine.
-func (c *Client) dismiss(conn *connection) {
+// stopTasks ends them. Client goroutine.
+func (c *Client) stopTasks(conn *connection) {
 	conn.greeted = false
 	for _, id := range conn.taskIDs {
 		c.timers.cancel(id)

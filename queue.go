@@ -52,7 +52,9 @@ const (
 //
 // When the client stops, work that has begun may end, until a tenth of
 // WithShutdownTimeout is left; then its context ends. Then runs for all that has
-// ended, and last, with ErrClientClosed, for what has not begun; after a panic, or
+// ended, and last, with ErrClientClosed, for what has not begun, but for events of a
+// subscription ([Self.Subscribe]): these are let go, unhandled, and come again when
+// the program is started again with its [Cursor]. After a panic, or
 // when Start's context has ended, it does not run any more.
 type Queue[T any] struct {
 	c   *Client
@@ -119,7 +121,7 @@ func (q *Queue[T]) Put(v T) error {
 	if err := q.put(item[T]{v, p}, key); err != nil {
 		return err
 	}
-	q.c.work(q.c, q)
+	q.c.beginItems(q.c, q)
 	return nil
 }
 
@@ -140,8 +142,8 @@ func (q *Queue[T]) put(it item[T], key string) error {
 	return nil
 }
 
-// worker is a queue, whatever it carries.
-type worker interface {
+// workQueue is a Queue, whatever it carries.
+type workQueue interface {
 	// next takes an item that may begin now; false if there is none. run does the
 	// work and must be called once.
 	next() (run func(context.Context), ok bool)
@@ -176,7 +178,7 @@ func (q *Queue[T]) next() (run func(context.Context), ok bool) {
 			q.mu.Lock()
 			q.jobs.Done(j)
 			q.mu.Unlock()
-			q.c.work(q.c, q)
+			q.c.beginItems(q.c, q)
 		}()
 		err = q.work(ctx, j.Item.value)
 	}, true
@@ -211,6 +213,11 @@ func (q *Queue[T]) close() (told []*thenLetter) {
 	defer q.mu.Unlock()
 	q.closed = true
 	for _, it := range q.jobs.Close() {
+		if d, ok := it.place.(*delivery); ok { // no cursor has passed it: it comes again
+			d.unhandled.Store(true)
+			d.leave()
+			continue
+		}
 		told = append(told, q.then(it, &clientClosedError{q.c.reason}, false))
 	}
 	return told
@@ -235,12 +242,12 @@ func (q *Queue[T]) Stats() QueueStats { return q.status() }
 // queues are a client's.
 type queues struct {
 	mu    sync.Mutex
-	all   []worker // guarded by mu
-	ended bool     // guarded by mu: the client stops
+	all   []workQueue // guarded by mu
+	ended bool        // guarded by mu: the client stops
 }
 
 // add enters a queue; false: the client stops, and has no use for it.
-func (qs *queues) add(q worker) bool {
+func (qs *queues) add(q workQueue) bool {
 	qs.mu.Lock()
 	defer qs.mu.Unlock()
 	if !qs.ended { // one that is made in Terminate, say, has nobody to work for it
@@ -261,14 +268,14 @@ func (qs *queues) close() (told []*thenLetter) {
 	return told
 }
 
-func (qs *queues) list() []worker {
+func (qs *queues) list() []workQueue {
 	qs.mu.Lock()
 	defer qs.mu.Unlock()
 	return qs.all[:len(qs.all):len(qs.all)]
 }
 
 // beginWork starts what may begin, each on a goroutine of its own.
-func (c *Client) beginWork(q worker) {
+func (c *Client) beginWork(q workQueue) {
 	for c.tasks.startWork(q) {
 	}
 }

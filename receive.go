@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/gennostr/gennostr/internal/intake"
+	"github.com/gennostr/gennostr/internal/limits"
 	"github.com/gennostr/gennostr/internal/refusals"
 	"github.com/gennostr/gennostr/internal/socket"
 	"github.com/gennostr/gennostr/internal/wire"
@@ -19,7 +20,7 @@ import (
 // stream leaves room for its neighbours.
 const turn = 64
 
-// What a read buffer may take without asking is one number in two packages.
+// What a read buffer may take without asking is one number in two packages: this does not compile unless they are equal.
 var _ = [1]struct{}{}[socket.OwnRoom-intake.Own]
 
 // read reads until the end, and says why it ended.
@@ -75,23 +76,42 @@ func (c *connection) expect(size int) {
 	}
 }
 
-// Arrived is the intake's: an answer goes to who waits for it, not through the mailbox.
+// Arrived is the intake's: who waits for an answer hears of it now. OK and EOSE go through the mailbox as well, to their callbacks.
 func (c *connection) Arrived(m wire.ServerMessage) {
 	switch m := m.(type) {
 	case wire.OK:
-		c.gotOK(m.EventID)
+		c.gotOK(m.EventID, m.Accepted)
 		if m.Accepted {
 			c.served()
 		}
 	case wire.EOSE:
 		c.served()
+	case wire.Notice:
+		if new(limits.Limits).Notice(m.Message) && !c.noticed.Swap(true) {
+			c.client.sup.inbox.Put(noticed{c})
+		}
 	}
+}
+
+// Had is the intake's: only subscriptions want an event no more than once.
+func (c *connection) Had(l *intake.Letter) bool {
+	if r, ok := l.Request.Route().(*route); ok && r.had(l) {
+		c.served()
+		return true
+	}
+	return false
 }
 
 // Deliver is the intake's.
 func (c *connection) Deliver(l *intake.Letter) {
 	if l.Event != nil {
 		c.served()
+	}
+	if l.Request != nil {
+		if r, ok := l.Request.Route().(*route); ok {
+			r.deliver((*dataLetter)(l))
+			return
+		}
 	}
 	if !c.client.mail.Put((*dataLetter)(l)) {
 		c.window.Release(l.Size) // the client has stopped
@@ -139,7 +159,7 @@ func (c *connection) Refuse(reason, err error) {
 	case refusals.Tell:
 		c.client.mail.Put(&rejectLetter{c, reason})
 	case refusals.Wait:
-		c.sup.inbox.Put(reportsPending{c, at})
+		c.client.sup.inbox.Put(reportsPending{c, at})
 	}
 	if forged {
 		c.forgeries++

@@ -24,7 +24,7 @@ type Self struct {
 	timeout   time.Time // zero: none
 	hibernate bool
 	ending    bool // OnError is being told of the end of a connection
-	grumbles  grumbles
+	refusals  refusalLog
 }
 
 // Client is the client seen from any other goroutine, for a server that Init

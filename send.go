@@ -3,6 +3,7 @@ package gennostr
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/gennostr/gennostr/internal/reqs"
@@ -19,6 +20,7 @@ type outgoing struct {
 	frame   []byte
 	opens   wire.ClientMessage // what it says to the table of requests, nil if nothing
 	filters *reqs.Filters      // of a REQ
+	route   any                // of a REQ: on whose account it is open; nil: the program's
 }
 
 // outgoingOf encodes a message.
@@ -43,16 +45,43 @@ func (c *connection) send(o outgoing) error {
 	case c.out.Full():
 		return ErrSendQueueFull
 	}
+	c.put(o)
+	return nil
+}
+
+// sendOwn sends what the library has to say for subscriptions. Its number is bounded
+// by the relay's slots, so that it needs no room in the queue. On a connection that
+// is ending it does nothing.
+func (c *connection) sendOwn(msg ClientMessage, r *route) {
+	out, err := outgoingOf(msg)
+	if err != nil {
+		c.client.log.Error("a message of the library's own cannot be sent", "relay", c.relay.URL, "error", err) // filters have been checked
+		return
+	}
+	if r != nil {
+		out.route = r
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.open {
+		c.put(out)
+	}
+}
+
+// put enters a message and hands it to the writer. Needs mu.
+func (c *connection) put(o outgoing) {
 	c.enter(o)
+	if auth, ok := o.msg.(AuthResponse); ok {
+		c.auths = append(c.auths[max(0, len(c.auths)-maxAuths+1):], auth.Event.ID)
+	}
 	if c.link.takes(o) {
 		c.written.Add(1)
-		return nil
+		return
 	}
 	c.expectOK(o)
 	if start, _ := c.out.Put(o.frame, o.msg); start {
 		c.spawnLocked(c.write)
 	}
-	return nil
 }
 
 const (
@@ -83,10 +112,10 @@ func (c *connection) expectOK(o outgoing) {
 	until := time.Now().Add(answerPatience)
 	if len(c.unanswered) == 0 {
 		c.unanswered = make(map[nostr.ID]time.Time) // a map does not shrink
-		c.window.Lift(liftFactor * min(c.cfg.windowBytes, math.MaxInt64/liftFactor))
-		c.sup.inbox.Put(answersPending{c, until})
+		c.client.sup.inbox.Put(answersPending{c, until})
 	}
 	c.unanswered[event.ID] = until
+	c.lift()
 }
 
 // answersPending is the supervisor's order to look at that time what has not been answered.
@@ -116,11 +145,46 @@ func (c *connection) giveUpAnswers(now time.Time) (next time.Time, some bool) {
 	return next, some
 }
 
-// gotOK is called for every OK as it arrives.
-func (c *connection) gotOK(id nostr.ID) {
+// awaitsEOSE says whether a REQ of a subscription waits for its EOSE, which may stand
+// behind events that nobody has handled yet.
+func (c *connection) awaitsEOSE(waits bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.asked != waits {
+		c.asked = waits
+		c.lift()
+	}
+}
+
+// lift makes room in the window while something of the relay's is waited for. Needs mu.
+func (c *connection) lift() {
+	if c.asked || len(c.unanswered) > 0 {
+		c.window.Lift(liftFactor * min(c.cfg.windowBytes, math.MaxInt64/liftFactor))
+	} else {
+		c.window.Lift(0)
+	}
+}
+
+// gotOK is called for every OK as it arrives.
+func (c *connection) gotOK(id nostr.ID, accepted bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if accepted && slices.Contains(c.auths, id) {
+		c.client.sup.inbox.Put(authAccepted{c})
+	}
 	c.unexpect(id)
+}
+
+// maxAuths is how many AUTHs of a connection are remembered until their OK: the latest.
+const maxAuths = 16
+
+// authAccepted tells the supervisor that a relay knows who we are.
+type authAccepted struct{ c *connection }
+
+func (ev authAccepted) supervise(s *supervisor) {
+	if e := ev.c.entry; e.conn == ev.c {
+		s.authenticated(e)
+	}
 }
 
 // unexpect needs mu.
@@ -129,7 +193,7 @@ func (c *connection) unexpect(id nostr.ID) {
 		return
 	}
 	if delete(c.unanswered, id); len(c.unanswered) == 0 {
-		c.window.Lift(0)
+		c.lift()
 		if c.answered != nil {
 			close(c.answered)
 			c.answered = nil
@@ -150,12 +214,12 @@ func (c *connection) awaitOKs() <-chan struct{} {
 	return done
 }
 
-// enter notes what a message that is about to be sent opens or closes.
+// enter notes what a message that is about to be sent opens or closes. Needs mu.
 func (c *connection) enter(o outgoing) {
 	now := time.Now()
 	switch m := o.opens.(type) {
 	case wire.Req:
-		c.requests.Open(m.SubscriptionID, o.filters, nil, now)
+		c.requests.Open(m.SubscriptionID, o.filters, o.route, now)
 	case wire.Close:
 		c.requests.Close(m.SubscriptionID, now)
 	case wire.CountReq:
@@ -196,12 +260,12 @@ func (c *connection) reportUnsent(reason error) {
 	c.mu.Unlock()
 	lost := 0
 	for _, o := range unsent {
-		err := &SendError{URL: c.url, Message: o.Message, Err: fmt.Errorf("%w: %w", ErrNotConnected, reason)}
+		err := &SendError{URL: c.relay.URL, Message: o.Message, Err: fmt.Errorf("%w: %w", ErrNotConnected, reason)}
 		if !c.client.mail.Put(&errorLetter{relay: c.relay, err: err}) {
 			lost++
 		}
 	}
 	if lost > 0 { // the client has stopped: there is no OnError any more
-		c.client.log.Warn("accepted messages were not sent", "relay", c.url, "count", lost, "reason", reason)
+		c.client.log.Warn("accepted messages were not sent", "relay", c.relay.URL, "count", lost, "reason", reason)
 	}
 }

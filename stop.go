@@ -13,10 +13,11 @@ import (
 // How a client ends, in the order in which it happens.
 //
 // Somebody asks for it: Stop, the end of Start's context, or a callback that
-// returns a stop or panics. The loop comes to its end (serve), and then, all on the
-// client's goroutine, finish tells what was begun to end, hears what came of it,
-// and runs Terminate; close closes the connections and joins what is left. One
-// deadline holds for all of it, whoever asked first.
+// returns a stop or panics. The loop comes to its end (serve): what Stop found queued
+// is handled first, and nothing does that but the place of its letter in the mailbox,
+// behind it all. Then, all on the client's goroutine, finish tells what was begun to
+// end, hears what came of it, and runs Terminate; close closes the connections and
+// joins what is left. One deadline holds for all of it, whoever asked first.
 
 // Stop stops the client in good order:
 //
@@ -205,6 +206,8 @@ func (c *Client) shut() (thens []*thenLetter) {
 		switch l := l.(type) {
 		case *dataLetter:
 			l.conn().window.Release(l.Size) // a reader that stands still has to see the closing handshake
+		case *delivery:
+			l.dataLetter.leave() // as well; no cursor passes it
 		case *callLetter:
 			_ = l.from.fail(&clientClosedError{c.reason})
 		case *thenLetter:
@@ -254,6 +257,7 @@ func (c *Client) bury() {
 		log.Error("client stopped", "reason", c.reason)
 	}
 	close(c.dead)
+	c.endSubscriptions()
 }
 
 // close closes the connections and joins whatever is left. Done is its last word.
@@ -261,7 +265,7 @@ func (c *Client) close() {
 	c.sup.inbox.Put(shutdown{*c.deadline.Load()})
 	<-c.sup.done
 	c.pool.Stop()
-	c.dialer.Close()
+	c.cfg.relay.dialer.Close()
 	c.tasks.cancelWork() // endWork has, but if it was cut short by a Then that ended its goroutine
 	<-c.tasks.empty
 	for _, l := range c.late.Close() {
@@ -282,6 +286,7 @@ func (c *Client) abort(err error) {
 		l.letGo()
 	}
 	close(c.dead)
+	c.endSubscriptions()
 	c.close()
 }
 

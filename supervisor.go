@@ -15,20 +15,23 @@ import (
 
 // The supervisor's goroutine owns every relayEntry: which relays there are,
 // when each is dialled, pinged and given up. It starts the connections'
-// goroutines and joins them. It waits only on its inbox and one timer: never
-// for the client's loop, a socket or user code, so every other goroutine may
-// wait for it.
+// goroutines and joins them. Until its end it waits only on its inbox and one
+// timer: never for the client's loop, a socket or user code, so every other
+// goroutine may wait for it.
 type supervisor struct {
-	client *Client
-	reg    *registry
-	inbox  *mailbox.Queue[supervisorEvent] // the one way in
-	done   chan struct{}                   // closed when the goroutine has ended and joined all connections
-	conns  sync.WaitGroup                  // the connections' goroutines
+	client   *Client
+	reg      *registry
+	inbox    *mailbox.Queue[supervisorEvent] // the one way in
+	done     chan struct{}                   // closed when the goroutine has ended and joined its children
+	children sync.WaitGroup                  // what it joins at its end: connections, writers of log lines, closers of dialers
 
 	// supervisor goroutine only
 	relays   map[string]*relayEntry
 	windows  map[string]*mailbox.Window // of relays that are gone, as long as messages of theirs are held
 	due      agenda.Agenda[alarm]
+	subs     []*subscription           // in the order of their declaration
+	lost     []*subscription           // whose relays may all be gone
+	later    agenda.Agenda[laterKey]   // what subscriptions have to do, by the client's clock
 	dials    *dials.Dials[*relayEntry] // whose turn it is to dial; made by run, by when the configuration is final
 	waiters  []*readyWaiter
 	stopping bool // no more dials; ends when relays is empty
@@ -98,14 +101,16 @@ func (s *supervisor) run() {
 		for ev, ok := s.inbox.Next(); ok; ev, ok = s.inbox.Next() {
 			ev.supervise(s)
 		}
+		s.endLost()
 		now := time.Now()
 		for a, ok := s.due.PopDue(now); ok; a, ok = s.due.PopDue(now) {
 			s.ring(a, now)
 		}
+		s.ringLater(s.client.now())
 		if s.stopping && len(s.relays) == 0 {
 			break
 		}
-		if at, ok := s.due.Next(); ok {
+		if at, ok := s.next(); ok {
 			timer.Reset(time.Until(at))
 		} else {
 			timer.Stop()
@@ -123,7 +128,16 @@ func (s *supervisor) run() {
 			close(r.done) // run was not called: do reports the end
 		}
 	}
-	s.conns.Wait()
+	s.children.Wait()
+}
+
+// next is when there is something to do again. A Harness sees to its clock itself.
+func (s *supervisor) next() (time.Time, bool) {
+	at, ok := s.due.Next()
+	if later, some := s.later.Next(); some && s.client.network.automatic() {
+		return earlier(at, ok, later)
+	}
+	return at, ok
 }
 
 // do runs f on the supervisor's goroutine and waits for it; false after the end.
@@ -184,8 +198,17 @@ func (s *supervisor) ring(a alarm, now time.Time) {
 
 func (s *supervisor) checkAlive(e *relayEntry, now time.Time) {
 	action, next := e.keepalive.Check(now, e.conn.lastInbound(), e.conn.heldUp())
+	if action == keepalive.Wait && e.listens() {
+		// What a busy relay sends proves that it lives, but not up to when it has been heard.
+		if at := e.pinged.Add(e.cfg.ping.Interval); !now.Before(at) {
+			action = keepalive.Ping
+		} else if at.Before(next) {
+			next = at
+		}
+	}
 	switch action {
 	case keepalive.Ping:
+		e.pinged = now
 		e.conn.ping()
 	case keepalive.Dead:
 		e.conn.cut(ErrPingTimeout)
@@ -202,7 +225,7 @@ func (s *supervisor) dial(e *relayEntry) {
 	s.dialNext()
 }
 
-// dialNext does what there is to do about the dials.
+// dialNext begins and aborts dials for as long as it is somebody's turn, and sets the alarm for when it may be again.
 func (s *supervisor) dialNext() {
 	turn := alarm{nil, alarmTurn}
 	for !s.stopping && !s.cutting {
@@ -211,10 +234,10 @@ func (s *supervisor) dialNext() {
 		case dials.Dial:
 			e.stage = dialing
 			e.aborted = false
-			e.conn = newConnection(s, e)
+			e.conn = newConnection(s.client, e)
 			s.reg.register(e.conn)
-			s.conns.Add(1)
-			go e.conn.run() // ends with the connection; joined by conns
+			s.children.Add(1)
+			go e.conn.run() // ends with the connection; joined with the children
 			continue
 		case dials.Abort:
 			e.aborted = true
@@ -238,7 +261,7 @@ func (s *supervisor) dialEnded(e *relayEntry) {
 
 // up takes a connection that has been opened: its state and its OnConnect are
 // one step, so that the callback finds what it is told. False if the relay was
-// removed in the meantime.
+// removed in the meantime, or its dial aborted.
 func (s *supervisor) up(c *connection) bool {
 	e := c.entry
 	s.dialEnded(e)
@@ -253,6 +276,7 @@ func (s *supervisor) up(c *connection) bool {
 	s.setOutage(e)
 	e.backoff.Connected(now)
 	s.client.mail.Put(&connectLetter{c})
+	s.upAgain(e)
 	s.tellReady()
 	if !s.client.network.automatic() {
 		return true // there is nothing to ping
@@ -285,6 +309,7 @@ func (ev connectionEnded) supervise(s *supervisor) {
 	s.due.Cancel(alarm{e, alarmReports})
 	s.due.Cancel(alarm{e, alarmAnswers})
 	e.traffic.add(ev.c.traffic())
+	s.goneDown(e)
 	e.conn = nil
 	e.lastErr = ev.err
 	if s.stopping {
@@ -410,7 +435,7 @@ func (ev shutdown) supervise(s *supervisor) {
 		case s.cutting:
 			e.conn.cut(ErrClientClosed)
 		default:
-			e.conn.finish(ErrClientClosed, time.Until(ev.at))
+			e.conn.windDown(ErrClientClosed, time.Until(ev.at))
 		}
 	}
 }

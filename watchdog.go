@@ -66,8 +66,8 @@ func (s *supervisor) checkSlow(now time.Time) {
 		return
 	}
 	s.slow.logged = true
-	// A logger is user code, which the supervisor does not wait for. Joined by conns.
-	s.conns.Go(func() {
+	// A logger is user code, which the supervisor does not wait for. Joined with the children.
+	s.children.Go(func() {
 		running, stack := time.Since(call.since), stackOf(call.goroutine)
 		if c.running.get().number != call.number || c.running.get().name == "" {
 			stack = "it has returned meanwhile"

@@ -12,7 +12,7 @@
 // not, that test is skipped.
 //
 // The tests are left out under the race detector: it finds the races that
-// go-nostr has with itself, such as between closing a connection and giving it up
-// (L12), and those of slicestore, which saves events without its lock. For ours the
-// tests of nostrtest are there.
+// go-nostr has with itself, such as between closing a connection and giving it up,
+// and those of slicestore, which saves events without its lock. For ours the tests of
+// nostrtest are there.
 package interop

@@ -66,6 +66,7 @@
 //	nip49          secret keys under a password
 //	nip57          zaps
 //	nip65          relay lists
+//	nip77          which events one store has and another lacks (negentropy)
 //	nip98          HTTP requests signed with a key
 //
 // 46 (remote signers) and 47 (wallets) are conversations and not data: they are to stand on
@@ -81,12 +82,19 @@
 // world behind them that a data package cannot carry: money (60, 61, 87), git (34), calendars
 // (52), streams (53), wikis (54), markets (15, 69, 99), groups run by relays (29, 43), the apps
 // of one platform (07, 55), managing relays (86). 08 and 26 are no longer to be used. 06 (keys
-// from words) and 77 (negentropy, which keeps stores in step) are not here yet.
+// from words) is not here yet.
 //
 // # Coming from go-nostr
 //
-// Most names are the same. ID, PubKey, Sig and Kind are types instead of strings and ints
-// (so hex is checked once, at the border), Sign takes a [SecretKey], CheckSignature returns an
-// error and looks at the signature only (use [Event.Verify]), and Filter.Tags has keys
-// without the '#'.
+// Most names are the same. ID, PubKey, Sig and Kind are types instead of strings and ints, so
+// that hex is checked once, at the border ([PubKeyFromHex], [IDFromHex]; [ParsePubKey] and its
+// like for what people type). GeneratePrivateKey is [GenerateSecretKey], GetPublicKey
+// [SecretKey.PubKey], and Sign takes a [SecretKey]. EventPointer is an [EventRef], EntityPointer an
+// [Address]; with relays, all three pointers are in package nip19.
+//
+// Some things mean something else. CheckSignature there hashes the event, here it takes the ID at its
+// word: what was CheckSignature is [Event.Verify]. An empty list in a filter, such as Authors of
+// nobody, is left out there and asks for everybody; here it matches nothing. NormalizeURL
+// returns an error instead of mending what it is given. A [Signer]'s GetPublicKey is PublicKey, and a
+// [Cipher] is asked with the peer before the text.
 package nostr

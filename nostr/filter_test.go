@@ -164,7 +164,7 @@ func TestP21HugeSetsMeetQuickly(t *testing.T) {
 	f := nostr.Filter{}.WithTag("p", values...)
 	start := time.Now()
 	assert.False(t, f.Matches(ev))
-	assert.Less(t, time.Since(start), 2*time.Second, "one by one it would take minutes")
+	assert.Less(t, time.Since(start), 10*time.Second, "one by one it would take minutes")
 	ev.Tags[n-1][1] = values[n-1]
 	assert.True(t, f.Matches(ev))
 	ev.Tags[n-1][0] = "q"

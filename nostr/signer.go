@@ -1,6 +1,11 @@
 package nostr
 
-import "context"
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+)
 
 // A Signer signs events for one author. The key may be at hand ([SecretKey.Signer]) or with
 // somebody else: a remote signer (NIP-46), a browser extension, a hardware wallet. So
@@ -18,7 +23,8 @@ type Signer interface {
 
 // Signer returns a [Signer] that holds sk. It never waits; once ctx is done it signs
 // nothing and returns ctx's error, so that a program that stops does so with any
-// signer. With the zero SecretKey its methods return [ErrNoSecretKey].
+// signer. With the zero SecretKey its methods return [ErrNoSecretKey]. It prints as the
+// public key of sk.
 func (sk SecretKey) Signer() Signer { return keySigner{sk} }
 
 type keySigner struct{ key SecretKey }
@@ -42,3 +48,9 @@ func (s keySigner) SignEvent(ctx context.Context, e *Event) error {
 
 // String says whose signer it is: the public key.
 func (s keySigner) String() string { return "nostr.Signer(" + s.key.PubKey().String() + ")" }
+
+// Format writes the same for every verb: most of them do not ask String.
+func (s keySigner) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
+
+// LogValue is String, also for handlers that write JSON.
+func (s keySigner) LogValue() slog.Value { return slog.StringValue(s.String()) }

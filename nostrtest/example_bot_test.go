@@ -77,7 +77,7 @@ func startGreeter(ctx context.Context, url string, opts ...gennostr.Option) (sto
 // elsewhere meanwhile, and when the relay is back so is the bot, and answers.
 // In a test nostrtest.NewRelay(t) takes the place of StartRelay and Close.
 func Example_outage() {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	relay, _ := nostrtest.StartRelay()
 	defer relay.Close()
@@ -94,7 +94,7 @@ func Example_outage() {
 
 // My bot is rate-limited: its first two tries are refused, and it does not give up.
 func Example_rateLimit() {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	relay, _ := nostrtest.StartRelay(nostrtest.WithFaults(nostrtest.RefuseEvents("rate-limited: slow down").Times(2)))
 	defer relay.Close()

@@ -17,7 +17,7 @@ import (
 // to answer, wait for its answer. In a test NewRelay(t) takes the place of
 // StartRelay and Close.
 func Example() {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	relay, err := nostrtest.StartRelay()
 	if err != nil {

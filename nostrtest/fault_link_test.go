@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -21,8 +22,16 @@ var everything = nostr.Filter{}
 
 // note returns a note of a fixed second, so that frames of it have a fixed length.
 func note(at int) *nostr.Event {
-	return nostrtest.TextNoteAt(nostr.Timestamp(at), nostrtest.Key(1), "note")
+	made, known := notesMade.Load(at)
+	if !known {
+		made, _ = notesMade.LoadOrStore(at, nostrtest.TextNoteAt(nostr.Timestamp(at), nostrtest.Key(1), "note"))
+	}
+	return made.(*nostr.Event).Clone()
 }
+
+// notesMade are those that note has made: to sign one takes ten milliseconds under the
+// race detector.
+var notesMade sync.Map // int to *nostr.Event, which nobody changes
 
 func TestCutAfterFramesEndsWithFIN(t *testing.T) {
 	everywhere(t, func(t *testing.T, w world) {
@@ -238,7 +247,7 @@ func TestSilenceAfterFramesAndBytesHoldsTheRestUntilItIsMended(t *testing.T) {
 			}
 			c := w.dial()
 			c.send("REQ", "s", everything)
-			c.until(10 * time.Second)
+			c.until(patience)
 			_, err := c.in.Peek(length)
 			require.NoError(t, err)
 			c.until(w.while())
@@ -376,7 +385,7 @@ func TestSayAndSendBytesSendExactlyThat(t *testing.T) {
 		c.send("REQ", "s", everything)
 		assert.Equal(t, `["NOTICE","first`, c.next())
 		c.nexts(2)
-		c.until(5 * time.Second)
+		c.until(patience)
 		b, err := c.in.Peek(3)
 		require.NoError(t, err)
 		assert.Equal(t, "\x00\x01\x02", string(b))

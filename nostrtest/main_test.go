@@ -23,6 +23,10 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const home = "wss://a.example"
 
+// patience is how long a test waits for what should come at once: on sockets no
+// machine is that slow.
+const patience = 30 * time.Second
+
 // inBubble runs a test in virtual time, on a network with one relay.
 func inBubble(t *testing.T, test func(t *testing.T, network *nostrtest.Network, relay *nostrtest.Relay), opts ...nostrtest.Option) {
 	t.Helper()
@@ -98,7 +102,7 @@ func (c *client) send(parts ...any) {
 
 func (c *client) sendRaw(frame string) {
 	c.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	require.NoError(c.t, c.ws.Write(ctx, websocket.MessageText, []byte(frame)))
 }
@@ -178,7 +182,7 @@ func prefix(message string) string { return strings.SplitN(message, ":", 2)[0] }
 
 // soon bounds what a test on a real socket waits for.
 func soon(t *testing.T) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	t.Cleanup(cancel)
 	return ctx
 }

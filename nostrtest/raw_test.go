@@ -116,7 +116,7 @@ func (w world) dial(lines ...string) *raw {
 // answer reads the relay's answer to the handshake.
 func (r *raw) answer() *http.Response {
 	r.t.Helper()
-	r.until(10 * time.Second)
+	r.until(patience)
 	response, err := http.ReadResponse(r.in, nil)
 	require.NoError(r.t, err)
 	r.response = response
@@ -160,7 +160,7 @@ func (r *raw) header() (f rawFrame, err error) {
 
 // frame reads the next frame.
 func (r *raw) frame() (rawFrame, error) {
-	r.until(10 * time.Second)
+	r.until(patience)
 	f, err := r.header()
 	if err == nil && f.length > 0 {
 		payload := make([]byte, f.length)
@@ -204,7 +204,7 @@ func (r *raw) quiet() {
 
 // end reads what is left, and returns how the connection has ended.
 func (r *raw) end() (rest string, err error) {
-	r.until(10 * time.Second)
+	r.until(patience)
 	b, err := io.ReadAll(r.in)
 	if err == nil {
 		err = io.EOF
@@ -225,7 +225,7 @@ func (r *raw) sendFrame(opcode byte, payload string) {
 }
 
 func (r *raw) trySend(opcode byte, payload string) error {
-	_ = r.conn.SetWriteDeadline(time.Now().Add(5 * time.Second))
+	_ = r.conn.SetWriteDeadline(time.Now().Add(patience))
 	return r.trySendNow(opcode, payload)
 }
 

@@ -118,7 +118,7 @@ func (l *link) authenticate(self *gennostr.Self) error {
 		return err
 	}
 	l.auth = auth.ID
-	self.Send(l.relay.URL, gennostr.AuthResponse{Event: auth})
+	self.Send(l.relay.URL, gennostr.AuthResponse{Event: &auth})
 	return nil
 }
 

@@ -38,7 +38,7 @@ type mail struct {
 
 	me      nostr.PubKey
 	keys    nostr.Keyer
-	list    *nostr.Event // our relays, kind 10050
+	list    nostr.Event // our relays, kind 10050
 	links   map[string]*link
 	lookups map[string]*lookup // by the id of their subscription
 	asked   int                // how many there have been
@@ -97,7 +97,7 @@ func (m *mail) OnConnect(self *gennostr.Self, relay gennostr.Relay) error {
 	if l.role != guest {
 		m.say(m.name, "connected to %s (attempt %d)", relay.URL, relay.Attempts)
 		if l.find(m.list.ID) == nil {
-			l.letters = slices.Insert(l.letters, 0, &letter{event: m.list, what: "my list of relays"})
+			l.letters = slices.Insert(l.letters, 0, &letter{event: &m.list, what: "my list of relays"})
 		}
 	}
 	if l.role == inbox {

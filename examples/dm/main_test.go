@@ -81,7 +81,7 @@ func TestServesARelayUntilItIsTold(t *testing.T) {
 	list, err := nip17.NewRelayList(inside.URL())
 	require.NoError(t, err)
 	require.NoError(t, list.Sign(malloryKey))
-	relay.Publish(list, w.wrapped(malloryKey, nip17.Message{Content: "go there"}))
+	relay.Publish(&list, w.wrapped(malloryKey, nip17.Message{Content: "go there"}))
 	relay.Publish(w.wrapped(visitorKey, nip17.Message{Content: "hi\x1b[2J"}))
 	assert.Equal(t, "got it: hi\x1b[2J", w.toVisitor(relay, 1)[0].Content)
 	out.await(ctx, t, "no connection to "+inside.URL())

@@ -185,7 +185,17 @@ func (t *Table) Event(id string, ev *nostr.Event, now time.Time) Judgement {
 	if all || slices.ContainsFunc(former[:n], func(f *Filters) bool { return f.Match(ev) }) {
 		return Judgement{Verdict: Late}
 	}
+	r.Refuse()
 	return Judgement{Verdict: Mismatch}
+}
+
+// Refuse notes that an event for the REQ id was not taken, if that is open.
+func (t *Table) Refuse(id string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if p := t.byID[reqSpace][id]; p != nil && p.current != nil {
+		p.current.Refuse()
+	}
 }
 
 // Timeless reports that nothing is in grace: then it makes no difference to the

@@ -14,7 +14,8 @@ type Request struct {
 	space space  // immutable
 	route any    // immutable
 
-	over atomic.Bool
+	over    atomic.Bool
+	refused atomic.Int64 // events that came for it and were not taken
 
 	live    bool      // guarded by Table.mu: of an open REQ, its EOSE has come
 	asked   uint64    // of a COUNT: which one it is; immutable
@@ -26,6 +27,13 @@ func (r *Request) ID() string { return r.id }
 
 // Route is whose request it is: what Open was given.
 func (r *Request) Route() any { return r.route }
+
+// Refuse notes that an event came for the request and was not taken: forged, too
+// long, not what was asked for. Whoever counts what a relay has sent wants to know.
+func (r *Request) Refuse() { r.refused.Add(1) }
+
+// Refused counts them.
+func (r *Request) Refused() int { return int(r.refused.Load()) }
 
 // Over tells whether a REQ was closed or replaced by its owner, or its CLOSED has
 // been handled: what still waits of it is late. A REQ that the relay has ended is

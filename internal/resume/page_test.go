@@ -136,7 +136,7 @@ func TestADateThatDoesNotFitTheOrderIsNotTheEndOfThePage(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := &sub{}
 			for _, date := range c.dates {
-				s.count(&nostr.Event{CreatedAt: epoch + nostr.Timestamp(date)}, true)
+				s.count(&nostr.Event{CreatedAt: epoch + nostr.Timestamp(date)}, true, false)
 			}
 			s.page.Total = s.page.Events
 			l := legOf(history())

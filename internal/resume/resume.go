@@ -97,10 +97,13 @@ type Page struct {
 	// Oldest and Newest are the least and the greatest date of Events, in whatever
 	// order they came. Dates far in the future may be left out of Newest.
 	Oldest, Newest nostr.Timestamp
-	// Last is the later one of the dates of the last two of Events. It tells the
-	// end of a page from a live event that slipped in and is dated long ago. 0: not
-	// known, then Oldest is taken for the end.
-	Last nostr.Timestamp
+	// Shared counts those of Events that another ask of the REQ wants as well. They may
+	// be of its page, which goes further back perhaps than this one's.
+	Shared int
+	// End is the oldest date of the Events that are not Shared, and Last the later one of
+	// the dates of the last two of them, in the order in which they came. That tells the
+	// end of a page from a live event that slipped in and is dated long ago.
+	End, Last nostr.Timestamp
 	// Edge counts those of Events that are dated Oldest. 0: not counted, then a first
 	// load that has a limit and needs several pages may bring more than its limit.
 	Edge int

@@ -219,30 +219,41 @@ func TestRefusedHandshakes(t *testing.T) {
 // DESIGN 3.8: a dial ends with its context wherever it stands.
 func TestDialEndsWithItsContextWhereverItStands(t *testing.T) {
 	silent := rawServer(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
-	hanging := config()
-	entered := make(chan struct{}, 1)
-	hanging.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
-		entered <- struct{}{}
-		<-ctx.Done()
-		return nil, ctx.Err()
+	// They tell the test that the dial has come so far, which one that times out on a
+	// busy machine may not have.
+	hanging := func(entered chan<- struct{}) socket.Config {
+		cfg := config()
+		cfg.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			entered <- struct{}{}
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}
+		return cfg
 	}
-	arrived := config()
-	arrived.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
-		c, err := (&net.Dialer{}).DialContext(ctx, network, addr)
-		entered <- struct{}{}
-		return c, err
+	arrived := func(entered chan<- struct{}) socket.Config {
+		cfg := config()
+		cfg.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			c, err := (&net.Dialer{}).DialContext(ctx, network, addr)
+			entered <- struct{}{}
+			return c, err
+		}
+		return cfg
+	}
+	proxied := func(entered chan<- struct{}) socket.Config {
+		return withProxy(arrived(entered), "http://"+silent)
 	}
 	for name, c := range map[string]struct {
-		cfg socket.Config
+		cfg func(entered chan<- struct{}) socket.Config
 		url string
 	}{
 		"in the dialer":            {hanging, "ws://" + silent},
 		"in the TLS handshake":     {arrived, "wss://" + silent},
 		"in the answer of HTTP":    {arrived, "ws://" + silent},
-		"in the answer of a proxy": {withProxy(arrived, "http://"+silent), "wss://relay.example"},
+		"in the answer of a proxy": {proxied, "wss://relay.example"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := dialer(t, c.cfg)
+			entered := make(chan struct{}, 1)
+			d := dialer(t, c.cfg(entered))
 			ctx, cancel := context.WithCancelCause(t.Context())
 			enough := errors.New("enough")
 			go func() { <-entered; cancel(enough) }()
@@ -250,10 +261,9 @@ func TestDialEndsWithItsContextWhereverItStands(t *testing.T) {
 			assert.ErrorIs(t, err, enough)
 		})
 		t.Run(name+", by its timeout", func(t *testing.T) {
-			cfg := c.cfg
+			cfg := c.cfg(make(chan struct{}, 1))
 			cfg.HandshakeTimeout = 20 * time.Millisecond
 			_, err := dialer(t, cfg).Dial(t.Context(), c.url)
-			<-entered
 			assert.ErrorIs(t, err, socket.ErrHandshakeTimeout)
 		})
 	}

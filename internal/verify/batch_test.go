@@ -196,8 +196,10 @@ func TestAnEventThatIsBeingCheckedIsNotCheckedAgain(t *testing.T) {
 		verdicts := make([][]error, 5)
 		for l := range verdicts {
 			lanes = append(lanes, verify.NewLane(pool, func(_ int, err error) { verdicts[l] = append(verdicts[l], err) }))
+			lanes[l].Expect() // one worker takes both, and the other one is free for those who come later
 			lanes[l].Submit(0, genuine)
 			lanes[l].Submit(1, bad)
+			lanes[l].Pause()
 			synctest.Wait()
 		}
 		lanes[0].Submit(2, &other)

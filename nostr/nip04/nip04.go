@@ -30,9 +30,9 @@
 //
 // # Coming from go-nostr
 //
-// In the place of the shared secret, which had to be computed first and kept from the logs, are
-// the two keys it is made of, in the order of nip44.GenerateConversationKey. [Cipher] does
-// the same as a [nostr.Cipher].
+// In the place of the shared secret, which had to be computed first (ComputeSharedSecret) and kept
+// from the logs, are the two keys it is made of, in the order of nip44.GenerateConversationKey.
+// [Cipher] does the same as a [nostr.Cipher].
 package nip04
 
 import (
@@ -44,6 +44,8 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"strings"
 	"unicode/utf8"
 
@@ -188,3 +190,9 @@ func (c keyCipher) Decrypt(ctx context.Context, peer nostr.PubKey, payload strin
 
 // String says whose cipher it is: the public key.
 func (c keyCipher) String() string { return "nip04.Cipher(" + c.sk.PubKey().String() + ")" }
+
+// Format writes the same for every verb: most of them do not ask String.
+func (c keyCipher) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, c.String()) }
+
+// LogValue is String, also for handlers that write JSON.
+func (c keyCipher) LogValue() slog.Value { return slog.StringValue(c.String()) }

@@ -26,7 +26,9 @@
 // # Coming from elsewhere
 //
 // [Query] is QueryIdentifier of go-nostr and queryProfile of nostr-tools, [Verify] the isValid of
-// the latter, [Parse] is ParseIdentifier.
+// the latter. Both had an HTTP client of their own; the example of Query has one to copy. [Parse] is
+// ParseIdentifier, and [Identifier.Display] and [Identifier.URL] are NormalizeIdentifier and
+// IdentifierToURL.
 package nip05
 
 import (

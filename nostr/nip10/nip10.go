@@ -20,8 +20,8 @@
 //
 // # Coming from elsewhere
 //
-// Root and Parent are GetThreadRoot and GetImmediateParent of go-nostr; Parse is as in nostr-tools,
-// with Parent for its reply and People for its profiles.
+// Root and Parent are GetThreadRoot and GetImmediateParent of go-nostr, zero where those are nil;
+// Parse is as in nostr-tools, with Parent for its reply and People for its profiles.
 package nip10
 
 import (

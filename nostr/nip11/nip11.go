@@ -1,11 +1,21 @@
 // Package nip11 reads and writes relay information documents (NIP-11): what a
 // relay says of itself over HTTP, on the same URI as its websocket.
 //
+//	doc, err := nip11.Parse(body) // of a GET to RequestURL
+//	if doc.Supports(50) { … }
+//	if n := doc.Limitation.MaxLimit; n != nil { … *n … }
+//
 // The documents of running relays are untidy, so [Parse] is lenient field by
 // field: what has the wrong shape is left out and listed in
 // Problems of [Document], and the rest is read. The package fetches nothing; a
 // fetcher sends GET to [RequestURL] with the header "Accept: " + [ContentType],
 // checks for status 200, and reads at most [MaxSize] bytes and one more.
+// gennostr.RelayInformation is such a fetcher.
+//
+// # Coming from go-nostr
+//
+// Fetch is gennostr.RelayInformation, RelayInformationDocument is [Document]. Of the numbers in
+// [Limitation], which are 0 there, a nil one is not stated and a 0 is; fees and retention are JSON.
 package nip11
 
 import (

@@ -11,6 +11,11 @@
 // tag says which target the author worked for, and is part of what was hashed. [Check]
 // wants both, the zero bits and the commitment to at least as many, so that lucky
 // hits at a low target do not count as work.
+//
+// # Coming from go-nostr
+//
+// DoWork is [Mine], which puts the tag into the event. [Check] takes the event instead of its ID,
+// and wants the commitment that CommittedDifficulty, here [Committed], was for.
 package nip13
 
 import (

@@ -42,7 +42,9 @@
 // # Coming from go-nostr
 //
 // PrepareMessage takes a message to any number of people, and what it makes for all of them
-// is the same rumor. ListenForMessages is a subscription to [InboxFilter] and [Open].
+// is the same rumor; modify is nip59.WithModify in [WithWrap]. ListenForMessages is a
+// subscription to [InboxFilter] and [Open], GetDMRelays a query for [RelayListFilter] and
+// [ParseRelayList]. For PublishMessage the wraps are published one by one.
 package nip17
 
 import (
@@ -84,16 +86,16 @@ func RelayListFilter(people ...nostr.PubKey) nostr.Filter {
 	return nostr.Filter{}.WithKinds(nostr.KindDMRelayList).WithAuthors(people...)
 }
 
-// NewRelayList returns an event of kind 10050, still to be signed, that says on which
+// NewRelayList returns an event of kind 10050, to be signed, that says on which
 // relays its author wants messages: in their own spelling, without white space around
 // them, each once. NIP-17 advises one to three. It fails with [nostr.ErrInvalidURL].
-func NewRelayList(relays ...string) (*nostr.Event, error) {
-	e := &nostr.Event{Kind: nostr.KindDMRelayList, Tags: nostr.Tags{}}
+func NewRelayList(relays ...string) (nostr.Event, error) {
+	e := nostr.Event{Kind: nostr.KindDMRelayList, Tags: nostr.Tags{}}
 	seen := make(map[string]bool)
 	for _, relay := range relays {
 		normal, err := nostr.NormalizeURL(relay)
 		if err != nil {
-			return nil, fmt.Errorf("nip17: relay list: %w", err)
+			return nostr.Event{}, fmt.Errorf("nip17: relay list: %w", err)
 		}
 		if !seen[normal] {
 			seen[normal] = true

@@ -18,7 +18,7 @@ func TestRelayLists(t *testing.T) {
 	assert.Equal(t, nostr.KindDMRelayList, e.Kind)
 	assert.Equal(t, nostr.Tags{{"relay", "wss://inbox.nostr.wine"}, {"relay", "wss://MyRelay.nostr1.com/x/"}}, e.Tags)
 	require.NoError(t, e.Sign(alice))
-	relays, err := nip17.ParseRelayList(e)
+	relays, err := nip17.ParseRelayList(&e)
 	require.NoError(t, err)
 	assert.Equal(t, []string{"wss://inbox.nostr.wine", "wss://MyRelay.nostr1.com/x/"}, relays, "as they are written: that is how they are dialled")
 

@@ -130,22 +130,22 @@ func (r *Repost) describe(e *nostr.Event) {
 		r.Kind = kindOf(e.Tags.Find("k").Value())
 	}
 	address := e.Tags.Find("a").Value()
-	_, author, ok := refs.Address(address)
+	kind, author, ok := refs.Address(address)
 	switch {
 	case !ok:
 	case r.Event != nil && address != r.Event.Address():
 	case !r.Target.Author.IsZero() && author != r.Target.Author:
+	case r.Kind != nil && kind != *r.Kind:
 	default:
 		r.Address = address
 	}
 }
 
 func kindOf(s string) *nostr.Kind {
-	n, err := strconv.ParseUint(s, 10, 16)
-	if err != nil {
+	kind, ok := refs.Kind(s)
+	if !ok {
 		return nil
 	}
-	kind := nostr.Kind(n)
 	return &kind
 }
 

@@ -179,6 +179,11 @@ func TestAnAddressThatDoesNotBelongToTheTargetIsDropped(t *testing.T) {
 	r, err := nip18.Parse(&nostr.Event{Kind: 16, Content: target.String(), Tags: nostr.Tags{{"e", target.ID.String()}, {"a", other}}})
 	require.NoError(t, err)
 	assert.Empty(t, r.Address)
+	for k, want := range map[string]string{"30023": other, "": other, "web": other, "030023": other, "30024": "", "1": ""} {
+		r, err := nip18.Parse(&nostr.Event{Kind: 16, Tags: nostr.Tags{{"e", target.ID.String()}, {"k", k}, {"a", other}}})
+		require.NoError(t, err)
+		assert.Equal(t, want, r.Address, "by its k tag it is of another kind: %s", k)
+	}
 }
 
 func TestQuotesSurviveTheRoundTrip(t *testing.T) {

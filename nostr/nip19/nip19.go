@@ -24,6 +24,8 @@
 //
 // Decode returns a typed [Entity] instead of a prefix and an any. Strings are made by
 // [Encode] and its shorter forms for what one has in hand: [EncodePubKey], [EncodeEvent] and so on.
+// EncodeEvent and [EncodeAddress], which is EncodeEntity, take an event; of an ID alone the
+// nevent is Encode(nip19.Event{ID: id}).
 package nip19
 
 import (

@@ -10,20 +10,26 @@
 // # What NIP-22 demands, and how it is read
 //
 // A comment names its root in tags with upper-case keys and its parent in those with lower-case
-// ones, and the kind of both. One that does not is [ErrMalformed], but much of what is
-// around does not, so [Parse] returns what is plain with that error, and a caller may go on with it.
+// ones, and the kind of both. One that does not is [ErrMalformed]. Many that are around are, so
+// [Parse] returns what is plain together with that error, and a caller may go on with it.
 //
 // Of an address and an event ID, which together name one version of an article, the address
 // counts. Where both are there and do not belong together, or an "i" tag is too, the "k" tag
 // decides which is meant; without one, address, event and external come in this order. A "k" tag
-// that contradicts the address which is left is not believed. Of several tags with one key the
-// first that is valid counts.
+// that contradicts the address which is left is not believed. One that is a word such as "web" tells
+// nothing of an event ID, for whose kind there are numbers only, nor does a number of something
+// outside: both are as if there were none. Of several tags with one key the first that is valid
+// counts.
 //
 // # What is left out
 //
 // Comments must not answer notes of kind 1: [New] makes none, Parse reads them. Which kinds of
 // external things there are is NIP-73's; they are strings here. Content is plain text; mentions in
 // it are package nip27's.
+//
+// # Coming from go-nostr
+//
+// GetThreadRoot and GetImmediateParent are Root and Parent of a [Comment].
 package nip22
 
 import (
@@ -39,7 +45,8 @@ var (
 	// ErrKind is in the error of [Parse] when the event is no comment.
 	ErrKind = errors.New("nip22: not a comment")
 
-	// ErrMalformed is in the error when a comment lacks its root, its parent or their kinds.
+	// ErrMalformed is in the error when a comment lacks its root, its parent or their kinds, or
+	// has a kind that cannot be of that item.
 	ErrMalformed = errors.New("nip22: malformed comment")
 
 	// ErrTextNote is in the error of [New] for a parent of kind 1.
@@ -52,7 +59,7 @@ type Item struct {
 	Event    nostr.EventRef // zero if no ID is named
 	Address  string         // "kind:pubkey:d" (see [nostr.ParseAddress]), "" if there is none
 	External string         // such as a web address (NIP-73), "" if it is on Nostr
-	Kind     string         // a number, or a word for what is not on Nostr: "web"; "" if not told
+	Kind     string         // a number; for what is not on Nostr a word (NIP-73): "web"; "" if not told
 	Author   nostr.PubKey   // zero if not told, or not on Nostr
 	Hint     string         // URL of a relay that has it, or of a page about what is not on Nostr; "" if there is none
 }
@@ -79,9 +86,9 @@ func Parse(e *nostr.Event) (Comment, error) {
 	case c.Parent.IsZero():
 		return c, fmt.Errorf("%w: no parent", ErrMalformed)
 	case c.Root.Kind == "":
-		return c, fmt.Errorf("%w: no kind of the root", ErrMalformed)
+		return c, fmt.Errorf("%w: no kind that the root can be of", ErrMalformed)
 	case c.Parent.Kind == "":
-		return c, fmt.Errorf("%w: no kind of the parent", ErrMalformed)
+		return c, fmt.Errorf("%w: no kind that the parent can be of", ErrMalformed)
 	}
 	return c, nil
 }
@@ -99,8 +106,8 @@ func (k keys) read(tags nostr.Tags) Item {
 	address, byAddress := k.readAddress(tags)
 	event, byEvent := k.readEvent(tags)
 	external, byExternal := k.readExternal(tags)
-	_, err := strconv.ParseUint(kind, 10, 16)
-	outside := kind != "" && err != nil
+	_, onNostr := refs.Kind(kind)
+	outside := kind != "" && !onNostr
 
 	var item Item
 	switch {
@@ -117,9 +124,13 @@ func (k keys) read(tags nostr.Tags) Item {
 	case byExternal:
 		item = external
 	}
-	if item.Address == "" || kind == "" {
+	switch {
+	case kind == "":
+		item.Kind = ""
+	case item.Address != "": // it has its own
+	case (item.External != "") == outside:
 		item.Kind = kind
-	} // else the address has its own
+	}
 	return item
 }
 
@@ -181,7 +192,8 @@ func New(parent *nostr.Event, relayHint, content string) (nostr.Event, error) {
 }
 
 // NewExternal returns a comment on something that is not on Nostr, to be signed: a web page has its
-// address and the kind "web" (NIP-73). hint is the address of a page about it, "" if there is none.
+// address and the kind "web" (NIP-73), which is never empty and no number. hint is the address of a
+// page about it, "" if there is none.
 func NewExternal(id, kind, hint, content string) nostr.Event {
 	item := Item{External: id, Kind: kind, Hint: hint}
 	return comment(item, item, content)

@@ -162,6 +162,43 @@ func TestTheKindOfAnAddressIsTheAddresss(t *testing.T) {
 	}
 }
 
+// The kinds of what is on Nostr are numbers, those of other things NIP-73's words. One in the
+// other's place tells nothing, and is not passed on in an answer.
+func TestAKindIsOfItsItemsSort(t *testing.T) {
+	const page = "https://example.com/"
+	for _, v := range []struct {
+		tag, kind string
+		good      bool
+	}{
+		{"E", "1063", true}, {"E", "0", true}, {"E", "65535", true},
+		{"E", "web", false}, {"E", "isbn", false}, {"E", "01063", false}, {"E", "65536", false}, {"E", "-1", false}, {"E", " 1", false},
+		{"I", "web", true}, {"I", "#", true}, {"I", "podcast:item:guid", true}, {"I", "something new", true}, {"I", "99999", true}, // no event has that kind
+		{"I", "1063", false}, {"I", "1", false},
+	} {
+		value := id1
+		if v.tag == "I" {
+			value = page
+		}
+		tags := nostr.Tags{{v.tag, value}, {"K", v.kind}, {strings.ToLower(v.tag), value}, {"k", v.kind}}
+		first := signed(t, alice, nostr.Event{Kind: 1111, Tags: tags})
+		c, err := nip22.Parse(first)
+		answer, failed := nip22.New(first, "", "x")
+		if v.good {
+			assert.NoError(t, err, v)
+			assert.Equal(t, v.kind, c.Root.Kind)
+			assert.Equal(t, v.kind, c.Parent.Kind)
+			assert.NoError(t, failed, v)
+			assert.Equal(t, v.kind, answer.Tags.Find("K").Value())
+			continue
+		}
+		assert.ErrorIs(t, err, nip22.ErrMalformed, v)
+		assert.False(t, c.Root.IsZero() || c.Parent.IsZero(), "what is plain is there all the same")
+		assert.Empty(t, c.Root.Kind)
+		assert.Empty(t, c.Parent.Kind)
+		assert.ErrorIs(t, failed, nip22.ErrMalformed, v)
+	}
+}
+
 func TestTheKindDecidesBetweenTwoParents(t *testing.T) {
 	root := nostr.Tags{{"E", id1}, {"K", "1063"}}
 	address := "30023:" + pk1 + ":x"

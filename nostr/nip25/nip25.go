@@ -12,6 +12,11 @@
 // its author: clients that copy the tags of a note before their own put theirs last. A reaction
 // of kind 7 without a target is refused, since NIP-25 demands one; one that lacks "p" is not.
 //
+// The "a" tag must be the target's own address, says NIP-25. The last one counts that is of the
+// author and the kind that are told, and others are passed over: who likes an answer to an article
+// and copies its tags does not like the article. Whether event ID and address belong
+// together only the event itself shows ([nostr.Event.Address]).
+//
 // A content ":name:" is a custom emoji if an "emoji" tag has that name and a web address for
 // it, and plain text otherwise. Other schemes than http and https are no web addresses: whoever
 // shows the picture does not want to run it.
@@ -76,8 +81,8 @@ func (v Value) String() string {
 // A Reaction is what a reaction says, and of what.
 type Reaction struct {
 	Target   nostr.EventRef // zero if the target is not on Nostr; Author is zero if nothing tells
-	Address  string         // "kind:pubkey:d" of the target, "" if it is not said to have one
-	Kind     string         // of the target, as in the first "k" tag: a number, for what is not on Nostr a word; "" if not told
+	Address  string         // "kind:pubkey:d" of the target, of Author and Kind if they are told; "" if it is not said to have one
+	Kind     string         // of the target, by the first "k" tag: a number, of kind 17 a word (NIP-73); "" if not told
 	External []External     // of kind 17: what is reacted to, the narrower the later
 
 	Value     Value
@@ -98,6 +103,9 @@ func Parse(e *nostr.Event) (Reaction, error) {
 	r := Reaction{Content: e.Content, Kind: e.Tags.Find("k").Value()}
 	switch e.Kind {
 	case nostr.KindReaction:
+		if _, ok := refs.Kind(r.Kind); !ok {
+			r.Kind = ""
+		}
 		if !r.findTarget(e) {
 			return Reaction{}, fmt.Errorf("%w: no e tag with an event ID", ErrNoTarget)
 		}
@@ -123,12 +131,22 @@ func (r *Reaction) findTarget(e *nostr.Event) (found bool) {
 			r.Target.Author = pk
 		}
 	}
+	r.findAddress(e)
+	return found
+}
+
+// findAddress takes the last "a" tag that can be another name of the target.
+func (r *Reaction) findAddress(e *nostr.Event) {
 	for t := range e.Tags.FindAll("a") {
-		if _, _, ok := refs.Address(t.Value()); ok {
+		kind, author, ok := refs.Address(t.Value())
+		switch {
+		case !ok:
+		case !r.Target.Author.IsZero() && author != r.Target.Author:
+		case r.Kind != "" && r.Kind != strconv.Itoa(int(kind)):
+		default:
 			r.Address = t.Value()
 		}
 	}
-	return found
 }
 
 // externals pairs the first "i" tag with the first "k" tag, and so on.

@@ -85,6 +85,45 @@ func TestTheTargetIsTheLastOfTheETags(t *testing.T) {
 	assert.Equal(t, alice.PubKey(), r.Target.Author, "the e tag's hint is better than nothing")
 }
 
+// The address is another name of the target: one that says otherwise than the rest of the tags
+// is of something else, mostly of what the target itself answers, whose tags were copied.
+func TestTheAddressIsTheTargets(t *testing.T) {
+	author, other := alice.PubKey().String(), id2
+	const d = ":on-bots"
+	mine, theirs, list := "30023:"+author+d, "30023:"+other+d, "30003:"+author+d
+	for _, v := range []struct {
+		tags nostr.Tags
+		want string
+	}{
+		{nostr.Tags{{"p", author}, {"k", "30023"}, {"a", mine}}, mine},
+		{nostr.Tags{{"a", mine}}, mine}, // where nothing is told nothing contradicts
+		{nostr.Tags{{"p", author}, {"a", mine}}, mine},
+		{nostr.Tags{{"k", "30023"}, {"a", mine}}, mine},
+		{nostr.Tags{{"p", author}, {"k", "web"}, {"a", mine}}, mine},
+		{nostr.Tags{{"p", author}, {"k", "030023"}, {"a", mine}}, mine},
+		{nostr.Tags{{"p", author}, {"a", theirs}}, ""},
+		{nostr.Tags{{"p", other}, {"p", author}, {"a", theirs}}, ""},
+		{nostr.Tags{{"e", id1, "", author}, {"a", theirs}}, ""},
+		{nostr.Tags{{"p", author}, {"k", "1"}, {"a", mine}}, ""},
+		{nostr.Tags{{"p", author}, {"k", "1111"}, {"a", mine}}, ""},
+		{nostr.Tags{{"a", mine}, {"p", author}, {"k", "30023"}, {"a", theirs}, {"a", list}}, mine},
+		{nostr.Tags{{"a", list}, {"p", author}, {"a", mine}, {"a", theirs}, {"a", "x"}}, mine}, // the last one, as of the others
+	} {
+		r, err := nip25.Parse(&nostr.Event{Kind: 7, Tags: append(nostr.Tags{{"e", id1}}, v.tags...)})
+		require.NoError(t, err)
+		assert.Equal(t, v.want, r.Address, v.tags)
+	}
+}
+
+func TestTheKindOfAnEventIsANumber(t *testing.T) {
+	for k, want := range map[string]string{"1": "1", "0": "0", "65535": "65535", "": "", "web": "", "01": "", "-1": "", "+1": "", "65536": "", "1 ": ""} {
+		assert.Equal(t, want, parse(t, "+", nostr.Tag{"k", k}).Kind, k)
+	}
+	r, err := nip25.Parse(&nostr.Event{Kind: 17, Tags: nostr.Tags{{"k", "web"}, {"i", "https://example.com"}}})
+	require.NoError(t, err)
+	assert.Equal(t, "web", r.Kind)
+}
+
 func TestAReactionIsToSomething(t *testing.T) {
 	for _, ev := range []nostr.Event{
 		{Kind: 7}, {Kind: 7, Tags: nostr.Tags{{"p", id1}}}, {Kind: 7, Tags: nostr.Tags{{"e"}, {"e", ""}, {"e", id1[1:]}, {"E", id1}, {"a", "30023:" + id1 + ":x"}, {"i", "https://example.com"}}},

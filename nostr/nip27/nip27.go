@@ -17,6 +17,12 @@
 //
 // An entity is a stranger's claim: the event behind it may not exist, or be by another author
 // than it says.
+//
+// # Coming from go-nostr
+//
+// [Parse] is ParseReferences, of a text instead of an event, so that all hints are those of the
+// text. What go-nostr calls Parse cuts a text into blocks: here the words between are those from
+// one match's End to the next one's Start.
 package nip27
 
 import (

@@ -1,6 +1,6 @@
 // Package nip42 checks what a client answers to a relay's challenge: an event of kind 22242
-// that proves whose connection it is (NIP-42). It is for whoever runs a relay; a client's
-// side of the matter is making such an event.
+// that proves whose connection it is (NIP-42). It is for whoever runs a relay; clients make
+// such an event by [nostr.NewAuthEvent].
 //
 //	if err := nip42.Check(ev, challenge, "wss://relay.example.com", nostr.Now()); err != nil {
 //		reply(ok(ev.ID, false, err.Error()))
@@ -22,8 +22,11 @@
 // sent. Content and further tags may be anything. Remembering the challenge, dropping it
 // with the connection, and never handing such an event to anybody is the relay's part.
 //
-// [Check] is ValidateAuthEvent of go-nostr with an error that says what was wrong; it looks at the
-// event's ID too.
+// # Coming from go-nostr
+//
+// [Check] is ValidateAuthEvent with an error that says what was wrong; it looks at the event's ID
+// too, and of the URL not at scheme and path. CreateUnsignedAuthEvent is [nostr.NewAuthEvent], which
+// takes the relay first and the challenge second.
 package nip42
 
 import (

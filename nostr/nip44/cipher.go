@@ -2,6 +2,9 @@ package nip44
 
 import (
 	"context"
+	"fmt"
+	"io"
+	"log/slog"
 	"sync"
 
 	"github.com/gennostr/gennostr/nostr"
@@ -11,7 +14,7 @@ import (
 // keys of the last peers, between 256 and 512 of them, about 100 KB: with a peer it
 // knows, a message costs a few microseconds instead of a hundred. It never waits; once
 // ctx is done its methods return ctx's error. With the zero SecretKey they return
-// [nostr.ErrNoSecretKey].
+// [nostr.ErrNoSecretKey]. It prints as the public key of sk; neither keys nor peers are printed.
 func Cipher(sk nostr.SecretKey) nostr.Cipher { return newCipher(sk) }
 
 // Keyer returns sk as a [nostr.Keyer]: its [nostr.SecretKey.Signer] and its [Cipher].
@@ -24,12 +27,22 @@ type keyer struct {
 
 func (k keyer) String() string { return "nip44.Keyer(" + k.sk.PubKey().String() + ")" }
 
+// Format and LogValue are String, as the cipher's are its own.
+func (k keyer) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, k.String()) }
+func (k keyer) LogValue() slog.Value       { return slog.StringValue(k.String()) }
+
 // generation is after how many new peers those of before the last turn are forgotten.
 const generation = 256
 
 type cipher struct {
-	sk nostr.SecretKey
+	sk   nostr.SecretKey
+	kept func() *conversations // never nil
+}
 
+// conversations are behind a closure, where no printer finds them: whom somebody writes to
+// is no more for logs than the keys are, and a map of peers would be printed where a
+// cipher is in an unexported field.
+type conversations struct {
 	// Whoever was met since the last turn is in young, whoever was met between the last two
 	// in old. So strangers who come once push others out only when there are hundreds of them
 	// between two messages of a peer.
@@ -38,7 +51,8 @@ type cipher struct {
 }
 
 func newCipher(sk nostr.SecretKey) *cipher {
-	return &cipher{sk: sk, young: make(map[nostr.PubKey]ConversationKey)}
+	kept := &conversations{young: make(map[nostr.PubKey]ConversationKey)}
+	return &cipher{sk: sk, kept: func() *conversations { return kept }}
 }
 
 func (c *cipher) Encrypt(ctx context.Context, peer nostr.PubKey, plaintext string) (string, error) {
@@ -65,11 +79,17 @@ func (c *cipher) Decrypt(ctx context.Context, peer nostr.PubKey, payload string)
 // String says whose cipher it is: the public key.
 func (c *cipher) String() string { return "nip44.Cipher(" + c.sk.PubKey().String() + ")" }
 
+// Format writes the same for every verb: most of them do not ask String.
+func (c *cipher) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, c.String()) }
+
+// LogValue is String, also for handlers that write JSON.
+func (c *cipher) LogValue() slog.Value { return slog.StringValue(c.String()) }
+
 func (c *cipher) key(ctx context.Context, peer nostr.PubKey) (ConversationKey, error) {
 	if err := ctx.Err(); err != nil {
 		return ConversationKey{}, err
 	}
-	if key, ok := c.known(peer); ok {
+	if key, ok := c.kept().find(peer); ok {
 		return key, nil
 	}
 	// Without the lock: two who ask at once for one new peer both compute the same.
@@ -77,11 +97,11 @@ func (c *cipher) key(ctx context.Context, peer nostr.PubKey) (ConversationKey, e
 	if err != nil {
 		return ConversationKey{}, err
 	}
-	c.keep(peer, key)
+	c.kept().keep(peer, key)
 	return key, nil
 }
 
-func (c *cipher) known(peer nostr.PubKey) (ConversationKey, bool) {
+func (c *conversations) find(peer nostr.PubKey) (ConversationKey, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if key, ok := c.young[peer]; ok {
@@ -94,14 +114,14 @@ func (c *cipher) known(peer nostr.PubKey) (ConversationKey, bool) {
 	return key, ok
 }
 
-func (c *cipher) keep(peer nostr.PubKey, key ConversationKey) {
+func (c *conversations) keep(peer nostr.PubKey, key ConversationKey) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.put(peer, key)
 }
 
 // put must be called with mu held.
-func (c *cipher) put(peer nostr.PubKey, key ConversationKey) {
+func (c *conversations) put(peer nostr.PubKey, key ConversationKey) {
 	if len(c.young) >= generation {
 		c.old, c.young = c.young, make(map[nostr.PubKey]ConversationKey)
 	}

@@ -43,7 +43,7 @@ func Seal(padded []byte, key ConversationKey, nonce *[32]byte) string {
 
 // Kept is how many conversation keys a cipher holds.
 func Kept(c any) int {
-	k := c.(*cipher)
+	k := c.(*cipher).kept()
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return len(k.young) + len(k.old)
@@ -51,6 +51,6 @@ func Kept(c any) int {
 
 // Knows tells whether a cipher holds the key of its conversation with peer.
 func Knows(c any, peer nostr.PubKey) bool {
-	_, ok := c.(*cipher).known(peer)
+	_, ok := c.(*cipher).kept().find(peer)
 	return ok
 }

@@ -37,7 +37,8 @@
 // # Coming from go-nostr
 //
 // The functions have the same names and order of arguments. The conversation key is a type
-// that does not print. A nonce cannot be chosen: used twice, it gives both texts away.
+// that does not print. A nonce cannot be chosen (WithCustomNonce): used twice, it gives both texts
+// away.
 package nip44
 
 import (

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/btcsuite/btcd/btcec/v2/schnorr"
@@ -29,33 +30,36 @@ const MaxPayInfo = 1 << 20
 
 // AddressURL returns where the document of a lightning address is (LUD-16): of bob@example.com, as
 // in the "lud16" of a profile, https://example.com/.well-known/lnurlp/bob. The name is of a-z, 0-9,
-// hyphen, underscore, dot and plus, the domain a public one; .onion domains have http. It
-// fails with [ErrLNURL].
+// hyphen, underscore and dot, or has a plus, which LUD-16 does not allow and providers use. The
+// domain is a public one, without a port; .onion domains have http. It fails with [ErrLNURL].
 func AddressURL(address string) (string, error) {
-	name, host, _ := strings.Cut(address, "@")
-	if name == "" || strings.ContainsFunc(name, notName) {
+	name, host, ok := strings.Cut(address, "@")
+	if !ok || name == "" || strings.ContainsFunc(name, notName) {
 		return "", fmt.Errorf("%w: want name@domain, with a name of a-z, 0-9, hyphen, underscore, dot and plus", ErrLNURL)
+	}
+	if name == "." || name == ".." {
+		return "", fmt.Errorf("%w: the name is one that paths have a meaning for", ErrLNURL)
+	}
+	if strings.Contains(host, ":") {
+		return "", fmt.Errorf("%w: a lightning address has no port (LUD-16)", ErrLNURL)
 	}
 	host, err := domain.Parse(host)
 	if err != nil {
 		return "", fmt.Errorf("%w: %w", ErrLNURL, err)
 	}
-	return schemeOf(host) + "://" + host + "/.well-known/lnurlp/" + name, nil
+	scheme := "https"
+	if strings.HasSuffix(host, ".onion") {
+		scheme = "http"
+	}
+	return scheme + "://" + host + "/.well-known/lnurlp/" + name, nil
 }
 
 func notName(r rune) bool {
 	return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyz0123456789-_.+", r)
 }
 
-func schemeOf(host string) string {
-	if strings.HasSuffix(host, ".onion") {
-		return "http"
-	}
-	return "https"
-}
-
 // EncodeLNURL returns a URL in bech32 with the prefix "lnurl" (LUD-01). It has to be as for
-// [DecodeLNURL].
+// [DecodeLNURL], and fails like it.
 func EncodeLNURL(rawURL string) (string, error) {
 	if _, err := parseURL(rawURL); err != nil {
 		return "", fmt.Errorf("%w: %w", ErrLNURL, err)
@@ -67,8 +71,10 @@ func EncodeLNURL(rawURL string) (string, error) {
 	return s, nil
 }
 
-// DecodeLNURL returns the URL in an LNURL, in lower or in upper case. It has a public domain and
-// the scheme https, or http at an .onion domain (LUD-01). It fails with [ErrLNURL].
+// DecodeLNURL returns the URL in an LNURL, which is in lower or in upper case. It fails with
+// [ErrLNURL], saying why, unless the URL is an https one, or an http one at an .onion domain
+// (LUD-01), has a public domain and any port, no user and no fragment, and is of 2,048 bytes at
+// most, without white space and what else has to be percent-encoded.
 func DecodeLNURL(lnurl string) (string, error) {
 	prefix, data, err := bech32.Decode(lnurl)
 	if err == nil && prefix != lnurlPrefix {
@@ -86,24 +92,58 @@ func DecodeLNURL(lnurl string) (string, error) {
 // parseURL wants the URL of a public server. It is a stranger's choice, and a program is about
 // to connect to it.
 func parseURL(raw string) (*url.URL, error) {
-	if len(raw) > maxURL || !utf8.ValidString(raw) {
-		return nil, fmt.Errorf("a URL of more than %d bytes, or not UTF-8", maxURL)
+	if err := checkSpelling(raw); err != nil {
+		return nil, err
 	}
 	u, err := url.Parse(raw)
 	if err != nil {
-		return nil, errors.New("not a URL")
+		if in := (*url.Error)(nil); errors.As(err, &in) {
+			err = in.Err // without the URL before it
+		}
+		return nil, fmt.Errorf("not a URL: %.100v", err)
 	}
-	host, err := domain.Parse(u.Hostname())
+	onion := strings.HasSuffix(strings.ToLower(u.Hostname()), ".onion")
 	switch {
-	case err != nil:
+	case u.Scheme != "https" && (u.Scheme != "http" || !onion):
+		return nil, errors.New("not an https URL, nor an http one with an .onion domain (LUD-01)")
+	case u.Opaque != "":
+		return nil, errors.New("a URL that does not begin with https://")
+	case u.User != nil:
+		return nil, errors.New("a URL with a user before the domain")
+	case strings.Contains(raw, "#"):
+		return nil, errors.New("a URL with a fragment, which servers do not get")
+	}
+	if _, err := domain.Parse(u.Hostname()); err != nil {
 		return nil, err
-	case u.Scheme != schemeOf(host) && u.Scheme != "https":
-		return nil, errors.New("not an https URL")
-	case u.User != nil || u.Fragment != "" || u.Opaque != "":
-		return nil, errors.New("a URL with a user or a fragment")
+	}
+	if port, err := strconv.ParseUint(u.Port(), 10, 16); strings.HasSuffix(u.Host, ":") || u.Port() != "" && (err != nil || port == 0) {
+		return nil, errors.New("a URL with a port that is no number from 1 to 65535")
 	}
 	return u, nil
 }
+
+// checkSpelling refuses what is no URL whatever its parts are. Parsers differ about such
+// ones: a space ends a URL or is part of it, and a backslash is a slash to some. Letters
+// beyond ASCII are let pass, since providers have them in their queries.
+func checkSpelling(raw string) error {
+	if len(raw) > maxURL {
+		return fmt.Errorf("a URL of more than %d bytes", maxURL)
+	}
+	if !utf8.ValidString(raw) {
+		return errors.New("a URL that is not UTF-8")
+	}
+	for i, c := range raw {
+		switch {
+		case !unicode.IsPrint(c) || strings.ContainsRune(" \"<>\\^`{|}", c):
+			return fmt.Errorf("a URL with the character %q, which has to be percent-encoded (RFC 3986)", c)
+		case c == '%' && (len(raw) < i+3 || !isHex(raw[i+1]) || !isHex(raw[i+2])):
+			return errors.New("a URL with a percent sign that two hex digits do not follow")
+		}
+	}
+	return nil
+}
+
+func isHex(c byte) bool { return strings.IndexByte("0123456789abcdefABCDEF", c) >= 0 }
 
 // sameLNURL compares the URLs, of which bech32 has two spellings.
 func sameLNURL(given, want string) error {
@@ -124,15 +164,15 @@ func sameLNURL(given, want string) error {
 // PayInfo is what the document at a recipient's LNURL says (LUD-06, NIP-57).
 type PayInfo struct {
 	NostrPubKey nostr.PubKey // who signs the receipts
-	Callback    string       // where invoices are made, an https URL
+	Callback    string       // URL of where invoices are made
 	MinSendable int64        // in millisatoshis, 1 if not stated
 	MaxSendable int64        // in millisatoshis, the largest number if not stated
 }
 
-// ParsePayInfo reads the document at a recipient's LNURL. It fails with [ErrNoZaps] unless it is
-// strict JSON without any of these twice: allowsNostr, which is true, nostrPubkey, a public key
-// in lower-case hex, callback, the URL of a public server, and minSendable and maxSendable, whole
-// numbers, which may be missing. What else is in it is ignored.
+// ParsePayInfo reads the document at a recipient's LNURL, which is to be strict JSON. It fails with
+// [ErrNoZaps] unless allowsNostr is true, nostrPubkey a public key in lower-case hex, and callback a
+// URL as [DecodeLNURL] wants it; minSendable and maxSendable may be missing, and are whole
+// numbers. None of these may be there twice; what else is in the document is ignored.
 func ParsePayInfo(data []byte) (PayInfo, error) {
 	info, err := parsePayInfo(data)
 	if err != nil {
@@ -232,9 +272,12 @@ func text(raw []byte) string {
 }
 
 // InvoiceURL returns where to get an invoice for a signed zap request: the answer is JSON, with
-// the invoice as "pr". The amount is in millisatoshis, lnurl the recipient's, "" to leave it out.
+// the invoice as "pr". It is the callback with three parameters more (NIP-57), in the place of
+// any of the same names. The amount is in millisatoshis, lnurl the recipient's, "" to leave it out.
+//
 // It fails with [ErrRequest] for an amount that the provider does not take, and one that is not
-// the request's, and with [ErrLNURL] for an lnurl that is none or not the request's. Before the invoice is paid, its [InvoiceAmount] has to be the amount.
+// the request's, and with [ErrLNURL] for an lnurl that is none or not the request's. Before the
+// invoice is paid, its [InvoiceAmount] has to be the amount.
 func (info PayInfo) InvoiceURL(request *nostr.Event, amount int64, lnurl string) (string, error) {
 	if amount < info.MinSendable || amount > info.MaxSendable {
 		return "", fmt.Errorf("%w: %d millisatoshis, the provider takes %d to %d", ErrRequest, amount, info.MinSendable, info.MaxSendable)
@@ -263,12 +306,25 @@ func (info PayInfo) InvoiceURL(request *nostr.Event, amount int64, lnurl string)
 	if err != nil {
 		return "", fmt.Errorf("%w: callback: %w", ErrNoZaps, err)
 	}
-	query := u.Query() // which the callback may have already
-	query.Set("amount", strconv.FormatInt(amount, 10))
-	query.Set("nostr", string(event))
+	query := url.Values{"amount": {strconv.FormatInt(amount, 10)}, "nostr": {string(event)}}
 	if lnurl != "" {
 		query.Set("lnurl", lnurl)
 	}
-	u.RawQuery = query.Encode()
+	u.RawQuery = ownQuery(u.RawQuery) + query.Encode()
 	return u.String(), nil
+}
+
+// ownQuery is what a callback has in its query, for ours to be appended (LUD-06): as it is
+// written, for it means something to its server only, and without what ours would repeat.
+func ownQuery(raw string) string {
+	var kept strings.Builder
+	for part := range strings.SplitSeq(raw, "&") {
+		name, _, _ := strings.Cut(part, "=")
+		name, _ = url.QueryUnescape(name) // of a URL that has been checked
+		if part == "" || name == "amount" || name == "nostr" || name == "lnurl" {
+			continue
+		}
+		kept.WriteString(part + "&")
+	}
+	return kept.String()
 }

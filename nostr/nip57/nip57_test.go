@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/gennostr/gennostr/internal/bech32"
 	"github.com/gennostr/gennostr/nostr"
 	"github.com/gennostr/gennostr/nostr/nip57"
 )
@@ -248,6 +249,15 @@ func TestWhatIsNoRequestIsRefused(t *testing.T) {
 	}
 }
 
+// Nothing depends on it, and so a zap does not fail for it.
+func TestTheKindOfARequestIsANumberOrNotTold(t *testing.T) {
+	for k, want := range map[string]string{"1": "1", "30023": "30023", "": "", "web": "", "01": "", "65536": "", "-1": ""} {
+		r, err := nip57.ParseRequest(request(t, nostr.Tag{"e", id1}, nostr.Tag{"k", k}))
+		require.NoError(t, err)
+		assert.Equal(t, want, r.Kind, k)
+	}
+}
+
 func TestTheRelaysOfARequestAreBounded(t *testing.T) {
 	relays := nostr.Tag{"relays"}
 	for i := range 10_000 {
@@ -352,6 +362,111 @@ func TestLNURLsThatLeadInsideAreRefused(t *testing.T) {
 	for _, s := range []string{"", "bob", "@example.com", "bob@", "Bob@example.com", "b/b@example.com", "bob@127.0.0.1", "bob@localhost", "bob@example.com:80", "bob@example.com/..", "bob@a@example.com", "b?b@example.com", "b%62@example.com"} {
 		_, err := nip57.AddressURL(s)
 		assert.ErrorIs(t, err, nip57.ErrLNURL, s)
+	}
+}
+
+// LUD-01 wants https, or http at an onion; LUD-06 says how the callback is asked. What the rest of
+// a URL is made of is RFC 3986's, and the error says which part is wrong.
+func TestTheErrorSaysWhatIsWrongWithAURL(t *testing.T) {
+	for raw, why := range map[string]string{
+		"http://example.com/":                              "https",
+		"lnurlp://example.com/":                            "https",
+		"//example.com/":                                   "https",
+		"https:example.com":                                "https://",
+		"https://u@example.com/":                           "user",
+		"https://u:p@example.com/":                         "user",
+		"https://@example.com/":                            "user",
+		"https://example.com/#x":                           "fragment",
+		"https://example.com/#":                            "fragment",
+		"https://example.com:/":                            "port",
+		"https://example.com:0/":                           "port",
+		"https://example.com:65536/":                       "port",
+		"https://example.com:port/":                        "port",
+		"https://example.com:-1/":                          "port",
+		"https://example.com/a b":                          "percent",
+		"https://example.com/?a=b c":                       "percent",
+		" https://example.com/":                            "percent",
+		"https://example.com/\n":                           "percent",
+		"https://example.com/\u200b":                       "percent",
+		"https://example.com/?a=\u00a0":                    "percent",
+		"https://example.com/\u202e":                       "percent",
+		"https://example.com/\xff":                         "UTF-8",
+		"https://b\u00fccher.example/":                     "xn--",
+		"https://example.com\\@evil.com":                   "percent",
+		"https://example.com/?a=%zz":                       "percent",
+		"https://example.com/?a=%2":                        "percent",
+		"https://example.com/%zz":                          "percent",
+		"https://example.com./":                            "domain",
+		"https:///x":                                       "domain",
+		"https://127.0.0.1/":                               "IP address",
+		"https://[::1]:443/":                               "domain",
+		"https://localhost:8080/":                          "domain",
+		"https://example.com/" + strings.Repeat("x", 2048): "2048",
+	} {
+		_, err := nip57.EncodeLNURL(raw)
+		assert.ErrorIs(t, err, nip57.ErrLNURL, "%.80q", raw)
+		assert.ErrorContains(t, err, why, "%.80q", raw)
+		s, err := bech32.Encode("lnurl", []byte(raw))
+		require.NoError(t, err)
+		_, err = nip57.DecodeLNURL(s)
+		assert.ErrorIs(t, err, nip57.ErrLNURL, "%.80q", raw)
+		assert.ErrorContains(t, err, why, "%.80q", raw)
+	}
+	for _, raw := range []string{
+		"https://example.com", "https://example.com:8443/x", "https://example.com:1", "https://example.com:65535/", "HTTPS://Example.com/",
+		"https://example.com/a%20b?x[]=1&y=a;b&flag", "https://example.com/a:b@c", "https://example.com/?x=\u00e9", "https://xn--bcher-kva.example/",
+		"http://" + onion + "/x", "http://" + onion + ":8080/", "https://" + onion + "/",
+	} {
+		s, err := nip57.EncodeLNURL(raw)
+		require.NoError(t, err, raw)
+		got, err := nip57.DecodeLNURL(s)
+		assert.NoError(t, err)
+		assert.Equal(t, raw, got)
+	}
+}
+
+var onion = strings.Repeat("a", 55) + "d.onion"
+
+func TestLightningAddressesAreLUD16s(t *testing.T) {
+	for address, want := range map[string]string{
+		"bob@example.com": "https://example.com/.well-known/lnurlp/bob", "bob@Example.COM": "https://example.com/.well-known/lnurlp/bob",
+		"b.o_b-1+tip@example.com": "https://example.com/.well-known/lnurlp/b.o_b-1+tip", "_@example.com": "https://example.com/.well-known/lnurlp/_", "...@example.com": "https://example.com/.well-known/lnurlp/...",
+		"bob@" + onion: "http://" + onion + "/.well-known/lnurlp/bob",
+	} {
+		url, err := nip57.AddressURL(address)
+		assert.NoError(t, err, address)
+		assert.Equal(t, want, url)
+	}
+	for address, why := range map[string]string{
+		"bob": "name@domain", "@example.com": "name@domain", "Bob@example.com": "a-z", "b b@example.com": "a-z", " bob@example.com": "a-z",
+		".@example.com": "path", "..@example.com": "path", // the server, or a proxy before it, would take them for folders
+		"bob@example.com:443": "port", "bob@" + onion + ":80": "port", "bob@example.com ": "domain", "bob@example.com/x": "domain", "bob@eve@example.com": "domain",
+		"bob@localhost": "domain", "bob@127.0.0.1": "IP address",
+	} {
+		_, err := nip57.AddressURL(address)
+		assert.ErrorIs(t, err, nip57.ErrLNURL, address)
+		assert.ErrorContains(t, err, why, address)
+	}
+}
+
+// LUD-06 appends to the callback: what is there already means something to its server only.
+func TestTheCallbacksOwnQueryStaysAsItIs(t *testing.T) {
+	req, _, err := nostr.ParseEvent([]byte(request(t)))
+	require.NoError(t, err)
+	rest := url.Values{"amount": {"21000"}, "nostr": {req.String()}}.Encode()
+	for callback, want := range map[string]string{
+		"https://example.com":                                                    "https://example.com?",
+		"https://example.com/cb?":                                                "https://example.com/cb?",
+		"https://example.com/cb?z=1&a=2":                                         "https://example.com/cb?z=1&a=2&",
+		"https://example.com/cb?u=\u00e9":                                        "https://example.com/cb?u=\u00e9&",
+		"https://example.com/cb?id=a;b&flag&x[]=%7e&&":                           "https://example.com/cb?id=a;b&flag&x[]=%7e&",
+		"https://example.com:8443/a%2Fb?id=1+2":                                  "https://example.com:8443/a%2Fb?id=1+2&",
+		"https://example.com/cb?amount=5&id=1&am%6Funt=6&nostr&lnurl=x&Amount=7": "https://example.com/cb?id=1&Amount=7&", // two of one name are one too many
+	} {
+		info := nip57.PayInfo{NostrPubKey: provider.PubKey(), Callback: callback, MinSendable: 1, MaxSendable: 100000}
+		got, err := info.InvoiceURL(req, 21000, "")
+		require.NoError(t, err, callback)
+		assert.Equal(t, want+rest, got)
 	}
 }
 

@@ -48,7 +48,7 @@ func parseRequest(text string) (Request, error) {
 	if e.Kind != nostr.KindZapRequest {
 		return Request{}, fmt.Errorf("kind %d, want %d", e.Kind, nostr.KindZapRequest)
 	}
-	r := Request{Event: e, Sender: e.PubKey, Comment: e.Content, Kind: e.Tags.Find("k").Value(), Relays: relaysOf(e)}
+	r := Request{Event: e, Sender: e.PubKey, Comment: e.Content, Relays: relaysOf(e)}
 	for _, step := range [...]func(*nostr.Event) error{r.readPeople, r.readTarget, r.readMoney} {
 		if err := step(e); err != nil {
 			return Request{}, err
@@ -85,6 +85,11 @@ func (r *Request) readPeople(e *nostr.Event) error {
 }
 
 func (r *Request) readTarget(e *nostr.Event) error {
+	if kind := e.Tags.Find("k").Value(); kind != "" {
+		if _, ok := refs.Kind(kind); ok {
+			r.Kind = kind
+		}
+	}
 	event, err := only(e, "e")
 	if err != nil {
 		return err

@@ -48,8 +48,8 @@
 //
 // # Coming from go-nostr
 //
-// GiftWrap and GiftUnwrap take a [nostr.Keyer] instead of functions, and check. Other than
-// there the kinds of wrap and seal, the wrap's signature and the seal's tags matter, and a
+// GiftWrap and GiftUnwrap take a [nostr.Keyer] instead of functions, and check; modify is
+// [WithModify]. Other than there the kinds of wrap and seal, the wrap's signature and the seal's tags matter, and a
 // rumor of somebody else's is refused instead of being given to the seal's author.
 package nip59
 

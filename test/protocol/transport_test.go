@@ -259,7 +259,7 @@ func TestL16TransportOptionsCompose(t *testing.T) {
 			return nil
 		}),
 		gennostr.WithCompression(true))
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	require.NoError(t, client.Ready(ctx, 1))
 

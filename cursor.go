@@ -1,0 +1,207 @@
+package gennostr
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/gennostr/gennostr/internal/cursor"
+	"github.com/gennostr/gennostr/internal/resume"
+	"github.com/gennostr/gennostr/nostr"
+)
+
+// Cursor is where a subscription stands: how far each of its relays has been heard,
+// which of the latest events have been handled, and which have been begun and not
+// finished. A program saves it, best in one transaction with what an event made it
+// do, and gives it to [Resume] when it starts again.
+//
+// It passes no event that waits, is being handled or is held ([Self.Hold], [Queue]),
+// and it repeats none that it remembers as handled: the last 4,096, as far as they
+// would be asked for again. It is a value and no store. Its text (under 64 KB)
+// stays readable for later versions of this library.
+type Cursor struct{ c *cursor.Cursor }
+
+// IsZero tells the zero Cursor, which stands nowhere.
+func (c Cursor) IsZero() bool { return c.c == nil }
+
+// AppendText implements encoding.TextAppender. The text of the zero Cursor is empty.
+func (c Cursor) AppendText(b []byte) ([]byte, error) {
+	if c.c == nil {
+		return b, nil
+	}
+	return c.c.AppendText(b)
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (c Cursor) MarshalText() ([]byte, error) { return c.AppendText(nil) }
+
+// UnmarshalText implements encoding.TextUnmarshaler. A text that is damaged, or of a
+// later version, is an error; an empty one is the zero Cursor.
+func (c *Cursor) UnmarshalText(text []byte) error {
+	if len(text) == 0 {
+		c.c = nil
+		return nil
+	}
+	parsed, err := cursor.Parse(text)
+	if err != nil {
+		return err
+	}
+	c.c = parsed
+	return nil
+}
+
+// String is the text.
+func (c Cursor) String() string {
+	text, _ := c.AppendText(nil) // of a cursor of ours: it cannot fail
+	return string(text)
+}
+
+// Cursor says where a subscription stands; false if there is none of that name. In
+// OnEvent it includes the event at hand, unless that is held, and in the Then of a
+// [Queue] its item. In Terminate it is what is to be saved last.
+func (s *Self) Cursor(name string) (Cursor, bool) {
+	sub := s.c.subs.get(name)
+	if sub == nil {
+		return Cursor{}, false
+	}
+	var atHand *delivery
+	if s.c.running.here() {
+		atHand, _ = s.c.place.(*delivery)
+	}
+	return sub.cursor(atHand)
+}
+
+// wrapMargin is how much further back gift wraps are asked for (NIP-59).
+const wrapMargin = 49 * time.Hour
+
+// cursor makes one. atHand is the event whose callback is running: it is as good as
+// handled if nobody holds it.
+func (s *subscription) cursor(atHand *delivery) (Cursor, bool) {
+	c := &cursor.Cursor{}
+	lowest := nostr.Timestamp(math.MaxInt64)
+	// First where the relays stand, then what is not finished: an event that comes in
+	// between is in neither, and comes again.
+	ok := s.c.sup.do(func(*supervisor) {
+		for _, l := range s.legsNow() {
+			relay := cursor.RelayHash(l.url)
+			for i, m := range l.marks() {
+				if !m.Loaded || !m.Any { // everything will be asked for
+					lowest = 0
+				}
+				lowest = min(lowest, m.At)
+				if m != (resume.Mark{}) {
+					c.Marks = append(c.Marks, cursor.Mark{Relay: relay, Filter: l.filters[i], Loaded: m.Loaded, Any: m.Any, At: m.At, Floor: m.Floor})
+				}
+			}
+		}
+	})
+	if !ok {
+		return Cursor{}, false
+	}
+	for _, m := range s.carriedMarks() {
+		c.Marks = append(c.Marks, m)
+		if lowest = min(lowest, m.At); !m.Loaded || !m.Any {
+			lowest = 0
+		}
+	}
+	if lowest == math.MaxInt64 { // nothing is known of any relay
+		lowest = 0
+	}
+	pending := s.pending(atHand)
+	carriedHandled, carriedPending := s.former.carried()
+	c.Unfinished = carriedPending
+	for _, e := range pending {
+		c.Unfinished = append(c.Unfinished, e.ID)
+	}
+	if len(c.Unfinished) > cursor.MaxUnfinished { // those that find no room are asked for by their dates
+		c.Unfinished = c.Unfinished[:cursor.MaxUnfinished]
+		fits := max(0, cursor.MaxUnfinished-len(carriedPending))
+		for _, e := range pending[min(fits, len(pending)):] {
+			for i := range c.Marks {
+				c.Marks[i].At = min(c.Marks[i].At, e.CreatedAt)
+			}
+			lowest = min(lowest, e.CreatedAt)
+		}
+	}
+	from := lowest - nostr.Timestamp((s.cfg.overlap+wrapMargin)/time.Second)
+	s.mu.Lock()
+	c.Handled = s.memory.since(from)
+	s.mu.Unlock()
+	if atHand != nil && atHand.leg.sub == s && atHand.free() {
+		c.Handled = append(c.Handled, cursor.Short(atHand.Event.ID[:len(cursor.Short{})]))
+	}
+	if room := cursor.MaxHandled - len(c.Handled); room > 0 {
+		c.Handled = append(c.Handled, carriedHandled[:min(room, len(carriedHandled))]...)
+	}
+	return Cursor{c}, true
+}
+
+// free tells whether nobody but the running callback has the event.
+func (d *delivery) free() bool { return d.kept.Load() == 1 && !d.unhandled.Load() }
+
+// pending lists what is not finished, newest first.
+func (s *subscription) pending(atHand *delivery) (list []*nostr.Event) {
+	for _, l := range s.legsNow() {
+		l.each(func(d *delivery) {
+			if d != atHand || !d.free() {
+				list = append(list, d.Event)
+			}
+		})
+	}
+	slices.SortStableFunc(list, func(a, b *nostr.Event) int { return cmp.Compare(b.CreatedAt, a.CreatedAt) })
+	return list
+}
+
+// carriedMarks is what the cursor that the subscription has started from knows of
+// relays that it has not met yet.
+func (s *subscription) carriedMarks() (marks []cursor.Mark) {
+	if s.cfg.cursor == nil {
+		return nil
+	}
+	met := make(map[[8]byte]bool)
+	for _, l := range s.legsNow() {
+		met[cursor.RelayHash(l.url)] = true
+	}
+	for _, m := range s.cfg.cursor.Marks {
+		if !met[m.Relay] {
+			marks = append(marks, m)
+		}
+	}
+	return marks
+}
+
+// legOn finds the subscription's leg on a relay, or makes it: from where it was, or
+// where the cursor says. Supervisor goroutine.
+func (s *subscription) legOn(e *relayEntry) *leg {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if l := s.legs[e.url]; l != nil {
+		return l
+	}
+	l := &leg{sub: s, url: e.url, asks: make(map[*resume.Ask]*ask), status: RelaySubscription{URL: e.url}, filters: hashesOf(s.filters)}
+	l.track = resume.New(s.filters, s.formerMarks(e.url), resume.Config{Overlap: s.cfg.overlap, LiveOnly: s.cfg.liveOnly})
+	if ids := s.former.toFetch(); len(ids) > 0 {
+		l.track.Fetch(ids) // asked for with everything else, by Up
+	}
+	s.legs[e.url] = l
+	return l
+}
+
+// formerMarks is where the cursor says that the filters stand on a relay. Needs mu.
+func (s *subscription) formerMarks(url string) []resume.Mark {
+	marks := make([]resume.Mark, len(s.filters))
+	if s.cfg.cursor == nil {
+		return marks
+	}
+	relay := cursor.RelayHash(url)
+	for i, f := range s.filters {
+		hash := cursor.FilterHash(f)
+		for _, m := range s.cfg.cursor.Marks {
+			if m.Relay == relay && m.Filter == hash {
+				marks[i] = resume.Mark{Loaded: m.Loaded, Any: m.Any, At: m.At, Floor: m.Floor}
+			}
+		}
+	}
+	return marks
+}

@@ -1,0 +1,318 @@
+package authn_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gennostr/gennostr/internal/authn"
+	"github.com/gennostr/gennostr/nostr"
+)
+
+type (
+	auth = authn.Auth[string, int]
+	step = authn.Step[string, int]
+)
+
+var start = time.Unix(1_750_000_000, 0)
+
+func id(n int) nostr.ID { return nostr.ID{0: byte(n), 1: byte(n >> 8), 31: 1} }
+
+// signed is an Auth whose identity 1 has answered the challenge "c" eagerly, with event 1.
+func signed(t *testing.T) *auth {
+	a := authn.New[string, int](authn.Config{})
+	require.True(t, a.Challenge(start, "c", 1))
+	require.Equal(t, []step{{Do: authn.Sign, Identity: 1, Challenge: "c"}}, a.Do(start))
+	a.Signed(start, 1, "c", id(1))
+	require.Equal(t, []step{{Do: authn.Send, Identity: 1, Challenge: "c", ID: id(1)}}, a.Do(start))
+	return a
+}
+
+// Ten subscriptions and ten publications that need AUTH on a fresh connection: one AUTH,
+// and all twenty are done again (L24).
+func TestOneAuthForAll(t *testing.T) {
+	for _, eager := range [][]int{nil, {1}} {
+		a := authn.New[string, int](authn.Config{})
+		a.Challenge(start, "c", eager...)
+		for i := range 20 {
+			a.Want(start, fmt.Sprint(i), 1)
+		}
+		assert.Equal(t, []step{{Do: authn.Sign, Identity: 1, Challenge: "c"}}, a.Do(start))
+		a.Signed(start, 1, "c", id(1))
+		assert.Len(t, a.Do(start), 1)
+		assert.True(t, a.OK(start, id(1), true, ""))
+		steps := a.Do(start)
+		require.Len(t, steps, 20)
+		for i, s := range steps {
+			assert.Equal(t, step{Do: authn.Redo, Who: fmt.Sprint(i)}, s)
+		}
+		assert.True(t, a.Accepted(1))
+		assert.False(t, a.Accepted(2))
+		assert.Zero(t, a.Waiting())
+	}
+}
+
+// strfry sends its challenge when AUTH is needed, before or behind the refusal (Q01).
+func TestTheChallengeComesLate(t *testing.T) {
+	a := authn.New[string, int](authn.Config{})
+	a.Want(start, "sub", 1)
+	assert.Empty(t, a.Do(start))
+	a.Challenge(start.Add(time.Second), "c")
+	assert.Len(t, a.Do(start.Add(time.Second)), 1)
+}
+
+// Q05: it wants AUTH and never sends a challenge.
+func TestTheChallengeNeverComes(t *testing.T) {
+	a := authn.New[string, int](authn.Config{Challenge: 3 * time.Second})
+	a.Want(start, "sub", 1)
+	assert.Empty(t, a.Do(start))
+	at, ok := a.Next()
+	require.True(t, ok)
+	assert.Equal(t, 3*time.Second, at.Sub(start))
+	assert.Equal(t, []step{{Do: authn.GiveUp, Who: "sub", Err: authn.ErrNoChallenge}}, a.Do(at))
+}
+
+// P38: the latest counts.
+func TestAChallengeDuringTheSignature(t *testing.T) {
+	a := authn.New[string, int](authn.Config{})
+	a.Challenge(start, "old", 1)
+	a.Do(start)
+	for i := range 10 {
+		a.Challenge(start, fmt.Sprint("new", i), 1)
+	}
+	assert.Empty(t, a.Do(start), "one signature in flight")
+	a.Signed(start, 1, "old", id(1))
+	assert.Equal(t, []step{{Do: authn.Sign, Identity: 1, Challenge: "new9"}}, a.Do(start))
+	latest, ok := a.Latest()
+	assert.True(t, ok)
+	assert.Equal(t, "new9", latest)
+	assert.False(t, a.OK(start, id(1), true, ""), "it was never sent")
+}
+
+func TestAChallengeAfterTheAuthWasSent(t *testing.T) {
+	a := signed(t)
+	a.Want(start, "sub", 1)
+	a.Challenge(start, "newer")
+	a.OK(start, id(1), false, "error: wrong challenge")
+	assert.Equal(t, []step{{Do: authn.Sign, Identity: 1, Challenge: "newer"}}, a.Do(start), "that refusal was of an old one")
+	a.Signed(start, 1, "newer", id(2))
+	a.Do(start)
+	a.OK(start, id(2), true, "")
+	assert.Equal(t, []step{{Do: authn.Redo, Who: "sub"}}, a.Do(start))
+}
+
+func TestARepeatedChallengeIsNothingNew(t *testing.T) {
+	a := signed(t)
+	a.OK(start, id(1), true, "")
+	for i := range 100 {
+		a.Challenge(start, "c", 1)
+		a.Challenge(start, fmt.Sprint(i), 1)
+	}
+	assert.Empty(t, a.Do(start), "and one that is new is answered when somebody is refused")
+	a.Want(start, "sub", 1)
+	assert.Equal(t, []step{{Do: authn.Redo, Who: "sub"}}, a.Do(start), "its refusal may have crossed with the OK")
+	a.Want(start, "sub", 1)
+	assert.Equal(t, []step{{Do: authn.Sign, Identity: 1, Challenge: "99"}}, a.Do(start))
+}
+
+// L13: bounded work and memory, however many.
+func TestAStormOfChallenges(t *testing.T) {
+	a := authn.New[string, int](authn.Config{})
+	for i := range 20 {
+		a.Want(start, fmt.Sprint(i), 1)
+	}
+	now, signs, events := start, 0, 0
+	for i := range 10_000 {
+		now = now.Add(time.Millisecond)
+		a.Challenge(now, fmt.Sprint(i), 1)
+		for _, s := range a.Do(now) {
+			require.NotEqual(t, authn.GiveUp, s.Do)
+			switch s.Do {
+			case authn.Sign: // a signer that is just too slow, or the relay refuses
+				signs++
+				if signs%2 == 0 {
+					a.Challenge(now, fmt.Sprint("more", i), 1)
+				}
+				events++
+				a.Signed(now, 1, s.Challenge, id(events))
+			case authn.Send:
+				a.Challenge(now, fmt.Sprint("and more", i), 1)
+				a.OK(now, s.ID, false, "invalid: another challenge")
+			}
+		}
+	}
+	assert.Equal(t, 8, signs, "in ten seconds")
+	assert.Equal(t, 20, a.Waiting())
+	at, ok := a.Next()
+	require.True(t, ok)
+	assert.Equal(t, time.Minute, at.Sub(start.Add(time.Millisecond)))
+	steps := a.Do(at)
+	require.Len(t, steps, 1, "and when it is over, all is well")
+	a.Signed(at, 1, steps[0].Challenge, id(99_999))
+	a.Do(at)
+	a.OK(at, id(99_999), true, "")
+	assert.Len(t, a.Do(at), 20)
+
+	allocated := testing.AllocsPerRun(1000, func() { a.Challenge(at, "the same", 1) })
+	assert.Zero(t, allocated)
+}
+
+func TestChallengesThatNobodySends(t *testing.T) {
+	a := authn.New[string, int](authn.Config{})
+	assert.False(t, a.Challenge(start, "", 1))
+	assert.False(t, a.Challenge(start, strings.Repeat("x", 1<<20), 1))
+	assert.Empty(t, a.Do(start))
+	assert.Equal(t, 2, a.Ignored())
+	_, ok := a.Latest()
+	assert.False(t, ok)
+}
+
+// P43, Q01: an AUTH that was refused is not tried again; that of another identity is
+// not touched by it.
+func TestARefusedAuthNeverLoops(t *testing.T) {
+	a := signed(t)
+	a.OK(start, id(1), true, "")
+	a.Want(start, "dm", 2)
+	a.Do(start)
+	a.Signed(start, 2, "c", id(2))
+	a.Do(start)
+	a.OK(start, id(2), false, "restricted: one is enough")
+	want := step{Do: authn.GiveUp, Who: "dm", Err: authn.ErrRefused, Message: "restricted: one is enough"}
+	assert.Equal(t, []step{want}, a.Do(start))
+	for i := range 100 {
+		a.Challenge(start, fmt.Sprint(i), 2)
+		a.Want(start, "dm", 2)
+		assert.Equal(t, []step{want}, a.Do(start))
+	}
+	assert.True(t, a.Accepted(1))
+	a.OK(start, id(2), true, "on second thoughts")
+	a.Want(start, "dm", 2)
+	assert.Equal(t, []step{{Do: authn.Redo, Who: "dm"}}, a.Do(start), "the newest answer counts")
+}
+
+// A relay that accepts every AUTH, and wants another each time.
+func TestARelayThatIsNeverContent(t *testing.T) {
+	a := authn.New[string, int](authn.Config{})
+	now, redone, event := start, 0, 0
+	for i := range 1000 {
+		now = now.Add(10 * time.Second)
+		a.Challenge(now, fmt.Sprint(i))
+		a.Want(now, "sub", 1)
+		for steps := a.Do(now); len(steps) > 0; steps = a.Do(now) {
+			for _, s := range steps {
+				switch s.Do {
+				case authn.Sign:
+					event++
+					a.Signed(now, 1, s.Challenge, id(event))
+				case authn.Send:
+					a.OK(now, s.ID, true, "")
+				case authn.Redo:
+					redone++
+				case authn.GiveUp:
+					assert.Equal(t, authn.ErrNotEnough, s.Err)
+				}
+			}
+		}
+	}
+	assert.Equal(t, 8, redone)
+}
+
+func TestAuthThatIsNotEnough(t *testing.T) {
+	a := signed(t)
+	a.Want(start, "sub", 1)
+	a.OK(start, id(1), true, "")
+	a.Do(start)
+	a.Want(start, "sub", 1)
+	assert.Equal(t, []step{{Do: authn.GiveUp, Who: "sub", Err: authn.ErrNotEnough}}, a.Do(start))
+	a.Want(start, "sub", 1, 2)
+	assert.Equal(t, []step{{Do: authn.Sign, Identity: 2, Challenge: "c"}}, a.Do(start), "another may help")
+}
+
+// A slow signer delays only those who need it.
+func TestASignerThatNeverAnswers(t *testing.T) {
+	a := authn.New[string, int](authn.Config{Sign: 2 * time.Second})
+	a.Challenge(start, "c")
+	a.Want(start, "slow", 2)
+	a.Want(start, "either", 1, 2)
+	a.Want(start, "fast", 1)
+	assert.Len(t, a.Do(start), 2)
+	a.Signed(start, 1, "c", id(1))
+	a.Do(start)
+	a.OK(start, id(1), true, "")
+	assert.Equal(t, []step{{Do: authn.Redo, Who: "either"}, {Do: authn.Redo, Who: "fast"}}, a.Do(start))
+	a.Want(start, "either", 1, 2)
+	assert.Empty(t, a.Do(start), "it waits for the other")
+	at, _ := a.Next()
+	assert.Equal(t, 2*time.Second, at.Sub(start))
+	assert.Equal(t, []step{{Do: authn.GiveUp, Who: "slow", Err: authn.ErrSigner}, {Do: authn.GiveUp, Who: "either", Err: authn.ErrSigner}}, a.Do(at))
+	a.Signed(at, 2, "c", id(2))
+	assert.Empty(t, a.Do(at), "too late")
+	a.Want(at, "slow", 2)
+	assert.Len(t, a.Do(at), 1, "not at once again")
+	_, ok := a.Next()
+	assert.False(t, ok)
+	a.Want(at.Add(10*time.Second), "slow", 2)
+	assert.Equal(t, []step{{Do: authn.Sign, Identity: 2, Challenge: "c"}}, a.Do(at.Add(10*time.Second)))
+}
+
+func TestASignerThatFails(t *testing.T) {
+	away := errors.New("the bunker is away")
+	a := authn.New[string, int](authn.Config{})
+	a.Challenge(start, "c", 1)
+	a.Want(start, "sub", 1)
+	a.Do(start)
+	a.Failed(start, 1, away)
+	assert.Equal(t, []step{{Do: authn.GiveUp, Who: "sub", Err: away}}, a.Do(start))
+	a.Failed(start, 1, away)
+	a.Failed(start, 7, away)
+	a.Challenge(start, "d", 1)
+	assert.Empty(t, a.Do(start))
+	at, ok := a.Next()
+	require.True(t, ok)
+	assert.Equal(t, []step{{Do: authn.Sign, Identity: 1, Challenge: "d"}}, a.Do(at), "the challenge still has to be answered")
+}
+
+func TestTheRelayNeverAnswersTheAuth(t *testing.T) {
+	a := signed(t)
+	a.Want(start, "sub", 1)
+	at, _ := a.Next()
+	assert.Equal(t, 10*time.Second, at.Sub(start))
+	assert.Equal(t, []step{{Do: authn.GiveUp, Who: "sub", Err: authn.ErrNoAnswer}}, a.Do(at))
+	assert.True(t, a.OK(at, id(1), true, ""), "late")
+	a.Want(at, "sub", 1)
+	assert.Equal(t, []step{{Do: authn.Redo, Who: "sub"}}, a.Do(at))
+}
+
+func TestWithoutASigner(t *testing.T) {
+	a := authn.New[string, int](authn.Config{})
+	a.Challenge(start, "c")
+	a.Want(start, "sub")
+	assert.Equal(t, []step{{Do: authn.GiveUp, Who: "sub", Err: authn.ErrNoSigner}}, a.Do(start))
+}
+
+// Without a signer everything is left to the program, which may send an AUTH of its own.
+func TestTheProgramsOwnAuth(t *testing.T) {
+	a := authn.New[string, int](authn.Config{Manual: true})
+	a.Challenge(start, "c")
+	a.Want(start, "sub")
+	a.Want(start, "gone")
+	a.Forget("gone")
+	assert.Empty(t, a.Do(start))
+	a.Sent(start.Add(9*time.Second), id(5))
+	assert.Empty(t, a.Do(start.Add(11*time.Second)), "its answer is awaited")
+	assert.True(t, a.OK(start.Add(12*time.Second), id(5), true, ""))
+	assert.Equal(t, []step{{Do: authn.Redo, Who: "sub"}}, a.Do(start.Add(12*time.Second)))
+	a.Want(start, "sub")
+	a.Sent(start, id(6))
+	assert.True(t, a.OK(start, id(6), false, "restricted: you"))
+	assert.Equal(t, authn.ErrNoSigner, a.Do(start.Add(10 * time.Second))[0].Err)
+	for i := range 1000 {
+		a.Sent(start, id(i))
+	}
+	assert.False(t, a.OK(start, id(0), true, ""), "it does not grow")
+}

@@ -1,0 +1,130 @@
+package authn
+
+import (
+	"slices"
+	"time"
+)
+
+// look brings everything up to now: what has taken too long ends, whoever waits is told
+// what is known, and what is needed is signed.
+func (a *Auth[W, I]) look(now time.Time) {
+	for _, id := range a.order {
+		id.late(now)
+	}
+	a.manual = slices.DeleteFunc(a.manual, func(m manual) bool { return !now.Before(m.at.Add(a.cfg.Answer)) })
+	a.waiting = slices.DeleteFunc(a.waiting, func(who W) bool { return a.told(now, who) })
+	if a.number == 0 {
+		return
+	}
+	for _, id := range a.order {
+		if id.state == idle && id.needed && !now.Before(id.mayAt()) {
+			id.start(now, a.challenge, a.cfg.Sign)
+			a.steps = append(a.steps, Step[W, I]{Do: Sign, Identity: id.name, Challenge: a.challenge})
+		}
+	}
+}
+
+// told tells who waits whether to try again or to give up, if either is known.
+func (a *Auth[W, I]) told(now time.Time, who W) bool {
+	w := a.wants[who]
+	step := Step[W, I]{Do: GiveUp, Who: who}
+	by, pending := a.progress(w)
+	switch {
+	case by && w.redone < mostRedone:
+		step.Do = Redo
+		w.redone++
+	case by:
+		step.Err = ErrNotEnough
+	case pending && (a.number > 0 || now.Before(w.since.Add(a.cfg.Challenge))):
+		return false
+	case pending:
+		step.Err = ErrNoChallenge
+	case a.manually(now, w):
+		return false
+	default:
+		step.Message, step.Err = a.failure(w)
+	}
+	w.waits = false
+	a.steps = append(a.steps, step)
+	return true
+}
+
+// progress looks whether AUTH has been accepted that a want has not tried yet, and
+// takes note of it; or whether any is to come. What is needed for that it starts.
+func (a *Auth[W, I]) progress(w *want[I]) (by, pending bool) {
+	if a.accepted > w.manual {
+		w.manual, by = a.accepted, true
+	}
+	for _, name := range w.identities {
+		id := a.identity(name)
+		if id.accepted > w.tried[name] {
+			w.tried[name], by = id.accepted, true
+		}
+	}
+	for _, name := range w.identities {
+		if by {
+			break
+		}
+		id := a.identity(name)
+		switch {
+		case id.state == signing, id.state == sent:
+			pending = true
+		case id.state == idle && (id.accepted == 0 || id.challenge != a.challenge):
+			id.needed, pending = true, true
+		}
+	}
+	return by, pending
+}
+
+// manually: the program may send an AUTH of its own, or has sent one.
+func (a *Auth[W, I]) manually(now time.Time, w *want[I]) bool {
+	return len(a.manual) > 0 || a.cfg.Manual && len(w.identities) == 0 && now.Before(w.since.Add(a.cfg.Challenge))
+}
+
+// failure says why no identity has helped: the relay's words first.
+func (a *Auth[W, I]) failure(w *want[I]) (message string, err error) {
+	err = ErrNoSigner
+	for _, name := range w.identities {
+		switch id := a.identity(name); {
+		case id.state == refused:
+			return id.message, id.err
+		case id.state == failed:
+			err = id.err
+		case err == ErrNoSigner:
+			err = ErrNotEnough
+		}
+	}
+	return "", err
+}
+
+// Next is when Do is to be called again, unless something happens before.
+func (a *Auth[W, I]) Next() (at time.Time, ok bool) {
+	earlier := func(t time.Time) {
+		if !ok || t.Before(at) {
+			at, ok = t, true
+		}
+	}
+	for _, id := range a.order {
+		switch id.state {
+		case signing, sent:
+			earlier(id.until)
+		case failed:
+			if id.needed {
+				earlier(id.until)
+			}
+		case idle:
+			if id.needed && a.number > 0 {
+				earlier(id.mayAt())
+			}
+		}
+	}
+	for _, who := range a.waiting {
+		if w := a.wants[who]; a.number == 0 && len(w.identities) > 0 || len(a.manual) == 0 && len(w.identities) == 0 {
+			earlier(w.since.Add(a.cfg.Challenge))
+		}
+	}
+	for _, m := range a.manual {
+		earlier(m.at.Add(a.cfg.Answer))
+	}
+	return at, ok
+}

@@ -1,0 +1,185 @@
+package gennostr
+
+import (
+	"math"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gennostr/gennostr/internal/cursor"
+	"github.com/gennostr/gennostr/internal/resume"
+	"github.com/gennostr/gennostr/nostr"
+)
+
+// leg is one subscription on one relay, from its first connection on and over all
+// that follow. What is to be asked next is decided in internal/resume.
+type leg struct {
+	sub *subscription
+	url string
+
+	// supervisor goroutine only
+	track   *resume.Leg
+	entry   *relayEntry // nil while the relay is not the client's
+	asks    map[*resume.Ask]*ask
+	filters []uint64 // hashes of the filters, in the order of the tracks
+	refused []*ask   // the relay would not serve them
+	delayed []*ask   // further pages, for which there is no room yet
+	gaps    int      // reported since the connection began
+	within  int      // while asks are made: at most so many others may stand in their REQ, 0: any number
+	retries int      // since it was live for long enough
+	liveAt  time.Time
+
+	crowding atomic.Bool // the supervisor has not dealt with its being overfull yet
+
+	mu          sync.Mutex
+	first, last *delivery         // guarded by mu: events that wait or are held, in order
+	unfinished  int               // guarded by mu: their number
+	status      RelaySubscription // guarded by mu
+}
+
+// ask is one filter of a leg as it is asked on one connection.
+type ask struct {
+	*resume.Ask
+	leg    *leg
+	gone   atomic.Bool  // nobody wants to know any more
+	newest atomic.Int64 // newest created_at of a proven event after the EOSE; math.MinInt64 before the first
+}
+
+func newAsk(l *leg, a *resume.Ask) *ask {
+	k := &ask{Ask: a, leg: l}
+	k.newest.Store(math.MinInt64)
+	return k
+}
+
+// proven notes how new the events are that the relay brings. Deliveries of one connection.
+func (a *ask) proven(at, now nostr.Timestamp) {
+	if int64(at) > a.newest.Load() && !at.IsAhead(now) {
+		a.newest.Store(int64(at))
+	}
+}
+
+// phase is that of an event which arrives for the ask.
+func (a *ask) phase(live, moved bool) Phase {
+	switch {
+	case live && !a.Once:
+		return PhaseLive
+	case a.Resumed, moved: // it was live before: what is new was published in the moment between
+
+		return PhaseResumed
+	}
+	return PhaseStored
+}
+
+// hashesOf are the hashes of filters, which is how cursors know them.
+func hashesOf(filters []nostr.Filter) []uint64 {
+	list := make([]uint64, len(filters))
+	for i, f := range filters {
+		list[i] = cursor.FilterHash(f)
+	}
+	return list
+}
+
+// add puts an event among those that are not finished.
+func (l *leg) add(d *delivery) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if d.prev = l.last; d.prev == nil {
+		l.first = d
+	} else {
+		d.prev.next = d
+	}
+	l.last = d
+	l.unfinished++
+}
+
+// remove takes an event out of those that are not finished; false if it is none.
+func (l *leg) remove(d *delivery) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if d.finished {
+		return false
+	}
+	d.finished = true
+	if d.prev == nil {
+		l.first = d.next
+	} else {
+		d.prev.next = d.next
+	}
+	if d.next == nil {
+		l.last = d.prev
+	} else {
+		d.next.prev = d.prev
+	}
+	d.next, d.prev = nil, nil
+	l.unfinished--
+	return true
+}
+
+// forget gives up an ask that is no longer of use. Supervisor goroutine.
+func (l *leg) forget(asked *resume.Ask) {
+	l.refused = slices.DeleteFunc(l.refused, func(k *ask) bool { return k.Ask == asked })
+	k := l.asks[asked]
+	if k == nil {
+		return
+	}
+	k.gone.Store(true)
+	delete(l.asks, asked)
+	if e := l.entry; e != nil && e.asking.slots != nil {
+		e.asking.slots.Remove(l.sub.c.now(), k)
+	}
+}
+
+// each runs f for the events that are not finished, in order.
+func (l *leg) each(f func(*delivery)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for d := l.first; d != nil; d = d.next {
+		f(d)
+	}
+}
+
+// marks is where the leg stands, for a cursor. Supervisor goroutine.
+func (l *leg) marks() []resume.Mark {
+	l.note()
+	return l.track.Marks()
+}
+
+// note tells the leg's machine what its connection has brought, and that it lives.
+func (l *leg) note() {
+	for _, a := range l.asks {
+		if at := a.newest.Load(); at != math.MinInt64 && a.Track >= 0 {
+			l.track.Proven(a.Track, nostr.Timestamp(at))
+		}
+	}
+	if e := l.entry; e != nil && e.conn != nil && len(l.asks) > 0 {
+		if at := e.conn.alive(); !at.IsZero() {
+			l.track.Alive(at)
+		}
+	}
+}
+
+// down voids what was asked: the connection has ended.
+func (l *leg) down() {
+	for _, a := range l.asks {
+		a.gone.Store(true)
+	}
+	l.note()
+	clear(l.asks)
+	l.refused, l.delayed, l.gaps = nil, nil, 0
+	l.track.Down()
+}
+
+// setStatus notes where the leg stands and returns it.
+func (l *leg) setStatus(state SubscriptionState, message string) RelaySubscription {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.status.State, l.status.Message = state, message
+	return l.status
+}
+
+func (l *leg) state() SubscriptionState {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.status.State
+}

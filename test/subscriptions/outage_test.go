@@ -1,0 +1,95 @@
+package subscriptions_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/gennostr/gennostr"
+	"github.com/gennostr/gennostr/nostr"
+	"github.com/gennostr/gennostr/nostrtest"
+	"github.com/gennostr/gennostr/test/kit"
+)
+
+const relayURL = "ws://relay.example"
+
+// quickly is a schedule on which a relay is dialled again before much has happened.
+func quickly() gennostr.Option { return gennostr.WithReconnectSchedule(50 * time.Millisecond) }
+
+func TestASubscriptionHearsWhatIsStoredAndWhatIsPublished(t *testing.T) {
+	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
+		relay := network.NewRelay(relayURL)
+		stored, live := notes("stored", 10), notes("live", 10)
+		relay.Publish(stored...)
+		bot := listensTo(textNotes)
+		client := start(t, bot, network, []string{relayURL})
+		waitLive(t, client, 1)
+		relay.Publish(live...)
+		waitUntil(t, "20 events", func() bool { return bot.count() == 20 })
+		bot.eachOnce(t, append(stored, live...))
+		assert.Equal(t, map[gennostr.Phase]int{gennostr.PhaseStored: 10, gennostr.PhaseLive: 10}, bot.phases)
+		assert.Equal(t, 1, bot.eoses)
+		assert.Equal(t, "all", bot.order[0].SubscriptionID)
+		assert.Empty(t, bot.errors)
+	})
+}
+
+// 2,000 live events at 200 a second, through a link that is cut every 300 ms.
+func TestNothingIsLostThroughALinkThatIsCutAllTheTime(t *testing.T) {
+	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
+		relay := network.NewRelay(relayURL)
+		bot := listensTo(textNotes)
+		client := start(t, bot, network, []string{relayURL}, quickly())
+		waitLive(t, client, 1)
+		for i := range 2000 {
+			relay.Publish(nostrtest.TextNote(nostrtest.Key(1), fmt.Sprint(i)))
+			time.Sleep(5 * time.Millisecond)
+			if i%60 == 59 {
+				relay.DisconnectAll()
+			}
+		}
+		waitLive(t, client, 1)
+		all := relay.Events()
+		waitUntil(t, "2,000 events", func() bool { return bot.count() == len(all) })
+		assert.Len(t, all, 2000)
+		bot.eachOnce(t, all)
+		assert.Empty(t, bot.gaps())
+	})
+}
+
+func TestNothingIsLostOverOutages(t *testing.T) {
+	for _, outage := range []time.Duration{time.Second, 2 * time.Second, 5 * time.Second} {
+		kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
+			relay := network.NewRelay(relayURL)
+			bot := listensTo(textNotes)
+			client := start(t, bot, network, []string{relayURL}, quickly())
+			waitLive(t, client, 1)
+			for round := range 3 {
+				network.Partition(relayURL)
+				relay.DisconnectAll()
+				for i := range 200 {
+					relay.Publish(nostrtest.TextNote(nostrtest.Key(1), fmt.Sprint(round, "/", i)))
+					time.Sleep(outage / 200)
+				}
+				network.Heal(relayURL)
+				time.Sleep(200 * time.Millisecond)
+				waitLive(t, client, 1)
+			}
+			all := relay.Events()
+			waitUntil(t, "all events", func() bool { return bot.count() == len(all) })
+			bot.eachOnce(t, all)
+			assert.Equal(t, 600, bot.phases[gennostr.PhaseResumed]+bot.phases[gennostr.PhaseLive])
+		})
+	}
+}
+
+// notes are text notes of several authors, dated now.
+func notes(what string, n int) []*nostr.Event {
+	list := make([]*nostr.Event, n)
+	for i := range list {
+		list[i] = nostrtest.TextNote(nostrtest.Key(1+i%5), fmt.Sprint(what, i))
+	}
+	return list
+}
