@@ -249,9 +249,7 @@ func (w *world) step() {
 			r.wire = append(r.wire, message{closed: s})
 		}
 	case 17:
-		if rapid.Bool().Draw(w.t, "set") {
-			w.change()
-		}
+		w.change()
 	case 18, 19:
 		if asks := c.answered(); len(asks) > 0 {
 			i := rapid.IntRange(0, len(asks)-1).Draw(w.t, "one")
