@@ -27,6 +27,7 @@ var noon = time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
 // bench is an intake with everything that it works with, and what came out of it.
 type bench struct {
 	*intake.Intake
+	common         *intake.Shared
 	requests       *reqs.Table
 	window         *mailbox.Window
 	long           *mailbox.LongMessages
@@ -42,7 +43,7 @@ type bench struct {
 }
 
 func (b *bench) Arrived(m wire.ServerMessage) { b.arrived = append(b.arrived, m) }
-func (b *bench) Had(*intake.Letter) bool { return false }
+func (b *bench) Had(*intake.Letter) bool      { return false }
 
 func (b *bench) Deliver(l *intake.Letter) {
 	b.mu.Lock()
@@ -93,7 +94,8 @@ func newBench(t testing.TB, l limits) *bench {
 		})
 	}})
 	t.Cleanup(pool.Stop)
-	b.Intake = intake.New(intake.NewShared(pool, true), intake.Config{
+	b.common = intake.NewShared(pool, true)
+	b.Intake = intake.New(b.common, intake.Config{
 		Owner: b, Ended: b.ended, Closing: b.closing, Window: b.window, Long: b.long.New(b), Requests: b.requests,
 		Trusted: l.trusted, MaxTags: l.maxTags,
 	})
