@@ -22,9 +22,8 @@ type route struct {
 	sent    time.Time
 	members []*member
 
-	mu    sync.Mutex     // the reader and a delivery may count at once
-	total int            // guarded by mu: stored events of the REQ that were asked for anew
-	last  *intake.Letter // guarded by mu: the last one of them, which others may ask for too
+	mu    sync.Mutex // the reader and a delivery may count at once
+	total int        // guarded by mu: stored events of the REQ that were asked for anew
 
 	eose bool // supervisor goroutine only: it has come
 }
@@ -43,21 +42,26 @@ func newMember(k *ask, filter nostr.Filter, moved bool) *member {
 	return &member{ask: k, moved: moved, filter: reqs.Compile([]nostr.Filter{filter}), unlimited: filter.Limit == 0 && !filter.LimitZero}
 }
 
-// count notes an event of the REQ for a member that asks for it. Needs mu.
-func (r *route) count(m *member, l *intake.Letter) {
-	now := nostr.Now()
+// count notes an event of the REQ for a member that asks for it, and tells whether it
+// is a stored one that was asked for anew. Needs mu.
+func (r *route) count(m *member, l *intake.Letter) (anew bool) {
 	if l.Live {
-		m.proven(l.Event.CreatedAt, now)
-		return
+		m.proven(l.Event.CreatedAt)
+		return false
 	}
-	m.stored(l.Event.CreatedAt, now)
-	if r.last != l && !m.moved { // one of the few that are asked for to take over says nothing about the rest
-		r.total, r.last = r.total+1, l
+	m.stored(l.Event.CreatedAt)
+	return !m.moved // one of the few that are asked for to take over says nothing about the rest
+}
+
+// counted counts an event for the REQ as a whole: once, however many ask for it. Needs mu.
+func (r *route) counted(anew bool) {
+	if anew {
+		r.total++
 	}
 }
 
 // stored counts an event that has come before the EOSE.
-func (m *member) stored(at, now nostr.Timestamp) {
+func (m *member) stored(at nostr.Timestamp) {
 	p := &m.page
 	switch {
 	case p.Events == 0 || at < p.Oldest:
@@ -65,7 +69,7 @@ func (m *member) stored(at, now nostr.Timestamp) {
 	case at == p.Oldest:
 		p.Edge++
 	}
-	if !at.IsAhead(now) && (p.Newest == 0 || at > p.Newest) { // one from the future says nothing of what the relay has brought
+	if (p.Newest == 0 || at > p.Newest) && !at.IsAhead(nostr.Now()) { // one from the future says nothing of what the relay has brought
 		p.Newest = at
 	}
 	if p.Events == 0 {
@@ -85,12 +89,14 @@ func (r *route) had(l *intake.Letter) bool {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	anew := false
 	for _, m := range r.members {
 		if r.asks(m, l.Event) && !m.gone.Load() {
-			r.count(m, l)
+			anew = r.count(m, l) || anew
 			m.leg.sub.repeat.Add(1)
 		}
 	}
+	r.counted(anew)
 	return true
 }
 
@@ -104,15 +110,17 @@ func (r *route) deliver(l *dataLetter) {
 		r.answered(l)
 		return
 	}
+	anew := false
 	for _, m := range r.members {
 		if !r.asks(m, l.Event) || m.gone.Load() { // of one that is gone nothing counts for where it stands
 			continue
 		}
-		r.count(m, (*intake.Letter)(l))
+		anew = r.count(m, (*intake.Letter)(l)) || anew
 		if m.leg.sub.take(m, l) && !l.Live {
 			m.page.Fresh++
 		}
 	}
+	r.counted(anew)
 }
 
 // asks tells whether a member of the REQ asks for an event of it: of a single one the
