@@ -2,6 +2,7 @@ package gennostr
 
 import (
 	"context"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -30,6 +31,7 @@ type asking struct {
 	slots  *pack.Slots[*ask]
 	routes map[int]*route
 
+	authed  time.Time // when the relay has accepted an AUTH; zero: it has not
 	noticed time.Time // when a NOTICE has spoken of too many subscriptions; zero: none has
 }
 
@@ -47,6 +49,7 @@ type laterKey struct {
 	entry  *relayEntry
 	leg    *leg // nil: the relay's slots
 	notice bool // what a NOTICE was about
+	silent bool // REQs that are not answered
 }
 
 // subscribe declares a subscription. Supervisor goroutine.
@@ -119,6 +122,20 @@ func (s *supervisor) part(e *relayEntry, l *leg) {
 	l.entry = nil
 	l.setStatus(SubscriptionPending, "")
 	delete(a.legs, l.sub)
+	if l.sub.outside != nil && l.sub.on != nil {
+		s.lost = append(s.lost, l.sub)
+	}
+}
+
+// endLost ends the outside subscriptions of which none of their relays is left: nobody
+// will ever serve them. One that is removed and added again in one step is not lost.
+func (s *supervisor) endLost() {
+	for _, sub := range s.lost {
+		if !slices.ContainsFunc(sub.legsNow(), func(l *leg) bool { return l.entry != nil }) {
+			sub.outside.end(ErrNoRelay)
+		}
+	}
+	s.lost = nil
 }
 
 // upAgain asks a relay that has just been connected what its subscriptions want to know.
@@ -148,7 +165,8 @@ func (a *asking) sorted() []*leg {
 func (s *supervisor) open(e *relayEntry) {
 	a := e.asking
 	a.limits.Connected(s.client.now())
-	a.slots, a.routes, a.noticed = pack.New[*ask](a.config()), make(map[int]*route), time.Time{}
+	a.slots, a.routes = pack.New[*ask](a.config()), make(map[int]*route)
+	a.noticed, a.authed = time.Time{}, time.Time{}
 	s.learn(e)
 }
 
@@ -164,6 +182,7 @@ func (s *supervisor) goneDown(e *relayEntry) {
 	}
 	s.later.Cancel(laterKey{entry: e})
 	s.later.Cancel(laterKey{entry: e, notice: true})
+	s.later.Cancel(laterKey{entry: e, silent: true})
 	for _, l := range a.legs {
 		s.later.Cancel(laterKey{entry: e, leg: l})
 		l.down()
@@ -193,7 +212,7 @@ func (s *supervisor) begin(e *relayEntry, l *leg) {
 		return
 	}
 	for _, other := range e.asking.sorted() { // one that had the socket for itself may have filled it
-		if o := other.sub.outside; o != nil && other != l && o.over(other) {
+		if o := other.sub.outside; o != nil && other != l && (o.waits(other) > other.sub.cfg.buffer || e.conn.crowded()) {
 			overfull{other}.supervise(s)
 		}
 	}
@@ -208,6 +227,7 @@ func (s *supervisor) take(e *relayEntry, l *leg, step resume.Step) {
 		l.asks[asked] = k
 		if o := l.sub.outside; o != nil && k.Once && o.full(l) { // served page by page
 			l.delayed = append(l.delayed, k)
+			o.tellWhenDrained(l)
 			continue
 		}
 		s.put(e, k)
@@ -219,9 +239,24 @@ func (s *supervisor) take(e *relayEntry, l *leg, step resume.Step) {
 		if gap.Possible && gap.Since == gap.Until && !e.asking.limits.Capped() {
 			continue // a second with many events, of a relay that nothing says has a cap
 		}
-		s.inform(l, SubscriptionChange{State: l.state(), Gap: &Gap{gap.Since, gap.Until, gap.Possible}})
+		s.informGap(l, Gap{gap.Since, gap.Until, gap.Possible})
 	}
 	s.advance(l)
+}
+
+// maxGaps is how many gaps of a leg are reported one by one for each connection.
+const maxGaps = 100
+
+// informGap reports a gap. A relay that makes up more of them than anybody wants to
+// read gets one for all the rest.
+func (s *supervisor) informGap(l *leg, gap Gap) {
+	switch l.gaps++; {
+	case l.gaps > maxGaps:
+		return
+	case l.gaps == maxGaps:
+		gap = Gap{Since: 0, Until: max(gap.Until, nostr.Now()), Possible: true}
+	}
+	s.inform(l, SubscriptionChange{State: l.state(), Gap: &gap})
 }
 
 // advance says where a leg has come to: live once all that it has asked for has been
@@ -270,9 +305,15 @@ func (s *supervisor) ask(e *relayEntry) {
 			if filters[i] = m.Filter; m.Moved && op.Replace && !m.Filter.LimitZero {
 				filters[i].Limit = swapLimit
 			}
-			r.members = append(r.members, newMember(m.Key, filters[i], m.Moved))
+			r.members = append(r.members, newMember(m.Key, filters[i], m.Moved, now))
 		}
 		a.routes[op.Req] = r
+		if e.conn.crowded() { // what is asked for stands behind what others have not handled
+			e.conn.awaitsEOSE(true)
+		}
+		if key := (laterKey{entry: e, silent: true}); !s.isSet(key) {
+			s.later.Set(key, now.Add(answerWithin))
+		}
 		e.conn.sendOwn(Req{SubscriptionID: wireID(op.Req), Filters: filters}, r)
 	}
 	if at, ok := a.slots.Next(); ok {
@@ -290,6 +331,8 @@ func (s *supervisor) ringLater(now time.Time) {
 			s.retry(k.entry, k.leg)
 		case k.notice:
 			s.heedNotice(k.entry)
+		case k.silent:
+			s.checkSilent(k.entry)
 		}
 		s.ask(k.entry)
 	}
@@ -300,6 +343,7 @@ type reqAnswer struct {
 	route   *route
 	eose    bool
 	pages   []resume.Page // what came before it for the members, in order
+	slipped []int         // how many of them were published meanwhile
 	message string        // of a CLOSED
 	ends    bool          // it has ended the REQ
 }
@@ -314,7 +358,7 @@ func answerOf(r *route, l *dataLetter) reqAnswer {
 		for _, member := range r.members {
 			p := member.page
 			p.Hint, p.Refused, p.Total = hintOf(m.Hints), refused, r.total+refused
-			ev.pages = append(ev.pages, p)
+			ev.pages, ev.slipped = append(ev.pages, p), append(ev.slipped, member.slipped)
 		}
 	case wire.Closed:
 		ev.message = m.Message
@@ -353,10 +397,13 @@ func (ev reqAnswer) supervise(s *supervisor) {
 func (s *supervisor) answered(e *relayEntry, ev reqAnswer) {
 	a, r := e.asking, ev.route
 	r.eose = true
+	if !slices.ContainsFunc(slices.Collect(maps.Values(a.routes)), func(r *route) bool { return !r.eose }) {
+		e.conn.awaitsEOSE(false)
+	}
 	for i, m := range r.members {
 		if m.unlimited {
 			p := ev.pages[i]
-			a.limits.SawPage(p.Events, p.Oldest, p.Newest)
+			a.limits.SawPage(p.Events-ev.slipped[i], p.Oldest, p.Newest)
 		}
 	}
 	n, known := a.limits.Page()
@@ -391,9 +438,13 @@ func (s *supervisor) closed(e *relayEntry, ev reqAnswer) {
 		}
 		s.again(e, a.slots.Refused(now, r.number), 0)
 	case limits.RateLimited, limits.AuthRequired: // whatever it was that was asked
-		for _, m := range r.members {
-			if a.slots.Remove(now, m.ask); !m.gone.Load() {
-				s.refused(e, m.ask, reason, ev.message)
+		for _, k := range a.slots.Refused(now, r.number) {
+			switch {
+			case k.gone.Load():
+			case reason == limits.AuthRequired && !r.sent.After(a.authed): // it did not know yet who asks
+				s.again(e, []*ask{k}, 0)
+			default:
+				s.refused(e, k, reason, ev.message)
 			}
 		}
 	default:
@@ -505,6 +556,7 @@ func (s *supervisor) authenticated(e *relayEntry) {
 	if e.asking == nil {
 		return
 	}
+	e.asking.authed = s.client.now()
 	for _, l := range e.asking.sorted() {
 		if len(l.refused) > 0 {
 			s.later.Cancel(laterKey{entry: e, leg: l})
@@ -543,15 +595,15 @@ func (s *supervisor) learn(e *relayEntry) {
 		go func() { // ends with this function
 			defer cancel()
 			select {
-			case <-c.ended:
+			case <-c.Ended():
 			case <-answered:
 			}
 		}()
-		doc, err := information(ctx, c.cfg)
+		doc, err := information(ctx, c.cfg.dialer, target(c.relay.URL, c.relay.Address))
 		close(answered)
 		<-ctx.Done()
 		if err == nil {
-			c.sup.inbox.Put(learnt{c, doc})
+			c.client.sup.inbox.Put(learnt{c, doc})
 		}
 	})
 }
@@ -615,12 +667,51 @@ func (s *supervisor) heedNotice(e *relayEntry) {
 	if len(unanswered) == 0 {
 		return
 	}
-	slices.SortFunc(unanswered, func(x, y *route) int { return x.number - y.number })
 	a.limits.Overloaded(max(0, e.conn.requests.Len()-len(unanswered)))
 	a.slots.SetConfig(a.config())
-	for _, r := range unanswered {
-		e.conn.sendOwn(Close{SubscriptionID: wireID(r.number)}, nil)
-		delete(a.routes, r.number)
-		s.again(e, a.slots.Refused(s.client.now(), r.number), 0)
+	s.closeLost(e, unanswered)
+}
+
+// answerWithin is how long a REQ may go without bringing anything until it is closed
+// and asked anew: the relay may have lost it.
+const answerWithin = 2 * time.Minute
+
+// checkSilent looks for such REQs. While we make the relay wait it is not judged.
+func (s *supervisor) checkSilent(e *relayEntry) {
+	a, now := e.asking, s.client.now()
+	if a.slots == nil {
+		return
 	}
+	var silent []*route
+	held, waits := e.conn.in.Waits(), false
+	for _, r := range a.routes {
+		if r.eose {
+			continue
+		}
+		switch stored := r.stored(); {
+		case held || stored != r.looked || now.Sub(r.sent) < answerWithin:
+			r.looked, waits = stored, true
+		default:
+			silent = append(silent, r)
+		}
+	}
+	s.closeLost(e, silent)
+	if waits {
+		s.later.Set(laterKey{entry: e, silent: true}, now.Add(answerWithin))
+	}
+}
+
+// closeLost closes REQs that nothing comes of, and has what they ask for asked anew.
+func (s *supervisor) closeLost(e *relayEntry, routes []*route) {
+	slices.SortFunc(routes, func(x, y *route) int { return x.number - y.number })
+	for _, r := range routes {
+		e.conn.sendOwn(Close{SubscriptionID: wireID(r.number)}, nil)
+		delete(e.asking.routes, r.number)
+		s.again(e, e.asking.slots.Refused(s.client.now(), r.number), 0)
+	}
+}
+
+func (s *supervisor) isSet(key laterKey) bool {
+	_, set := s.later.At(key)
+	return set
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/gennostr/gennostr/internal/intake"
 	"github.com/gennostr/gennostr/internal/mailbox"
 	"github.com/gennostr/gennostr/internal/seen"
-	"github.com/gennostr/gennostr/internal/socket"
 	"github.com/gennostr/gennostr/internal/verify"
 )
 
@@ -32,7 +31,6 @@ type Client struct {
 	mail    *mailbox.Queue[letter] // the one way into the loop
 	budget  *mailbox.Budget
 	pool    *verify.Pool
-	dialer  *socket.Dialer // of relays without transport options of their own
 	sup     *supervisor
 	ctx     context.Context // self.Context(): ends with the client
 	cancel  context.CancelCauseFunc
@@ -124,13 +122,12 @@ func newClient(ctx context.Context, h Handler, opts []Option, in surroundings) (
 	if err := context.Cause(ctx); err != nil {
 		return nil, err
 	}
-	cfg.relay.fit(cfg.mailboxBudget)
-	dialer, err := socket.NewDialer(cfg.relay.socket)
-	if err != nil {
+	if err := cfg.relay.equip(cfg.mailboxBudget); err != nil {
 		return nil, err
 	}
+	cfg.relay.ownTransport = false // it is the client's
 	c := &Client{
-		handler: h, cfg: cfg, log: cfg.logger, parent: ctx, dialer: dialer, surroundings: in,
+		handler: h, cfg: cfg, log: cfg.logger, parent: ctx, surroundings: in,
 		mail:   mailbox.NewQueue[letter](),
 		late:   mailbox.NewQueue[*thenLetter](),
 		budget: mailbox.NewBudget(cfg.mailboxBudget),
@@ -151,7 +148,7 @@ func newClient(ctx context.Context, h Handler, opts []Option, in surroundings) (
 		c.cancel(err)
 		c.tasks.cancel()
 		c.tasks.cancelWork()
-		dialer.Close()
+		cfg.relay.dialer.Close()
 		return nil, err
 	}
 	return c, nil

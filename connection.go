@@ -26,14 +26,10 @@ import (
 // ended when run returns.
 type connection struct {
 	client *Client
-	sup    *supervisor
 	entry  *relayEntry // the supervisor's; only the pointer is used here
-	cfg    *relayConfig
-	url    string
-	relay  Relay // written by run before supervisor.up, immutable after
+	cfg    *relaySpec
+	relay  Relay // immutable, but for ConnectedAt, which run writes before supervisor.up
 
-	ended   chan struct{}  // closed by cut, or by run: wakes whoever waits beside the link
-	closing chan struct{}  // closed when windDown has begun
 	helpers sync.WaitGroup // writer, pings, closing handshake: see spawn
 
 	requests *reqs.Table     // what has been asked for
@@ -50,13 +46,18 @@ type connection struct {
 
 	mu         sync.Mutex                   // held for moments only: the supervisor takes it
 	link       link                         // guarded by mu until open; nil while dialling
-	open       bool                         // guarded by mu: sends are taken
+	end        chan struct{}                // guarded by mu: see Ended; nil while nobody has asked for it
 	stopDial   func()                       // guarded by mu: nil but while dialling
+	open       bool                         // guarded by mu: sends are taken
+	closing    bool                         // guarded by mu: finish has begun
+	ended      bool                         // guarded by mu: cut, or read to the end
 	over       bool                         // guarded by mu: no more helpers may start
 	cause      error                        // guarded by mu: why we ended it ourselves; the first one counts
 	out        *outbox.Queue[ClientMessage] // guarded by mu: accepted and not yet written
 	refused    refusals.Reports             // guarded by mu: what OnError has not been told
-	unanswered map[nostr.ID]expected        // guarded by mu: events that an OK is to come for
+	unanswered map[nostr.ID]time.Time       // guarded by mu: events that an OK is to come for, and until when it is waited for
+	asked      bool                         // guarded by mu: an EOSE is waited for
+	auths      []nostr.ID                   // guarded by mu: the latest AUTHs (NIP-42)
 	answered   chan struct{}                // guarded by mu: closed when there are none; nil unless that is waited for
 	forgeries  int                          // guarded by mu
 }
@@ -67,8 +68,8 @@ type network interface {
 	dial(ctx context.Context, c *connection) (link, error)
 	// automatic tells whether connections are pinged and dialled again by the clock, or somebody sees to that.
 	automatic() bool
-	// patience ends when messages are no longer waited with for which there is no room.
-	patience(c *connection) <-chan struct{}
+	// patient tells whether a message waits for room, rather than being dropped.
+	patient() bool
 }
 
 // link is an open connection's transport. Next, Message, Lone and Ready are the
@@ -98,35 +99,34 @@ type link interface {
 type sockets struct{}
 
 func (sockets) dial(ctx context.Context, c *connection) (link, error) {
-	sock, err := c.cfg.dialer.Dial(ctx, c.cfg.target)
+	sock, err := c.cfg.dialer.Dial(ctx, target(c.relay.URL, c.relay.Address))
 	if err != nil {
 		return nil, err
 	}
 	return websocketLink{sock}, nil
 }
 
-func (sockets) automatic() bool                        { return true }
-func (sockets) patience(c *connection) <-chan struct{} { return c.closing }
+func (sockets) automatic() bool { return true }
+func (sockets) patient() bool   { return true }
 
 type websocketLink struct{ *socket.Conn }
 
 func (websocketLink) takes(outgoing) bool { return false }
 
-func newConnection(s *supervisor, e *relayEntry) *connection {
-	client := s.client
+func newConnection(client *Client, e *relayEntry) *connection {
 	c := &connection{
-		client: client, sup: s, entry: e, cfg: e.cfg, url: e.url,
+		client: client, entry: e, cfg: e.cfg,
 		relay:    Relay{URL: e.url, Address: e.cfg.address, Attempts: e.backoff.Attempts() + 1},
-		ended:    make(chan struct{}),
-		closing:  make(chan struct{}),
 		requests: reqs.New(requestGrace),
 		window:   e.window,
 		out:      outbox.New[ClientMessage](e.cfg.sendQueue),
 	}
 	c.in = intake.New(client.intakes, intake.Config{
-		Owner: c, Ended: c.ended, Closing: client.network.patience(c), Window: c.window, Long: client.long.New(c),
-		Requests: c.requests, Trusted: e.cfg.trusted, MaxTags: e.cfg.maxTags,
+		Owner: c, Window: c.window, Long: client.long, Requests: c.requests, Trusted: e.cfg.trusted, MaxTags: e.cfg.maxTags,
 	})
+	if !client.network.patient() {
+		c.in.Hurry()
+	}
 	return c
 }
 
@@ -134,7 +134,7 @@ func newConnection(s *supervisor, e *relayEntry) *connection {
 // its end and joins it. A goroutine of its own dials: TLS and HTTP want a deep
 // stack, which would stay as large for as long as the connection lives.
 func (c *connection) run() {
-	defer c.sup.children.Done()
+	defer c.client.sup.children.Done()
 	dialled := make(chan error)
 	go func() { // ended by cut, joined here
 		err := error(&PanicError{Where: "connection", Value: errGoexit}) // unless dial returns
@@ -166,7 +166,7 @@ func (c *connection) run() {
 	}
 	c.reportUnsent(err)
 	c.flushReports()
-	c.sup.inbox.Put(connectionEnded{c, err})
+	c.client.sup.inbox.Put(connectionEnded{c, err})
 }
 
 // protect confines a panic to this relay (R44).
@@ -194,7 +194,7 @@ func (c *connection) dial() error {
 	}
 	link, err := c.client.network.dial(ctx, c)
 	if err != nil {
-		return dialError(c.url, err)
+		return dialError(c.relay.URL, err)
 	}
 	c.mu.Lock()
 	c.link, c.stopDial = link, nil
@@ -208,7 +208,7 @@ func (c *connection) dial() error {
 	c.relay.ConnectedAt = c.client.now()
 	c.mu.Unlock()
 	up := false
-	c.sup.do(func(s *supervisor) { up = s.up(c) })
+	c.client.sup.do(func(s *supervisor) { up = s.up(c) })
 	if !up {
 		return c.endCause()
 	}
@@ -292,18 +292,24 @@ func (c *connection) endLocked(cause error) {
 	if c.cause == nil {
 		c.cause = cause
 	}
-	if !isClosed(c.ended) {
-		close(c.ended)
+	if !c.ended && c.end != nil {
+		close(c.end)
 	}
+	c.ended = true
 }
 
-func isClosed(c <-chan struct{}) bool {
-	select {
-	case <-c:
-		return true
-	default:
-		return false
+// Ended is closed by cut, or by run: it wakes whoever waits beside the link. It is
+// made for the first who asks, for a quiet connection has nobody who waits.
+func (c *connection) Ended() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.end == nil {
+		c.end = make(chan struct{})
+		if c.ended {
+			close(c.end)
+		}
 	}
+	return c.end
 }
 
 func (c *connection) isOpen() bool {
@@ -340,11 +346,11 @@ func (c *connection) windDown(cause error, within time.Duration) {
 		}
 		return
 	}
-	if isClosed(c.closing) || c.over {
+	if c.closing || c.over {
 		return // under way
 	}
-	c.open = false
-	close(c.closing)
+	c.open, c.closing = false, true
+	c.in.Hurry()
 	if c.cause == nil {
 		c.cause = cause
 	}
@@ -366,7 +372,7 @@ func (c *connection) waitFor(done <-chan struct{}, within time.Duration) bool {
 	case <-done:
 		return true
 	case <-timer.C:
-	case <-c.ended:
+	case <-c.Ended():
 	}
 	return false
 }

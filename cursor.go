@@ -2,6 +2,7 @@ package gennostr
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"time"
 
@@ -78,22 +79,19 @@ const wrapMargin = 49 * time.Hour
 // handled if nobody holds it.
 func (s *subscription) cursor(atHand *delivery) (Cursor, bool) {
 	c := &cursor.Cursor{}
-	lowest, some := nostr.Timestamp(0), false
+	lowest := nostr.Timestamp(math.MaxInt64)
 	// First where the relays stand, then what is not finished: an event that comes in
 	// between is in neither, and comes again.
 	ok := s.c.sup.do(func(*supervisor) {
 		for _, l := range s.legsNow() {
 			relay := cursor.RelayHash(l.url)
 			for i, m := range l.marks() {
-				if m == (resume.Mark{}) {
-					continue
-				}
-				c.Marks = append(c.Marks, cursor.Mark{Relay: relay, Filter: l.filters[i], Loaded: m.Loaded, Any: m.Any, At: m.At, Floor: m.Floor})
-				if !m.Loaded || !m.Any {
-					some = true
+				if !m.Loaded || !m.Any { // everything will be asked for
 					lowest = 0
-				} else if !some || m.At < lowest {
-					some, lowest = true, m.At
+				}
+				lowest = min(lowest, m.At)
+				if m != (resume.Mark{}) {
+					c.Marks = append(c.Marks, cursor.Mark{Relay: relay, Filter: l.filters[i], Loaded: m.Loaded, Any: m.Any, At: m.At, Floor: m.Floor})
 				}
 			}
 		}
@@ -101,7 +99,15 @@ func (s *subscription) cursor(atHand *delivery) (Cursor, bool) {
 	if !ok {
 		return Cursor{}, false
 	}
-	c.Marks = s.carriedMarks(c.Marks)
+	for _, m := range s.carriedMarks() {
+		c.Marks = append(c.Marks, m)
+		if lowest = min(lowest, m.At); !m.Loaded || !m.Any {
+			lowest = 0
+		}
+	}
+	if lowest == math.MaxInt64 { // nothing is known of any relay
+		lowest = 0
+	}
 	pending := s.pending(atHand)
 	carriedHandled, carriedPending := s.former.carried()
 	c.Unfinished = carriedPending
@@ -122,7 +128,7 @@ func (s *subscription) cursor(atHand *delivery) (Cursor, bool) {
 	s.mu.Lock()
 	c.Handled = s.memory.since(from)
 	s.mu.Unlock()
-	if atHand != nil && atHand.leg.sub == s && atHand.free() && !atHand.isFinished() {
+	if atHand != nil && atHand.leg.sub == s && atHand.free() {
 		c.Handled = append(c.Handled, cursor.Short(atHand.Event.ID[:len(cursor.Short{})]))
 	}
 	if room := cursor.MaxHandled - len(c.Handled); room > 0 {
@@ -147,13 +153,13 @@ func (s *subscription) pending(atHand *delivery) (list []*nostr.Event) {
 	return list
 }
 
-// carriedMarks adds what the cursor that the subscription has started from knows of
+// carriedMarks is what the cursor that the subscription has started from knows of
 // relays that it has not met yet.
-func (s *subscription) carriedMarks(marks []cursor.Mark) []cursor.Mark {
+func (s *subscription) carriedMarks() (marks []cursor.Mark) {
 	if s.cfg.cursor == nil {
-		return marks
+		return nil
 	}
-	met := make(map[[8]byte]bool, len(marks))
+	met := make(map[[8]byte]bool)
 	for _, l := range s.legsNow() {
 		met[cursor.RelayHash(l.url)] = true
 	}

@@ -25,7 +25,8 @@ type route struct {
 	mu    sync.Mutex // the reader and a delivery may count at once
 	total int        // guarded by mu: stored events of the REQ that were asked for anew
 
-	eose bool // supervisor goroutine only: it has come
+	eose   bool // supervisor goroutine only: it has come
+	looked int  // supervisor goroutine only: how many stored events there were at the last look
 }
 
 // member is an ask's part of a REQ.
@@ -33,13 +34,15 @@ type member struct {
 	*ask
 	filter    *reqs.Filters   // as it was sent
 	unlimited bool            // it has no limit of its own
+	since     nostr.Timestamp // when it was sent
+	slipped   int             // guarded by route.mu: events of the page that are dated later, and were published meanwhile
 	moved     bool            // it was live in another REQ, which this one takes over
 	page      resume.Page     // guarded by route.mu: what came before the EOSE
 	before    nostr.Timestamp // guarded by route.mu: the date of the event before
 }
 
-func newMember(k *ask, filter nostr.Filter, moved bool) *member {
-	return &member{ask: k, moved: moved, filter: reqs.Compile([]nostr.Filter{filter}), unlimited: filter.Limit == 0 && !filter.LimitZero}
+func newMember(k *ask, filter nostr.Filter, moved bool, sent time.Time) *member {
+	return &member{ask: k, moved: moved, since: nostr.TimestampOf(sent), filter: reqs.Compile([]nostr.Filter{filter}), unlimited: filter.Limit == 0 && !filter.LimitZero}
 }
 
 // count notes an event of the REQ for a member that asks for it, and tells whether it
@@ -76,6 +79,9 @@ func (m *member) stored(at nostr.Timestamp) {
 		m.before = at
 	}
 	p.Last, m.before = max(at, m.before), at
+	if at >= m.since {
+		m.slipped++
+	}
 	p.Events++
 }
 
@@ -129,9 +135,16 @@ func (r *route) asks(m *member, e *nostr.Event) bool {
 	return len(r.members) == 1 || m.filter.Match(e)
 }
 
+// stored is how many stored events have come.
+func (r *route) stored() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.total
+}
+
 // answered hands an EOSE or a CLOSED to the supervisor, with what came before it.
 func (r *route) answered(l *dataLetter) {
-	r.conn.sup.inbox.Put(answerOf(r, l))
+	r.conn.client.sup.inbox.Put(answerOf(r, l))
 }
 
 // delivery is an event for one subscription, from one of its relays, until it has
@@ -163,12 +176,6 @@ func (d *delivery) finish() {
 	if !d.unhandled.Load() && d.leg.remove(d) {
 		d.leg.sub.remember(d.Event)
 	}
-}
-
-func (d *delivery) isFinished() bool {
-	d.leg.mu.Lock()
-	defer d.leg.mu.Unlock()
-	return d.finished
 }
 
 // drop is for an event that nobody wants any more.

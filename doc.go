@@ -4,10 +4,8 @@
 //
 //	type Bot struct{ gennostr.BaseHandler }
 //
-//	func (b *Bot) OnConnect(self *gennostr.Self, relay gennostr.Relay) error {
-//		self.Send(relay.URL, gennostr.Req{SubscriptionID: "notes", Filters: []nostr.Filter{
-//			nostr.Filter{}.WithKinds(nostr.KindTextNote).WithLimit(10)}})
-//		return nil
+//	func (b *Bot) Init(self *gennostr.Self) error {
+//		return self.Subscribe("notes", []nostr.Filter{nostr.Filter{}.WithKinds(nostr.KindTextNote).WithLimit(10)})
 //	}
 //
 //	func (b *Bot) OnEvent(self *gennostr.Self, relay gennostr.Relay, msg gennostr.EventMessage) error {
@@ -30,6 +28,33 @@
 //	:hibernate, name registration      Self.Hibernate, WithName and Whereis
 //	add_relay, send_message, tasks     AddRelay, Send, WithTask
 //	handle_connect, handle_event, …    OnConnect, OnEvent, …
+//
+// # Subscriptions
+//
+// [Self.Subscribe] declares a subscription of the handler's, [Client.Subscribe] opens one
+// whose events somebody else ranges over. Both live on all relays, those that are added
+// later too, or on those of [On], and say where they stand on each ([Client.Subscriptions]).
+//
+// Each event comes once, among the client's last 262,144 events; after that it may come
+// again. When a relay has been away, what was missed is asked of that relay: from the
+// time up to which it was heard, or from the newest date it had brought if that is
+// earlier, less [WithOverlap]; as many answers as it takes; gift wraps (NIP-59) from two
+// days earlier still. So nothing is lost that is dated no more than the overlap before
+// it was published. What a relay has and does not give, since more events are dated in one second
+// than it sends at once, is reported as a [Gap].
+//
+// The first load is what the filter says: with a limit so many events of each relay,
+// with a since all of them, and without either what the relay gives at once.
+//
+// A relay takes only so many REQs. What it takes is read in its information document
+// (NIP-11) or learnt from its refusals, and subscriptions share REQs where they have to.
+// A refusal is a state and no end: what may be served later is asked for again, at
+// growing intervals, and what will not with the next connection or after an AUTH.
+//
+// A [Cursor] is where a subscription stands. Saved in one transaction with what an event
+// made the program do, and given to [Resume], it makes the program go on where it was
+// when it starts again, after a crash too. A filter with a since that moves ("from
+// now on") is another filter each time: leave it out where there is a cursor.
 //
 // # What it takes
 //

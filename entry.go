@@ -58,12 +58,15 @@ const (
 // has returned. Supervisor goroutine only.
 type relayEntry struct {
 	url       string
-	cfg       *relayConfig
-	stage     stage
+	cfg       *relaySpec
 	conn      *connection // in dialing, connected and closing
-	aborted   bool        // its last dial was given up for others (DESIGN 3.11)
-	failed    bool        // its last dial did not become a connection
-	outage    outage.Outage
+	stage     stage
+	aborted   bool           // its last dial was given up for others (DESIGN 3.11)
+	failed    bool           // its last dial did not become a connection
+	removed   bool           // RemoveRelay was called: OnDisconnect(ErrRelayRemoved) is due or queued
+	gone      bool           // the OnDisconnect that ends this entry is queued
+	wanted    bool           // manual mode: Reconnect was called in OnDisconnect
+	outage    *outage.Outage // nil until it is first lost
 	backoff   *backoff.Backoff
 	window    *mailbox.Window // messages that wait or are held, from connection to connection
 	panics    backoff.Intensity
@@ -72,11 +75,7 @@ type relayEntry struct {
 	pinged    time.Time // the last time
 	asking    *asking   // nil: no subscription has had to do with it
 
-	removed bool         // RemoveRelay was called: OnDisconnect(ErrRelayRemoved) is due or queued
-	gone    bool         // the OnDisconnect that ends this entry is queued
-	wanted  bool         // manual mode: Reconnect was called in OnDisconnect
-	again   *relayConfig // AddRelay was called while the entry was on its way out, or in OnDisconnect
-
+	again    *relaySpec    // AddRelay was called while the entry was on its way out, or in OnDisconnect
 	delay    time.Duration // the schedule's next one, set when a connection ends
 	redialAt time.Time     // in telling and waiting
 	connects int
@@ -115,7 +114,7 @@ func (s *supervisor) revive(e *relayEntry) {
 	}
 }
 
-func (s *supervisor) newEntry(url string, cfg *relayConfig, window *mailbox.Window) *relayEntry {
+func (s *supervisor) newEntry(url string, cfg *relaySpec, window *mailbox.Window) *relayEntry {
 	if window == nil {
 		window = mailbox.NewWindow(cfg.windowMessages, cfg.windowBytes, s.client.budget)
 	} else {
@@ -123,7 +122,7 @@ func (s *supervisor) newEntry(url string, cfg *relayConfig, window *mailbox.Wind
 	}
 	return &relayEntry{
 		url: url, cfg: cfg, window: window,
-		backoff: backoff.New(cfg.schedule),
+		backoff: backoff.New(&cfg.schedule),
 		panics:  backoff.Intensity{Max: 3, Within: 5 * time.Second},
 	}
 }
@@ -161,14 +160,14 @@ func (s *supervisor) keepWindow(e *relayEntry) {
 }
 
 // discard closes a relay's own dialer, beside this goroutine: it joins what was still dialling.
-func (s *supervisor) discard(cfg *relayConfig) {
+func (s *supervisor) discard(cfg *relaySpec) {
 	if cfg != nil && cfg.ownTransport {
 		s.children.Go(cfg.close) // ends with the dialer's last dial; joined with the children
 	}
 }
 
 // add is AddRelay and, with ensure, EnsureRelay.
-func (s *supervisor) add(url string, cfg *relayConfig, ensure bool) (added bool, err error) {
+func (s *supervisor) add(url string, cfg *relaySpec, ensure bool) (added bool, err error) {
 	if s.stopping {
 		return false, ErrClientClosed
 	}
@@ -182,14 +181,14 @@ func (s *supervisor) add(url string, cfg *relayConfig, ensure bool) (added bool,
 		s.dial(e)
 		return true, nil
 	case e.stage == down:
-		cfg.address, cfg.target = e.cfg.address, e.cfg.target
+		cfg.address = e.cfg.address
 		e.again = cfg
 		s.revive(e)
 		return true, nil
 	case e.again != nil: // AddRelay has been here before
 	case e.stage == closing, e.stage == telling && (e.removed || e.gone || e.cfg.manual || !ensure):
 		if e.known() { // the spelling that was given first counts until the relay is removed
-			cfg.address, cfg.target = e.cfg.address, e.cfg.target
+			cfg.address = e.cfg.address
 		}
 		e.again = cfg
 		return true, nil
@@ -245,7 +244,7 @@ func (s *supervisor) reconnect(url string) error {
 }
 
 // set is SetRelays. What it takes out of want is its own now.
-func (s *supervisor) set(want map[string]*relayConfig) error {
+func (s *supervisor) set(want map[string]*relaySpec) error {
 	for url := range s.relays {
 		if want[url] == nil {
 			_ = s.remove(url) // unknown: on its way out already

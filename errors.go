@@ -41,7 +41,8 @@ var (
 	ErrNotConnected = errors.New("gennostr: relay not connected")
 	// ErrUnknownRelay: the URL was not added, or has been removed, or is none.
 	ErrUnknownRelay = errors.New("gennostr: unknown relay")
-	// ErrNoRelay: Broadcast while no relay is connected, of anything but a [Close] or a [NegClose].
+	// ErrNoRelay: Broadcast while no relay is connected, of anything but a [Close] or a
+	// [NegClose]; the end of a [Subscription] of which none of its relays ([On]) is left.
 	ErrNoRelay = errors.New("gennostr: no relay is connected")
 	// ErrSubscriptionExists: Subscribe with the name of a subscription that has other filters or options.
 	ErrSubscriptionExists = errors.New("gennostr: subscription exists")

@@ -47,7 +47,12 @@ func LookAtSlowCallback(c *Client, now time.Time) {
 }
 
 // Identify is what a relay's URL is found by, told as, and dialled as.
-var Identify = identify
+func Identify(raw string) (url, address, dialled string, err error) {
+	if url, address, err = identify(raw); err == nil {
+		dialled = target(url, address)
+	}
+	return url, address, dialled, err
+}
 
 // Reserved is what the accounts of a client hold, in bytes: for what waits to be
 // handled or is held, and for what its readers have in hand.

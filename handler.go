@@ -28,7 +28,8 @@ import (
 //
 // When the client stops there is no OnDisconnect. Terminate is the last word.
 type Handler interface {
-	// OnConnect: the connection is open. A [Req] belongs here: it does not outlive the connection.
+	// OnConnect: the connection is open. A [Req] that the handler sends itself belongs
+	// here, for it does not outlive the connection; a subscription does ([Self.Subscribe]).
 	OnConnect(self *Self, relay Relay) error
 
 	// OnDisconnect: the connection is over, or the dial has failed, or the relay
@@ -49,14 +50,17 @@ type Handler interface {
 
 	// OnEvent gets an event that is proven genuine and was asked for.
 	//
-	// An event comes once for each relay and each request that asked for it, so a
-	// handler may get it several times: from two relays, for two requests whose
-	// filters it matches, from a relay that repeats itself, and again after a
-	// reconnect, when the Req in OnConnect asks for what is stored. A bot that must
-	// not answer twice remembers the ids that it has answered.
+	// An event of a subscription comes once ([Self.Subscribe]), whatever relays bring
+	// it, and once for each subscription whose filters it matches.
+	//
+	// For a [Req] that the handler has sent itself (msg.Raw) it comes once for each relay
+	// and each Req that asked for it, so several times: from two relays, for two
+	// Reqs, from a relay that repeats itself, and again after a reconnect, when
+	// the Req in OnConnect asks for what is stored.
 	OnEvent(self *Self, relay Relay, msg EventMessage) error
 
-	// OnEOSE: the relay has sent what it had stored.
+	// OnEOSE: the relay has sent what it had stored. For a subscription it comes once
+	// each time it is live on a relay, behind the last of what was stored or missed.
 	OnEOSE(self *Self, relay Relay, msg EOSEMessage) error
 
 	// OnOK: a relay's verdict on an event or an AUTH, normally on one that was sent

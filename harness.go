@@ -169,7 +169,7 @@ func (h *Harness) FailDial(url string, err error) error {
 	if failed != nil {
 		return failed
 	}
-	return h.feed(err, func() { conn.cut(dialError(conn.url, err)) })
+	return h.feed(err, func() { conn.cut(dialError(conn.relay.URL, err)) })
 }
 
 // Disconnect ends an open connection: OnError, unless the reason is a
@@ -214,7 +214,7 @@ func (h *Harness) Receive(url, frame string) error {
 	conn.in.Take(&intake.Buffers{Frame: []byte(frame)}, true, true) // if it is false the connection has ended: settle tells
 	conn.in.Lane().Drain()
 	if conn.in.HeldUp() {
-		return fmt.Errorf("gennostr: no room for a message of %s: too many of its messages are held; in life it would have to wait", conn.url)
+		return fmt.Errorf("gennostr: no room for a message of %s: too many of its messages are held; in life it would have to wait", conn.relay.URL)
 	}
 	conn.flushReports() // now, not within a second
 	return h.settle()
@@ -408,7 +408,7 @@ func (h *Harness) Subscribed(url string) []Req {
 	defer h.mu.Unlock()
 	var list []Req
 	for _, id := range ids {
-		list = append(list, h.open[conn.url][id])
+		list = append(list, h.open[conn.relay.URL][id])
 	}
 	return list
 }

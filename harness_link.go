@@ -39,7 +39,7 @@ func (n *byHand) connect(c *connection) {
 	close(s.open)
 	select {
 	case <-s.reading:
-	case <-c.ended:
+	case <-c.Ended():
 	}
 }
 
@@ -60,12 +60,8 @@ func (n *byHand) dial(ctx context.Context, c *connection) (link, error) {
 
 func (*byHand) automatic() bool { return false }
 
-// patience has none: the test that would have to wait is all there is to make room.
-func (*byHand) patience(*connection) <-chan struct{} {
-	ended := make(chan struct{})
-	close(ended)
-	return ended
-}
+// patient: the test that would have to wait is all there is to make room.
+func (*byHand) patient() bool { return false }
 
 // handLink is a link without a socket: the test has the relay's part.
 type handLink struct {

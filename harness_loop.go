@@ -60,12 +60,12 @@ func (h *Harness) connected(url string) (*connection, error) {
 func (h *Harness) took(conn *connection, o outgoing) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.sent = append(h.sent, Sent{URL: conn.url, Message: o.msg, Frame: string(o.frame)})
+	h.sent = append(h.sent, Sent{URL: conn.relay.URL, Message: o.msg, Frame: string(o.frame)})
 	if req, ok := o.opens.(wire.Req); ok {
-		if h.open[conn.url] == nil {
-			h.open[conn.url] = make(map[string]Req)
+		if h.open[conn.relay.URL] == nil {
+			h.open[conn.relay.URL] = make(map[string]Req)
 		}
-		h.open[conn.url][req.SubscriptionID] = Req(req)
+		h.open[conn.relay.URL][req.SubscriptionID] = Req(req)
 	}
 }
 

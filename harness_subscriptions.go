@@ -32,7 +32,7 @@ func (h *Harness) named(url string, msg RelayMessage) (RelayMessage, error) {
 	id := ""
 	h.c.sup.do(func(s *supervisor) { id = conn.entry.reqFor(sub, msg) })
 	if id == "" {
-		return nil, fmt.Errorf("gennostr: nothing is open on %s for the subscription %q", conn.url, name)
+		return nil, fmt.Errorf("gennostr: nothing is open on %s for the subscription %q", conn.relay.URL, name)
 	}
 	switch m := msg.(type) {
 	case EventMessage:

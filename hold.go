@@ -83,9 +83,9 @@ func (h *hold) where() string {
 func relayOf(p place) string {
 	switch p := p.(type) {
 	case *dataLetter:
-		return p.conn().url
+		return p.conn().relay.URL
 	case *delivery:
-		return p.conn().url
+		return p.conn().relay.URL
 	}
 	return ""
 }

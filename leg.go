@@ -2,6 +2,7 @@ package gennostr
 
 import (
 	"math"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,9 +25,12 @@ type leg struct {
 	filters []uint64 // hashes of the filters, in the order of the tracks
 	refused []*ask   // the relay would not serve them
 	delayed []*ask   // further pages, for which there is no room yet
+	gaps    int      // reported since the connection began
 	within  int      // while asks are made: at most so many others may stand in their REQ, 0: any number
 	retries int      // since it was live for long enough
 	liveAt  time.Time
+
+	crowding atomic.Bool // the supervisor has not dealt with its being overfull yet
 
 	mu          sync.Mutex
 	first, last *delivery         // guarded by mu: events that wait or are held, in order
@@ -56,11 +60,12 @@ func (a *ask) proven(at nostr.Timestamp) {
 }
 
 // phase is that of an event which arrives for the ask.
-func (a *ask) phase(live bool) Phase {
+func (a *ask) phase(live, moved bool) Phase {
 	switch {
 	case live && !a.Once:
 		return PhaseLive
-	case a.Resumed:
+	case a.Resumed, moved: // it was live before: what is new was published in the moment between
+
 		return PhaseResumed
 	}
 	return PhaseStored
@@ -113,6 +118,7 @@ func (l *leg) remove(d *delivery) bool {
 
 // forget gives up an ask that is no longer of use. Supervisor goroutine.
 func (l *leg) forget(asked *resume.Ask) {
+	l.refused = slices.DeleteFunc(l.refused, func(k *ask) bool { return k.Ask == asked })
 	k := l.asks[asked]
 	if k == nil {
 		return
@@ -160,7 +166,7 @@ func (l *leg) down() {
 	}
 	l.note()
 	clear(l.asks)
-	l.refused, l.delayed = nil, nil
+	l.refused, l.delayed, l.gaps = nil, nil, 0
 	l.track.Down()
 }
 

@@ -234,14 +234,18 @@ func (l *thenLetter) handle(c *Client) *exit {
 		c.place = l.place
 		defer c.vacate(l.place)
 	}
-	if d, ok := l.place.(*delivery); ok && d.free() { // its work is done: what Then saves is to include it
-		d.finish()
+	e := c.call(callback, Relay{}, nil, func() error { return l.then(c.self) })
+	if d, ok := l.place.(*delivery); ok && e != nil && isPanic(e.reason) {
+		d.unhandled.Store(true)
 	}
-	return c.call(callback, Relay{}, nil, func() error { return l.then(c.self) })
+	return e
 }
 
 // letGo is for one that will not be handled.
 func (l *thenLetter) letGo() {
+	if d, ok := l.place.(*delivery); ok { // what came of it was not told: it comes again
+		d.unhandled.Store(true)
+	}
 	if l.place != nil {
 		l.place.leave()
 	}

@@ -39,8 +39,8 @@ type (
 	// for, proven genuine: its id is its hash, and its signature verifies (NIP-01).
 	// The event may be kept. It is not to be changed: others may have the same one.
 	//
-	// One event may come in several of these, once for each relay and each request
-	// that asked for it, and again after a reconnect: see OnEvent of [Handler].
+	// One event may come in several of these: once for each subscription that it
+	// matches, and for a [Req] again and again. See OnEvent of [Handler].
 	EventMessage struct {
 		SubscriptionID string // of a Req, or the name of a subscription
 		Event          *nostr.Event

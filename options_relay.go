@@ -35,10 +35,14 @@ type relayConfig struct {
 	trusted        bool
 	maxTags        int
 	tasks          []task
-	ownTransport   bool           // an option of this relay touched socket: the client's shared dialer does not fit
-	dialer         *socket.Dialer // set when the relay is added: shared, or its own
-	address        string         // set when the relay is added: its URL as it was written
-	target         string         // set when the relay is added: what is dialled
+	ownTransport   bool           // an option of this relay touched socket: the client's dialer does not fit
+	dialer         *socket.Dialer // set by equip: the client's, or its own
+}
+
+// relaySpec is a relay as it was added.
+type relaySpec struct {
+	*relayConfig        // immutable; the client's default, unless there are options of its own
+	address      string // its URL as it was written
 }
 
 // task is a recurring piece of work of a connection (R57).
@@ -61,9 +65,12 @@ func defaultRelayConfig() relayConfig {
 	}
 }
 
-// fit bounds what a relay may send by what the client has room for.
-func (c *relayConfig) fit(budget int64) {
+// equip makes the dialer. What a relay may send is bounded by what the client has
+// room for.
+func (c *relayConfig) equip(budget int64) (err error) {
 	c.socket.ReadLimit = min(c.socket.ReadLimit, intake.MostRead(budget))
+	c.dialer, err = socket.NewDialer(c.socket)
+	return err
 }
 
 // with applies the options of one relay to a copy of the defaults.

@@ -21,6 +21,9 @@ func (s *supervisor) noteLoss(e *relayEntry, reason error) {
 	}
 	var panicked *PanicError
 	grave := errors.As(reason, &panicked)
+	if e.outage == nil {
+		e.outage = new(outage.Outage)
+	}
 	line := e.outage.Lost(time.Now(), orderly(reason), grave)
 	attrs := []slog.Attr{slog.String("relay", e.url), slog.Any("error", reason)}
 	if grave {

@@ -19,6 +19,7 @@ type Subscription struct {
 	mu      sync.Mutex
 	queue   *list.List               // guarded by mu: of *outsideItem, in order
 	byLeg   map[*leg][]*list.Element // guarded by mu: the events among them
+	resumes map[*leg]int             // guarded by mu: how many of a relay's may wait when it is to be told
 	dropped int                      // guarded by mu: events that were dropped since the last message
 	ended   bool                     // guarded by mu
 	err     error                    // guarded by mu: why, nil after Close
@@ -63,8 +64,8 @@ func (c *Client) Subscribe(ctx context.Context, filters []nostr.Filter, opts ...
 		return nil, err
 	}
 	o := &Subscription{
-		s: sub, queue: list.New(), byLeg: make(map[*leg][]*list.Element), bell: make(chan struct{}),
-		stop: func() bool { return true },
+		s: sub, queue: list.New(), byLeg: make(map[*leg][]*list.Element), resumes: make(map[*leg]int),
+		bell: make(chan struct{}), stop: func() bool { return true },
 	}
 	sub.outside = o
 	if err := c.declare(sub); err != nil {
@@ -171,40 +172,74 @@ func (o *Subscription) put(d *delivery) {
 	}
 	o.byLeg[d.leg] = append(o.byLeg[d.leg], o.queue.PushBack(&outsideItem{delivery: d, relay: d.conn().relay}))
 	o.ring()
-	switch n := len(o.byLeg[d.leg]); {
-	case n <= o.s.cfg.buffer:
-	case o.s.cfg.dropOldest:
+	n := len(o.byLeg[d.leg])
+	if n > o.s.cfg.buffer && o.s.cfg.dropOldest {
 		oldest := o.byLeg[d.leg][0]
 		o.byLeg[d.leg] = o.byLeg[d.leg][1:]
 		o.queue.Remove(oldest).(*outsideItem).delivery.leave()
 		o.dropped++
-	case n == o.s.cfg.buffer+1:
+		return
+	}
+	full := n > o.s.cfg.buffer || n%crowdEvery == 0 && d.conn().crowded()
+	if full && !d.leg.crowding.Swap(true) {
 		o.s.c.sup.inbox.Put(overfull{d.leg})
 	}
 }
 
-// taken tells the supervisor when there is room for more of a relay.
+// crowdEvery is how often it is looked whether what waits crowds the window, in events.
+const crowdEvery = 16
+
+// crowded tells whether more than half of the relay's window is taken.
+func (c *connection) crowded() bool {
+	messages, bytes := c.window.Used()
+	return messages > c.cfg.windowMessages/2 || bytes > c.cfg.windowBytes/2
+}
+
+// taken tells the supervisor when there is room for more of a relay, if it waits for that.
 func (o *Subscription) taken(l *leg) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if len(o.byLeg[l]) == o.s.cfg.buffer/2 {
+	if most, waits := o.resumes[l]; waits && len(o.byLeg[l]) <= most {
+		delete(o.resumes, l)
 		o.s.c.sup.inbox.Put(drained{l})
 	}
 }
 
-// full tells whether a relay is to bring no more pages for now.
-func (o *Subscription) full(l *leg) bool {
+// tellWhenDrained has drained follow, at once if there is room already. Supervisor goroutine.
+func (o *Subscription) tellWhenDrained(l *leg) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return len(o.byLeg[l]) > o.s.cfg.buffer/2
+	most := min(o.s.cfg.buffer, len(o.byLeg[l])) / 2
+	if len(o.byLeg[l]) <= most || o.ended {
+		o.s.c.sup.inbox.Put(drained{l})
+	} else {
+		o.resumes[l] = most
+	}
 }
 
-// over tells whether more of a relay's waits than the buffer is for.
-func (o *Subscription) over(l *leg) bool {
+// full tells whether a relay is to bring no more pages for now.
+func (o *Subscription) full(l *leg) bool { return o.waits(l) > o.s.cfg.buffer/2 }
+
+// waits is how many events of a relay wait.
+func (o *Subscription) waits(l *leg) int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return len(o.byLeg[l]) > o.s.cfg.buffer
+	return len(o.byLeg[l])
 }
+
+// share is how much of its relay's window a leg's events take that wait: 1 is all of it.
+func (o *Subscription) share(l *leg, c *connection) float64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	bytes := 0
+	for _, e := range o.byLeg[l] {
+		bytes += e.Value.(*outsideItem).delivery.Size
+	}
+	return max(float64(len(o.byLeg[l]))/float64(c.cfg.windowMessages), float64(bytes)/float64(c.cfg.windowBytes))
+}
+
+// crowds is the share from which on a leg is parked when the window is half full.
+const crowds = 1. / 8
 
 // changed takes news. Supervisor goroutine.
 func (o *Subscription) changed(relay Relay, change SubscriptionChange) {
@@ -296,15 +331,35 @@ type (
 	drained  struct{ leg *leg } // there is room again
 )
 
-// supervise parks the leg: the relay is told to stop, for what shares its socket must
-// not wait. Where nothing does, TCP slows it down.
+// supervise parks a leg of the relay, that for which most waits: the relay is told to
+// stop, for what shares its socket must not wait. Where nothing does, TCP slows it down.
 func (ev overfull) supervise(s *supervisor) {
-	l := ev.leg
-	e := l.entry
-	if e == nil || e.asking.slots == nil || l.state() == SubscriptionParked ||
+	ev.leg.crowding.Store(false)
+	e := ev.leg.entry
+	if e == nil || e.asking.slots == nil ||
 		len(e.asking.legs) == 1 && e.conn.requests.Len() == len(e.asking.routes) {
 		return
 	}
+	var worst *leg
+	most := crowds
+	for _, l := range e.asking.sorted() {
+		o := l.sub.outside
+		if o == nil || l.state() == SubscriptionParked {
+			continue
+		}
+		if o.waits(l) > o.s.cfg.buffer {
+			s.park(e, l)
+		} else if share := o.share(l, e.conn); share > most {
+			worst, most = l, share
+		}
+	}
+	if worst != nil && e.conn.crowded() {
+		s.park(e, worst)
+	}
+}
+
+// park closes what a leg has open, until its reader has caught up.
+func (s *supervisor) park(e *relayEntry, l *leg) {
 	now := s.client.now()
 	for _, k := range l.asks {
 		k.gone.Store(true)
@@ -314,6 +369,7 @@ func (ev overfull) supervise(s *supervisor) {
 	l.down()
 	l.setStatus(SubscriptionParked, "")
 	s.inform(l, SubscriptionChange{State: SubscriptionParked})
+	l.sub.outside.tellWhenDrained(l)
 	s.ask(e)
 }
 

@@ -88,7 +88,7 @@ func (c *connection) Arrived(m wire.ServerMessage) {
 		c.served()
 	case wire.Notice:
 		if new(limits.Limits).Notice(m.Message) && !c.noticed.Swap(true) {
-			c.sup.inbox.Put(noticed{c})
+			c.client.sup.inbox.Put(noticed{c})
 		}
 	}
 }
@@ -159,7 +159,7 @@ func (c *connection) Refuse(reason, err error) {
 	case refusals.Tell:
 		c.client.mail.Put(&rejectLetter{c, reason})
 	case refusals.Wait:
-		c.sup.inbox.Put(reportsPending{c, at})
+		c.client.sup.inbox.Put(reportsPending{c, at})
 	}
 	if forged {
 		c.forgeries++

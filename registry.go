@@ -25,18 +25,18 @@ func (r *registry) register(c *connection) {
 	if r.conns == nil {
 		r.conns = make(map[string]*connection)
 	}
-	if r.conns[c.url] != nil {
-		panic("gennostr: two connections to " + c.url)
+	if r.conns[c.relay.URL] != nil {
+		panic("gennostr: two connections to " + c.relay.URL)
 	}
-	r.conns[c.url] = c
+	r.conns[c.relay.URL] = c
 	r.sorted = nil
 }
 
 func (r *registry) unregister(c *connection) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.conns[c.url] == c {
-		delete(r.conns, c.url)
+	if r.conns[c.relay.URL] == c {
+		delete(r.conns, c.relay.URL)
 		r.sorted = nil
 	}
 }
@@ -60,7 +60,7 @@ func (r *registry) all() []*connection {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.sorted == nil {
-		r.sorted = slices.SortedFunc(maps.Values(r.conns), func(a, b *connection) int { return strings.Compare(a.url, b.url) })
+		r.sorted = slices.SortedFunc(maps.Values(r.conns), func(a, b *connection) int { return strings.Compare(a.relay.URL, b.relay.URL) })
 	}
 	return r.sorted
 }

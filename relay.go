@@ -32,14 +32,18 @@ func (r Relay) String() string { return r.URL }
 // identify gives the two faces of a relay's URL: the normal form is its identity,
 // by which it is found; the spelling as given is its address, for there are relays
 // that answer under /ws/ and not under /ws, that sign their query, or that compare
-// an AUTH byte for byte. What is dialled is the address, but for scheme and host,
-// of which all spellings lead to the same place: a host in Unicode is judged and
-// resolved in punycode.
-func identify(raw string) (url, address, target string, err error) {
+// an AUTH byte for byte.
+func identify(raw string) (url, address string, err error) {
 	if url, err = nostr.NormalizeURL(raw); err != nil {
-		return "", "", "", err
+		return "", "", err
 	}
-	address = strings.Trim(raw, " \t\r\n") // as NormalizeURL does
+	return url, strings.Trim(raw, " \t\r\n"), nil // as NormalizeURL does
+}
+
+// target is what is dialled: the address, but for scheme and host, of which all
+// spellings lead to the same place: a host in Unicode is judged and resolved in
+// punycode.
+func target(url, address string) string {
 	_, written, _ := strings.Cut(address, "//")
 	path := ""
 	if i := strings.IndexAny(written, "/?"); i >= 0 {
@@ -47,7 +51,7 @@ func identify(raw string) (url, address, target string, err error) {
 	}
 	scheme, rest, _ := strings.Cut(url, "//") // a normal form always has a path
 	host, _, _ := strings.Cut(rest, "/")
-	return url, address, scheme + "//" + host + path, nil
+	return scheme + "//" + host + path
 }
 
 // RelayState is where a relay stands in its life.
@@ -96,7 +100,7 @@ type Traffic struct {
 	BytesIn, BytesOut uint64 // inside TLS: frames, headers of frames, pings
 	MessagesIn        uint64 // frames of text and binary received
 	MessagesOut       uint64 // messages written
-	Events            uint64 // events queued for OnEvent: proven genuine, or of a trusted relay
+	Events            uint64 // events proven genuine, or of a trusted relay; copies that nobody wants again among them
 	Late              uint64 // messages of requests closed or replaced a moment before, dropped
 	Malformed         uint64 // frames refused, or parts of them: ErrMalformed, nostr.ErrOtherSerialization
 	Oversized         uint64 // messages read past: ErrFrameTooLarge
@@ -134,7 +138,7 @@ func DenyPrivateNetworks(network string, addr netip.AddrPort) error {
 // ([WithHTTPClient], [WithHeader], [WithDialPolicy], …) apply. The answer is capped
 // at [nip11.MaxSize] and the time at [WithHandshakeTimeout].
 func RelayInformation(ctx context.Context, url string, opts ...RelayOption) (nip11.Document, error) {
-	_, _, target, err := identify(url)
+	url, address, err := identify(url)
 	if err != nil {
 		return nip11.Document{}, err
 	}
@@ -147,17 +151,16 @@ func RelayInformation(ctx context.Context, url string, opts ...RelayOption) (nip
 		return nip11.Document{}, err
 	}
 	defer dialer.Close()
-	cfg.target, cfg.dialer = target, dialer
-	return information(ctx, &cfg)
+	return information(ctx, dialer, target(url, address))
 }
 
-// information is RelayInformation of a relay whose dialer is there.
-func information(ctx context.Context, cfg *relayConfig) (nip11.Document, error) {
-	request, err := nip11.RequestURL(cfg.target)
+// information is RelayInformation over a dialer that is there.
+func information(ctx context.Context, dialer *socket.Dialer, target string) (nip11.Document, error) {
+	request, err := nip11.RequestURL(target)
 	if err != nil {
 		return nip11.Document{}, err
 	}
-	body, err := cfg.dialer.Get(ctx, request, nip11.ContentType, nip11.MaxSize)
+	body, err := dialer.Get(ctx, request, nip11.ContentType, nip11.MaxSize)
 	if err != nil {
 		return nip11.Document{}, err
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/gennostr/gennostr/internal/socket"
 	"github.com/gennostr/gennostr/internal/wire"
 	"github.com/gennostr/gennostr/nostr"
 )
@@ -48,7 +47,7 @@ func (c *Client) EnsureRelay(url string, opts ...RelayOption) (added bool, err e
 // options, and removes the rest, so that an empty list removes all. A relay that is
 // there already under another spelling stays as it is. A bad URL changes nothing.
 func (c *Client) SetRelays(urls []string, opts ...RelayOption) error {
-	want := make(map[string]*relayConfig, len(urls))
+	want := make(map[string]*relaySpec, len(urls))
 	var errs []error
 	for _, url := range urls {
 		url, cfg, err := c.relayOf(url, opts)
@@ -74,29 +73,30 @@ func (c *Client) SetRelays(urls []string, opts ...RelayOption) error {
 	return err
 }
 
-// relayOf normalises a URL and makes the relay's configuration.
-func (c *Client) relayOf(address string, opts []RelayOption) (string, *relayConfig, error) {
-	url, address, target, err := identify(address)
+// relayOf normalises a URL and says how the relay is to be treated.
+func (c *Client) relayOf(address string, opts []RelayOption) (string, *relaySpec, error) {
+	url, address, err := identify(address)
 	if err != nil {
 		return "", nil, err
 	}
-	cfg := c.cfg.relay
-	cfg.address, cfg.target = address, target
+	spec := &relaySpec{relayConfig: &c.cfg.relay, address: address}
+	if len(opts) == 0 {
+		return url, spec, nil
+	}
+	cfg := c.cfg.relay // a copy
 	if err := cfg.with(opts); err != nil {
 		return "", nil, err
 	}
 	if cfg.ownTransport {
-		cfg.fit(c.cfg.mailboxBudget)
-		if cfg.dialer, err = socket.NewDialer(cfg.socket); err != nil {
+		if err := cfg.equip(c.cfg.mailboxBudget); err != nil {
 			return "", nil, err
 		}
-	} else {
-		cfg.dialer = c.dialer
 	}
-	return url, &cfg, nil
+	spec.relayConfig = &cfg
+	return url, spec, nil
 }
 
-func (c *Client) add(url string, cfg *relayConfig, ensure bool) (added bool, err error) {
+func (c *Client) add(url string, cfg *relaySpec, ensure bool) (added bool, err error) {
 	if !c.sup.do(func(s *supervisor) { added, err = s.add(url, cfg, ensure) }) {
 		err = c.closedErr()
 	}
@@ -294,7 +294,7 @@ func (c *Client) broadcast(msg ClientMessage) (failed []*SendError) {
 		}
 		connected = true
 		if err != nil {
-			failed = append(failed, &SendError{URL: conn.url, Message: msg, Err: err})
+			failed = append(failed, &SendError{URL: conn.relay.URL, Message: msg, Err: err})
 		}
 	}
 	if !connected && !closes(out.opens) {

@@ -3,6 +3,7 @@ package gennostr
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/gennostr/gennostr/internal/reqs"
@@ -54,7 +55,7 @@ func (c *connection) send(o outgoing) error {
 func (c *connection) sendOwn(msg ClientMessage, r *route) {
 	out, err := outgoingOf(msg)
 	if err != nil {
-		c.client.log.Error("a message of the library's own cannot be sent", "relay", c.url, "error", err) // filters have been checked
+		c.client.log.Error("a message of the library's own cannot be sent", "relay", c.relay.URL, "error", err) // filters have been checked
 		return
 	}
 	if r != nil {
@@ -70,6 +71,9 @@ func (c *connection) sendOwn(msg ClientMessage, r *route) {
 // put enters a message and hands it to the writer. Needs mu.
 func (c *connection) put(o outgoing) {
 	c.enter(o)
+	if auth, ok := o.msg.(AuthResponse); ok {
+		c.auths = append(c.auths[max(0, len(c.auths)-maxAuths+1):], auth.Event.ID)
+	}
 	if c.link.takes(o) {
 		c.written.Add(1)
 		return
@@ -94,12 +98,11 @@ const (
 // expectOK takes note of an event that the relay is going to answer. Needs mu.
 func (c *connection) expectOK(o outgoing) {
 	var event *nostr.Event
-	auth := false
 	switch m := o.msg.(type) {
 	case PublishEvent:
 		event = m.Event
 	case AuthResponse:
-		event, auth = m.Event, true
+		event = m.Event
 	default:
 		return
 	}
@@ -108,11 +111,11 @@ func (c *connection) expectOK(o outgoing) {
 	}
 	until := time.Now().Add(answerPatience)
 	if len(c.unanswered) == 0 {
-		c.unanswered = make(map[nostr.ID]expected) // a map does not shrink
-		c.window.Lift(liftFactor * min(c.cfg.windowBytes, math.MaxInt64/liftFactor))
-		c.sup.inbox.Put(answersPending{c, until})
+		c.unanswered = make(map[nostr.ID]time.Time) // a map does not shrink
+		c.client.sup.inbox.Put(answersPending{c, until})
 	}
-	c.unanswered[event.ID] = expected{until, auth}
+	c.unanswered[event.ID] = until
+	c.lift()
 }
 
 // answersPending is the supervisor's order to look at that time what has not been answered.
@@ -132,31 +135,48 @@ func (ev answersPending) supervise(s *supervisor) {
 func (c *connection) giveUpAnswers(now time.Time) (next time.Time, some bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for id, x := range c.unanswered {
-		if !now.Before(x.until) {
+	for id, until := range c.unanswered {
+		if !now.Before(until) {
 			c.unexpect(id)
-		} else if !some || x.until.Before(next) {
-			next, some = x.until, true
+		} else if !some || until.Before(next) {
+			next, some = until, true
 		}
 	}
 	return next, some
+}
+
+// awaitsEOSE says whether a REQ of a subscription waits for its EOSE, which may stand
+// behind events that nobody has handled yet.
+func (c *connection) awaitsEOSE(waits bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.asked != waits {
+		c.asked = waits
+		c.lift()
+	}
+}
+
+// lift makes room in the window while something of the relay's is waited for. Needs mu.
+func (c *connection) lift() {
+	if c.asked || len(c.unanswered) > 0 {
+		c.window.Lift(liftFactor * min(c.cfg.windowBytes, math.MaxInt64/liftFactor))
+	} else {
+		c.window.Lift(0)
+	}
 }
 
 // gotOK is called for every OK as it arrives.
 func (c *connection) gotOK(id nostr.ID, accepted bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if accepted && c.unanswered[id].auth {
-		c.sup.inbox.Put(authAccepted{c})
+	if accepted && slices.Contains(c.auths, id) {
+		c.client.sup.inbox.Put(authAccepted{c})
 	}
 	c.unexpect(id)
 }
 
-// expected is an OK that is waited for.
-type expected struct {
-	until time.Time
-	auth  bool // of an AUTH (NIP-42)
-}
+// maxAuths is how many AUTHs of a connection are remembered until their OK: the latest.
+const maxAuths = 16
 
 // authAccepted tells the supervisor that a relay knows who we are.
 type authAccepted struct{ c *connection }
@@ -173,7 +193,7 @@ func (c *connection) unexpect(id nostr.ID) {
 		return
 	}
 	if delete(c.unanswered, id); len(c.unanswered) == 0 {
-		c.window.Lift(0)
+		c.lift()
 		if c.answered != nil {
 			close(c.answered)
 			c.answered = nil
@@ -240,12 +260,12 @@ func (c *connection) reportUnsent(reason error) {
 	c.mu.Unlock()
 	lost := 0
 	for _, o := range unsent {
-		err := &SendError{URL: c.url, Message: o.Message, Err: fmt.Errorf("%w: %w", ErrNotConnected, reason)}
+		err := &SendError{URL: c.relay.URL, Message: o.Message, Err: fmt.Errorf("%w: %w", ErrNotConnected, reason)}
 		if !c.client.mail.Put(&errorLetter{relay: c.relay, err: err}) {
 			lost++
 		}
 	}
 	if lost > 0 { // the client has stopped: there is no OnError any more
-		c.client.log.Warn("accepted messages were not sent", "relay", c.url, "count", lost, "reason", reason)
+		c.client.log.Warn("accepted messages were not sent", "relay", c.relay.URL, "count", lost, "reason", reason)
 	}
 }

@@ -265,7 +265,7 @@ func (c *Client) close() {
 	c.sup.inbox.Put(shutdown{*c.deadline.Load()})
 	<-c.sup.done
 	c.pool.Stop()
-	c.dialer.Close()
+	c.cfg.relay.dialer.Close()
 	c.tasks.cancelWork() // endWork has, but if it was cut short by a Then that ended its goroutine
 	<-c.tasks.empty
 	for _, l := range c.late.Close() {
@@ -286,6 +286,7 @@ func (c *Client) abort(err error) {
 		l.letGo()
 	}
 	close(c.dead)
+	c.endSubscriptions()
 	c.close()
 }
 

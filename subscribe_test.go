@@ -76,7 +76,10 @@ func reads(t *testing.T, r *subscriber) *gennostr.Harness {
 	return h
 }
 
-func aNote(text string) *nostr.Event { return nostrtest.TextNote(nostrtest.Key(1), text) }
+// aNote is the same note whenever it is made.
+func aNote(text string) *nostr.Event { return nostrtest.TextNoteAt(notesAt, nostrtest.Key(1), text) }
+
+var notesAt = nostr.Now()
 
 func deliverNote(t *testing.T, h *gennostr.Harness, e *nostr.Event) {
 	t.Helper()

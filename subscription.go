@@ -61,7 +61,9 @@ func (s *subscription) wants(e *nostr.Event) bool { return !s.over.Load() && s.n
 // take gives an event of one of its relays to the subscription, and tells whether
 // it had not had it. Deliveries of several connections at once.
 func (s *subscription) take(m *member, l *dataLetter) (fresh bool) {
-	if s.over.Load() {
+	phase := m.phase(l.Live, m.moved)
+	// What nobody wants now is not had by that: it may be wanted later, or come live.
+	if !s.wants(l.Event) || s.cfg.liveOnly && phase != PhaseLive {
 		return false
 	}
 	if !s.c.seen.Take(l.Event.ID, s.owner) {
@@ -71,10 +73,6 @@ func (s *subscription) take(m *member, l *dataLetter) (fresh bool) {
 	if s.former.had(l.Event) {
 		s.remember(l.Event)
 		s.repeat.Add(1)
-		return true
-	}
-	phase := m.phase(l.Live)
-	if s.cfg.liveOnly && phase != PhaseLive {
 		return true
 	}
 	l.keep()

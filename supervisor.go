@@ -30,6 +30,7 @@ type supervisor struct {
 	windows  map[string]*mailbox.Window // of relays that are gone, as long as messages of theirs are held
 	due      agenda.Agenda[alarm]
 	subs     []*subscription           // in the order of their declaration
+	lost     []*subscription           // whose relays may all be gone
 	later    agenda.Agenda[laterKey]   // what subscriptions have to do, by the client's clock
 	dials    *dials.Dials[*relayEntry] // whose turn it is to dial; made by run, by when the configuration is final
 	waiters  []*readyWaiter
@@ -100,6 +101,7 @@ func (s *supervisor) run() {
 		for ev, ok := s.inbox.Next(); ok; ev, ok = s.inbox.Next() {
 			ev.supervise(s)
 		}
+		s.endLost()
 		now := time.Now()
 		for a, ok := s.due.PopDue(now); ok; a, ok = s.due.PopDue(now) {
 			s.ring(a, now)
@@ -232,7 +234,7 @@ func (s *supervisor) dialNext() {
 		case dials.Dial:
 			e.stage = dialing
 			e.aborted = false
-			e.conn = newConnection(s, e)
+			e.conn = newConnection(s.client, e)
 			s.reg.register(e.conn)
 			s.children.Add(1)
 			go e.conn.run() // ends with the connection; joined with the children

@@ -66,6 +66,7 @@
 //	nip49          secret keys under a password
 //	nip57          zaps
 //	nip65          relay lists
+//	nip77          which events one store has and another lacks (negentropy)
 //	nip98          HTTP requests signed with a key
 //
 // 46 (remote signers) and 47 (wallets) are conversations and not data: they are to stand on
@@ -81,7 +82,7 @@
 // world behind them that a data package cannot carry: money (60, 61, 87), git (34), calendars
 // (52), streams (53), wikis (54), markets (15, 69, 99), groups run by relays (29, 43), the apps
 // of one platform (07, 55), managing relays (86). 08 and 26 are no longer to be used. 06 (keys
-// from words) and 77 (negentropy, which keeps stores in step) are not here yet.
+// from words) is not here yet.
 //
 // # Coming from go-nostr
 //

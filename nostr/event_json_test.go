@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
+	"slices"
 	"strings"
 	"testing"
 
@@ -355,11 +357,17 @@ func TestManyTagsSurviveTheRoundTrip(t *testing.T) {
 }
 
 func TestRealEventsAreGenuine(t *testing.T) {
+	every, checked := 1, 0
+	if raced() { // one signature takes ten milliseconds then, and there is nothing to race with
+		every = 16
+	}
 	n := lines(t, "real-events.jsonl", func(line []byte) {
 		ev, used, err := nostr.ParseEvent(line)
 		require.NoError(t, err, "%.200s", line)
 		require.Equal(t, len(line), used)
-		require.NoError(t, ev.Verify(), "%.200s", line)
+		if checked++; checked%every == 0 {
+			require.NoError(t, ev.Verify(), "%.200s", line)
+		}
 		back, err := parseBoth(t, ev.String())
 		require.NoError(t, err)
 		require.Equal(t, ev, back)
@@ -370,6 +378,12 @@ func TestRealEventsAreGenuine(t *testing.T) {
 		require.Equal(t, ev.ID, again.GetID())
 	})
 	assert.Equal(t, 3725, n)
+}
+
+// raced tells whether the race detector looks on.
+func raced() bool {
+	info, known := debug.ReadBuildInfo()
+	return known && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }
 
 func TestInvalidEventsAreRefused(t *testing.T) {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"strings"
-	"time"
 
 	"github.com/gennostr/gennostr"
 	"github.com/gennostr/gennostr/nostr"
@@ -13,34 +12,32 @@ import (
 type Bot struct {
 	gennostr.BaseHandler
 
-	key      nostr.SecretKey
-	since    nostr.Timestamp
-	answered map[nostr.ID]time.Time // mentions of the last hour: several relays bring the same one
-	say      func(who, format string, args ...any)
+	key nostr.SecretKey
+	say func(who, format string, args ...any)
 
-	changed chan bool // for the demo: connected or not, if anybody listens
+	listens chan bool // for the demo: whether it hears mentions, if anybody wants to know
 }
 
 func newBot(key nostr.SecretKey, say func(who, format string, args ...any)) *Bot {
-	return &Bot{
-		key: key, say: say,
-		since:    nostr.Now(),
-		answered: make(map[nostr.ID]time.Time),
-		changed:  make(chan bool, 1),
-	}
+	return &Bot{key: key, say: say, listens: make(chan bool, 1)}
 }
 
-// memory is how long a mention is remembered, and how far back the bot asks after an outage.
-const memory = time.Hour
+// Init asks for the mentions of the bot, once for all: on every relay, again after
+// every outage, and each mention comes once, however many relays bring it.
+func (b *Bot) Init(self *gennostr.Self) error {
+	return self.Subscribe("mentions", []nostr.Filter{
+		nostr.Filter{}.WithKinds(nostr.KindTextNote).WithTag("p", b.key.PubKey().String()).WithLimit(0),
+	})
+}
 
-// OnConnect asks for the mentions of the bot. A connection that comes back
-// starts with nothing, so this is the place for it.
 func (b *Bot) OnConnect(self *gennostr.Self, relay gennostr.Relay) error {
 	b.say("bot", "connected to %s (attempt %d)", relay.URL, relay.Attempts)
-	since := max(b.since, nostr.TimestampOf(time.Now().Add(-memory)))
-	self.Send(relay.URL, gennostr.Req{SubscriptionID: "mentions", Filters: []nostr.Filter{
-		nostr.Filter{}.WithKinds(nostr.KindTextNote).WithTag("p", b.key.PubKey().String()).WithSince(since),
-	}})
+	return nil
+}
+
+// OnEOSE: from here on mentions come as they are published.
+func (b *Bot) OnEOSE(self *gennostr.Self, relay gennostr.Relay, msg gennostr.EOSEMessage) error {
+	b.say("bot", "listening on %s", relay.URL)
 	b.tell(true)
 	return nil
 }
@@ -48,14 +45,13 @@ func (b *Bot) OnConnect(self *gennostr.Self, relay gennostr.Relay) error {
 // OnEvent gets genuine events only: the library has checked id, signature and filter.
 func (b *Bot) OnEvent(self *gennostr.Self, relay gennostr.Relay, msg gennostr.EventMessage) error {
 	mention := msg.Event
+	if msg.Phase == gennostr.PhaseStored {
+		return nil // history: some relays send it in spite of the limit
+	}
 	if mention.PubKey == b.key.PubKey() || strings.HasPrefix(mention.Content, "echo: ") {
 		return nil // itself, or another of its kind: they would talk for ever
 	}
-	if _, seen := b.answered[mention.ID]; seen {
-		return nil
-	}
-	b.remember(mention.ID)
-	b.say("bot", "heard %.200q", mention.Content)
+	b.say("bot", "heard %.200q (%s)", mention.Content, msg.Phase)
 
 	answer := &nostr.Event{
 		Kind:    nostr.KindTextNote,
@@ -95,7 +91,7 @@ func (b *Bot) OnAuth(self *gennostr.Self, relay gennostr.Relay, msg gennostr.Aut
 	return nil
 }
 
-// OnDisconnect has nothing to do: the client reconnects by itself.
+// OnDisconnect has nothing to do: the client reconnects by itself, and asks again.
 func (b *Bot) OnDisconnect(self *gennostr.Self, relay gennostr.Relay, reason error) error {
 	if !relay.ConnectedAt.IsZero() { // else OnError has told of the dial that failed
 		b.say("bot", "disconnected from %s", relay.URL)
@@ -113,22 +109,11 @@ func (b *Bot) OnError(self *gennostr.Self, relay gennostr.Relay, err error) erro
 // Terminate is the last callback.
 func (b *Bot) Terminate(self *gennostr.Self, reason error) { b.say("bot", "goodbye") }
 
-// remember notes a mention as answered, and forgets those of more than an hour ago.
-func (b *Bot) remember(id nostr.ID) {
-	now := time.Now()
-	for old, at := range b.answered {
-		if now.Sub(at) > memory {
-			delete(b.answered, old)
-		}
-	}
-	b.answered[id] = now
-}
-
 // tell says what is the case now, over what it said before.
-func (b *Bot) tell(connected bool) {
+func (b *Bot) tell(listens bool) {
 	select {
-	case <-b.changed:
+	case <-b.listens:
 	default:
 	}
-	b.changed <- connected
+	b.listens <- listens
 }

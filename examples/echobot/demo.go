@@ -11,31 +11,10 @@ import (
 	"github.com/gennostr/gennostr/nostrtest"
 )
 
-// visitor mentions the bot and waits for its answer.
-type visitor struct {
-	gennostr.BaseHandler
-	key     nostr.SecretKey
-	bot     nostr.PubKey
-	answers chan string
-}
+// visitor is whoever mentions the bot. It is silent: the outage is part of the show.
+type visitor struct{ gennostr.BaseHandler }
 
-func (v *visitor) OnConnect(self *gennostr.Self, relay gennostr.Relay) error {
-	self.Send(relay.URL, gennostr.Req{SubscriptionID: "answers", Filters: []nostr.Filter{
-		nostr.Filter{}.WithAuthors(v.bot).WithTag("p", v.key.PubKey().String()),
-	}})
-	return nil
-}
-
-func (v *visitor) OnEvent(self *gennostr.Self, relay gennostr.Relay, msg gennostr.EventMessage) error {
-	select {
-	case v.answers <- msg.Event.Content:
-	default: // an old answer, which the relay still has
-	}
-	return nil
-}
-
-// OnError is silent: the outage is part of the show.
-func (v *visitor) OnError(*gennostr.Self, gennostr.Relay, error) error { return nil }
+func (*visitor) OnError(*gennostr.Self, gennostr.Relay, error) error { return nil }
 
 // demo is the outage, from the first mention to the second answer.
 func demo(ctx context.Context, bot *Bot, say func(who, format string, args ...any)) error {
@@ -54,7 +33,7 @@ func demo(ctx context.Context, bot *Bot, say func(who, format string, args ...an
 		return err
 	}
 	defer client.Stop(ctx)
-	if err := await(ctx, bot.changed, true); err != nil {
+	if err := await(ctx, bot.listens, true); err != nil {
 		return err
 	}
 
@@ -63,14 +42,14 @@ func demo(ctx context.Context, bot *Bot, say func(who, format string, args ...an
 	}
 	say("relay", "stopped")
 	relay.Stop()
-	if err := await(ctx, bot.changed, false); err != nil {
+	if err := await(ctx, bot.listens, false); err != nil {
 		return err
 	}
 	if err := relay.Restart(); err != nil {
 		return err
 	}
 	say("relay", "back on %s", relay.URL())
-	if err := await(ctx, bot.changed, true); err != nil {
+	if err := await(ctx, bot.listens, true); err != nil {
 		return err
 	}
 	if err := visit(ctx, relay, bot, say, "are you still there?"); err != nil {
@@ -81,41 +60,43 @@ func demo(ctx context.Context, bot *Bot, say func(who, format string, args ...an
 
 // visit mentions the bot as somebody new, and returns when the answer is there.
 func visit(ctx context.Context, relay *nostrtest.Relay, bot *Bot, say func(string, string, ...any), text string) error {
-	v := &visitor{key: nostr.GenerateSecretKey(), bot: bot.key.PubKey(), answers: make(chan string, 1)}
-	client, err := gennostr.Start(ctx, v, gennostr.WithRelays(relay.URL()))
+	client, err := gennostr.Start(ctx, &visitor{}, gennostr.WithRelays(relay.URL()))
 	if err != nil {
 		return err
 	}
 	defer client.Stop(ctx)
-	if err := client.Ready(ctx, 1); err != nil {
+	key, echo := nostr.GenerateSecretKey(), bot.key.PubKey()
+	answers, err := client.Subscribe(ctx, []nostr.Filter{nostr.Filter{}.WithAuthors(echo).WithTag("p", key.PubKey().String())})
+	if err != nil {
 		return err
 	}
-	mention := &nostr.Event{Kind: nostr.KindTextNote, Content: text, Tags: nostr.Tags{{"p", v.bot.String()}}}
-	if err := mention.Sign(v.key); err != nil {
+	if err := answers.CaughtUp(ctx, 1); err != nil {
+		return err
+	}
+	mention := &nostr.Event{Kind: nostr.KindTextNote, Content: text, Tags: nostr.Tags{{"p", echo.String()}}}
+	if err := mention.Sign(key); err != nil {
 		return err
 	}
 	say("visitor", "says %q", text)
 	if err := client.Send(relay.URL(), gennostr.PublishEvent{Event: mention}); err != nil {
 		return err
 	}
-	select {
-	case answer := <-v.answers:
-		if want := "echo: " + text; answer != want {
-			return fmt.Errorf("the bot answered %q, want %q", answer, want)
+	for answer := range answers.Events() {
+		say("visitor", "gets %q", answer.Event.Content)
+		if want := "echo: " + text; answer.Event.Content != want {
+			return fmt.Errorf("the bot should have answered %q", want)
 		}
-		say("visitor", "gets %q", answer)
 		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
+	return answers.Err()
 }
 
 // await waits until the bot says what is wanted.
-func await(ctx context.Context, changed <-chan bool, want bool) error {
+func await(ctx context.Context, listens <-chan bool, want bool) error {
 	for {
 		select {
-		case connected := <-changed:
-			if connected == want {
+		case is := <-listens:
+			if is == want {
 				return nil
 			}
 		case <-ctx.Done():

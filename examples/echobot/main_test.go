@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"io"
@@ -14,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/gennostr/gennostr"
 	"github.com/gennostr/gennostr/nostr"
 	"github.com/gennostr/gennostr/nostrtest"
 )
@@ -24,7 +26,7 @@ func TestDemoAnswersBeforeAndAfterTheOutage(t *testing.T) {
 	var out bytes.Buffer
 	require.NoError(t, run(t.Context(), nil, &out, io.Discard))
 	for _, want := range []string{
-		`visitor  says "good morning"`, `bot      heard "good morning"`, `visitor  gets "echo: good morning"`,
+		`visitor  says "good morning"`, `bot      heard "good morning" (live)`, `visitor  gets "echo: good morning"`,
 		"relay    stopped", "bot      disconnected", "(attempt 2)",
 		`visitor  gets "echo: are you still there?"`, "bot      goodbye",
 	} {
@@ -51,26 +53,62 @@ func TestHelpAndMistakes(t *testing.T) {
 	}
 }
 
-// With a relay and a key it lives there until Ctrl-C.
+// With a relay and a key it lives there until Ctrl-C, and leaves history alone.
 func TestServesARelayUntilItIsTold(t *testing.T) {
-	relay := nostrtest.NewRelay(t)
+	relay := nostrtest.NewRelay(t, nostrtest.WithFaults(nostrtest.LimitZeroSends()))
 	key := nostrtest.Key(7)
+	mention := func(text string) *nostr.Event {
+		return nostrtest.Event(nostrtest.Key(8), nostr.KindTextNote, text, nostr.Tag{"p", key.PubKey().String()})
+	}
+	relay.Publish(mention("long ago"))
 	file := filepath.Join(t.TempDir(), "key")
 	require.NoError(t, os.WriteFile(file, []byte(key.Hex()+"\n"), 0o600))
 	ctx, interrupt := context.WithCancel(t.Context())
 	defer interrupt()
+	listens, said := io.Pipe()
 	var running sync.WaitGroup
 	var err error
-	running.Go(func() { err = run(ctx, []string{"-relay", relay.URL(), "-key", file}, io.Discard, io.Discard) })
-	_, werr := relay.WaitRequest(t.Context(), func(nostrtest.Request) bool { return true })
-	require.NoError(t, werr)
+	running.Go(func() { err = run(ctx, []string{"-relay", relay.URL(), "-key", file}, said, io.Discard); said.Close() })
+	lines := bufio.NewScanner(listens)
+	for lines.Scan() && !strings.Contains(lines.Text(), "listening on") {
+	}
+	running.Go(func() { _, _ = io.Copy(io.Discard, listens) })
 
-	mention := nostrtest.Event(nostrtest.Key(8), nostr.KindTextNote, "hi", nostr.Tag{"p", key.PubKey().String()})
-	relay.Publish(mention)
+	relay.Publish(mention("hi"))
 	answer, werr := relay.WaitEvent(t.Context(), nostr.Filter{}.WithAuthors(key.PubKey()))
 	require.NoError(t, werr)
-	assert.Equal(t, "echo: hi", answer.Content)
+	assert.Equal(t, "echo: hi", answer.Content, "the first of its answers")
 	interrupt()
 	running.Wait()
 	assert.NoError(t, err)
+}
+
+// What came while the relay was away is answered, and what two relays bring once.
+func TestAnswersWhatItHasMissedAndNothingTwice(t *testing.T) {
+	const a, b = "wss://a.example", "wss://b.example"
+	key := nostrtest.Key(7)
+	h, err := gennostr.NewHarness(newBot(key, func(string, string, ...any) {}), gennostr.WithRelays(a, b))
+	require.NoError(t, err)
+	defer h.Stop()
+	bring := func(url, text string) {
+		mention := nostrtest.EventAt(1_900_000_000, nostrtest.Key(8), nostr.KindTextNote, text, nostr.Tag{"p", key.PubKey().String()})
+		require.NoError(t, h.Deliver(url, gennostr.EventMessage{SubscriptionID: "mentions", Event: mention}))
+	}
+	for _, url := range []string{a, b} {
+		require.NoError(t, h.Connect(url))
+		require.NoError(t, h.Deliver(url, gennostr.EOSEMessage{SubscriptionID: "mentions"}))
+	}
+	bring(a, "live")
+	bring(b, "live")
+	require.NoError(t, h.Disconnect(a, nil))
+	require.NoError(t, h.Connect(a))
+	bring(a, "live")
+	bring(a, "missed")
+	var answers []string
+	for _, s := range h.Sent() {
+		if m, ok := s.Message.(gennostr.PublishEvent); ok && s.URL == a+"/" {
+			answers = append(answers, m.Event.Content)
+		}
+	}
+	assert.Equal(t, []string{"echo: live", "echo: missed"}, answers)
 }

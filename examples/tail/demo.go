@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,37 +33,51 @@ func demo(ctx context.Context, opts options, stdout io.Writer, say func(string, 
 
 	opts.relays = []string{relay.URL()}
 	steps := make(chan any, 16)
-	tail := newTail(opts, stdout, say)
-	tail.report = func(step any) {
+	ended := make(chan error, 1)
+	telling, end := context.WithCancel(ctx)
+	defer end()
+	report := func(step any) {
 		select {
 		case steps <- step:
-		case <-ctx.Done():
+		case <-telling.Done():
 		}
 	}
-	client, err := gennostr.Start(ctx, tail,
-		append(settings(opts.relays), gennostr.WithReconnectSchedule(200*time.Millisecond, time.Second))...)
-	if err != nil {
-		return err
+	go func() { // ends with telling; its word is taken below
+		ended <- follow(telling, opts, stdout, say, report,
+			append(settings(opts.relays), gennostr.WithReconnectSchedule(200*time.Millisecond, time.Second))...)
+	}()
+	await := func(want any) error {
+		for {
+			select {
+			case step := <-steps:
+				if step == want {
+					return nil
+				}
+			case err := <-ended: // such as when nobody reads its output
+				ended <- nil
+				return cmp.Or(err, context.Cause(ctx), errors.New("the tail has ended"))
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		}
 	}
-	defer client.Stop(ctx)
-	if err := story(ctx, opts, relay, client, steps, say); err != nil {
-		return err
-	}
-	return client.Stop(ctx)
+	err = story(opts, relay, await, say)
+	end()
+	return errors.Join(err, <-ended)
 }
 
 // story is what happens at the relay: notes come, it dies, it is back.
-func story(ctx context.Context, opts options, relay *nostrtest.Relay, client *gennostr.Client, steps chan any, say func(string, ...any)) error {
+func story(opts options, relay *nostrtest.Relay, await func(any) error, say func(string, ...any)) error {
 	live := func(text string) error {
 		note := nostrtest.TextNote(nostrtest.Key(3), text, nostr.Tag{"t", "demo"})
 		relay.Publish(note)
 		if !opts.filter.Matches(note) {
 			return nil
 		}
-		return await(ctx, client, steps, note.ID)
+		return await(note.ID)
 	}
 
-	if err := await(ctx, client, steps, caughtUp{}); err != nil {
+	if err := await(caughtUp{}); err != nil {
 		return err
 	}
 	for i := range 3 {
@@ -72,14 +87,14 @@ func story(ctx context.Context, opts options, relay *nostrtest.Relay, client *ge
 	}
 	say("the relay stops, and gets a note meanwhile")
 	relay.Stop()
-	if err := await(ctx, client, steps, lost{}); err != nil {
+	if err := await(lost{}); err != nil {
 		return err
 	}
 	relay.Publish(nostrtest.TextNote(nostrtest.Key(3), "published during the outage", nostr.Tag{"t", "demo"}))
 	if err := relay.Restart(); err != nil {
 		return err
 	}
-	if err := await(ctx, client, steps, caughtUp{}); err != nil {
+	if err := await(caughtUp{}); err != nil {
 		return err
 	}
 	return live("live again")
@@ -103,23 +118,4 @@ func storedNotes() ([]*nostr.Event, error) {
 		}
 	}
 	return list, nil
-}
-
-// await returns when the tail has reported that step.
-func await(ctx context.Context, client *gennostr.Client, steps <-chan any, want any) error {
-	for {
-		select {
-		case step := <-steps:
-			if step == want {
-				return nil
-			}
-		case <-client.Done(): // such as when nobody reads its output
-			if err := client.Wait(); err != nil {
-				return err
-			}
-			return context.Cause(ctx)
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
 }

@@ -1,26 +1,23 @@
 package main
 
 import (
+	"fmt"
+	"io"
 	"slices"
+	"sync"
+	"time"
 
+	"github.com/gennostr/gennostr"
 	"github.com/gennostr/gennostr/nostr"
 )
 
-// feed is what one relay sends, and how far it has come. One relay's outage
-// changes nothing for the others.
+// feed is what one relay has stored: it comes newest first, and is held back until all
+// of it is there, so that it can be shown oldest first.
 type feed struct {
-	connected bool
-	open      bool // asked for, and neither closed nor lost
-	refused   bool // the relay will not have us
-	request   int  // counts what was asked, so that a timer knows its own
-
-	from   *nostr.Timestamp // since when events may have been missed, nil if none were
-	loaded bool             // what the very first request asked for has been sent
-	ready  bool             // and what this one did
-
-	holding bool // stored events are held back
-	held    []held
-	bytes   int // of the lines in held
+	held  []held
+	bytes int // of the lines in held
+	timer *time.Timer
+	late  bool // nothing is held back any more
 }
 
 // held is an event that waits for older ones.
@@ -34,48 +31,8 @@ type held struct {
 const (
 	maxHeld      = 1_000
 	maxHeldBytes = 8 << 20
+	patience     = 5 * time.Second // some relays never say that it was all
 )
-
-// begin is a new request.
-func (f *feed) begin() {
-	f.request++
-	f.open, f.refused, f.ready, f.holding = true, false, false, true
-}
-
-// complete is its EOSE: nothing that was stored is missing any more.
-func (f *feed) complete() { f.loaded, f.ready = true, true }
-
-// end is the end of a request. If it had not caught up, what was missed before
-// is missed still: stored events come newest first, so there is no telling how
-// far it came, and the next request starts where this one did.
-func (f *feed) end(now nostr.Timestamp) {
-	if !f.open {
-		return // a dial that failed: nothing was lost by it
-	}
-	f.open = false
-	if f.ready || f.from == nil {
-		from := nostr.TimestampOf(now.Time().Add(-overlap))
-		f.from = &from
-	}
-}
-
-// filters are what to ask for: at first what the user wants, after a loss all
-// that came since. Where the first answer was cut short it is both.
-func (f *feed) filters(wanted nostr.Filter) []nostr.Filter {
-	if f.from == nil {
-		return []nostr.Filter{wanted}
-	}
-	since := *f.from
-	if wanted.Since != nil {
-		since = max(since, *wanted.Since)
-	}
-	missed := wanted.WithSince(since)
-	missed.Limit, missed.LimitZero = 0, false // however many there are
-	if f.loaded {
-		return []nostr.Filter{missed}
-	}
-	return []nostr.Filter{wanted, missed}
-}
 
 // hold keeps a line back, and reports whether it is time to take what there is.
 func (f *feed) hold(ev *nostr.Event, line []byte) (full bool) {
@@ -97,33 +54,86 @@ func (f *feed) take() []held {
 	return list
 }
 
-// rememberIDs is how many events are remembered as shown: some 6 MB.
-const rememberIDs = 1 << 16
+// printer shows events. The loop over the subscription, timers and the end use it.
+type printer struct {
+	line   func(*nostr.Event, gennostr.Phase) []byte
+	out    io.Writer
+	report func(any) // for the demo: what has been done
 
-// memory knows the events that were shown last.
-type memory struct {
-	ids  map[nostr.ID]struct{}
-	ring []nostr.ID // in the order they came; next is the oldest once it is full
-	next int
-	size int
+	mu    sync.Mutex
+	feeds map[string]*feed // guarded by mu: of relays that bring what they have stored, by URL
+	shown int              // guarded by mu
+	err   error            // guarded by mu: why nothing can be written any more
 }
 
-func newMemory(size int) *memory {
-	return &memory{ids: make(map[nostr.ID]struct{}), size: size}
+// event shows a live event at once and holds others back. The error is why nothing can be written.
+func (p *printer) event(url string, ev *nostr.Event, phase gennostr.Phase) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	line := p.line(ev, phase)
+	f := p.feeds[url]
+	switch {
+	case phase == gennostr.PhaseLive || f != nil && f.late:
+		p.show(ev.ID, line)
+		return p.err
+	case f == nil:
+		f = &feed{}
+		f.timer = time.AfterFunc(patience, func() { p.overdue(f) })
+		p.feeds[url] = f
+	}
+	if f.hold(ev, line) {
+		p.showHeld(f)
+	}
+	return p.err
 }
 
-// add reports whether the event is new, and remembers it in the place of the oldest.
-func (m *memory) add(id nostr.ID) bool {
-	if _, known := m.ids[id]; known {
-		return false
+// overdue is for a relay that does not say that it was all: it is not waited for any more.
+func (p *printer) overdue(f *feed) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	f.late = true
+	p.showHeld(f)
+}
+
+// release shows what was held back of a relay, which has brought all, or is gone.
+func (p *printer) release(url string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if f := p.feeds[url]; f != nil {
+		f.timer.Stop()
+		delete(p.feeds, url)
+		p.showHeld(f)
 	}
-	m.ids[id] = struct{}{}
-	if len(m.ring) < m.size {
-		m.ring = append(m.ring, id)
-		return true
+}
+
+// end shows what is left, and says how much was shown in all.
+func (p *printer) end() (shown int, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, f := range p.feeds {
+		f.timer.Stop()
+		p.showHeld(f)
 	}
-	delete(m.ids, m.ring[m.next])
-	m.ring[m.next] = id
-	m.next = (m.next + 1) % m.size
-	return true
+	clear(p.feeds)
+	return p.shown, p.err
+}
+
+// showHeld needs mu.
+func (p *printer) showHeld(f *feed) {
+	for _, h := range f.take() {
+		p.show(h.id, h.line)
+	}
+}
+
+// show writes one line, if anybody reads. It needs mu.
+func (p *printer) show(id nostr.ID, line []byte) {
+	if p.err != nil {
+		return
+	}
+	if _, err := p.out.Write(line); err != nil {
+		p.err = fmt.Errorf("cannot write events: %w", err)
+		return
+	}
+	p.shown++
+	p.report(id)
 }

@@ -233,10 +233,3 @@ func parseSince(s string, now time.Time) (nostr.Timestamp, error) {
 	}
 	return nostr.TimestampOf(at), nil
 }
-
-// identity is the URL by which callbacks name a relay of the command line, which
-// has been checked. What is dialled is the address as it was written.
-func identity(address string) string {
-	url, _ := nostr.NormalizeURL(address)
-	return url
-}

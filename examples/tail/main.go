@@ -1,8 +1,9 @@
 // Tail shows the events of relays as they come, as tail -f shows the end of a
 // file: first some that are stored, the oldest first, then the live ones. It
 // comes back by itself after an outage, asks for what it has missed, and shows
-// nothing twice, however many relays bring it. Connects, disconnects and other
-// news of the relays are on standard error.
+// nothing twice, however many relays bring it. Every line says whether the event was
+// stored, came live, or was resumed after an outage. Connects, disconnects, refusals,
+// gaps and other news of the relays are on standard error.
 //
 // Without -relay it needs no network: it starts a relay of its own with some
 // notes in it, lets more be published, stops that relay and starts it again,
@@ -63,7 +64,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	say := teller(stderr)
 	if len(opts.relays) > 0 {
-		return gennostr.Run(ctx, newTail(opts, stdout, say), settings(opts.relays)...)
+		return follow(ctx, opts, stdout, say, func(any) {}, settings(opts.relays)...)
 	}
 	err = demo(ctx, opts, stdout, say)
 	if errors.Is(err, context.Cause(ctx)) {

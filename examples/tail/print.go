@@ -20,18 +20,19 @@ const maxText = 500
 // jsonLine is the event exactly as it was signed, and a line feed: meant for
 // programs. Escape and the other C0 controls are \u escapes in JSON, but DEL, C1
 // and the controls of writing direction stand in it as they are.
-func jsonLine(ev *nostr.Event) []byte { return append(ev.AppendJSON(nil), '\n') }
+func jsonLine(ev *nostr.Event, _ gennostr.Phase) []byte { return append(ev.AppendJSON(nil), '\n') }
 
-// readableLine is the event in short: when, what kind, by whom, and its text,
-// none of which can do anything to a terminal.
-func readableLine(ev *nostr.Event) []byte {
+// readableLine is the event in short: when, how it has come (stored, live, or resumed
+// after an outage), what kind, by whom, and its text, none of which can do anything
+// to a terminal.
+func readableLine(ev *nostr.Event, phase gennostr.Phase) []byte {
 	author := nip19.EncodePubKey(ev.PubKey)
 	author = author[:12] + "…" + author[len(author)-4:]
 	text := safe(ev.Content, maxText)
 	if text == "" {
 		text = fmt.Sprintf("(no text, %d tags)", len(ev.Tags))
 	}
-	return fmt.Appendf(nil, "%s  kind %d  %s  %s\n", clock(ev.CreatedAt), ev.Kind, author, text)
+	return fmt.Appendf(nil, "%s  %-7s  kind %d  %s  %s\n", clock(ev.CreatedAt), phase, ev.Kind, author, text)
 }
 
 // clock is the local time. The date is a claim of the author's: one that no

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -20,14 +21,14 @@ import (
 	"github.com/gennostr/gennostr/nostrtest"
 )
 
-// follow runs a tail inside a bubble. end is Ctrl-C, or waits for its own end.
-func follow(t *testing.T, network *nostrtest.Network, out io.Writer, news io.Writer, args ...string) (end func(interrupt bool) error) {
+// tail runs one inside a bubble. end is Ctrl-C, or waits for its own end.
+func tail(t *testing.T, network *nostrtest.Network, out io.Writer, news io.Writer, args ...string) (end func(interrupt bool) error) {
 	opts, err := parse(args, io.Discard)
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { // ends with cancel; joined by end
-		done <- gennostr.Run(ctx, newTail(opts, out, teller(news)), append(settings(opts.relays),
+		done <- follow(ctx, opts, out, teller(news), func(any) {}, append(settings(opts.relays),
 			gennostr.WithHTTPClient(network.HTTPClient()), gennostr.WithReconnectJitter(0))...)
 	}()
 	return func(interrupt bool) error {
@@ -63,14 +64,15 @@ func (s *screen) String() string {
 	return s.buf.String()
 }
 
+var inShort = regexp.MustCompile(`  (?:stored|live|resumed) *  kind \d+  \S+  (.*)\n`)
+
 // texts are what the readable lines say, and empties the screen.
 func (s *screen) texts() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var list []string
 	for line := range strings.Lines(s.buf.String()) {
-		fields := strings.SplitN(strings.TrimSuffix(line, "\n"), "  ", 4)
-		list = append(list, fields[3])
+		list = append(list, inShort.FindStringSubmatch(line)[1])
 	}
 	s.buf.Reset()
 	return list
@@ -84,7 +86,7 @@ func TestAnOutageLosesNothingAndShowsNothingTwice(t *testing.T) {
 			relay.Publish(nostrtest.TextNoteAt(nostr.Now()-1000+nostr.Timestamp(i), nostrtest.Key(1), fmt.Sprintf("stored %d", i)))
 		}
 		var out, news screen
-		end := follow(t, network, &out, &news, "-relay", "wss://a.example", "-kind", "1", "-limit", "3")
+		end := tail(t, network, &out, &news, "-relay", "wss://a.example", "-kind", "1", "-limit", "3")
 		synctest.Wait()
 		assert.Equal(t, []string{"stored 2", "stored 3", "stored 4"}, out.texts(), "the newest three, oldest first")
 
@@ -102,13 +104,10 @@ func TestAnOutageLosesNothingAndShowsNothingTwice(t *testing.T) {
 		pass(10 * time.Minute) // dials fail meanwhile, which moves nothing
 		require.NoError(t, relay.Restart())
 		pass(time.Minute)
+		assert.Equal(t, 5, strings.Count(out.String(), "  resumed  "))
 		assert.Equal(t, []string{"missed, by a slow clock", "missed 0", "missed 1", "missed 2", "missed 3"}, out.texts())
 
-		requests := relay.Requests()
-		require.Len(t, requests, 2)
-		assert.Equal(t, `{"kinds":[1],"limit":3}`, requests[0].Filters[0].String())
-		require.Len(t, requests[1].Filters, 1)
-		assert.Equal(t, fmt.Sprintf(`{"kinds":[1],"since":%d}`, lossAt-300), requests[1].Filters[0].String())
+		assert.Len(t, relay.Requests(), 2)
 		require.NoError(t, end(true))
 		assert.Contains(t, news.String(), "connected to wss://a.example/\n")
 		assert.Contains(t, news.String(), "disconnected from wss://a.example/: ")
@@ -124,7 +123,7 @@ func TestEventsOfSeveralRelaysAreShownOnce(t *testing.T) {
 		a.Publish(both)
 		b.Publish(both, onlyB)
 		var out screen
-		end := follow(t, network, &out, io.Discard, "-relay", "wss://a.example", "-relay", "wss://b.example")
+		end := tail(t, network, &out, io.Discard, "-relay", "wss://a.example", "-relay", "wss://b.example")
 		synctest.Wait()
 		assert.ElementsMatch(t, []string{"both", "only b"}, out.texts())
 		live := nostrtest.TextNote(nostrtest.Key(1), "live")
@@ -144,14 +143,14 @@ func TestWhatStrangersWriteCannotReachTheTerminal(t *testing.T) {
 		network := nostrtest.NewNetwork(t)
 		relay := network.NewRelay("wss://a.example")
 		var out, news screen
-		end := follow(t, network, &out, &news, "-relay", "wss://a.example")
+		end := tail(t, network, &out, &news, "-relay", "wss://a.example")
 		synctest.Wait()
 		const evil = "\x1b]0;evil\x07\x1b[2J\u009b31m\x7f\r\n\u202eevil\u2028fake line\x00"
 		relay.Publish(nostrtest.TextNote(nostrtest.Key(1), evil),
 			nostrtest.Event(nostrtest.Key(1), nostr.KindFollowList, "\n", nostr.Tag{"p", "x"}),
 			nostrtest.TextNoteAt(1<<62, nostrtest.Key(1), "from the far future"))
 		relay.Notice(evil)
-		relay.CloseSubscription(subscription, "error: "+evil)
+		relay.CloseSubscription(wireID(relay), "error: "+evil)
 		synctest.Wait()
 		relay.StopGracefully(1013, "busy \x1b[31m")
 		synctest.Wait()
@@ -162,7 +161,7 @@ func TestWhatStrangersWriteCannotReachTheTerminal(t *testing.T) {
 		}
 		assert.Equal(t, 3, strings.Count(out.String(), "\n"))
 		assert.Contains(t, out.String(), "(no text, 1 tags)\n")
-		assert.Contains(t, out.String(), "@4611686018427387904  kind 1")
+		assert.Contains(t, out.String(), "@4611686018427387904  live     kind 1")
 	})
 }
 
@@ -178,28 +177,41 @@ func TestSafe(t *testing.T) {
 	}
 }
 
+func wireID(relay *nostrtest.Relay) string { return relay.Subscriptions()[0].ID }
+
 // L06: a CLOSED is not the end of it where it may pass, and the end of it where it will not.
 func TestClosedSubscriptionsAreAskedForAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := nostrtest.NewNetwork(t)
 		relay := network.NewRelay("wss://a.example")
 		var out, news screen
-		end := follow(t, network, &out, &news, "-relay", "wss://a.example")
+		end := tail(t, network, &out, &news, "-relay", "wss://a.example")
 		synctest.Wait()
-		closedAt := nostr.Now()
-		require.Equal(t, 1, relay.CloseSubscription(subscription, "error: shutting down"))
+		require.Equal(t, 1, relay.CloseSubscription(wireID(relay), "error: shutting down"))
 		synctest.Wait()
 		relay.Publish(nostrtest.TextNote(nostrtest.Key(1), "missed"))
-		pass(askAgain)
+		pass(10 * time.Second)
 		assert.Equal(t, []string{"missed"}, out.texts())
-		requests := relay.Requests()
-		require.Len(t, requests, 2)
-		assert.Equal(t, fmt.Sprintf(`{"since":%d}`, closedAt-300), requests[1].Filters[0].String())
 
-		relay.CloseSubscription(subscription, "restricted: members only")
+		relay.CloseSubscription(wireID(relay), "restricted: members only")
 		assert.ErrorContains(t, end(false), "no relay serves this subscription")
-		assert.Contains(t, news.String(), "asking again in 30s: error: shutting down")
+		assert.Contains(t, news.String(), "asking again in 2s: error: shutting down")
 		assert.Contains(t, news.String(), "refuses the subscription: restricted: members only")
+	})
+}
+
+// What a relay does not keep may be missing after an outage, and is said to be.
+func TestGapsAreTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		network := nostrtest.NewNetwork(t)
+		relay := network.NewRelay("wss://a.example")
+		var news screen
+		end := tail(t, network, io.Discard, &news, "-relay", "wss://a.example", "-kind", "20001")
+		pass(time.Minute)
+		relay.DisconnectAll()
+		pass(time.Minute)
+		require.NoError(t, end(true))
+		assert.Contains(t, news.String(), "wss://a.example/ may not have kept everything from ")
 	})
 }
 
@@ -209,7 +221,7 @@ func TestOneRefusalDoesNotEndTheOthers(t *testing.T) {
 		open := network.NewRelay("wss://open.example")
 		network.NewRelay("wss://closed.example", nostrtest.WithAuth())
 		var out screen
-		end := follow(t, network, &out, io.Discard, "-relay", "wss://closed.example", "-relay", "wss://open.example")
+		end := tail(t, network, &out, io.Discard, "-relay", "wss://closed.example", "-relay", "wss://open.example")
 		synctest.Wait()
 		open.Publish(nostrtest.TextNote(nostrtest.Key(1), "still here"))
 		synctest.Wait()
@@ -222,60 +234,21 @@ func TestOneRefusalDoesNotEndTheOthers(t *testing.T) {
 func TestStoredEventsWaitForEOSEButNotForever(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := nostrtest.NewNetwork(t)
-		relay := network.NewRelay("wss://a.example", nostrtest.WithReadPolicy(func(conn nostrtest.Connection, _ nostrtest.Request) string {
-			<-time.After(time.Hour) // the answer is late, and meanwhile the relay says other things
-			return ""
-		}))
-		var out screen
-		end := follow(t, network, &out, io.Discard, "-relay", "wss://a.example")
-		synctest.Wait()
+		relay := network.NewRelay("wss://a.example", nostrtest.WithFaults(nostrtest.NoEOSE()))
 		for i := range 3 {
-			note := nostrtest.TextNoteAt(nostr.Now()-nostr.Timestamp(i), nostrtest.Key(1), fmt.Sprintf("note %d", i))
-			relay.Inject(fmt.Sprintf(`["EVENT","tail",%s]`, note))
+			relay.Publish(nostrtest.TextNoteAt(nostr.Now()-nostr.Timestamp(i), nostrtest.Key(1), fmt.Sprintf("note %d", i)))
 		}
+		var out screen
+		end := tail(t, network, &out, io.Discard, "-relay", "wss://a.example")
 		synctest.Wait()
 		assert.Empty(t, out.String(), "held back")
 		pass(patience)
 		assert.Equal(t, []string{"note 2", "note 1", "note 0"}, out.texts())
-		relay.Inject(fmt.Sprintf(`["EVENT","tail",%s]`, nostrtest.TextNote(nostrtest.Key(1), "more")))
+		relay.Publish(nostrtest.TextNote(nostrtest.Key(1), "more"))
 		synctest.Wait()
 		assert.Equal(t, []string{"more"}, out.texts(), "at once now")
 		require.NoError(t, end(true))
 	})
-}
-
-func TestAnInterruptedCatchUpStartsAgainFromTheSameBound(t *testing.T) {
-	wanted := nostr.Filter{}.WithKinds(1).WithLimit(0)
-	var f feed
-	ask := func() string {
-		f.begin()
-		return fmt.Sprint(f.filters(wanted))
-	}
-	assert.Equal(t, `[{"kinds":[1],"limit":0}]`, ask())
-	f.end(10_000) // before the first EOSE
-	assert.Equal(t, `[{"kinds":[1],"limit":0} {"kinds":[1],"since":9700}]`, ask())
-	f.end(20_000)
-	assert.Equal(t, `[{"kinds":[1],"limit":0} {"kinds":[1],"since":9700}]`, ask(), "the gap is still from the first loss")
-	f.complete()
-	f.end(30_000)
-	f.end(40_000) // a dial that failed
-	assert.Equal(t, `[{"kinds":[1],"since":29700}]`, ask())
-	f.end(50_000)
-	assert.Equal(t, `[{"kinds":[1],"since":29700}]`, ask())
-	wanted = wanted.WithSince(40_000)
-	assert.Equal(t, `[{"kinds":[1],"since":40000}]`, ask(), "never before what the user wants")
-}
-
-func TestMemoryIsBounded(t *testing.T) {
-	m := newMemory(3)
-	for round := range 2 {
-		for i := range byte(5) {
-			assert.True(t, m.add(nostr.ID{i}), "%d in round %d: forgotten meanwhile, or new", i, round)
-			assert.False(t, m.add(nostr.ID{i}))
-		}
-	}
-	assert.Len(t, m.ids, 3)
-	assert.Len(t, m.ring, 3)
 }
 
 func TestWhatIsHeldBackIsBounded(t *testing.T) {

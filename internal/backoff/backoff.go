@@ -8,7 +8,6 @@ package backoff
 import (
 	"math"
 	"math/rand/v2"
-	"slices"
 	"time"
 )
 
@@ -19,7 +18,7 @@ const MaxRetryAfter = 10 * time.Minute
 // usefulStep is the index of the longest delay that a link which served brings about.
 const usefulStep = 2
 
-// A Schedule describes how a lost link is dialled again.
+// A Schedule describes how a lost link is dialled again. It may be that of many relays.
 type Schedule struct {
 	// Delays before the first, second, … dial after a setback. The last is
 	// repeated for ever: a relay is never given up here (L08). Negative delays
@@ -44,32 +43,17 @@ func DefaultDelays() []time.Duration {
 
 // A Backoff walks through the Schedule of one relay. Made by New.
 type Backoff struct {
-	schedule Schedule      // immutable after New
-	step     int           // index of the next delay; at most len(schedule.Delays)-1
+	schedule *Schedule     // immutable
+	step     int           // index of the next delay
 	attempts int           // dials since the last stable link
 	floor    time.Duration // the next delay is at least this long
 	up       bool          // a link is up,
 	since    time.Time     // since then
 }
 
-// New returns a Backoff at the start of the schedule, of which it keeps a copy.
-func New(s Schedule) *Backoff {
-	s.Delays = slices.Clone(s.Delays)
-	if len(s.Delays) == 0 {
-		s.Delays = DefaultDelays()
-	}
-	for i := range s.Delays {
-		s.Delays[i] = max(0, s.Delays[i])
-	}
-	if !(s.Jitter > 0) { // NaN too
-		s.Jitter = 0
-	}
-	s.Jitter = min(s.Jitter, 1)
-	if s.Random == nil {
-		s.Random = rand.Float64
-	}
-	return &Backoff{schedule: s}
-}
+// New returns a Backoff at the start of the schedule, which must not change any
+// more: it may be that of many relays.
+func New(s *Schedule) *Backoff { return &Backoff{schedule: s} }
 
 // Connected says that a dial has succeeded and the link is up. The schedule
 // goes on from where it was until the link has proven stable: a relay that
@@ -122,7 +106,7 @@ func (b *Backoff) Follow(old *Backoff) {
 	if old == nil {
 		return
 	}
-	b.step = min(old.step, len(b.schedule.Delays)-1)
+	b.step = min(old.step, len(b.schedule.delays())-1)
 	b.attempts, b.floor = old.attempts, old.floor
 	b.up, b.since = old.up, old.since
 }
@@ -140,27 +124,39 @@ func (b *Backoff) Reset() {
 
 // next returns the delay at the current step and moves on.
 func (b *Backoff) next() time.Duration {
-	delay := b.jitter(b.schedule.Delays[b.step], -1, 1)
-	b.step = min(b.step+1, len(b.schedule.Delays)-1)
+	delays := b.schedule.delays()
+	delay := b.schedule.jitter(max(0, delays[b.step]), -1, 1)
+	b.step = min(b.step+1, len(delays)-1)
 	if b.floor > 0 {
 		// Spread too, but only upwards: "not before" was the relay's word, and
 		// all its clients have heard it at the same time.
-		delay = max(delay, min(b.jitter(b.floor, 0, 1), MaxRetryAfter))
+		delay = max(delay, min(b.schedule.jitter(b.floor, 0, 1), MaxRetryAfter))
 		b.floor = 0
 	}
 	return delay
 }
 
+func (s *Schedule) delays() []time.Duration {
+	if len(s.Delays) == 0 {
+		return DefaultDelays()
+	}
+	return s.Delays
+}
+
 // jitter moves d by a share of it, between low and high times Jitter.
-func (b *Backoff) jitter(d time.Duration, low, high float64) time.Duration {
-	if b.schedule.Jitter == 0 || d == 0 {
+func (s *Schedule) jitter(d time.Duration, low, high float64) time.Duration {
+	if !(s.Jitter > 0) || d == 0 { // NaN too
 		return d // exact, and nothing drawn
 	}
-	r := b.schedule.Random()
+	random := s.Random
+	if random == nil {
+		random = rand.Float64
+	}
+	r := random()
 	if !(r >= 0 && r < 1) { // NaN too: a delay must not come out negative
 		r = 0.5
 	}
-	moved := float64(d) * (1 + b.schedule.Jitter*(low+(high-low)*r))
+	moved := float64(d) * (1 + min(s.Jitter, 1)*(low+(high-low)*r))
 	if moved >= math.MaxInt64 {
 		return math.MaxInt64
 	}

@@ -18,7 +18,7 @@ var start = time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
 
 // exact is the default schedule without jitter.
 func exact() *backoff.Backoff {
-	return backoff.New(backoff.Schedule{Delays: backoff.DefaultDelays(), Stable: 30 * time.Second})
+	return backoff.New(&backoff.Schedule{Delays: backoff.DefaultDelays(), Stable: 30 * time.Second})
 }
 
 // failedAfter is a dial answered with that Retry-After.
@@ -84,7 +84,7 @@ func TestOneLinkIsCountedStableOnce(t *testing.T) {
 }
 
 func TestWithoutAStabilityWindowEveryLinkIsStable(t *testing.T) {
-	b := backoff.New(backoff.Schedule{Delays: []time.Duration{ms, 2 * ms}})
+	b := backoff.New(&backoff.Schedule{Delays: []time.Duration{ms, 2 * ms}})
 	for range 3 {
 		b.Connected(start)
 		assert.Equal(t, ms, b.Lost(start, false))
@@ -104,7 +104,7 @@ func TestResetGoesBackToTheStart(t *testing.T) {
 
 func TestAFollowerGoesOnWhereTheOldOneStands(t *testing.T) {
 	hours := func(stable time.Duration) *backoff.Backoff {
-		return backoff.New(backoff.Schedule{Delays: []time.Duration{time.Hour, 2 * time.Hour, 3 * time.Hour}, Stable: stable})
+		return backoff.New(&backoff.Schedule{Delays: []time.Duration{time.Hour, 2 * time.Hour, 3 * time.Hour}, Stable: stable})
 	}
 	old := exact()
 	old.Failed()
@@ -137,22 +137,25 @@ func TestAFollowerGoesOnWhereTheOldOneStands(t *testing.T) {
 	assert.Equal(t, 12, b.Attempts(), "nothing to follow")
 }
 
-func TestTheScheduleIsCopied(t *testing.T) {
-	delays := []time.Duration{ms, 2 * ms}
-	b := backoff.New(backoff.Schedule{Delays: delays})
-	delays[0] = time.Hour
-	assert.Equal(t, ms, b.Failed())
+func TestManyRelaysHaveOneSchedule(t *testing.T) {
+	s := &backoff.Schedule{Delays: []time.Duration{-ms, 2 * ms}, Jitter: -1}
+	a, b := backoff.New(s), backoff.New(s)
+	for _, r := range []*backoff.Backoff{a, b} {
+		assert.Zero(t, r.Failed(), "each goes its own way")
+		assert.Equal(t, 2*ms, r.Failed())
+	}
+	assert.Equal(t, &backoff.Schedule{Delays: []time.Duration{-ms, 2 * ms}, Jitter: -1}, s, "and leaves it as it is")
 }
 
 func TestAnEmptyScheduleIsTheDefaultAndNeverATightLoop(t *testing.T) {
-	b := backoff.New(backoff.Schedule{})
+	b := backoff.New(&backoff.Schedule{})
 	for _, want := range backoff.DefaultDelays() {
 		assert.Equal(t, want, b.Failed())
 	}
 }
 
 func TestNegativeDelaysCountAsNone(t *testing.T) {
-	b := backoff.New(backoff.Schedule{Delays: []time.Duration{-time.Hour, ms}})
+	b := backoff.New(&backoff.Schedule{Delays: []time.Duration{-time.Hour, ms}})
 	assert.Zero(t, b.Failed())
 	assert.Equal(t, ms, b.Failed())
 }
@@ -174,7 +177,7 @@ func TestJitterSpreadsEachDelayAroundItself(t *testing.T) {
 		"random infinite":      {0.2, math.Inf(-1), 1000 * ms},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := backoff.New(backoff.Schedule{
+			b := backoff.New(&backoff.Schedule{
 				Delays: []time.Duration{time.Second}, Jitter: c.jitter,
 				Random: func() float64 { return c.random },
 			})
@@ -187,7 +190,7 @@ func TestJitterSpreadsEachDelayAroundItself(t *testing.T) {
 // schedule: a crowd of clients that lost one relay together comes back spread.
 func TestJitterFillsItsBandEvenly(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
-	b := backoff.New(backoff.Schedule{Delays: []time.Duration{time.Second}, Jitter: 0.2, Random: random.Float64})
+	b := backoff.New(&backoff.Schedule{Delays: []time.Duration{time.Second}, Jitter: 0.2, Random: random.Float64})
 	const draws = 20_000
 	low, high, sum := time.Hour, time.Duration(0), time.Duration(0)
 	for range draws {
@@ -202,14 +205,14 @@ func TestJitterFillsItsBandEvenly(t *testing.T) {
 }
 
 func TestTheDefaultRandomStaysInTheBand(t *testing.T) {
-	b := backoff.New(backoff.Schedule{Delays: []time.Duration{time.Second}, Jitter: 0.2})
+	b := backoff.New(&backoff.Schedule{Delays: []time.Duration{time.Second}, Jitter: 0.2})
 	for range 1000 {
 		assert.InDelta(t, time.Second, b.Failed(), float64(200*ms))
 	}
 }
 
 func TestTheLongestDelayDoesNotOverflow(t *testing.T) {
-	b := backoff.New(backoff.Schedule{
+	b := backoff.New(&backoff.Schedule{
 		Delays: []time.Duration{math.MaxInt64}, Jitter: 1, Random: func() float64 { return 0.999 },
 	})
 	assert.Equal(t, time.Duration(math.MaxInt64), b.Failed())
@@ -241,13 +244,13 @@ func TestRetryAfterCannotMuteARelayForLong(t *testing.T) {
 	assert.Equal(t, 10*time.Minute, backoff.MaxRetryAfter)
 
 	// The bound is on the relay's wish, not on the user's own schedule.
-	b = backoff.New(backoff.Schedule{Delays: []time.Duration{time.Hour}})
+	b = backoff.New(&backoff.Schedule{Delays: []time.Duration{time.Hour}})
 	assert.Equal(t, time.Hour, failedAfter(b, 24*time.Hour))
 }
 
 func TestRetryAfterIsSpreadUpwardsOnly(t *testing.T) {
 	r := 0.0
-	b := backoff.New(backoff.Schedule{Delays: []time.Duration{time.Second}, Jitter: 0.2, Random: func() float64 { return r }})
+	b := backoff.New(&backoff.Schedule{Delays: []time.Duration{time.Second}, Jitter: 0.2, Random: func() float64 { return r }})
 	assert.Equal(t, 60*time.Second, failedAfter(b, time.Minute))
 	r = 0.5
 	assert.Equal(t, 66*time.Second, failedAfter(b, time.Minute))
@@ -324,7 +327,7 @@ func TestAUsefulLinkIsPunishedWithTheThirdDelayAtMost(t *testing.T) {
 }
 
 func TestAUsefulLinkOfAShortScheduleKeepsToIt(t *testing.T) {
-	b := backoff.New(backoff.Schedule{Delays: []time.Duration{ms, 2 * ms}, Stable: time.Hour})
+	b := backoff.New(&backoff.Schedule{Delays: []time.Duration{ms, 2 * ms}, Stable: time.Hour})
 	for _, want := range []time.Duration{ms, 2 * ms, 2 * ms} {
 		b.Connected(start)
 		assert.Equal(t, want, b.Lost(start, true))

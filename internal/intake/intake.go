@@ -54,6 +54,9 @@ type Letter struct {
 
 // Owner is the connection.
 type Owner interface {
+	mailbox.LongOwner
+	// Ended is closed when the connection is over: nothing waits any more.
+	Ended() <-chan struct{}
 	// Arrived is told of an accepted message that is no event as soon as it has been
 	// read, before what stands in front of it has been handled. Reader's goroutine.
 	Arrived(wire.ServerMessage)
@@ -73,10 +76,8 @@ type Owner interface {
 // Config says what an Intake works with.
 type Config struct {
 	Owner    Owner
-	Ended    <-chan struct{} // closed when the connection is over: nothing waits any more
-	Closing  <-chan struct{} // closed when its end has begun: what there is no room for is dropped
 	Window   *mailbox.Window
-	Long     *mailbox.LongMessage
+	Long     *mailbox.LongMessages
 	Requests *reqs.Table
 	Trusted  bool // events are taken as they are: neither hashed nor verified
 	MaxTags  int  // of an event
@@ -87,10 +88,12 @@ type Intake struct {
 	Config
 	shared *Shared
 	lane   *verify.Lane[*Letter]
+	long   *mailbox.LongMessage // the reader's: its part of Long, nil until a message needs one
 	count  counters
 
 	held    atomic.Bool // the reader waits for room: the relay's silence is our doing (DESIGN 3.6)
 	wasHeld atomic.Bool // it has waited since HeldUp was last asked
+	hurried atomic.Bool // see Hurry
 }
 
 // New makes the intake of a connection.
@@ -108,7 +111,7 @@ func (in *Intake) Lane() *verify.Lane[*Letter] { return in.lane }
 // up what the reader was waiting for. The reader's last call.
 func (in *Intake) Drain() {
 	in.Window.Abandon() // room that was promised to this reader is no longer kept from others
-	in.Long.Release()
+	in.release()
 	in.lane.Drain()
 }
 
@@ -119,7 +122,7 @@ func (in *Intake) Take(b *Buffers, text, lone bool) bool {
 		in.refuse(ErrMalformed, errBinary)
 		return true
 	}
-	defer in.Long.Release() // of what reading and parsing takes, whatever becomes of the message
+	defer in.release() // of what reading and parsing takes, whatever becomes of the message
 	if ok, err := in.roomToParse(b); err != nil {
 		in.refuse(ErrTooLarge, err)
 		return true
@@ -133,6 +136,7 @@ func (in *Intake) Take(b *Buffers, text, lone bool) bool {
 	}
 	if letter.Event != nil {
 		if unproven == nil && in.Owner.Had(letter) {
+			in.count.events.Add(1)
 			return true
 		}
 		if repeat { // it is the twins' until now, and most copies are dropped before they are made
@@ -173,6 +177,9 @@ func (in *Intake) judge(b *Buffers, letter *Letter) (unproven *nostr.Event, repe
 	if err != nil {
 		in.refuse(ErrMalformed, err)
 		if msg == nil {
+			if id, _, ok := b.decoder.Split(b.Frame); ok { // an event all the same, for whoever counts what a page brings
+				in.Requests.Refuse(id)
+			}
 			return nil, false, false
 		} // else a part of it only: what is good is delivered
 	}
@@ -249,6 +256,7 @@ func (in *Intake) hashed(b *Buffers, e *nostr.Event) bool {
 // wanted tells whether an event answers a request of this connection, and puts it into the letter.
 func (in *Intake) wanted(m wire.Event, letter *Letter) bool {
 	if m.Event.Kind == nostr.KindClientAuthentication { // P45: never an event to be delivered
+		in.Requests.Refuse(m.SubscriptionID)
 		in.unsolicited("event %s is an AUTH (NIP-42)", m.Event.ID)
 		return false
 	}
@@ -362,7 +370,7 @@ func (in *Intake) refuse(reason, err error) {
 
 // Oversized takes note of a message that was over the read limit and skipped.
 func (in *Intake) Oversized(err error) {
-	in.Long.Release()
+	in.release()
 	in.count.messages.Add(1)
 	in.refuse(ErrTooLarge, err)
 }

@@ -27,13 +27,13 @@ var noon = time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
 // bench is an intake with everything that it works with, and what came out of it.
 type bench struct {
 	*intake.Intake
-	common         *intake.Shared
-	requests       *reqs.Table
-	window         *mailbox.Window
-	long           *mailbox.LongMessages
-	ended, closing chan struct{}
-	checks         int   // guarded by mu
-	rate           int64 // bytes a second of its long message
+	common   *intake.Shared
+	requests *reqs.Table
+	window   *mailbox.Window
+	long     *mailbox.LongMessages
+	ended    chan struct{}
+	checks   int   // guarded by mu
+	rate     int64 // bytes a second of its long message
 
 	mu      sync.Mutex
 	letters []*intake.Letter // guarded by mu
@@ -42,6 +42,7 @@ type bench struct {
 	arrived []wire.ServerMessage
 }
 
+func (b *bench) Ended() <-chan struct{}       { return b.ended }
 func (b *bench) Arrived(m wire.ServerMessage) { b.arrived = append(b.arrived, m) }
 func (b *bench) Had(*intake.Letter) bool      { return false }
 
@@ -80,7 +81,7 @@ var ample = limits{messages: 1000, bytes: 64 << 20, budget: 64 << 20, maxTags: 6
 func newBench(t testing.TB, l limits) *bench {
 	b := &bench{
 		requests: reqs.New(30 * time.Second), window: mailbox.NewWindow(l.messages, l.bytes, mailbox.NewBudget(l.budget)),
-		long: intake.NewLongMessages(l.budget), ended: make(chan struct{}), closing: make(chan struct{}), refused: map[error]int{},
+		long: intake.NewLongMessages(l.budget), ended: make(chan struct{}), refused: map[error]int{},
 	}
 	pool := verify.NewPool(verify.Config{Workers: 1, NewCheck: func() verify.Check {
 		return verify.Each(func(e *nostr.Event) error {
@@ -96,7 +97,7 @@ func newBench(t testing.TB, l limits) *bench {
 	t.Cleanup(pool.Stop)
 	b.common = intake.NewShared(pool, true)
 	b.Intake = intake.New(b.common, intake.Config{
-		Owner: b, Ended: b.ended, Closing: b.closing, Window: b.window, Long: b.long.New(b), Requests: b.requests,
+		Owner: b, Window: b.window, Long: b.long, Requests: b.requests,
 		Trusted: l.trusted, MaxTags: l.maxTags,
 	})
 	return b
@@ -255,7 +256,7 @@ func TestAFullWindowHoldsTheReaderUp(t *testing.T) {
 	assert.False(t, b.HeldUp())
 
 	done = b.waiting(`["NOTICE","three"]`)
-	close(b.closing)
+	b.Hurry()
 	assert.True(t, <-done, "its reader goes on to the closing handshake")
 	b.Drain()
 	assert.Len(t, b.letters, 2, "and what there is no room for is dropped")
@@ -322,7 +323,7 @@ func TestASlowMessageGivesWay(t *testing.T) {
 	l.budget = 4 << 20
 	slow, quick := newBench(t, l), newBench(t, l)
 	quick.rate = 1 << 20
-	quick.Config.Long = slow.long.New(quick)
+	quick.Config.Long = slow.long
 	quick.Intake = intake.New(intake.NewShared(verify.NewPool(verify.Config{}), true), quick.Config)
 	require.True(t, slow.Room(1<<20))
 	require.True(t, quick.Room(512<<10))

@@ -121,7 +121,7 @@ func (in *Intake) Room(n int64) bool {
 	if n > Tedious { // there may be nothing to wait for: a few bytes become megabytes when they are decompressed
 		in.lane.Pause()
 	}
-	if in.Long.Hold(n) {
+	if in.hold(n) {
 		return true
 	}
 	if n > in.Long.Limit() {
@@ -133,14 +133,14 @@ func (in *Intake) Room(n int64) bool {
 	defer timer.Stop()
 	for {
 		select {
-		case <-in.Long.Freed():
-			if in.Long.Hold(n) {
+		case <-in.long.Freed():
+			if in.hold(n) {
 				return true
 			}
 		case now := <-timer.C:
 			in.Long.CutSlowest(now)
 			timer.Reset(longPatience)
-		case <-in.Ended:
+		case <-in.Owner.Ended():
 			return false
 		}
 	}
@@ -156,9 +156,24 @@ func (in *Intake) parsed(b *Buffers, letter *Letter) {
 		b.Frame, b.canonical = nil, nil
 	}
 	if letter.Size <= Own {
-		in.Long.Release()
+		in.release()
 	} else {
-		in.Long.Hold(int64(letter.Size)) // less than before
+		in.hold(int64(letter.Size)) // less than before
+	}
+}
+
+// hold makes n bytes what the message in hand takes, in all, if there are so many.
+func (in *Intake) hold(n int64) bool {
+	if in.long == nil {
+		in.long = in.Long.New(in.Owner)
+	}
+	return in.long.Hold(n)
+}
+
+// release gives back what the message in hand has taken.
+func (in *Intake) release() {
+	if in.long != nil {
+		in.long.Release()
 	}
 }
 
@@ -167,7 +182,7 @@ type outcome uint8
 
 const (
 	reserved outcome = iota
-	dropped          // the end has begun, and there is no room: its reader must get on to what ends it
+	dropped          // there is no room, and its reader is in a hurry
 	ended            // the connection is over
 )
 
@@ -179,19 +194,26 @@ func (in *Intake) reserve(size int) outcome {
 	}
 	in.waits()
 	defer in.held.Store(false)
-	for {
+	for !in.hurried.Load() {
 		select {
 		case <-in.Window.Freed():
 			if in.Window.Reserve(size) {
 				return reserved
 			}
-		case <-in.Closing:
-			in.Window.Abandon()
-			return dropped
-		case <-in.Ended:
+		case <-in.Owner.Ended():
 			return ended
 		}
 	}
+	in.Window.Abandon()
+	return dropped
+}
+
+// Hurry ends the waiting for room in the window: from now on a message for which
+// there is none is dropped, so that the reader gets on to what ends the connection.
+// Any goroutine.
+func (in *Intake) Hurry() {
+	in.hurried.Store(true) // first: a reader that is roused, or has not waited yet, sees it
+	in.Window.Rouse()
 }
 
 // waits says that the reader is about to stand still.
@@ -200,6 +222,9 @@ func (in *Intake) waits() {
 	in.held.Store(true)
 	in.wasHeld.Store(true)
 }
+
+// Waits tells whether the reader waits for room now. Any goroutine.
+func (in *Intake) Waits() bool { return in.held.Load() }
 
 // HeldUp tells whether the reader waits for room, or did since the last time: a
 // hold that came and went between two looks counts too. One goroutine asks.

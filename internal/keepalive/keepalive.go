@@ -58,8 +58,8 @@ const idle = 24 * time.Hour
 type Keepalive struct {
 	cfg     Config      // immutable after New
 	seen    time.Time   // when the last byte known of arrived; at first when the link came up
-	waiting bool        // a ping is out, and nothing has arrived since
 	answer  attend.Span // the ping's Timeout, from when it was sent or the last hold was seen to end
+	waiting bool        // a ping is out, and nothing has arrived since
 	held    bool        // the last Check was told of a hold
 }
 

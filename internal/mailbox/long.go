@@ -31,15 +31,16 @@ type LongMessages struct {
 type LongMessage struct {
 	all   *LongMessages // immutable
 	owner LongOwner     // immutable
-	freed chan struct{} // capacity 1; immutable
-	inUse bool          // the reader's: it may hold something, or wish to
 
 	// Guarded by all.mu.
 	held    int64
-	wish    int64 // what Hold wanted in vain, 0 for nothing
-	waits   bool  // stands in the list
-	givenUp bool  // GiveUp was called; until it holds nothing
+	wish    int64         // what Hold wanted in vain, 0 for nothing
+	freed   chan struct{} // capacity 1; made by the first Hold in vain, which few see, and kept
 	next    *LongMessage
+	waits   bool // stands in the list
+	givenUp bool // GiveUp was called; until it holds nothing
+
+	inUse bool // the reader's: it may hold something, or wish to
 }
 
 // LongOwner is the connection of a LongMessage. Both methods are called by any
@@ -61,8 +62,11 @@ func NewLongMessages(limit int64, every time.Duration) *LongMessages {
 
 // New returns the part of one connection, which holds nothing.
 func (a *LongMessages) New(owner LongOwner) *LongMessage {
-	return &LongMessage{all: a, owner: owner, freed: make(chan struct{}, 1)}
+	return &LongMessage{all: a, owner: owner}
 }
+
+// Limit is what they may hold at most, in bytes.
+func (a *LongMessages) Limit() int64 { return a.limit }
 
 // Held returns the bytes that all messages hold now.
 func (a *LongMessages) Held() int64 {
@@ -100,6 +104,9 @@ func (m *LongMessage) Hold(n int64) bool {
 // enqueue registers a wish. Needs all.mu.
 func (m *LongMessage) enqueue(n int64) {
 	a := m.all
+	if m.freed == nil {
+		m.freed = make(chan struct{}, 1)
+	}
 	m.wish, m.waits = n, true
 	if a.first == nil {
 		a.first = m
@@ -109,11 +116,9 @@ func (m *LongMessage) enqueue(n int64) {
 	a.last = m
 }
 
-// Freed is readable when a Hold that returned false is worth another try.
+// Freed is readable when a Hold that returned false is worth another try; before
+// there was one it is nil.
 func (m *LongMessage) Freed() <-chan struct{} { return m.freed }
-
-// Limit is what it may hold at most, in bytes.
-func (m *LongMessage) Limit() int64 { return m.all.limit }
 
 // Release gives everything back. It costs nothing when there is nothing.
 func (m *LongMessage) Release() {
@@ -129,9 +134,6 @@ func (m *LongMessage) Release() {
 	m.givenUp = false
 	a.settle()
 }
-
-// CutSlowest is that of all messages.
-func (m *LongMessage) CutSlowest(now time.Time) { m.all.CutSlowest(now) }
 
 // CutSlowest is called by who has waited in vain for a while: it gives up the
 // message that has come in at the lowest rate, which may be the caller's own, unless

@@ -74,13 +74,13 @@ const (
 // Window caps the messages of one connection that have been accepted and not
 // been handled, by number and by bytes. Make it with NewWindow.
 //
-// One goroutine, the connection's reader, calls Reserve and Abandon; the other
-// methods may be called from any.
+// One goroutine, the connection's reader, calls Reserve, Freed and Abandon; the
+// other methods may be called from any.
 type Window struct {
-	budget *Budget       // immutable
-	freed  chan struct{} // capacity 1; immutable
+	budget *Budget // immutable
 
 	// All below is guarded by budget.mu.
+	freed        chan struct{} // capacity 1; made by the first Reserve in vain, which few see, and kept
 	maxMessages  int
 	maxBytes     int64
 	messages     int       // reserved and not released
@@ -98,7 +98,7 @@ func NewWindow(maxMessages int, maxBytes int64, b *Budget) *Window {
 	if b == nil {
 		b = NewBudget(1<<63 - 1)
 	}
-	return &Window{budget: b, maxMessages: maxMessages, maxBytes: maxBytes, freed: make(chan struct{}, 1)}
+	return &Window{budget: b, maxMessages: maxMessages, maxBytes: maxBytes}
 }
 
 // Limit changes what NewWindow was given. What is reserved stays. Any goroutine.
@@ -138,7 +138,7 @@ func (w *Window) Reserve(bytes int) bool {
 	case w.state == queued:
 		return false
 	case !w.hasRoom(n):
-		w.wish, w.state = n, full
+		w.await(n, full)
 		return false
 	default:
 		w.enqueue(n)
@@ -196,7 +196,8 @@ func (w *Window) Lift(maxBytes int64) {
 }
 
 // Freed returns a channel of capacity 1 that is poked when a Reserve that
-// returned false may now succeed; a token may turn out to be stale.
+// returned false may now succeed; a token may turn out to be stale. Before one
+// has returned false it is nil.
 //
 // No wake-up is lost: the wish is registered in the critical section that
 // refuses it, every later section that makes room looks at the wishes before
@@ -205,6 +206,13 @@ func (w *Window) Lift(maxBytes int64) {
 // Reserve. And as room in the budget is promised and not merely announced, it
 // is still there when the reader comes.
 func (w *Window) Freed() <-chan struct{} { return w.freed }
+
+// Rouse pokes a reader that waits on Freed, for something else than room.
+func (w *Window) Rouse() {
+	w.budget.mu.Lock()
+	defer w.budget.mu.Unlock()
+	w.poke()
+}
 
 // Abandon withdraws the wish of a Reserve that returned false: the connection
 // has ended, or no longer wants to wait. Reservations stay, and are released
@@ -251,7 +259,7 @@ func (w *Window) reconsider() {
 	}
 }
 
-// poke needs budget.mu.
+// poke needs budget.mu. Where nobody has waited yet, there is nobody to poke.
 func (w *Window) poke() {
 	select {
 	case w.freed <- struct{}{}:
@@ -259,11 +267,19 @@ func (w *Window) poke() {
 	}
 }
 
+// await registers a wish. Needs budget.mu.
+func (w *Window) await(n int64, state waitState) {
+	w.wish, w.state = n, state
+	if w.freed == nil {
+		w.freed = make(chan struct{}, 1)
+	}
+}
+
 // enqueue registers a wish that waits for the budget. The window must be
 // content. Needs budget.mu.
 func (w *Window) enqueue(n int64) {
 	b := w.budget
-	w.wish, w.state = n, queued
+	w.await(n, queued)
 	if b.tail == nil {
 		b.head = w
 	} else {

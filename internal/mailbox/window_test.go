@@ -44,6 +44,19 @@ func TestR30AnEmptyWindowAdmitsOneMessageHoweverLarge(t *testing.T) {
 	assert.True(t, w.Reserve(0))
 }
 
+func TestRouseWakesWhoeverWaitsAndPromisesNothing(t *testing.T) {
+	w := mailbox.NewWindow(1, 100, nil)
+	w.Rouse()
+	require.True(t, w.Reserve(1), "nobody has waited yet")
+	require.False(t, w.Reserve(1))
+	assert.False(t, poked(w), "what was before the wait is over")
+	w.Rouse()
+	assert.True(t, poked(w))
+	assert.False(t, w.Reserve(1), "there is as much room as before")
+	w.Release(1)
+	assert.True(t, poked(w), "and still a wish")
+}
+
 func TestR30BudgetCapsAllWindowsTogether(t *testing.T) {
 	b := mailbox.NewBudget(100)
 	x, y := mailbox.NewWindow(10, 100, b), mailbox.NewWindow(10, 100, b)

@@ -6,7 +6,10 @@
 // owner serialises.
 package outage
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Line is what is to be logged, if anything.
 type Line uint8
@@ -28,15 +31,16 @@ const (
 	Most = 4
 )
 
-// An Outage follows one relay. The zero value is one that is not away.
+// An Outage follows one relay. The zero value is one that is not away; so is nil,
+// which is enough for a relay until it is Lost.
 type Outage struct {
 	away   bool // from its going until it is steadily back
 	told   bool // and that was said
 	since  time.Time
-	losses int       // ends of connections and dials that failed, in this outage
-	up     time.Time // a connection is open since then; zero if none is
-	next   time.Time // of the next StillAway
-	recent [Most]time.Time
+	losses int         // ends of connections and dials that failed, in this outage
+	up     time.Time   // a connection is open since then; zero if none is
+	next   time.Time   // of the next StillAway
+	recent []time.Time // when outages were told of in the last hour, at most Most
 }
 
 // Lost says that a connection has ended, or that a dial has failed. orderly is the
@@ -58,7 +62,7 @@ func (o *Outage) Lost(now time.Time, orderly, grave bool) Line {
 
 // Up says that a connection was opened.
 func (o *Outage) Up(now time.Time) {
-	if o.away {
+	if o != nil && o.away {
 		o.up = now
 	}
 }
@@ -66,7 +70,7 @@ func (o *Outage) Up(now time.Time) {
 // Look says what is to be told at now.
 func (o *Outage) Look(now time.Time) Line {
 	switch {
-	case !o.away:
+	case o == nil || !o.away:
 	case !o.up.IsZero():
 		if now.Before(o.up.Add(Steady)) {
 			return Nothing
@@ -85,7 +89,7 @@ func (o *Outage) Look(now time.Time) Line {
 
 // Next is when to look again, if ever.
 func (o *Outage) Next() (at time.Time, ok bool) {
-	if !o.away {
+	if o == nil || !o.away {
 		return time.Time{}, false
 	}
 	if !o.up.IsZero() {
@@ -108,15 +112,10 @@ func (o *Outage) For(now time.Time) time.Duration {
 
 // allowed tells whether another outage may be told of, and takes note of it.
 func (o *Outage) allowed(now time.Time) bool {
-	oldest := &o.recent[0]
-	for i := range o.recent {
-		if o.recent[i].Before(*oldest) {
-			oldest = &o.recent[i]
-		}
-	}
-	if !oldest.IsZero() && now.Sub(*oldest) < Every {
+	o.recent = slices.DeleteFunc(o.recent, func(t time.Time) bool { return now.Sub(t) >= Every })
+	if len(o.recent) == Most {
 		return false
 	}
-	*oldest = now
+	o.recent = append(o.recent, now)
 	return true
 }

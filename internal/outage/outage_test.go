@@ -51,6 +51,14 @@ func TestAnOutageIsALineWhenItBeginsOneAnHourAndOneAtItsEnd(t *testing.T) {
 	assert.Equal(t, outage.Nothing, o.Look(next.Add(24*time.Hour)))
 }
 
+func TestARelayThatWasNeverLostNeedsNoOutage(t *testing.T) {
+	var o *outage.Outage
+	o.Up(start)
+	_, ok := o.Next()
+	assert.False(t, ok)
+	assert.Equal(t, outage.Nothing, o.Look(start))
+}
+
 func TestAnOrderlyEndIsNewsOnlyIfTheRelayStaysAway(t *testing.T) {
 	var o outage.Outage
 	require.Equal(t, outage.Nothing, o.Lost(start, orderly, false))

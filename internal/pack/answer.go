@@ -36,7 +36,7 @@ func (s *Slots[K]) EOSE(now time.Time, number int) {
 func (s *Slots[K]) caughtUp(now time.Time, a *ask[K], r *req[K]) {
 	if part := a.split; part != nil {
 		a.split = nil
-		if part.left--; part.left == 0 && !part.void {
+		if part.left--; part.left == 0 {
 			s.tooMany(part.size, 1)
 		}
 	}
@@ -145,24 +145,21 @@ func (s *Slots[K]) keepHome(r *req[K], living []*ask[K]) (lost []K) {
 func (s *Slots[K]) suspect(r *req[K]) (guilty []K) {
 	blamed := r.blamed()
 	alone := blamed == 1 && (len(r.wire) == 1 || r.replaces)
-	part := &split{size: len(r.wire)}
+	part := &split{size: len(r.wire), left: blamed}
 	for _, seat := range r.wire {
 		if seat.moved {
 			continue
 		}
 		a := seat.ask
 		if a.home != r { // dead; it may have been the one
-			part.void = true
 			continue
 		}
-		a.voidSplit()
 		if alone {
 			guilty = append(guilty, a.Key)
 			s.forget(a)
 			continue
 		}
 		a.split = part
-		part.left++
 		a.within = half(blamed)
 		s.requeue(a)
 	}

@@ -117,9 +117,6 @@ func TestTheNumberOfFiltersIsLearnt(t *testing.T) {
 	w.run(5 * time.Minute)
 	w.allServed()
 	assert.Empty(t, w.guilty)
-	w.cfg.Filters = 3
-	w.slots.SetConfig(w.cfg)
-	assert.Zero(t, w.slots.Learnt(), "what is told anew counts")
 
 	s, now := pack.New[string](relay(20, 50)), time.Unix(1e9, 0)
 	for _, key := range []string{"a", "b", "c", "d"} {
@@ -132,6 +129,10 @@ func TestTheNumberOfFiltersIsLearnt(t *testing.T) {
 	assert.Zero(t, s.Learnt())
 	s.EOSE(now, 3)
 	assert.Equal(t, 3, s.Learnt())
+	s.SetConfig(relay(10, 50))
+	assert.Equal(t, 3, s.Learnt())
+	s.SetConfig(relay(10, 40))
+	assert.Zero(t, s.Learnt(), "what is told anew counts")
 }
 
 // As many have been taken before: it was something else.

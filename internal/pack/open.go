@@ -30,12 +30,13 @@ func (s *Slots[K]) openWaiting(now time.Time, opened []*req[K]) []*req[K] {
 	if s.free(now) == 1 && s.lasting(now) == 1 && len(pages) > 0 {
 		open(s.deal(append(pages, stay...), 1))
 	} else {
-		n = s.free(now)
+		n, normal := s.free(now), s.normal()-len(s.reqs)
 		if len(stay) > 0 {
 			n -= min(s.lasting(now), 1)
 		}
 		open(s.deal(pages, n))
-		open(s.deal(stay, s.lasting(now)))
+		// Pages do not last: what is outside of the reserve is so whatever they take.
+		open(s.deal(stay, min(max(s.lasting(now), normal), s.free(now))))
 	}
 	s.waiting = slices.DeleteFunc(s.waiting, func(a *ask[K]) bool { return a.home != nil })
 	return opened

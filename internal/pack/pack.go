@@ -120,7 +120,6 @@ func (s *Slots[K]) Remove(now time.Time, keys ...K) {
 	for _, key := range keys {
 		if a := s.asks[key]; a != nil {
 			waited = waited || a.home == nil
-			a.voidSplit()
 			s.forget(a)
 			s.touched = now
 		}

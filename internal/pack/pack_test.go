@@ -127,6 +127,27 @@ func TestPagesShareAREQOnlyWhereTheyMust(t *testing.T) {
 	assert.Len(t, w.open, 1)
 }
 
+func TestPagesOfOneGroupHaveTheirOwnREQsAndLeaveRoom(t *testing.T) {
+	s, now := pack.New[string](relay(4, 50)), time.Unix(1e9, 0)
+	for _, key := range []string{"a", "b", "c"} {
+		page := ask(key, 1)
+		page.Once = true
+		s.Add(now, page)
+	}
+	assert.Len(t, s.Do(now), 3)
+	for _, key := range []string{"d", "e", "f"} {
+		page := ask(key, 2)
+		page.Once = true
+		s.Add(now, page)
+	}
+	s.EOSE(now, 1)
+	s.EOSE(now, 2)
+	s.Add(now, ask("stays", 3))
+	ops := s.Do(now)
+	require.Len(t, ops, 5, "two CLOSEs, the pages in two REQs, one more")
+	assert.Equal(t, []string{"stays"}, keys(ops[4]))
+}
+
 // A pack is opened before what it takes over is closed, and asks for next to nothing.
 func TestAHandOverClosesAtTheEOSE(t *testing.T) {
 	w := newWorld(t, relay(4, 50))

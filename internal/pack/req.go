@@ -23,19 +23,10 @@ type ask[K comparable] struct {
 }
 
 // A split is a REQ that was refused as a whole. When all its parts have been taken,
-// it was too long.
+// it was too long. Who ends, or is refused again, is never taken.
 type split struct {
 	size int // filters
-	left int // asks whose part has not been taken yet
-	void bool
-}
-
-// voidSplit: what becomes of the ask's split proves nothing.
-func (a *ask[K]) voidSplit() {
-	if a.split != nil {
-		a.split.void = true
-		a.split = nil
-	}
+	left int // filters whose part has not been taken yet
 }
 
 func (a *ask[K]) cost() int { return a.Bytes + memberBytes }

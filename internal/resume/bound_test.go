@@ -190,6 +190,12 @@ func TestAMarkIsWhatARestartResumesFrom(t *testing.T) {
 	assert.Equal(t, marks, l.Marks())
 }
 
+func TestAMarkOfAnotherFilterLeavesSomethingToAskFor(t *testing.T) {
+	f := notes().WithUntil(epoch)
+	l := resume.New([]nostr.Filter{f}, []resume.Mark{{Loaded: true, Any: true, At: epoch + 5000}}, resume.Config{Overlap: overlap})
+	assert.Equal(t, f.WithSince(epoch), only(t, l.Up(at(6000))).Filter)
+}
+
 // A clock that was wrong and is set back must not mute what is dated before the mark.
 func TestAMarkInTheFutureIsTheePresent(t *testing.T) {
 	l := resume.New([]nostr.Filter{notes()}, []resume.Mark{{Loaded: true, Any: true, At: bogus}}, resume.Config{Overlap: overlap})

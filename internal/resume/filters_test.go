@@ -211,7 +211,10 @@ func TestATakeoverThatFailsIsTriedAgain(t *testing.T) {
 	s := l.Answered(second, resume.Page{}, told, at(5))
 	assert.Equal(t, []*resume.Ask{second}, s.Gone, "it cannot stand in for what was missed")
 	assert.Empty(t, s.Asks)
-	third := only(t, l.Answered(lost, page(1, 5, 5), told, at(6)))
+	s = l.Answered(lost, page(10, 3, 5), told, at(6))
+	rest := only(t, s)
+	assert.True(t, rest.Once, "and there is no point in a third before all of that has come")
+	third := only(t, l.Answered(rest, page(1, 3, 3), told, at(6)))
 	assert.Equal(t, []*resume.Ask{lost}, l.Answered(third, resume.Page{}, told, at(7)).Gone)
 	assert.Equal(t, epoch+5, l.Marks()[0].At)
 }
@@ -270,6 +273,16 @@ func TestAMarkOfAFilterThatHasGrown(t *testing.T) {
 		l.Answered(added, page(1, -50, -50), told, at(5))
 		assert.Equal(t, []resume.Mark{{Loaded: true, Any: true, At: epoch - 50, Floor: epoch - 50}}, l.Marks())
 	})
+}
+
+// Nothing was proven of what was added: then it is as far as the link was alive for it.
+func TestAMarkIsNotFurtherThanThePartThatIsBehind(t *testing.T) {
+	l := legOf(of(authors[0]))
+	loaded(t, l, 0, page(1, 400, 400))
+	added := only(t, set(l, of(authors[0], authors[1])))
+	l.Alive(at(500))
+	l.Answered(added, resume.Page{}, told, at(5))
+	assert.Equal(t, []resume.Mark{{Loaded: true, Any: true, At: epoch + 5}}, l.Marks())
 }
 
 // Of what was added nothing was ever proven, and it was lost: nobody knows what the clocks of

@@ -142,6 +142,34 @@ func TestALostAskIsAskedAgain(t *testing.T) {
 	})
 }
 
+func TestALimitedFirstLoadThatIsLostBetweenPagesIsNotTakenUpBelowThem(t *testing.T) {
+	l := legOf(notes().WithLimit(25))
+	a := only(t, l.Up(at(0)))
+	only(t, l.Answered(a, page(10, -40, -1), told, at(0)))
+	l.Proven(0, epoch+100)
+	l.Alive(at(100))
+	assert.Equal(t, notes().WithSince(epoch-40), only(t, l.Lost(a)).Filter)
+}
+
+func TestWhatWasThereBeforeAnAskWasLostIsNotAskedForAgainAfterACut(t *testing.T) {
+	l := legOf(notes())
+	a := loaded(t, l, 0, page(1, -1, -1))
+	l.Alive(at(600))
+	l.Proven(0, epoch+590)
+	l.Lost(a)
+	assert.Equal(t, int64(290), since(t, again(t, l, 900)))
+}
+
+func TestWhatAnInterruptedResumeHasProvenDoesNotCount(t *testing.T) {
+	l := legOf(notes())
+	loaded(t, l, 0, page(1, -1, -1))
+	l.Down()
+	only(t, l.Answered(only(t, l.Up(at(100))), page(10, 0, 5000), told, at(100)))
+	l.Down()
+	l.Answered(only(t, l.Up(at(1000))), page(2, -1, 900), told, at(1000))
+	assert.Equal(t, epoch+900, l.Marks()[0].At)
+}
+
 // A relay that has closed a subscription still answers pings.
 func TestALostAskDoesNotLiveWithItsConnection(t *testing.T) {
 	l := legOf(notes())
@@ -162,6 +190,10 @@ func TestGiftWrapsThatAreLostAreTheirOwnAffair(t *testing.T) {
 	require.Len(t, both, 2, "a first load is for all kinds, a resume is not")
 	l.Answered(both[0], resume.Page{}, told, at(1000))
 	assert.Equal(t, int64(-300), since(t, only(t, l.Lost(both[0])).Filter), "the gap before is still open for the others")
+	l.Down()
+	both = l.Up(at(2000)).Asks
+	l.Answered(both[0], page(1, 1990, 1990), told, at(2000))
+	assert.Equal(t, int64(-300), since(t, only(t, l.Lost(both[0])).Filter), "and so it is on the next connection")
 	l.Down()
 	both = l.Up(at(2000)).Asks
 	for _, a := range both {

@@ -35,13 +35,13 @@ type Lane[T any] struct {
 	useful     bool          // it has brought something to be checked in the last round
 	brought    bool          // and in this one
 	awaited    bool          // it is counted in pool.awaited
+	delivering bool          // a worker is calling deliver
 	suspicion  int           // events still to be accepted before this lane's are mixed with those of others
 	standing   int           // events accepted since then, or since the lane was made; not counted on and on
 	ring       []slot[T]     // its length is a power of two, or 0; slots outside head…tail are zero
 	head       uint64        // the oldest item that nobody has begun to deliver
 	next       uint64        // no item before this one waits for a worker; may lag behind head
 	tail       uint64        // the next item to be submitted
-	delivering bool          // a worker is calling deliver
 	drained    chan struct{} // closed and forgotten when pending falls to 0; nil when nobody drains
 }
 

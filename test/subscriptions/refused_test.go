@@ -180,3 +180,23 @@ func TestASubscriptionThatARelayEndsIsAskedAgain(t *testing.T) {
 		bot.eachOnce(t, relay.Events())
 	})
 }
+
+// A relay that does not answer is asked again once in a while, and what it brings counts all the same.
+func TestARelayThatSendsNoEOSE(t *testing.T) {
+	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
+		relay := network.NewRelay(relayURL, nostrtest.WithFaults(nostrtest.NoEOSE()))
+		bot := listensTo(textNotes)
+		client := start(t, bot, network, []string{relayURL})
+		for i := range 60 {
+			relay.Publish(nostrtest.TextNote(nostrtest.Key(1), fmt.Sprint(i)))
+			time.Sleep(time.Minute)
+		}
+		assert.LessOrEqual(t, len(relay.Requests()), 30)
+		bot.eachOnce(t, relay.Events())
+		assert.Equal(t, 60, bot.count())
+		assert.Equal(t, gennostr.SubscriptionOpen, client.Subscriptions()[0].Relays[0].State)
+		relay.Mend()
+		time.Sleep(5 * time.Minute)
+		waitLive(t, client, 1)
+	})
+}
