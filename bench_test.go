@@ -1,6 +1,8 @@
 package gennostr_test
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -122,4 +124,66 @@ func BenchmarkDuplicate(b *testing.B) {
 			require.Equal(b, b.N, events)
 		})
 	}
+}
+
+// holder has a subscription "notes" of so many filters, and holds the last of its events.
+type holder struct {
+	gennostr.BaseHandler
+	filters []nostr.Filter
+	free    int // events that are handled at once; then all are held
+	self    *gennostr.Self
+	heard   int
+}
+
+func (r *holder) Init(self *gennostr.Self) error {
+	r.self = self
+	return self.Subscribe("notes", r.filters)
+}
+
+func (r *holder) OnEvent(self *gennostr.Self, _ gennostr.Relay, _ gennostr.EventMessage) error {
+	if r.heard++; r.heard > r.free {
+		self.Hold()
+	}
+	return nil
+}
+
+// What a program pays that saves its cursor with every message: a cursor of full size,
+// 4,096 events that were handled and 256 that were not finished, on four relays with
+// eight filters each, and its text.
+func BenchmarkCursor(b *testing.B) {
+	const handled, unfinished, relays, filters = 4096, 256, 4, 8
+	var urls []string
+	for n := range relays {
+		urls = append(urls, fmt.Sprintf("wss://relay%d.example/", n))
+	}
+	r := &holder{free: handled}
+	for n := range filters { // the last one is for the events
+		r.filters = append(r.filters, nostr.Filter{}.WithKinds(nostr.Kind(filters-n)))
+	}
+	h, err := gennostr.NewHarness(r, gennostr.WithRelays(urls...), gennostr.WithTrustedRelay())
+	require.NoError(b, err)
+	defer h.Stop()
+	now := nostr.Now()
+	for _, url := range urls {
+		require.NoError(b, h.Connect(url))
+		require.NoError(b, h.Deliver(url, gennostr.EOSEMessage{SubscriptionID: "notes"}))
+	}
+	for n := range handled + unfinished {
+		e := &nostr.Event{Kind: nostr.KindTextNote, CreatedAt: now, ID: sha256.Sum256([]byte{byte(n), byte(n >> 8)})}
+		require.NoError(b, h.Deliver(urls[n%relays], gennostr.EventMessage{SubscriptionID: "notes", Event: e}))
+	}
+	require.Equal(b, unfinished, r.self.Subscriptions()[0].Waiting)
+	var text []byte
+	b.ReportAllocs()
+	for b.Loop() {
+		c, ok := r.self.Cursor("notes")
+		if !ok {
+			b.Fatal("no cursor")
+		}
+		if text, err = c.AppendText(text[:0]); err != nil {
+			b.Fatal(err)
+		}
+	}
+	require.Greater(b, len(text), (handled*8+unfinished*32)*4/3, "all ids are in it, in base64")
+	b.ReportMetric(float64(len(text)), "bytes/text")
 }

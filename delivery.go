@@ -22,9 +22,9 @@ type route struct {
 	sent    time.Time
 	members []*member
 
-	mu    sync.Mutex     // the reader and a delivery may count at once
-	total int            // guarded by mu: stored events of the REQ that were asked for anew
-	last  *intake.Letter // guarded by mu: the last one of them, which others may ask for too
+	mu    sync.Mutex // the reader and a delivery may count at once
+	total int        // guarded by mu: stored events of the REQ that were asked for anew
+	found []*member  // guarded by mu: see wanting
 
 	eose   bool // supervisor goroutine only: it has come
 	looked int  // supervisor goroutine only: how many stored events there were at the last look
@@ -46,22 +46,28 @@ func newMember(k *ask, filter nostr.Filter, moved bool, sent time.Time) *member 
 	return &member{ask: k, moved: moved, since: nostr.TimestampOf(sent), filter: reqs.Compile([]nostr.Filter{filter}), unlimited: filter.Limit == 0 && !filter.LimitZero}
 }
 
-// count notes an event of the REQ for a member that asks for it; shared: others of its
-// members do as well. Needs mu.
-func (r *route) count(m *member, l *intake.Letter, shared bool) {
-	now := nostr.Now()
-	if l.Live {
-		m.proven(l.Event.CreatedAt, now)
-		return
+// count notes an event of the REQ for those of its members that ask for it and are not
+// gone: of one that is gone nothing counts for where it stands. Needs mu.
+func (r *route) count(l *intake.Letter, wanting []*member) {
+	anew := false // one of the few that are asked for to take over says nothing about the rest
+	for _, m := range wanting {
+		switch {
+		case m.gone.Load():
+		case l.Live:
+			m.proven(l.Event.CreatedAt)
+		default:
+			m.stored(l, len(wanting) > 1)
+			anew = anew || !m.moved
+		}
 	}
-	m.stored(l, now, shared)
-	if r.last != l && !m.moved { // one of the few that are asked for to take over says nothing about the rest
-		r.total, r.last = r.total+1, l
+	if anew {
+		r.total++
 	}
 }
 
-// stored counts an event that has come before the EOSE.
-func (m *member) stored(l *intake.Letter, now nostr.Timestamp, shared bool) {
+// stored counts an event that has come before the EOSE; shared: others of the REQ's
+// members ask for it as well, those that are gone included, for the relay has them still.
+func (m *member) stored(l *intake.Letter, shared bool) {
 	p, at := &m.page, l.Event.CreatedAt
 	switch {
 	case p.Events == 0 || at < p.Oldest:
@@ -69,7 +75,7 @@ func (m *member) stored(l *intake.Letter, now nostr.Timestamp, shared bool) {
 	case at == p.Oldest:
 		p.Edge++
 	}
-	if !at.IsAhead(now) && (p.Newest == 0 || at > p.Newest) { // one from the future says nothing of what the relay has brought
+	if (p.Newest == 0 || at > p.Newest) && !at.IsAhead(nostr.Now()) { // one from the future says nothing of what the relay has brought
 		p.Newest = at
 	}
 	if at >= m.since {
@@ -103,19 +109,17 @@ type arrival struct {
 // had tells whether a proven event has been delivered to all who ask for it; then it
 // is counted, and that is all.
 func (r *route) had(l *intake.Letter) bool {
-	for _, m := range r.members {
-		if r.asks(m, l.Event) && !m.gone.Load() && !m.leg.sub.had(l.Event) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	wanting := r.wanting(l.Event)
+	for _, m := range wanting {
+		if !m.gone.Load() && !m.leg.sub.had(l.Event) {
 			return false
 		}
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	shared := r.shares(l.Event)
-	for _, m := range r.members {
-		if r.asks(m, l.Event) && !m.gone.Load() {
-			r.count(m, l, shared)
-			m.leg.sub.repeat.Add(1)
-		}
+	r.count(l, wanting)
+	for _, m := range wanting {
+		m.leg.sub.repeat.Add(1)
 	}
 	return true
 }
@@ -130,22 +134,28 @@ func (r *route) deliver(l *dataLetter) {
 		r.answered(l)
 		return
 	}
-	shared := r.shares(l.Event)
-	for _, m := range r.members {
-		if !r.asks(m, l.Event) || m.gone.Load() { // of one that is gone nothing counts for where it stands
-			continue
-		}
-		r.count(m, (*intake.Letter)(l), shared)
-		if m.leg.sub.take(m, l) && !l.Live {
+	wanting := r.wanting(l.Event)
+	r.count((*intake.Letter)(l), wanting)
+	for _, m := range wanting {
+		if !m.gone.Load() && m.leg.sub.take(m, l) && !l.Live {
 			m.page.Fresh++
 		}
 	}
 }
 
-// asks tells whether a member of the REQ asks for an event of it: of a single one the
-// table of requests has made sure.
-func (r *route) asks(m *member, e *nostr.Event) bool {
-	return len(r.members) == 1 || m.filter.Match(e)
+// wanting lists the members of the REQ that ask for an event of it; of a single one the
+// table of requests has made sure. The list is good until the next call. Needs mu.
+func (r *route) wanting(e *nostr.Event) []*member {
+	if len(r.members) == 1 {
+		return r.members
+	}
+	r.found = r.found[:0]
+	for _, m := range r.members {
+		if m.filter.Match(e) {
+			r.found = append(r.found, m)
+		}
+	}
+	return r.found
 }
 
 // stored is how many stored events have come.
@@ -153,18 +163,6 @@ func (r *route) stored() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.total
-}
-
-// shares tells whether several members of the REQ ask for an event, those that are gone
-// included: the relay has them still.
-func (r *route) shares(e *nostr.Event) bool {
-	n := 0
-	for i := 0; len(r.members) > 1 && i < len(r.members) && n < 2; i++ {
-		if r.members[i].filter.Match(e) {
-			n++
-		}
-	}
-	return n > 1
 }
 
 // answered hands an EOSE or a CLOSED to the supervisor, with what came before it.

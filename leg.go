@@ -55,8 +55,8 @@ func newAsk(l *leg, a *resume.Ask) *ask {
 }
 
 // proven notes how new the events are that the relay brings. Deliveries of one connection.
-func (a *ask) proven(at, now nostr.Timestamp) {
-	if int64(at) > a.newest.Load() && !at.IsAhead(now) {
+func (a *ask) proven(at nostr.Timestamp) {
+	if int64(at) > a.newest.Load() && !at.IsAhead(nostr.Now()) {
 		a.newest.Store(int64(at))
 	}
 }

@@ -12,13 +12,15 @@ import (
 
 // clientJob is what the parent tells a client process.
 type clientJob struct {
-	Run    string   // "stream", "lone", "idle" or "latency"
+	Run    string   // "stream", "lone", "idle", "latency" or "many"
 	URLs   []string // of the relays
 	Events int      // how many different genuine events to wait for
 	Procs  int      // GOMAXPROCS, 0: all cores
 
 	Beside         string // of a situation, as are the following
 	Spin, OneByOne bool
+
+	Subs, Each int // of "many": how many subscriptions, and how many of them each event is for
 }
 
 // result is what a client process found, printed as one line of JSON.
@@ -31,6 +33,8 @@ type result struct {
 	Idle       float64       // bytes of heap and stack per idle relay
 	P50, P99   time.Duration // of an event: written by the relay → handed to the program
 	P90        time.Duration
+
+	Frames float64 // EVENT frames that the relay has sent
 }
 
 // client is one of the libraries under measurement.
@@ -105,7 +109,9 @@ func child(ctx context.Context, role, job string) error {
 	if err := json.Unmarshal([]byte(job), &j); err != nil {
 		return err
 	}
-	c, ok := map[string]client{"gennostr": ours{}, "go-nostr": theirs{}}[role]
+	c, ok := map[string]client{
+		"gennostr": ours{}, "go-nostr": theirs{}, "SimplePool": pool{}, "Self.Subscribe": inside{}, "Client.Subscribe": outside{},
+	}[role]
 	if !ok {
 		return fmt.Errorf("no role %q", role)
 	}
@@ -129,6 +135,8 @@ func (j clientJob) do(ctx context.Context, c client) (r result, err error) {
 		r, err = j.idle(ctx, c)
 	case "latency":
 		r, err = j.latency(ctx)
+	case "many":
+		r, err = j.many(ctx)
 	default:
 		return r, fmt.Errorf("no run %q", j.Run)
 	}

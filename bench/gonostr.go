@@ -13,21 +13,22 @@ import (
 // SimplePool for several.
 type theirs struct{}
 
+var notes = gonostr.Filter{Kinds: []int{gonostr.KindTextNote}}
+
 var errEnded = errors.New("the subscription has ended early")
 
 func (theirs) stream(ctx context.Context, urls []string, asked func(), sink sink) error {
-	gonostr.InfoLogger.SetOutput(io.Discard) // it prints every forged event
-	filter := gonostr.Filter{Kinds: []int{gonostr.KindTextNote}}
 	if len(urls) > 1 {
-		return theirs{}.pool(ctx, urls, filter, asked, sink)
+		return pool{}.stream(ctx, urls, asked, sink)
 	}
+	gonostr.InfoLogger.SetOutput(io.Discard) // it prints every forged event
 	relay, err := gonostr.RelayConnect(ctx, urls[0])
 	if err != nil {
 		return err
 	}
 	defer relay.Close()
 	asked()
-	sub, err := relay.Subscribe(ctx, gonostr.Filters{filter})
+	sub, err := relay.Subscribe(ctx, gonostr.Filters{notes})
 	if err != nil {
 		return err
 	}
@@ -39,7 +40,12 @@ func (theirs) stream(ctx context.Context, urls []string, asked func(), sink sink
 	return errEnded
 }
 
-func (theirs) pool(ctx context.Context, urls []string, filter gonostr.Filter, asked func(), sink sink) error {
+// pool is its SimplePool, for one relay too: it skips what it has had by the id that a
+// frame claims.
+type pool struct{ theirs }
+
+func (pool) stream(ctx context.Context, urls []string, asked func(), sink sink) error {
+	gonostr.InfoLogger.SetOutput(io.Discard)
 	pool := gonostr.NewSimplePool(ctx)
 	for _, url := range urls {
 		if _, err := pool.EnsureRelay(url); err != nil {
@@ -47,7 +53,7 @@ func (theirs) pool(ctx context.Context, urls []string, filter gonostr.Filter, as
 		}
 	}
 	asked()
-	for e := range pool.SubscribeMany(ctx, urls, filter) {
+	for e := range pool.SubscribeMany(ctx, urls, notes) {
 		if !sink.hex(e.ID) {
 			return nil
 		}

@@ -1,8 +1,9 @@
 // Command bench measures gennostr beside go-nostr on this machine: the same
 // events from the same relay over loopback, each client in a process of its
 // own, the relay in a third, in alternating rounds. It prints medians and
-// ratios. Two scenarios are about gennostr alone: how long a good relay's events
-// take beside one that floods, and in a program that is busy ("beside", "busy").
+// ratios. Three scenarios are about gennostr alone: how long a good relay's events
+// take beside one that floods, and in a program that is busy ("beside", "busy"), and
+// what an event costs where many subscriptions are open on one relay ("many").
 //
 //	cd bench && go run .            # everything, some minutes
 //	cd bench && go run . -only idle # one scenario; -list names them
@@ -29,25 +30,30 @@ type scenario struct {
 	name, what string
 	corpus     corpusSpec
 	relays     int
-	run        string // what the client does: "stream", "idle", "lone" or "latency"; "signatures" has none
+	run        string // what the client does: "stream", "idle", "lone", "latency" or "many"; "signatures" has none
 	rounds     int    // divides -rounds: for those that take long
 
 	situations []situation   // of latency
 	gap        time.Duration // between its bursts
+
+	clients []string // by their roles; nil: libraries
 }
 
 func scenarios(events int) []scenario {
 	few := min(events, 900)
 	return []scenario{
-		{"authors200", fmt.Sprintf("%d events of 200 authors, one relay", events), corpusSpec{events, 200, 0}, 1, "stream", 1, nil, 0},
-		{"distinct", fmt.Sprintf("%d events, all authors distinct, one relay", events), corpusSpec{events, events, 0}, 1, "stream", 1, nil, 0},
-		{"five", fmt.Sprintf("the same %d events from five relays", events), corpusSpec{events, 200, 0}, 5, "stream", 1, nil, 0},
-		{"forged", fmt.Sprintf("%d events, every 50th signature wrong", events), corpusSpec{events, 200, 50}, 1, "stream", 1, nil, 0},
-		{"lone", "a lone event every few milliseconds", corpusSpec{500, 500, 0}, 1, "lone", 1, nil, 0},
-		{"signatures", "verification alone", corpusSpec{}, 0, "signatures", 1, nil, 0},
-		{"idle", "1,000 idle relays", corpusSpec{1, 1, 0}, 1000, "idle", 2, nil, 0},
-		{"beside", "three events every 10 ms, beside a relay that floods", corpusSpec{few, few, 0}, 2, "latency", 1, besideHostile, 10 * time.Millisecond},
-		{"busy", "three events every 50 ms, with a goroutine on every processor that never waits", corpusSpec{few / 4, few / 4, 0}, 1, "latency", 1, besideBusy, 50 * time.Millisecond},
+		{"authors200", fmt.Sprintf("%d events of 200 authors, one relay", events), corpusSpec{events, 200, 0}, 1, "stream", 1, nil, 0, nil},
+		{"distinct", fmt.Sprintf("%d events, all authors distinct, one relay", events), corpusSpec{events, events, 0}, 1, "stream", 1, nil, 0, nil},
+		{"five", fmt.Sprintf("the same %d events from five relays", events), corpusSpec{events, 200, 0}, 5, "stream", 1, nil, 0, nil},
+		{"forged", fmt.Sprintf("%d events, every 50th signature wrong", events), corpusSpec{events, 200, 50}, 1, "stream", 1, nil, 0, nil},
+		{"subscribe", fmt.Sprintf("%d events of 200 authors, one relay, subscribed to", events), corpusSpec{events, 200, 0}, 1, "stream", 1, nil, 0, subscribers},
+		{"subscribe5", fmt.Sprintf("the same %d events from five relays, subscribed to: each once", events), corpusSpec{events, 200, 0}, 5, "stream", 1, nil, 0, subscribers},
+		{"lone", "a lone event every few milliseconds", corpusSpec{500, 500, 0}, 1, "lone", 1, nil, 0, nil},
+		{"signatures", "verification alone", corpusSpec{}, 0, "signatures", 1, nil, 0, nil},
+		{"idle", "1,000 idle relays", corpusSpec{1, 1, 0}, 1000, "idle", 2, nil, 0, nil},
+		{"beside", "three events every 10 ms, beside a relay that floods", corpusSpec{few, few, 0}, 2, "latency", 1, besideHostile, 10 * time.Millisecond, nil},
+		{"many", fmt.Sprintf("%d events, live, of one relay", max(1, events/10)), corpusSpec{max(1, events/10), crowdAuthors, 0}, 1, "many", 1, nil, 0, nil},
+		{"busy", "three events every 50 ms, with a goroutine on every processor that never waits", corpusSpec{few / 4, few / 4, 0}, 1, "latency", 1, besideBusy, 50 * time.Millisecond, nil},
 	}
 }
 
@@ -61,7 +67,7 @@ func main() {
 }
 
 func run(ctx context.Context) error {
-	role := flag.String("role", "", "for the child processes: replay, go-nostr or gennostr")
+	role := flag.String("role", "", "for the child processes: replay, or a client")
 	job := flag.String("job", "", "for the child processes: what to do, as JSON")
 	events := flag.Int("events", 20_000, "events of a stream")
 	rounds := flag.Int("rounds", 5, "rounds of each scenario")

@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// libraries are measured in alternating order, so that what the machine does
-// beside us hits both.
+// libraries are the clients of most scenarios. They are measured in alternating order,
+// so that what the machine does beside us hits both.
 var libraries = []string{"go-nostr", "gennostr"}
 
 func measure(ctx context.Context, s scenario, rounds, procs int) error {
@@ -25,6 +25,11 @@ func measure(ctx context.Context, s scenario, rounds, procs int) error {
 		return measureSignatures(6*rounds + 1) // they are short
 	case "latency":
 		return measureLatency(ctx, s, rounds, procs)
+	case "many":
+		return measureMany(ctx, s, rounds, procs)
+	}
+	if s.clients == nil {
+		s.clients = libraries
 	}
 	addr, stop, err := s.serve(ctx)
 	if err != nil {
@@ -38,13 +43,13 @@ func measure(ctx context.Context, s scenario, rounds, procs int) error {
 	}
 	results := make(map[string][]result)
 	for round := range rounds {
-		for i := range libraries {
-			library := libraries[(i+round)%len(libraries)]
-			r, err := runClient(ctx, library, job)
+		for i := range s.clients {
+			role := s.clients[(i+round)%len(s.clients)]
+			r, err := runClient(ctx, role, job)
 			if err != nil {
-				return fmt.Errorf("%s: %w", library, err)
+				return fmt.Errorf("%s: %w", role, err)
 			}
-			results[library] = append(results[library], r)
+			results[role] = append(results[role], r)
 		}
 	}
 	report(s, results)
@@ -141,21 +146,34 @@ func micros(v float64) string { return fmt.Sprintf("%.1f µs", v/1000) }
 
 func mib(v float64) string { return fmt.Sprintf("%.1f MiB", v/(1<<20)) }
 
-// report prints the medians and what gennostr's is of go-nostr's.
+// report prints the medians and what each client's is of the first one's.
 func report(s scenario, results map[string][]result) {
-	fmt.Printf("%s\n\n| %-24s | %10s | %10s | %8s |\n|---|---:|---:|---:|\n", s.what, s.name, libraries[0], libraries[1], "ratio")
+	fmt.Printf("%s\n\n| %-24s | %16s |", s.what, s.name, s.clients[0])
+	for _, role := range s.clients[1:] {
+		fmt.Printf(" %16s | %8s |", role, "ratio")
+	}
+	fmt.Printf("\n|---|---:|%s\n", strings.Repeat("---:|", 2*len(s.clients)-2))
 	for _, f := range figures(s.run) {
-		theirs, ours := median(results[libraries[0]], f.of), median(results[libraries[1]], f.of)
-		ratio := "-"
-		if theirs > 0 && ours > 0 {
-			ratio = fmt.Sprintf("%.3f", ours/theirs)
-			if ours > theirs {
-				ratio = fmt.Sprintf("%.1f", ours/theirs)
-			}
+		first := median(results[s.clients[0]], f.of)
+		fmt.Printf("| %-24s | %16s |", f.name, f.print(first))
+		for _, role := range s.clients[1:] {
+			its := median(results[role], f.of)
+			fmt.Printf(" %16s | %8s |", f.print(its), ratio(its, first))
 		}
-		fmt.Printf("| %-24s | %10s | %10s | %8s |\n", f.name, f.print(theirs), f.print(ours), ratio)
+		fmt.Println()
 	}
 	fmt.Println()
+}
+
+// ratio is how many times another a figure is; "-" where there is none.
+func ratio(of, other float64) string {
+	switch {
+	case of <= 0 || other <= 0:
+		return "-"
+	case of > other:
+		return fmt.Sprintf("%.1f", of/other)
+	}
+	return fmt.Sprintf("%.3f", of/other)
 }
 
 func median(list []result, of func(result) float64) float64 {

@@ -26,7 +26,7 @@ import (
 // Under the path /lone a REQ gets one event every few milliseconds instead, under
 // /bursts/<duration> three at a time so far apart, and GET /sent tells when each of them was sent, in
 // nanoseconds since 1970; under /idle it gets none. What it gets under /refused and
-// /forged is in hostile.go.
+// /forged is in hostile.go, and what happens under /live/ in live.go.
 type replay struct {
 	events [][]byte
 
@@ -69,11 +69,20 @@ func (r *replay) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		_ = json.NewEncoder(w).Encode(r.sent)
 		return
 	}
+	if slots, ok := strings.CutPrefix(req.URL.Path, "/live/"); ok && req.Header.Get("Upgrade") == "" {
+		fmt.Fprintf(w, `{"limitation":{"max_subscriptions":%s}}`, slots) // NIP-11
+		return
+	}
 	ws, err := websocket.Accept(w, req, &websocket.AcceptOptions{CompressionMode: websocket.CompressionNoContextTakeover, CompressionThreshold: math.MaxInt})
 	if err != nil {
 		return
 	}
 	defer ws.CloseNow()
+	if slots, ok := strings.CutPrefix(req.URL.Path, "/live/"); ok {
+		n, _ := strconv.Atoi(slots) // 0 takes none
+		_ = r.live(req.Context(), ws, n)
+		return
+	}
 	for {
 		_, data, err := ws.Read(req.Context())
 		if err != nil {

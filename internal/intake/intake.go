@@ -64,7 +64,8 @@ type Owner interface {
 	Arrived(wire.ServerMessage)
 	// Had tells whether nobody wants an event any more that is proven genuine and
 	// answers letter.Request: another copy of it has been delivered. It is then
-	// dropped, and takes no room. Reader's goroutine.
+	// dropped, and takes no room; neither letter nor event is to be kept or changed.
+	// Reader's goroutine.
 	Had(letter *Letter) bool
 	// Deliver takes a letter. In order, one at a time, on the reader's goroutine or
 	// a verifier's; it must not block.
@@ -137,9 +138,17 @@ func (in *Intake) Take(b *Buffers, text, lone bool) bool {
 	if !ok {
 		return true
 	}
-	if letter.Event != nil && unproven == nil && in.Owner.Had(letter) {
-		in.count.events.Add(1)
-		return true
+	if letter.Event != nil {
+		if unproven == nil && in.Owner.Had(letter) {
+			in.count.events.Add(1)
+			return true
+		}
+		if repeat { // it is the twins' until now, and most copies are dropped before they are made
+			letter.Event = letter.Event.Clone()
+			if unproven != nil {
+				unproven = letter.Event
+			}
+		}
 	}
 	in.parsed(b, letter)
 	// Room first, verification after: so the verifier's workers never wait for delivery.
@@ -165,7 +174,8 @@ func (in *Intake) Take(b *Buffers, text, lone bool) bool {
 }
 
 // judge parses a frame and fills in the letter. unproven is the event whose
-// signature is still to be checked; false: the frame was refused.
+// signature is still to be checked; a repeat's event is the twins'; not ok: the frame
+// was refused.
 func (in *Intake) judge(b *Buffers, letter *Letter) (unproven *nostr.Event, repeat, ok bool) {
 	event, twin, msg, err := in.decode(b)
 	if err != nil {
@@ -198,7 +208,7 @@ func (in *Intake) judge(b *Buffers, letter *Letter) (unproven *nostr.Event, repe
 	if !proven {
 		unproven = e
 	}
-	in.shared.Twins.Saw(proven || twin.found, twin.found)
+	in.shared.Twins.Saw(in.shared.Twins.Came(&e.ID) || proven || twin.found, twin.found)
 	if twin.rest != nil && !proven && !twin.found {
 		in.shared.Twins.Add(twin.rest, e, weight)
 	}

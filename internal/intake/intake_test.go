@@ -27,6 +27,7 @@ var noon = time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
 // bench is an intake with everything that it works with, and what came out of it.
 type bench struct {
 	*intake.Intake
+	common   *intake.Shared
 	requests *reqs.Table
 	window   *mailbox.Window
 	long     *mailbox.LongMessages
@@ -94,7 +95,8 @@ func newBench(t testing.TB, l limits) *bench {
 		})
 	}})
 	t.Cleanup(pool.Stop)
-	b.Intake = intake.New(intake.NewShared(pool, true), intake.Config{
+	b.common = intake.NewShared(pool, true)
+	b.Intake = intake.New(b.common, intake.Config{
 		Owner: b, Window: b.window, Long: b.long, Requests: b.requests,
 		Trusted: l.trusted, MaxTags: l.maxTags,
 	})

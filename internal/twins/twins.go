@@ -41,6 +41,8 @@ type Table struct {
 	seed maphash.Seed // immutable
 	heat atomic.Int64 // goes up with duplicates and down with new events
 
+	recent atomic.Pointer[recent] // nil when all is forgotten
+
 	mu     sync.Mutex
 	json   []byte            // guarded by mu: a ring that events are written to, each in one piece; nil when all is forgotten
 	free   int               // guarded by mu: where in json the next one goes
@@ -84,21 +86,15 @@ func (t *Table) Saw(duplicate, found bool) {
 // Forget gives all memory back.
 func (t *Table) Forget() {
 	t.heat.Store(0)
+	t.recent.Store(nil)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.resize(0)
 }
 
-// Find returns the event that came out of the very same bytes, a copy that is
-// the caller's; nil if there is none.
+// Find returns the event that came out of the very same bytes; nil if there is none.
+// It is the table's and never changes: who hands it on makes a copy.
 func (t *Table) Find(json []byte) *nostr.Event {
-	if e := t.find(json); e != nil {
-		return e.Clone() // the one in the table never changes
-	}
-	return nil
-}
-
-func (t *Table) find(json []byte) *nostr.Event {
 	if len(json) > MaxJSON {
 		return nil
 	}
