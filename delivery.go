@@ -37,28 +37,29 @@ type member struct {
 	unlimited bool            // it has no limit of its own
 	moved     bool            // it was live in another REQ, which this one takes over
 	page      resume.Page     // guarded by route.mu: what came before the EOSE
-	before    nostr.Timestamp // guarded by route.mu: the date of the event before
+	before    nostr.Timestamp // guarded by route.mu: the date of the event before that no other member asks for
 }
 
 func newMember(k *ask, filter nostr.Filter, moved bool) *member {
 	return &member{ask: k, moved: moved, filter: reqs.Compile([]nostr.Filter{filter}), unlimited: filter.Limit == 0 && !filter.LimitZero}
 }
 
-// count notes an event of the REQ for a member that asks for it. Needs mu.
-func (r *route) count(m *member, l *intake.Letter) {
+// count notes an event of the REQ for a member that asks for it, and which others ask
+// for as well if it is shared. Needs mu.
+func (r *route) count(m *member, l *intake.Letter, shared bool) {
 	now := nostr.Now()
 	if l.Live {
 		m.proven(l.Event.CreatedAt, now)
 		return
 	}
-	m.stored(l.Event.CreatedAt, now)
+	m.stored(l.Event.CreatedAt, now, shared)
 	if r.last != l && !m.moved { // one of the few that are asked for to take over says nothing about the rest
 		r.total, r.last = r.total+1, l
 	}
 }
 
 // stored counts an event that has come before the EOSE.
-func (m *member) stored(at, now nostr.Timestamp) {
+func (m *member) stored(at, now nostr.Timestamp, shared bool) {
 	p := &m.page
 	switch {
 	case p.Events == 0 || at < p.Oldest:
@@ -69,11 +70,14 @@ func (m *member) stored(at, now nostr.Timestamp) {
 	if !at.IsAhead(now) && (p.Newest == 0 || at > p.Newest) { // one from the future says nothing of what the relay has brought
 		p.Newest = at
 	}
-	if p.Events == 0 {
-		m.before = at
+	if p.Events++; shared {
+		p.Shared++
+		return
 	}
-	p.Last, m.before = max(at, m.before), at
-	p.Events++
+	if p.Events-p.Shared == 1 {
+		p.End, m.before = at, at
+	}
+	p.End, p.Last, m.before = min(p.End, at), max(at, m.before), at
 }
 
 // had tells whether a proven event has been delivered to all who ask for it; then it
@@ -86,9 +90,10 @@ func (r *route) had(l *intake.Letter) bool {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	shared := r.shares(l.Event)
 	for _, m := range r.members {
 		if r.asks(m, l.Event) && !m.gone.Load() {
-			r.count(m, l)
+			r.count(m, l, shared)
 			m.leg.sub.repeat.Add(1)
 		}
 	}
@@ -105,11 +110,12 @@ func (r *route) deliver(l *dataLetter) {
 		r.answered(l)
 		return
 	}
+	shared := r.shares(l.Event)
 	for _, m := range r.members {
 		if !r.asks(m, l.Event) || m.gone.Load() { // of one that is gone nothing counts for where it stands
 			continue
 		}
-		r.count(m, (*intake.Letter)(l))
+		r.count(m, (*intake.Letter)(l), shared)
 		if m.leg.sub.take(m, l) && !l.Live {
 			m.page.Fresh++
 		}
@@ -120,6 +126,18 @@ func (r *route) deliver(l *dataLetter) {
 // table of requests has made sure.
 func (r *route) asks(m *member, e *nostr.Event) bool {
 	return len(r.members) == 1 || m.filter.Match(e)
+}
+
+// shares tells whether several members of the REQ ask for an event, those that are gone
+// included: the relay has them still.
+func (r *route) shares(e *nostr.Event) bool {
+	n := 0
+	for i := 0; len(r.members) > 1 && i < len(r.members) && n < 2; i++ {
+		if r.members[i].filter.Match(e) {
+			n++
+		}
+	}
+	return n > 1
 }
 
 // stored is how many stored events have come.

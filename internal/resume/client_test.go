@@ -190,20 +190,12 @@ func (c *client) read() bool {
 	}
 	m := c.relay.wire[0]
 	c.relay.wire = c.relay.wire[1:]
-	if m.event != nil && !m.sub.req.eose {
-		m.sub.req.total++
+	if m.event != nil && !m.req.eose {
+		m.req.total++
 	}
 	switch {
-	case m.event != nil && slices.Contains(c.subs[m.sub.ask], m.sub):
-		require.True(c.t, m.sub.filter.Matches(m.event))
-		c.log("event %x dated %d for %p", m.event.ID[:8], m.event.CreatedAt, m.sub.ask)
-		fresh := !c.had[m.event.ID]
-		c.had[m.event.ID] = true
-		if !m.sub.req.eose {
-			m.sub.count(m.event, fresh)
-		} else {
-			c.leg.Proven(m.sub.ask.Track, m.event.CreatedAt)
-		}
+	case m.event != nil:
+		c.event(m.req, m.event)
 	case m.eose != nil:
 		c.eose(m.eose)
 	case m.closed != nil && slices.Contains(c.subs[m.closed.ask], m.closed):
@@ -220,6 +212,25 @@ func (c *client) read() bool {
 		c.leg.Alive(m.pong.Time())
 	}
 	return true
+}
+
+// event is for all asks of a REQ that want it, whatever page it is of.
+func (c *client) event(q *req, e *nostr.Event) {
+	wanting := q.wanting(e)
+	require.NotEmpty(c.t, wanting)
+	for _, s := range wanting {
+		if !slices.Contains(c.subs[s.ask], s) {
+			continue
+		}
+		c.log("event %x dated %d for %p", e.ID[:8], e.CreatedAt, s.ask)
+		fresh := !c.had[e.ID]
+		c.had[e.ID] = true
+		if !q.eose {
+			s.count(e, fresh, len(wanting) > 1)
+		} else {
+			c.leg.Proven(s.ask.Track, e.CreatedAt)
+		}
+	}
 }
 
 func (c *client) eose(q *req) {

@@ -306,7 +306,7 @@ func (w *world) excused(e *nostr.Event) bool {
 // justified tells whether there was reason to report a gap.
 func (w *world) justified(g gap) bool {
 	if g.Possible {
-		return slices.ContainsFunc(g.filter.Kinds, nostr.Kind.IsEphemeral) || !w.relay.told || w.relay.hints && w.shared
+		return slices.ContainsFunc(g.filter.Kinds, nostr.Kind.IsEphemeral) || !w.relay.told || w.shared
 	}
 	n := 0
 	for _, e := range w.relay.stored {

@@ -39,6 +39,9 @@ func (c Caps) enough() int {
 // dense tells whether the ask's own events, and not those of its neighbours, fill a page,
 // as far as one can know; certain, whether one knows.
 func (p Page) dense(caps Caps) (dense, certain bool) {
+	if p.Shared > 0 {
+		return false, false
+	}
 	own := p.Events + p.Refused
 	full, told := own >= caps.enough(), p.Hint == More && own >= p.Total
 	return full || told, full && caps.Known || told
@@ -51,11 +54,19 @@ func (p Page) dense(caps Caps) (dense, certain bool) {
 // Between the stored events a live one can slip in (Q02), dated long ago. The oldest date
 // is then one of which nothing is known, and whoever pages from there misses all
 // that lies between. So it is the later date of the last two that counts.
-func (p Page) end(until nostr.Timestamp) nostr.Timestamp {
-	if p.Oldest < p.Last && p.Last < min(p.Newest, until) {
-		return p.Last
+//
+// What another ask of the REQ wants as well may have come with that one's page, from
+// further back than this one's goes. If there is nothing else, or a single one that may
+// have slipped in, the end is not known.
+func (p Page) end(until nostr.Timestamp) (end nostr.Timestamp, known bool) {
+	end, known = p.Oldest, true
+	if p.Shared > 0 {
+		end, known = p.End, p.Events > p.Shared+1
 	}
-	return p.Oldest
+	if end < p.Last && p.Last < min(p.Newest, until) {
+		return p.Last, known
+	}
+	return end, known
 }
 
 // further returns what is to be asked after a page that may have been cut. Each ask is
@@ -69,9 +80,12 @@ func (a *Ask) further(p Page, caps Caps) (asks []*Ask, gaps []Gap) {
 	if p.Events == 0 {
 		return a.starved(p, since, until)
 	}
-	end := p.end(until)
+	end, known := p.end(until)
 	if a.rest > 0 {
-		end = p.Oldest // what comes twice has to be counted; the newest so many are no more than a choice
+		end, known = p.Oldest, true // what comes twice has to be counted; the newest so many are no more than a choice
+	}
+	if !known { // asked again, with a REQ of its own if there is room
+		return a.mixed(p, since, until)
 	}
 	if end = min(max(since, end), until); end < until {
 		return []*Ask{a.below(end, p)}, nil
@@ -91,6 +105,14 @@ func (a *Ask) further(p Page, caps Caps) (asks []*Ask, gaps []Gap) {
 // starved is an ask that got nothing of a page that may have been cut.
 func (a *Ask) starved(p Page, since, until nostr.Timestamp) ([]*Ask, []Gap) {
 	if a.tries < maxTries && p.Total > 0 {
+		return []*Ask{a.again(p)}, nil
+	}
+	return nil, a.gap(since, until, true)
+}
+
+// mixed is an ask whose page nobody can tell from that of another.
+func (a *Ask) mixed(p Page, since, until nostr.Timestamp) ([]*Ask, []Gap) {
+	if p.Fresh > 0 || a.tries < maxTries {
 		return []*Ask{a.again(p)}, nil
 	}
 	return nil, a.gap(since, until, true)

@@ -32,7 +32,8 @@ type sub struct {
 	rest   []*nostr.Event // what is to follow of its page
 	page   resume.Page    // the client's count
 	seen   []nostr.Timestamp
-	moved  bool // takes the ask over from another
+	own    []nostr.Timestamp // of those that no other sub of the REQ wants
+	moved  bool              // takes the ask over from another
 }
 
 type req struct {
@@ -43,10 +44,10 @@ type req struct {
 	total int // events before the EOSE, on the wire
 }
 
-// message is one of: an event for a sub, the EOSE of a req, CLOSED of a sub, a pong.
+// message is one of: an event for a req, the EOSE of a req, CLOSED of a sub, a pong.
 type message struct {
 	event  *nostr.Event
-	sub    *sub
+	req    *req
 	eose   *req
 	closed *sub
 	pong   *nostr.Timestamp
@@ -57,9 +58,11 @@ func (r *relay) publish(e *nostr.Event) {
 	if !e.Kind.IsEphemeral() {
 		r.stored = append(r.stored, e)
 	}
+	told := map[*req]bool{}
 	for _, s := range r.subs {
-		if s.filter.Matches(e) {
-			r.wire = append(r.wire, message{event: e, sub: s})
+		if !told[s.req] && s.filter.Matches(e) {
+			told[s.req] = true
+			r.wire = append(r.wire, message{event: e, req: s.req})
 		}
 	}
 }
@@ -100,6 +103,11 @@ func (r *relay) open(q *req, pause bool) {
 		}
 		s.rest = page
 	}
+	for _, s := range q.subs {
+		if slices.ContainsFunc(s.rest, func(e *nostr.Event) bool { return len(q.wanting(e)) > 1 }) {
+			pause = false // nor by the order of too few that are its own
+		}
+	}
 	r.subs = append(r.subs, q.subs...)
 	r.paused = q.subs
 	if !pause {
@@ -125,7 +133,7 @@ func newest(a, b *nostr.Event) int {
 
 func (r *relay) send(s *sub, events []*nostr.Event) {
 	for _, e := range events {
-		r.wire = append(r.wire, message{event: e, sub: s})
+		r.wire = append(r.wire, message{event: e, req: s.req})
 	}
 }
 
@@ -149,9 +157,20 @@ func (r *relay) shut(s *sub) {
 
 func (r *relay) cut() { r.subs, r.wire, r.paused = nil, nil, nil }
 
-// count is what the client's reader counts of a page.
-func (s *sub) count(e *nostr.Event, fresh bool) {
+// wanting are the subs of the REQ that an event is for.
+func (q *req) wanting(e *nostr.Event) (list []*sub) {
+	for _, s := range q.subs {
+		if s.filter.Matches(e) {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+// count is what the client's reader counts of a page. A shared event is wanted by others of the REQ.
+func (s *sub) count(e *nostr.Event, fresh, shared bool) {
 	p := &s.page
+	s.seen = append(s.seen, e.CreatedAt)
 	if p.Events == 0 {
 		p.Oldest, p.Newest = math.MaxInt64, math.MinInt64
 	}
@@ -166,8 +185,13 @@ func (s *sub) count(e *nostr.Event, fresh bool) {
 		p.Edge++
 	}
 	p.Newest = max(p.Newest, e.CreatedAt)
-	s.seen = append(s.seen, e.CreatedAt)
-	p.Last = slices.Max(s.seen[max(0, len(s.seen)-2):])
+	if shared {
+		p.Shared++
+		return
+	}
+	s.own = append(s.own, e.CreatedAt)
+	p.End = slices.Min(s.own)
+	p.Last = slices.Max(s.own[max(0, len(s.own)-2):])
 }
 
 func (r *relay) hint(q *req) resume.Hint {

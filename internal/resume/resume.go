@@ -97,9 +97,14 @@ type Page struct {
 	// Oldest and Newest are the least and the greatest date of Events, in whatever
 	// order they came. Dates far in the future may be left out of Newest.
 	Oldest, Newest nostr.Timestamp
-	// Last is the later one of the dates of the last two of Events. It tells the
-	// end of a page from a live event that slipped in and is dated long ago. 0: not
-	// known, then Oldest is taken for the end.
+	// Shared counts those of Events that another ask of the REQ wants as well. They may
+	// be of its page, which goes further back perhaps than this one's.
+	Shared int
+	// End is the oldest date of those that are not Shared, if others are.
+	End nostr.Timestamp
+	// Last is the later one of the dates of the last two that are not Shared. It tells
+	// the end of a page from a live event that slipped in and is dated long ago. 0: not
+	// known, then the oldest one is taken for the end.
 	Last nostr.Timestamp
 	// Edge counts those of Events that are dated Oldest. 0: not counted, then a first
 	// load that has a limit and needs several pages may bring more than its limit.
