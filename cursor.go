@@ -2,6 +2,7 @@ package gennostr
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"time"
 
@@ -78,7 +79,7 @@ const wrapMargin = 49 * time.Hour
 // handled if nobody holds it.
 func (s *subscription) cursor(atHand *delivery) (Cursor, bool) {
 	c := &cursor.Cursor{}
-	lowest, some := nostr.Timestamp(0), false
+	loaded := true
 	// First where the relays stand, then what is not finished: an event that comes in
 	// between is in neither, and comes again.
 	ok := s.c.sup.do(func(*supervisor) {
@@ -86,15 +87,10 @@ func (s *subscription) cursor(atHand *delivery) (Cursor, bool) {
 			relay := cursor.RelayHash(l.url)
 			for i, m := range l.marks() {
 				if m == (resume.Mark{}) {
+					loaded = false
 					continue
 				}
 				c.Marks = append(c.Marks, cursor.Mark{Relay: relay, Filter: l.filters[i], Loaded: m.Loaded, Any: m.Any, At: m.At, Floor: m.Floor})
-				if !m.Loaded || !m.Any {
-					some = true
-					lowest = 0
-				} else if !some || m.At < lowest {
-					some, lowest = true, m.At
-				}
 			}
 		}
 	})
@@ -115,20 +111,33 @@ func (s *subscription) cursor(atHand *delivery) (Cursor, bool) {
 			for i := range c.Marks {
 				c.Marks[i].At = min(c.Marks[i].At, e.CreatedAt)
 			}
-			lowest = min(lowest, e.CreatedAt)
 		}
 	}
-	from := lowest - nostr.Timestamp((s.cfg.overlap+wrapMargin)/time.Second)
-	s.mu.Lock()
-	c.Handled = s.memory.since(from)
-	s.mu.Unlock()
 	if atHand != nil && atHand.leg.sub == s && atHand.free() && !atHand.isFinished() {
-		c.Handled = append(c.Handled, cursor.Short(atHand.Event.ID[:len(cursor.Short{})]))
+		c.Handled = append(c.Handled, cursor.ShortOf(atHand.Event.ID)) // first: it is the last that may be left out
 	}
+	s.mu.Lock()
+	c.Handled = s.memory.since(c.Handled, s.reach(c.Marks, loaded))
+	s.mu.Unlock()
 	if room := cursor.MaxHandled - len(c.Handled); room > 0 {
 		c.Handled = append(c.Handled, carriedHandled[:min(room, len(carriedHandled))]...)
 	}
 	return Cursor{c}, true
+}
+
+// reach is from when on events may be asked for again: what is older need not be
+// remembered. A first load asks for everything there is; loaded tells that all relays
+// that the subscription has met are beyond theirs.
+func (s *subscription) reach(marks []cursor.Mark, loaded bool) nostr.Timestamp {
+	lowest := nostr.Timestamp(math.MaxInt64)
+	for _, m := range marks {
+		loaded = loaded && m.Loaded && m.Any
+		lowest = min(lowest, m.At)
+	}
+	if !loaded || len(marks) == 0 {
+		return 0
+	}
+	return lowest - nostr.Timestamp((s.cfg.overlap+wrapMargin)/time.Second)
 }
 
 // free tells whether nobody but the running callback has the event.
