@@ -160,8 +160,17 @@ func drawCrashPlan(t *rapid.T) *crashPlan {
 	for range 3 { // of pieces: a slice of rapid's is short on average
 		p.steps = append(p.steps, rapid.SliceOfN(rapid.Custom(drawCrashOp), 0, 30).Draw(t, "steps")...)
 	}
-	p.doings = rapid.SliceOfN(drawDoing(
-		handles, handles, handles, handles, queues, queues, holds, holdsBoth, failsAfter, panicsAt, panicsPast, diesBefore, diesAfter, changes), 0, 12).Draw(t, "doings")
+	manners := []manner{handles, handles, handles, handles, queues, queues, holds, holdsBoth, failsAfter, panicsAt, panicsPast, diesBefore, diesAfter, changes}
+	if rapid.IntRange(0, 5).Draw(t, "burdened") == 5 { // it dies with old events in hand, once or twice
+		manners = []manner{holds, queues, holds, handles}
+		die := []crashOp{{action: cSave}, {action: cCrash}}
+		first := append([]crashOp{{action: cConnect}, {action: cDeliverAll}}, die...)
+		if rapid.Bool().Draw(t, "twice") {
+			first = append(first, die...)
+		}
+		p.steps = append(first, p.steps...)
+	}
+	p.doings = rapid.SliceOfN(drawDoing(manners...), 0, 12).Draw(t, "doings")
 	p.thens = rapid.SliceOfN(drawDoing(handles, handles, failsAfter, panicsAt, diesBefore), 0, 4).Draw(t, "thens")
 	p.lasts = rapid.SliceOfN(rapid.Bool(), 0, 3).Draw(t, "lasts")
 	return p
