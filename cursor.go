@@ -79,17 +79,14 @@ const wrapMargin = 49 * time.Hour
 // handled if nobody holds it.
 func (s *subscription) cursor(atHand *delivery) (Cursor, bool) {
 	c := &cursor.Cursor{}
-	lowest := nostr.Timestamp(math.MaxInt64)
+	loaded := true
 	// First where the relays stand, then what is not finished: an event that comes in
 	// between is in neither, and comes again.
 	ok := s.c.sup.do(func(*supervisor) {
 		for _, l := range s.legsNow() {
 			relay := cursor.RelayHash(l.url)
 			for i, m := range l.marks() {
-				if !m.Loaded || !m.Any { // everything will be asked for
-					lowest = 0
-				}
-				lowest = min(lowest, m.At)
+				loaded = loaded && m.Loaded && m.Any // else everything will be asked for
 				if m != (resume.Mark{}) {
 					c.Marks = append(c.Marks, cursor.Mark{Relay: relay, Filter: l.filters[i], Loaded: m.Loaded, Any: m.Any, At: m.At, Floor: m.Floor})
 				}
@@ -99,16 +96,8 @@ func (s *subscription) cursor(atHand *delivery) (Cursor, bool) {
 	if !ok {
 		return Cursor{}, false
 	}
-	for _, m := range s.carriedMarks() {
-		c.Marks = append(c.Marks, m)
-		if lowest = min(lowest, m.At); !m.Loaded || !m.Any {
-			lowest = 0
-		}
-	}
+	c.Marks = append(c.Marks, s.carriedMarks()...)
 	c.Marks = c.Marks[:min(len(c.Marks), cursor.MaxMarks)] // those of relays that are there come first
-	if lowest == math.MaxInt64 {                           // nothing is known of any relay
-		lowest = 0
-	}
 	pending := s.pending(atHand)
 	carriedHandled, carriedPending := s.former.carried()
 	c.Unfinished = carriedPending
@@ -121,21 +110,35 @@ func (s *subscription) cursor(atHand *delivery) (Cursor, bool) {
 		for _, e := range pending[min(fits, len(pending)):] {
 			for i := range c.Marks {
 				c.Marks[i].At = min(c.Marks[i].At, e.CreatedAt)
+				c.Marks[i].Floor = min(c.Marks[i].Floor, e.CreatedAt)
 			}
-			lowest = min(lowest, e.CreatedAt)
 		}
 	}
-	from := lowest - nostr.Timestamp((s.cfg.overlap+wrapMargin)/time.Second)
-	s.mu.Lock()
-	c.Handled = s.memory.since(from)
-	s.mu.Unlock()
 	if atHand != nil && atHand.leg.sub == s && atHand.free() {
-		c.Handled = append(c.Handled, cursor.Short(atHand.Event.ID[:len(cursor.Short{})]))
+		c.Handled = append(c.Handled, cursor.ShortOf(atHand.Event.ID)) // first: it is the last that may be left out
 	}
+	s.mu.Lock()
+	c.Handled = s.memory.since(c.Handled, s.reach(c.Marks, loaded))
+	s.mu.Unlock()
 	if room := cursor.MaxHandled - len(c.Handled); room > 0 {
 		c.Handled = append(c.Handled, carriedHandled[:min(room, len(carriedHandled))]...)
 	}
 	return Cursor{c}, true
+}
+
+// reach is from when on events may be asked for again: what is older need not be
+// remembered. A first load asks for everything there is; loaded tells that all relays
+// that the subscription has met are beyond theirs.
+func (s *subscription) reach(marks []cursor.Mark, loaded bool) nostr.Timestamp {
+	lowest := nostr.Timestamp(math.MaxInt64)
+	for _, m := range marks {
+		loaded = loaded && m.Loaded && m.Any
+		lowest = min(lowest, m.At)
+	}
+	if !loaded || len(marks) == 0 {
+		return 0
+	}
+	return lowest - nostr.Timestamp((s.cfg.overlap+wrapMargin)/time.Second)
 }
 
 // free tells whether nobody but the running callback has the event.

@@ -154,12 +154,14 @@ func (m *memory) add(id nostr.ID, at nostr.Timestamp) {
 	m.next = (m.next + 1) % len(m.ring)
 }
 
-// since lists what is not older than a time.
-func (m *memory) since(at nostr.Timestamp) (list []cursor.Short) {
-	list = make([]cursor.Short, 0, len(m.ring))
-	for _, h := range m.ring {
-		if h.at >= at {
-			list = append(list, h.id)
+// since appends what is not older than a time, what was handled last first.
+func (m *memory) since(list []cursor.Short, at nostr.Timestamp) []cursor.Short {
+	list = slices.Grow(list, len(m.ring))
+	for _, part := range [][]handled{m.ring[:m.next], m.ring[m.next:]} {
+		for _, h := range slices.Backward(part) {
+			if h.at >= at {
+				list = append(list, h.id)
+			}
 		}
 	}
 	return list

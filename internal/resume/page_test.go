@@ -146,6 +146,53 @@ func TestADateThatDoesNotFitTheOrderIsNotTheEndOfThePage(t *testing.T) {
 	}
 }
 
+// What other asks of the REQ want as well may have come with their pages, which go
+// further back: A's ten newest notes, and among B's and A's ten newest of all kinds an old one of A's.
+func TestWhatOtherAsksWantIsNotTheEndOfAPage(t *testing.T) {
+	count := func(s *sub, dates []int64, shared bool) {
+		for _, date := range dates {
+			s.count(&nostr.Event{CreatedAt: epoch + nostr.Timestamp(date)}, true, shared)
+		}
+		s.page.Total = s.page.Events
+	}
+	for name, c := range map[string]struct {
+		own, shared []int64
+		want        int64 // 0: asked again, as it was
+	}{
+		"the oldest is another's":        {[]int64{-1, -2, -3, -4, -5, -6, -7, -8}, []int64{-2, -500}, -7},
+		"the oldest is its own":          {[]int64{-1, -2, -3, -4, -5, -6, -7, -800}, []int64{-2, -500}, -7},
+		"all are another's too":          {nil, []int64{-1, -2, -3, -4, -5, -6, -7, -8, -9, -10}, 0},
+		"a single one, may have slipped": {[]int64{-400}, []int64{-1, -2, -3, -4, -5, -6, -7, -8, -9}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &sub{}
+			count(s, c.own, false)
+			count(s, c.shared, true)
+			l := legOf(history())
+			next := only(t, l.Answered(only(t, l.Up(at(0))), s.page, told, at(0)))
+			assert.True(t, next.Once)
+			if c.want == 0 {
+				assert.Equal(t, history(), next.Filter)
+				return
+			}
+			assert.Equal(t, c.want, until(t, next.Filter))
+		})
+	}
+}
+
+func TestAPageThatIsAlwaysSharedIsAskedForNoEnd(t *testing.T) {
+	l := legOf(history())
+	s := l.Answered(only(t, l.Up(at(0))), resume.Page{Events: 10, Fresh: 10, Shared: 10, Total: 10, Oldest: epoch - 9, Newest: epoch}, told, at(0))
+	n := 0
+	for ; len(s.Asks) > 0; n++ {
+		require.Less(t, n, 20)
+		s = l.Answered(only(t, s), resume.Page{Events: 10, Shared: 10, Total: 10, Oldest: epoch - 9, Newest: epoch}, told, at(1))
+	}
+	require.Len(t, s.Gaps, 1)
+	assert.True(t, s.Gaps[0].Possible)
+	assert.True(t, s.Live)
+}
+
 func TestASecondWithMoreThanAPageIsSplit(t *testing.T) {
 	f := history().WithAuthors(authors[:3]...)
 	l := legOf(f)

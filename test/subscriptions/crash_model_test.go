@@ -160,8 +160,17 @@ func drawCrashPlan(t *rapid.T) *crashPlan {
 	for range 3 { // of pieces: a slice of rapid's is short on average
 		p.steps = append(p.steps, rapid.SliceOfN(rapid.Custom(drawCrashOp), 0, 30).Draw(t, "steps")...)
 	}
-	p.doings = rapid.SliceOfN(drawDoing(
-		handles, handles, handles, handles, queues, queues, holds, holdsBoth, failsAfter, panicsAt, panicsPast, diesBefore, diesAfter, changes), 0, 12).Draw(t, "doings")
+	manners := []manner{handles, handles, handles, handles, queues, queues, holds, holdsBoth, failsAfter, panicsAt, panicsPast, diesBefore, diesAfter, changes}
+	if rapid.IntRange(0, 5).Draw(t, "burdened") == 5 { // it dies with old events in hand, once or twice
+		manners = []manner{holds, queues, holds, handles}
+		die := []crashOp{{action: cSave}, {action: cCrash}}
+		first := append([]crashOp{{action: cConnect}, {action: cDeliverAll}}, die...)
+		if rapid.Bool().Draw(t, "twice") {
+			first = append(first, die...)
+		}
+		p.steps = append(first, p.steps...)
+	}
+	p.doings = rapid.SliceOfN(drawDoing(manners...), 0, 12).Draw(t, "doings")
 	p.thens = rapid.SliceOfN(drawDoing(handles, handles, failsAfter, panicsAt, diesBefore), 0, 4).Draw(t, "thens")
 	p.lasts = rapid.SliceOfN(rapid.Bool(), 0, 3).Draw(t, "lasts")
 	return p
@@ -169,7 +178,7 @@ func drawCrashPlan(t *rapid.T) *crashPlan {
 
 func drawModelRelay(t *rapid.T) modelRelay {
 	r := modelRelay{hints: rapid.Bool().Draw(t, "hints"), twice: rapid.Bool().Draw(t, "twice"), perREQ: rapid.Bool().Draw(t, "of the REQ")}
-	if r.pages = rapid.SampledFrom([]int{30, 25, 60}).Draw(t, "pages"); r.hints { // small ones have to be told
+	if r.pages = rapid.SampledFrom([]int{50, 60}).Draw(t, "pages"); r.hints { // small ones have to be told
 		r.pages = rapid.IntRange(2, 12).Draw(t, "small pages")
 	}
 	return r
@@ -194,7 +203,7 @@ func drawStored(t *rapid.T) crashOp {
 func drawPublish(t *rapid.T) crashOp {
 	op := crashOp{action: cPublish, some: rapid.IntRange(1, 1<<maxRelays-1).Draw(t, "where"), author: rapid.IntRange(0, 2).Draw(t, "author")}
 	op.kind = rapid.SampledFrom(crashKinds).Draw(t, "kind")
-	op.count = rapid.SampledFrom([]int{1, 1, 1, 2, 5, 15, 40}).Draw(t, "events")
+	op.count = rapid.SampledFrom([]int{1, 1, 1, 1, 2, 5, 15, 60}).Draw(t, "events")
 	switch rapid.IntRange(0, 7).Draw(t, "dated") {
 	case 0, 1, 2:
 	case 3, 4:
