@@ -105,6 +105,7 @@ func (s *supervisor) join(e *relayEntry, sub *subscription) {
 	}
 	l := sub.legOn(e)
 	l.entry = e
+	l.setGone(false)
 	e.asking.legs[sub] = l
 	if sub.outside != nil {
 		e.asking.outside++
@@ -124,8 +125,8 @@ func (s *supervisor) part(e *relayEntry, l *leg) {
 		}
 	}
 	l.down()
-	l.entry = nil
-	l.setStatus(SubscriptionPending, "")
+	l.entry, l.wentAt = nil, s.client.now()
+	l.setGone(true)
 	delete(a.legs, l.sub)
 	if l.sub.outside != nil {
 		a.outside--
@@ -555,7 +556,7 @@ func (l *leg) patience(now time.Time) time.Duration {
 func (s *supervisor) retry(e *relayEntry, l *leg) {
 	refused := l.refused
 	l.refused = nil
-	if l.entry != e || e.asking.slots == nil {
+	if l.entry != e || e.asking.slots == nil || len(refused) == 0 {
 		return
 	}
 	l.setStatus(SubscriptionPending, "")

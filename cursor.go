@@ -83,7 +83,7 @@ func (s *subscription) cursor(atHand *delivery) (Cursor, bool) {
 	// First where the relays stand, then what is not finished: an event that comes in
 	// between is in neither, and comes again.
 	ok := s.c.sup.do(func(*supervisor) {
-		for _, l := range s.legsNow() {
+		for _, l := range present(s.legsNow()) {
 			relay := cursor.RelayHash(l.url)
 			for i, m := range l.marks() {
 				loaded = loaded && m.Loaded && m.Any // else everything will be asked for

@@ -23,13 +23,14 @@ type leg struct {
 	track   *resume.Leg
 	entry   *relayEntry // nil while the relay is not the client's
 	asks    map[*resume.Ask]*ask
-	filters []uint64 // hashes of the filters, in the order of the tracks
-	refused []*ask   // the relay would not serve them
-	delayed []*ask   // further pages, for which there is no room yet
-	bytes   int      // how long a REQ may be for which the filters were split
-	gaps    int      // reported since the connection began
-	within  int      // while asks are made: at most so many others may stand in their REQ, 0: any number
-	retries int      // since it was live for long enough
+	filters []uint64  // hashes of the filters, in the order of the tracks
+	refused []*ask    // the relay would not serve them
+	delayed []*ask    // further pages, for which there is no room yet
+	bytes   int       // how long a REQ may be for which the filters were split
+	gaps    int       // reported since the connection began
+	within  int       // while asks are made: at most so many others may stand in their REQ, 0: any number
+	wentAt  time.Time // when its relay was removed
+	retries int       // since it was live for long enough
 	liveAt  time.Time
 
 	crowding atomic.Bool // the supervisor has not dealt with its being overfull yet
@@ -38,6 +39,7 @@ type leg struct {
 	first, last *delivery         // guarded by mu: events that wait or are held, in order
 	unfinished  int               // guarded by mu: their number
 	status      RelaySubscription // guarded by mu
+	gone        bool              // guarded by mu: its relay has been removed
 }
 
 // ask is one filter of a leg as it is asked on one connection.
@@ -196,6 +198,14 @@ func (l *leg) setStatus(state SubscriptionState, message string) RelaySubscripti
 	defer l.mu.Unlock()
 	l.status.State, l.status.Message = state, message
 	return l.status
+}
+
+// setGone notes whether the relay is one of the client's.
+func (l *leg) setGone(gone bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.gone = gone
+	l.status.State, l.status.Message = SubscriptionPending, ""
 }
 
 func (l *leg) state() SubscriptionState {

@@ -406,9 +406,12 @@ func (s *subscription) statusNow() SubscriptionStatus {
 	st := SubscriptionStatus{ID: s.name, Duplicates: s.repeat.Load()}
 	for _, l := range s.legsNow() {
 		l.mu.Lock()
-		on := l.status
+		on, gone := l.status, l.gone
 		st.Waiting += l.unfinished
 		l.mu.Unlock()
+		if gone {
+			continue
+		}
 		st.Relays = append(st.Relays, on)
 		if on.State == SubscriptionLive {
 			st.Live++

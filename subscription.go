@@ -110,18 +110,40 @@ func (s *subscription) legsNow() []*leg {
 	return list
 }
 
-// forgetLegs forgets those of relays that are gone, but for what waits of them, and
-// counts the others. Supervisor goroutine.
+// present sorts the legs of relays that are there before those that are gone. Supervisor goroutine.
+func present(legs []*leg) []*leg {
+	slices.SortStableFunc(legs, func(a, b *leg) int {
+		switch {
+		case a.entry != nil && b.entry == nil:
+			return -1
+		case a.entry == nil && b.entry != nil:
+			return 1
+		}
+		return 0
+	})
+	return legs
+}
+
+// maxGone is of how many relays that are gone a subscription knows where it stood, in
+// case they are added again.
+const maxGone = 64
+
+// forgetLegs forgets those of relays that are gone, the ones that went first, but for
+// what waits of them, and counts the others. Supervisor goroutine.
 func (s *subscription) forgetLegs() (left int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for url, l := range s.legs {
-		switch {
-		case l.entry != nil:
+	var gone []*leg
+	for _, l := range s.legs {
+		if l.entry != nil {
 			left++
-		case l.unfinishedNow() == 0:
-			delete(s.legs, url)
+		} else if l.unfinishedNow() == 0 {
+			gone = append(gone, l)
 		}
+	}
+	slices.SortFunc(gone, func(a, b *leg) int { return a.wentAt.Compare(b.wentAt) })
+	for _, l := range gone[:max(0, len(gone)-maxGone)] {
+		delete(s.legs, l.url)
 	}
 	return left
 }

@@ -22,7 +22,7 @@ func (p Page) cut(f nostr.Filter, caps Caps) bool {
 // full tells whether a page may be as large as the relay's pages become, be it the ask's or,
 // where the relay has told nothing, the REQ's.
 func (p Page) full(caps Caps) bool {
-	return p.Events+p.Refused >= caps.enough() || !caps.Known && p.Total >= max(1, caps.Page)
+	return p.Events+p.Refused >= caps.enough() || !caps.Known && p.Total >= caps.enough()
 }
 
 // enough is how many events of an ask's own are a full page. Where the cap is not told, half of

@@ -18,7 +18,7 @@ import (
 // that is not taken. The page is a full one all the same, and the rest is asked for.
 func TestAnEventOfAPageThatIsNotTakenDoesNotEndThePaging(t *testing.T) {
 	for name, spoil := range map[string]func(*nostr.Event) string{
-		"as it is": func(e *nostr.Event) string { return string(e.AppendJSON(nil)) },
+		"as it is":                func(e *nostr.Event) string { return string(e.AppendJSON(nil)) },
 		"its signature is no hex": func(e *nostr.Event) string { return `{"id":"` + e.ID.String() + `","sig":"zz"}` },
 		"it is an AUTH": func(e *nostr.Event) string {
 			return string(nostrtest.EventAt(e.CreatedAt, nostrtest.Key(5), nostr.KindClientAuthentication, "").AppendJSON(nil))

@@ -169,11 +169,11 @@ func (b *crashBot) then(self *gennostr.Self, k *crashWork, err error) error {
 	if do.saves {
 		b.save(self, k)
 	}
-	k.leave()
-	switch do.how {
-	case panicsAt:
+	if do.how == panicsAt { // it was not handled
 		panic(errInjured)
-	case failsAfter:
+	}
+	k.leave()
+	if do.how == failsAfter {
 		return errInjured
 	}
 	return nil

@@ -14,7 +14,7 @@ var crashFaults = []kit.Fault{
 	},
 	{
 		Name: "the event at hand is not in the cursor", File: "cursor.go",
-		Old: "atHand.free() && !atHand.isFinished()", New: "!atHand.free() && !atHand.isFinished()",
+		Old: "atHand.leg.sub == s && atHand.free()", New: "atHand.leg.sub == s && !atHand.free()",
 	},
 	{
 		Name: "the event at hand is in the cursor although it is held", File: "cursor.go",
@@ -22,7 +22,7 @@ var crashFaults = []kit.Fault{
 	},
 	{
 		Name: "a cursor forgets what is old while a first load goes on", File: "cursor.go",
-		Old: "\t\t\t\t\tloaded = false\n", New: "",
+		Old: "loaded = loaded && m.Loaded && m.Any // else", New: "// else",
 	},
 	{
 		Name: "handled ids are not carried over", File: "cursor.go",
@@ -70,7 +70,7 @@ var crashFaults = []kit.Fault{
 	},
 	{
 		Name: "another filter's page ends this one's", File: "internal/resume/page.go",
-		Old: "\tif p.Shared > 0 {\n\t\tend, known", New: "\tif p.Shared < 0 {\n\t\tend, known",
+		Old: "return p.End, p.Shared == 0 || p.Events > p.Shared+1", New: "return p.Oldest, true",
 	},
 	{
 		Name: "relays' copies are all delivered", File: "subscription.go",
