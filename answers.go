@@ -1,0 +1,253 @@
+package gennostr
+
+import (
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/gennostr/gennostr/internal/limits"
+	"github.com/gennostr/gennostr/internal/resume"
+	"github.com/gennostr/gennostr/internal/wire"
+)
+
+// What the supervisor makes of a relay's answers to the REQs of subscriptions: the EOSE
+// that ends a page, and the CLOSED that refuses, for now or for good.
+
+// reqAnswer is an EOSE or a CLOSED of a REQ of ours.
+type reqAnswer struct {
+	route   *route
+	eose    bool
+	pages   []resume.Page // what came before it for the members, in order
+	slipped []int         // how many of them were published meanwhile
+	message string        // of a CLOSED
+	ends    bool          // it has ended the REQ
+}
+
+// answerOf is made where the message is delivered.
+func answerOf(r *route, l *dataLetter) reqAnswer {
+	ev := reqAnswer{route: r, ends: l.Ends}
+	switch m := l.Message.(type) {
+	case wire.EOSE:
+		ev.eose = true
+		refused := l.Request.Refused()
+		for _, member := range r.members {
+			p := member.page
+			p.Hint, p.Refused, p.Total = hintOf(m.Hints), refused, r.total+refused
+			ev.pages, ev.slipped = append(ev.pages, p), append(ev.slipped, member.slipped)
+		}
+	case wire.Closed:
+		ev.message = m.Message
+		if l.Ends {
+			r.conn.requests.Finish(l.Request)
+		}
+	}
+	return ev
+}
+
+func hintOf(hints []string) resume.Hint {
+	switch {
+	case slices.Contains(hints, "finish"):
+		return resume.Finish
+	case slices.Contains(hints, "more"):
+		return resume.More
+	}
+	return resume.None
+}
+
+func (ev reqAnswer) supervise(s *supervisor) {
+	e, r := ev.route.conn.entry, ev.route
+	a := e.asking
+	if e.conn != r.conn || a == nil || a.routes[r.number] != r {
+		return
+	}
+	if ev.eose {
+		s.answered(e, ev)
+	} else {
+		s.closed(e, ev)
+	}
+	s.ask(e)
+}
+
+// answered is for the EOSE of a REQ: each ask of it learns what came.
+func (s *supervisor) answered(e *relayEntry, ev reqAnswer) {
+	a, r := e.asking, ev.route
+	r.eose = true
+	if !slices.ContainsFunc(slices.Collect(maps.Values(a.routes)), func(r *route) bool { return !r.eose }) {
+		e.conn.awaitsEOSE(false)
+	}
+	for i, m := range r.members {
+		if p := ev.pages[i]; m.unlimited && ev.slipped[i] == 0 { // what slips in is no measure of a page
+			a.limits.SawPage(p.Events, p.Oldest, p.Newest)
+		}
+	}
+	n, known := a.limits.Page()
+	caps := resume.Caps{Page: n, Known: known}
+	a.slots.EOSE(s.client.now(), r.number)
+	for i, m := range r.members {
+		l := m.leg
+		if m.gone.Load() || l.asks[m.Ask] != m.ask {
+			continue
+		}
+		if m.Once {
+			delete(l.asks, m.Ask)
+		}
+		s.take(e, l, l.track.Answered(m.Ask, ev.pages[i], caps, r.sent))
+	}
+}
+
+// closed is for the CLOSED of a REQ, by what the relay says is the reason.
+func (s *supervisor) closed(e *relayEntry, ev reqAnswer) {
+	a, r, now := e.asking, ev.route, s.client.now()
+	reason := a.limits.Refused(ev.message, max(0, e.conn.requests.Len()-unended(ev)))
+	if !ev.ends && reason != limits.Duplicate {
+		return // it may be of a REQ that was closed before
+	}
+	switch reason {
+	case limits.TooManySubscriptions:
+		a.slots.SetConfig(a.config())
+		s.again(e, a.slots.Refused(now, r.number), 0)
+	case limits.Duplicate: // under another id
+		if !ev.ends {
+			e.conn.sendOwn(Close{SubscriptionID: wireID(r.number)}, nil)
+		}
+		s.again(e, a.slots.Refused(now, r.number), 0)
+	case limits.RateLimited, limits.AuthRequired: // whatever it was that was asked
+		a.slots.Refused(now, r.number) // and what is not asked again by us is not by the slots
+		for _, m := range r.members {
+			a.slots.Remove(now, m.ask)
+			switch {
+			case m.gone.Load():
+			case reason == limits.AuthRequired && !r.sent.After(a.authed): // it did not know yet who asks
+				s.again(e, []*ask{m.ask}, 0)
+			default:
+				s.refused(e, m.ask, reason, ev.message)
+			}
+		}
+	case limits.Error: // the relay's trouble, of the moment it seems
+		if a.trouble.IsZero() {
+			a.trouble = now
+		}
+		if now.Sub(a.trouble) < settled && len(r.members) > 1 {
+			s.again(e, a.slots.Refused(now, r.number), 0)
+			break
+		}
+		fallthrough
+	default:
+		verdict := a.slots.Closed(now, r.number)
+		if n := a.slots.Learnt(); n > 0 {
+			a.limits.LearntFilters(n)
+		}
+		s.again(e, verdict.Lost, verdict.Within)
+		for _, k := range verdict.Guilty {
+			s.refused(e, k, reason, ev.message)
+		}
+	}
+	delete(a.routes, r.number)
+}
+
+// again makes asks anew that have lost their REQ.
+func (s *supervisor) again(e *relayEntry, lost []*ask, within int) {
+	for _, k := range lost {
+		if k.gone.Swap(true) {
+			continue
+		}
+		k.leg.note()
+		delete(k.leg.asks, k.Ask)
+		k.leg.within = within
+		s.take(e, k.leg, k.leg.track.Lost(k.Ask))
+		k.leg.within = 0
+	}
+}
+
+// refused is for an ask that the relay would not serve: it is asked again later, if
+// that makes sense, else with the next connection.
+func (s *supervisor) refused(e *relayEntry, k *ask, reason limits.Reason, message string) {
+	l := k.leg
+	l.note()
+	delete(l.asks, k.Ask)
+	k.gone.Store(true)
+	l.refused = append(l.refused, k)
+	state := SubscriptionRetrying
+	if final(reason) {
+		state = SubscriptionRefused
+	}
+	change := SubscriptionChange{State: state, Message: message}
+	if state == SubscriptionRetrying {
+		at, set := s.later.At(laterKey{entry: e, leg: l})
+		if !set {
+			at = s.client.now().Add(l.patience(s.client.now()))
+			s.later.Set(laterKey{entry: e, leg: l}, at)
+		}
+		change.RetryAt = at
+	}
+	l.setStatus(state, message)
+	s.inform(l, change)
+}
+
+// final tells the refusals that asking again does not help against.
+func final(reason limits.Reason) bool {
+	switch reason {
+	case limits.Unknown, limits.Error, limits.RateLimited:
+		return false
+	}
+	return true
+}
+
+// unended is 1 while a REQ that was refused counts as open.
+func unended(ev reqAnswer) int {
+	if ev.ends {
+		return 0
+	}
+	return 1
+}
+
+const (
+	// firstRetry and longestRetry are the least and the most that is waited before an
+	// ask is repeated that a relay has refused, and which it may serve later.
+	firstRetry   = 2 * time.Second
+	longestRetry = 5 * time.Minute
+	// settled is how long a subscription has to be live for its retries to begin anew.
+	settled = time.Minute
+)
+
+// patience is how long to wait before the next retry: twice as long each time, give or take a fifth.
+func (l *leg) patience(now time.Time) time.Duration {
+	if !l.liveAt.IsZero() && now.Sub(l.liveAt) >= settled {
+		l.retries = 0
+	}
+	d := min(longestRetry, firstRetry<<min(l.retries, 16))
+	l.retries++
+	l.liveAt = time.Time{}
+	return time.Duration(float64(d) * (1 + l.entry.cfg.schedule.Jitter*(2*rand.Float64()-1)))
+}
+
+// retry asks again what was refused.
+func (s *supervisor) retry(e *relayEntry, l *leg) {
+	refused := l.refused
+	l.refused = nil
+	if l.entry != e || e.asking.slots == nil || len(refused) == 0 {
+		return
+	}
+	l.setStatus(SubscriptionPending, "")
+	l.within = 1 // it may have been its fault
+	for _, k := range refused {
+		s.take(e, l, l.track.Lost(k.Ask))
+	}
+	l.within = 0
+}
+
+// authenticated asks again, at once, what was refused before the relay knew who we are.
+func (s *supervisor) authenticated(e *relayEntry) {
+	if e.asking == nil {
+		return
+	}
+	e.asking.authed = s.client.now()
+	for _, l := range e.asking.sorted() {
+		if len(l.refused) > 0 {
+			s.later.Cancel(laterKey{entry: e, leg: l})
+			s.retry(e, l)
+		}
+	}
+	s.ask(e)
+}

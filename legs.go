@@ -1,0 +1,239 @@
+package gennostr
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/gennostr/gennostr/internal/resume"
+	"github.com/gennostr/gennostr/nostr"
+)
+
+// What becomes of subscriptions on relays, as these come and go. The supervisor feeds
+// the machine that says what a subscription wants to know next of one relay
+// (internal/resume), and does what it says.
+
+// subscribe declares a subscription. Supervisor goroutine.
+func (s *supervisor) subscribe(sub *subscription) {
+	s.subs = append(s.subs, sub)
+	for _, e := range s.sorted() {
+		s.join(e, sub)
+		s.ask(e)
+	}
+}
+
+// unsubscribe ends one.
+func (s *supervisor) unsubscribe(sub *subscription) {
+	s.subs = slices.DeleteFunc(s.subs, func(o *subscription) bool { return o == sub })
+	for _, e := range s.sorted() {
+		if a := e.asking; a != nil && a.legs[sub] != nil {
+			s.part(e, a.legs[sub])
+			s.ask(e)
+		}
+	}
+}
+
+// sorted lists the entries in the order of their URLs, so that what is done to all
+// of them is done in an order that can be foretold.
+func (s *supervisor) sorted() []*relayEntry {
+	list := make([]*relayEntry, 0, len(s.relays))
+	for _, e := range s.relays {
+		list = append(list, e)
+	}
+	slices.SortFunc(list, func(a, b *relayEntry) int { return strings.Compare(a.url, b.url) })
+	return list
+}
+
+// enlist gives a relay that is new the legs of all subscriptions.
+func (s *supervisor) enlist(e *relayEntry) {
+	for _, sub := range s.subs {
+		s.join(e, sub)
+	}
+}
+
+// join makes a relay one of a subscription's, and asks it if it is connected.
+func (s *supervisor) join(e *relayEntry, sub *subscription) {
+	if !sub.livesOn(e.url) || !e.known() {
+		return
+	}
+	if e.asking == nil {
+		e.asking = &asking{legs: make(map[*subscription]*leg)}
+	}
+	if e.asking.legs[sub] != nil {
+		return
+	}
+	l := sub.legOn(e)
+	l.entry = e
+	l.setGone(false)
+	e.asking.legs[sub] = l
+	if sub.outside != nil {
+		e.asking.outside++
+	}
+	if e.stage == connected {
+		s.begin(e, l)
+	}
+}
+
+// part takes a leg off its relay, and closes what it has open there.
+func (s *supervisor) part(e *relayEntry, l *leg) {
+	a := e.asking
+	s.later.Cancel(laterKey{entry: e, leg: l})
+	for _, k := range l.asks {
+		if a.slots != nil {
+			a.slots.Remove(s.client.now(), k)
+		}
+	}
+	l.down()
+	l.entry, l.wentAt = nil, s.client.now()
+	l.setGone(true)
+	delete(a.legs, l.sub)
+	if l.sub.outside != nil {
+		a.outside--
+	}
+	s.lost = append(s.lost, l.sub)
+}
+
+// endLost forgets the legs of relays that are gone, and ends the outside subscriptions
+// of which none of their relays is left: nobody will ever serve them. A relay that is
+// removed and added again in one step is not lost.
+func (s *supervisor) endLost() {
+	for _, sub := range s.lost {
+		if left := sub.forgetLegs(); left == 0 && sub.outside != nil && sub.on != nil {
+			sub.outside.end(ErrNoRelay)
+		}
+	}
+	s.lost = nil
+}
+
+// upAgain asks a relay that has just been connected what its subscriptions want to know.
+func (s *supervisor) upAgain(e *relayEntry) {
+	a := e.asking
+	if a == nil || len(a.legs) == 0 {
+		return
+	}
+	s.open(e)
+	for _, l := range a.sorted() {
+		s.begin(e, l)
+	}
+	s.ask(e)
+}
+
+// sorted lists the legs in the order in which they were declared.
+func (a *asking) sorted() []*leg {
+	list := make([]*leg, 0, len(a.legs))
+	for _, l := range a.legs {
+		list = append(list, l)
+	}
+	slices.SortFunc(list, func(x, y *leg) int { return int(x.sub.owner) - int(y.sub.owner) })
+	return list
+}
+
+// gone is told of the end of a connection.
+func (s *supervisor) goneDown(e *relayEntry) {
+	a := e.asking
+	if a == nil {
+		return
+	}
+	s.later.Cancel(laterKey{entry: e})
+	s.later.Cancel(laterKey{entry: e, notice: true})
+	s.later.Cancel(laterKey{entry: e, silent: true})
+	for _, l := range a.legs {
+		s.later.Cancel(laterKey{entry: e, leg: l})
+		l.down()
+		if l.state() != SubscriptionParked {
+			l.setStatus(SubscriptionPending, "")
+		}
+	}
+	a.slots, a.routes = nil, nil
+}
+
+// leave takes a relay that is gone out of all subscriptions.
+func (s *supervisor) leave(e *relayEntry) {
+	if e.asking == nil {
+		return
+	}
+	for _, l := range e.asking.legs {
+		s.part(e, l)
+	}
+}
+
+// begin asks what a leg wants to know at the beginning of a connection.
+func (s *supervisor) begin(e *relayEntry, l *leg) {
+	if e.asking.slots == nil {
+		s.open(e)
+	}
+	if l.state() == SubscriptionParked {
+		return
+	}
+	if e.asking.outside > 0 && e.conn.crowded() { // one that had the socket for itself may have filled it
+		s.makeRoom(e)
+	}
+	l.setStatus(SubscriptionPending, "")
+	s.take(e, l, l.track.Up(s.client.now()))
+}
+
+// take does what a leg's machine says.
+func (s *supervisor) take(e *relayEntry, l *leg, step resume.Step) {
+	for _, asked := range step.Asks {
+		k := newAsk(l, asked)
+		l.asks[asked] = k
+		if o := l.sub.outside; o != nil && k.Once && o.full(l) { // served page by page
+			l.delayed = append(l.delayed, k)
+			o.tellWhenDrained(l)
+			continue
+		}
+		s.put(e, k)
+	}
+	for _, asked := range step.Gone { // after what takes their place
+		l.forget(asked)
+	}
+	for _, gap := range step.Gaps {
+		if gap.Possible && gap.Since == gap.Until && !e.asking.limits.Capped() {
+			continue // a second with many events, of a relay that nothing says has a cap
+		}
+		s.informGap(l, Gap{gap.Since, gap.Until, gap.Possible})
+	}
+	s.advance(l)
+}
+
+// maxGaps is how many gaps of a leg are reported one by one for each connection.
+const maxGaps = 100
+
+// informGap reports a gap. A relay that makes up more of them than anybody wants to
+// read gets one for all the rest.
+func (s *supervisor) informGap(l *leg, gap Gap) {
+	switch l.gaps++; {
+	case l.gaps > maxGaps:
+		return
+	case l.gaps == maxGaps:
+		gap = Gap{Since: 0, Until: max(gap.Until, nostr.Now()), Possible: true}
+	}
+	s.inform(l, SubscriptionChange{State: l.state(), Gap: &gap})
+}
+
+// advance says where a leg has come to: live once all that it has asked for has been
+// answered, and again when it has had to ask for something anew.
+func (s *supervisor) advance(l *leg) {
+	state, caughtUp := l.state(), l.track.CaughtUp() && len(l.refused) == 0
+	switch {
+	case caughtUp && state != SubscriptionLive:
+		l.liveAt = s.client.now()
+		l.setStatus(SubscriptionLive, "")
+		s.inform(l, SubscriptionChange{State: SubscriptionLive})
+	case !caughtUp && (state == SubscriptionLive || state == SubscriptionPending && len(l.asks) > 0):
+		l.setStatus(SubscriptionOpen, "")
+	}
+}
+
+// inform queues a change for whoever has opened the subscription.
+func (s *supervisor) inform(l *leg, change SubscriptionChange) {
+	e := l.entry
+	if e == nil || e.conn == nil {
+		return
+	}
+	change.SubscriptionID = l.sub.name
+	if l.sub.outside != nil {
+		l.sub.outside.changed(e.conn.relay, change)
+		return
+	}
+	s.client.mail.Put(&changeLetter{sub: l.sub, relay: e.conn.relay, change: change})
+}
