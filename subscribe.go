@@ -93,7 +93,9 @@ func WithOverlap(d time.Duration) SubscribeOption {
 // WithBuffer says how many events of each relay may wait for the loop over a
 // [Subscription]. When there are more, the relay is told to stop, and asked again,
 // from where it was, when half of them have been taken; with [DropOldest] the oldest
-// is dropped. Default: 1,024. It does nothing for a subscription of the handler's,
+// is dropped. A relay that has nothing else to bring is slowed down by TCP instead,
+// and one whose window (WithMailboxWindow) is half full is told to stop before that,
+// lest its other subscriptions wait. Default: 1,024. It does nothing for a subscription of the handler's,
 // whose events wait in the mailbox ([WithMailboxWindow]).
 func WithBuffer(n int) SubscribeOption {
 	return subscribeOption(func(c *subscribeConfig) error { c.buffer = n; return positive("WithBuffer", n) })
