@@ -150,3 +150,11 @@ func start(t *testing.T, h gennostr.Handler, network *nostrtest.Network, urls []
 }
 
 var background = context.Background()
+
+// sized is a test's number, and another one under the race detector.
+func sized(n, race int) int {
+	if underRace {
+		return race
+	}
+	return n
+}

@@ -20,7 +20,7 @@ var takesTwenty = map[string]nostrtest.Option{
 	"NOTICE": nostrtest.WithFaults(nostrtest.SubscriptionCapNotice(20)),
 }
 
-const manySubscriptions = 300
+var manySubscriptions = sized(300, 80)
 
 // topic is the filter of one of many subscriptions.
 func topic(i int) []nostr.Filter {

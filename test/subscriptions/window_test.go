@@ -56,7 +56,7 @@ func TestASlowOutsideSubscriberStallsNoNeighbour(t *testing.T) {
 func TestWhoComesAfterAnUnreadSubscriptionIsServed(t *testing.T) {
 	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		relay := network.NewRelay(relayURL)
-		relay.Publish(spread(5000, time.Second)...)
+		relay.Publish(spread(sized(5000, 2600), time.Second)...)
 		relay.Publish(nostrtest.Event(nostrtest.Key(2), nostr.KindReaction, "+"))
 		client := start(t, nil, network, []string{relayURL})
 		_, err := client.Subscribe(t.Context(), textNotes)
