@@ -20,7 +20,7 @@ import (
 func TestABlockedHandlerDelaysNoOutsideSubscriberOfAnotherRelay(t *testing.T) {
 	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		full, other := network.NewRelay("ws://full.example"), network.NewRelay("ws://other.example")
-		full.Publish(spread(3000, time.Second)...)
+		full.Publish(spread(sized(3000, 2100), time.Second)...)
 		stuck := make(chan struct{})
 		bot := listensTo(textNotes, gennostr.On(full.URL()))
 		bot.onEvent = func(*gennostr.Self, gennostr.EventMessage) error { <-stuck; return nil }
