@@ -1,7 +1,6 @@
 package gennostr
 
 import (
-	"maps"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -73,9 +72,6 @@ func (ev reqAnswer) supervise(s *supervisor) {
 func (s *supervisor) answered(e *relayEntry, ev reqAnswer) {
 	a, r := e.asking, ev.route
 	r.eose = true
-	if !slices.ContainsFunc(slices.Collect(maps.Values(a.routes)), func(r *route) bool { return !r.eose }) {
-		e.conn.awaitsEOSE(false)
-	}
 	for i, m := range r.members {
 		if p := ev.pages[i]; m.unlimited && ev.slipped[i] == 0 { // what slips in is no measure of a page
 			a.limits.SawPage(p.Events, p.Oldest, p.Newest)

@@ -101,11 +101,24 @@ func (s *supervisor) ask(e *relayEntry) {
 		}
 		e.conn.sendOwn(Req{SubscriptionID: wireID(op.Req), Filters: filters}, r)
 	}
+	if !a.waits() { // also where the last one was refused
+		e.conn.awaitsEOSE(false)
+	}
 	if at, ok := a.slots.Next(); ok {
 		s.later.Set(laterKey{entry: e}, at)
 	} else {
 		s.later.Cancel(laterKey{entry: e})
 	}
+}
+
+// waits tells whether a REQ waits for its EOSE.
+func (a *asking) waits() bool {
+	for _, r := range a.routes {
+		if !r.eose {
+			return true
+		}
+	}
+	return false
 }
 
 // ringLater does what was set for now.

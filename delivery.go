@@ -194,6 +194,13 @@ func (d *delivery) leave() {
 	}
 }
 
+// giveUp is leave for one that will not be handled: no cursor passes it, and it comes
+// again when the program is started again with its cursor.
+func (d *delivery) giveUp() {
+	d.unhandled.Store(true)
+	d.leave()
+}
+
 // finish lets cursors pass the event: it has been handled.
 func (d *delivery) finish() {
 	if !d.unhandled.Load() && d.leg.remove(d) {

@@ -79,7 +79,7 @@ func (ev noticed) supervise(s *supervisor) {
 	now := s.client.now()
 	e.asking.noticed = now
 	key := laterKey{entry: e, notice: true}
-	if _, set := s.later.At(key); !set {
+	if !s.isSet(key) {
 		s.later.Set(key, now.Add(noticePatience))
 	}
 }

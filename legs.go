@@ -205,7 +205,7 @@ func (s *supervisor) informGap(l *leg, gap Gap) {
 	case l.gaps > maxGaps:
 		return
 	case l.gaps == maxGaps:
-		gap = Gap{Since: 0, Until: max(gap.Until, nostr.Now()), Possible: true}
+		gap = Gap{Since: 0, Until: max(gap.Until, nostr.TimestampOf(s.client.now())), Possible: true}
 	}
 	s.inform(l, SubscriptionChange{State: l.state(), Gap: &gap})
 }

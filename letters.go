@@ -243,11 +243,12 @@ func (l *thenLetter) handle(c *Client) *exit {
 
 // letGo is for one that will not be handled.
 func (l *thenLetter) letGo() {
-	if d, ok := l.place.(*delivery); ok { // what came of it was not told: it comes again
-		d.unhandled.Store(true)
-	}
-	if l.place != nil {
-		l.place.leave()
+	switch p := l.place.(type) {
+	case nil:
+	case *delivery: // what came of it was not told
+		p.giveUp()
+	default:
+		p.leave()
 	}
 }
 

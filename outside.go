@@ -179,8 +179,7 @@ func (o *Subscription) put(d *delivery) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.ended {
-		d.unhandled.Store(true)
-		d.leave()
+		d.giveUp()
 		return
 	}
 	o.byLeg[d.leg] = append(o.byLeg[d.leg], o.queue.PushBack(&outsideItem{delivery: d, relay: d.conn().relay}))
@@ -296,8 +295,7 @@ func (o *Subscription) end(err error) {
 	o.stop()
 	for e := o.queue.Front(); e != nil; e = e.Next() {
 		if d := e.Value.(*outsideItem).delivery; d != nil {
-			d.unhandled.Store(true)
-			d.leave()
+			d.giveUp()
 		}
 	}
 	o.queue.Init()

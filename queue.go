@@ -214,8 +214,7 @@ func (q *Queue[T]) close() (told []*thenLetter) {
 	q.closed = true
 	for _, it := range q.jobs.Close() {
 		if d, ok := it.place.(*delivery); ok { // no cursor has passed it: it comes again
-			d.unhandled.Store(true)
-			d.leave()
+			d.giveUp()
 			continue
 		}
 		told = append(told, q.then(it, &clientClosedError{q.c.reason}, false))

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/gennostr/gennostr/internal/cursor"
-	"github.com/gennostr/gennostr/internal/reqs"
 	"github.com/gennostr/gennostr/internal/seen"
 	"github.com/gennostr/gennostr/internal/wire"
 	"github.com/gennostr/gennostr/nostr"
@@ -348,8 +347,7 @@ func (s *subscription) change(filters []nostr.Filter) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock() // what is set first is asked first
-	s.filters = filters
-	s.now.Store(reqs.Compile(filters))
+	s.setFilters(filters)
 	if !s.c.sup.inbox.Put(filtersChange{s, filters}) {
 		return s.c.closedErr()
 	}

@@ -35,10 +35,9 @@ type subscription struct {
 	former  *former         // of the cursor that it started from; nil if none
 }
 
-// setFilters makes these the filters. Its own they are already.
+// setFilters makes these the filters. Its own they are already. Needs mu, but for one
+// that nobody else knows yet.
 func (s *subscription) setFilters(filters []nostr.Filter) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.filters = filters
 	s.now.Store(reqs.Compile(filters))
 }
@@ -167,7 +166,7 @@ type handled struct {
 }
 
 func (m *memory) add(id nostr.ID, at nostr.Timestamp) {
-	h := handled{cursor.Short(id[:len(cursor.Short{})]), at}
+	h := handled{cursor.ShortOf(id), at}
 	if len(m.ring) < cursor.MaxHandled {
 		m.ring = append(m.ring, h)
 		return
@@ -209,7 +208,7 @@ func formerOf(c *cursor.Cursor) *former {
 	}
 	for _, id := range c.Unfinished {
 		f.unfinished[id] = true
-		delete(f.handled, cursor.Short(id[:len(cursor.Short{})]))
+		delete(f.handled, cursor.ShortOf(id))
 	}
 	f.left.Store(int64(len(f.unfinished)))
 	return f
@@ -220,7 +219,7 @@ func (f *former) had(e *nostr.Event) bool {
 	if f == nil {
 		return false
 	}
-	again := f.handled[cursor.Short(e.ID[:len(cursor.Short{})])]
+	again := f.handled[cursor.ShortOf(e.ID)]
 	if again == nil {
 		return false
 	}
