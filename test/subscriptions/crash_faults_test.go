@@ -50,7 +50,7 @@ var crashFaults = []kit.Fault{
 	},
 	{
 		Name: "what a queue has not begun counts as handled at a stop", File: "queue.go",
-		Old: "\t\t\td.unhandled.Store(true)\n\t\t\td.leave()\n\t\t\tcontinue\n", New: "\t\t\td.leave()\n\t\t\tcontinue\n",
+		Old: "\t\t\td.giveUp()\n", New: "\t\t\td.leave()\n",
 	},
 	{
 		Name: "the mark moves before the gap is complete", File: "internal/resume/part.go",
