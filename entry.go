@@ -86,46 +86,59 @@ type relayEntry struct {
 // revive is AddRelay for an entry that is on its way out. One that was removed
 // starts afresh; one that was lost keeps its place in the schedule, so that a
 // handler that adds its relay again in OnDisconnect is no retry storm (L07).
+//
+// The entry stays the same one, and so do the subscriptions that have not been told
+// to leave it, for there are others who know it.
 func (s *supervisor) revive(e *relayEntry) {
-	fresh := s.newEntry(e.url, e.again, e.window)
-	e.window = nil
-	fresh.connects, fresh.traffic, fresh.lastErr = e.connects, e.traffic, e.lastErr
 	afresh := e.removed || e.stage == down
-	if !e.removed {
-		fresh.outage = e.outage
+	switch {
+	case afresh:
+		e.panics, e.failures, e.failed, e.aborted = newIntensity(), 0, false, false
+	case e.gone:
+		e.failures = 0 // else WithMaxAttempts counts on
 	}
-	if !afresh {
-		fresh.backoff.Follow(e.backoff)
-		fresh.panics, fresh.redialAt = e.panics, e.redialAt
-		fresh.failed, fresh.aborted = e.failed, e.aborted
-		if !e.gone {
-			fresh.failures = e.failures // WithMaxAttempts counts on
-		}
+	if e.removed {
+		e.outage = nil
 	}
-	e.again = nil
-	s.forget(e)
-	s.relays[e.url] = fresh
-	s.enlist(fresh)
-	s.setOutage(fresh)
+	cfg := e.again
+	e.again, e.removed, e.gone, e.wanted = nil, false, false, false
+	s.fit(e, cfg, !afresh)
+	s.enlist(e)
+	s.setOutage(e)
 	if afresh {
-		s.dial(fresh)
+		s.dial(e)
 	} else {
-		s.wait(fresh)
+		s.wait(e)
 	}
 }
 
-func (s *supervisor) newEntry(url string, cfg *relaySpec, window *mailbox.Window) *relayEntry {
+// fit gives an entry other options, for the next dial; follow: its schedule goes on
+// from where it was.
+func (s *supervisor) fit(e *relayEntry, cfg *relaySpec, follow bool) {
+	former := e.backoff
+	s.discard(e.cfg)
+	e.cfg, e.backoff = cfg, backoff.New(&cfg.schedule)
+	if follow {
+		e.backoff.Follow(former)
+	}
+	e.window.Limit(cfg.windowMessages, cfg.windowBytes)
+}
+
+// newEntry makes the entry of a relay that is not known yet.
+func (s *supervisor) newEntry(url string, cfg *relaySpec) *relayEntry {
+	window := s.windows[url]
 	if window == nil {
 		window = mailbox.NewWindow(cfg.windowMessages, cfg.windowBytes, s.client.budget)
 	} else {
 		window.Limit(cfg.windowMessages, cfg.windowBytes)
+		delete(s.windows, url)
 	}
-	return &relayEntry{
-		url: url, cfg: cfg, window: window,
-		backoff: backoff.New(&cfg.schedule),
-		panics:  backoff.Intensity{Max: 3, Within: 5 * time.Second},
-	}
+	e := &relayEntry{url: url, cfg: cfg, window: window, backoff: backoff.New(&cfg.schedule), panics: newIntensity()}
+	s.relays[url] = e
+	return e
 }
+
+func newIntensity() backoff.Intensity { return backoff.Intensity{Max: 3, Within: 5 * time.Second} }
 
 // forget drops an entry that has no connection.
 func (s *supervisor) forget(e *relayEntry) {
@@ -147,9 +160,6 @@ func (s *supervisor) keepWindow(e *relayEntry) {
 		if n, _ := w.Used(); n == 0 {
 			delete(s.windows, url)
 		}
-	}
-	if e.window == nil {
-		return
 	}
 	if n, _ := e.window.Used(); n > 0 {
 		if s.windows == nil {
@@ -174,9 +184,7 @@ func (s *supervisor) add(url string, cfg *relaySpec, ensure bool) (added bool, e
 	e := s.relays[url]
 	switch {
 	case e == nil:
-		e = s.newEntry(url, cfg, s.windows[url])
-		delete(s.windows, url)
-		s.relays[url] = e
+		e = s.newEntry(url, cfg)
 		s.enlist(e)
 		s.dial(e)
 		return true, nil

@@ -322,8 +322,16 @@ func (ev connectionEnded) supervise(s *supervisor) {
 		return
 	}
 
+	reason := s.weigh(e, ev)
+	s.noteLoss(e, reason)
+	s.tell(e, ev.c, reason)
+}
+
+// weigh says why a connection or a dial has ended, and sets when the relay is dialled
+// again, or that it is gone.
+func (s *supervisor) weigh(e *relayEntry, ev connectionEnded) (reason error) {
 	now := s.client.now()
-	reason := ev.err
+	reason = ev.err
 	e.failed = e.stage == dialing
 	var panicked *PanicError
 	var dial *DialError
@@ -354,8 +362,7 @@ func (ev connectionEnded) supervise(s *supervisor) {
 		e.gone = errors.Is(reason, ErrForgeryLimit)
 	}
 	e.redialAt = now.Add(e.delay)
-	s.noteLoss(e, reason)
-	s.tell(e, ev.c, reason)
+	return reason
 }
 
 // tell queues OnDisconnect. Until it has returned, nothing is dialled.
