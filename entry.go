@@ -74,6 +74,7 @@ type relayEntry struct {
 	keepalive *keepalive.Keepalive
 	pinged    time.Time // the last time
 	asking    *asking   // nil: no subscription has had to do with it
+	lores     *lore     // nil: nobody has wanted to know
 
 	again    *relaySpec    // AddRelay was called while the entry was on its way out, or in OnDisconnect
 	delay    time.Duration // the schedule's next one, set when a connection ends
@@ -89,7 +90,7 @@ type relayEntry struct {
 func (s *supervisor) revive(e *relayEntry) {
 	fresh := s.newEntry(e.url, e.again, e.window)
 	e.window = nil
-	fresh.connects, fresh.traffic, fresh.lastErr = e.connects, e.traffic, e.lastErr
+	fresh.connects, fresh.traffic, fresh.lastErr, fresh.lores = e.connects, e.traffic, e.lastErr, e.lores
 	afresh := e.removed || e.stage == down
 	if !e.removed {
 		fresh.outage = e.outage

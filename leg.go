@@ -88,7 +88,7 @@ func hashesOf(filters []nostr.Filter) []uint64 {
 // messages may be are split.
 func (l *leg) parts(filters []nostr.Filter) (list []nostr.Filter) {
 	if l.entry != nil {
-		l.bytes = l.entry.asking.limits.MessageBytes()
+		l.bytes = l.entry.lore().limits.MessageBytes()
 	}
 	for _, f := range filters {
 		list = append(list, limits.Split(f, max(1, l.bytes-frameOf))...)
