@@ -74,10 +74,10 @@ func (s *supervisor) answered(e *relayEntry, ev reqAnswer) {
 	r.eose = true
 	for i, m := range r.members {
 		if p := ev.pages[i]; m.unlimited && ev.slipped[i] == 0 { // what slips in is no measure of a page
-			a.limits.SawPage(p.Events, p.Oldest, p.Newest)
+			e.lore().limits.SawPage(p.Events, p.Oldest, p.Newest)
 		}
 	}
-	n, known := a.limits.Page()
+	n, known := e.lore().limits.Page()
 	caps := resume.Caps{Page: n, Known: known}
 	a.slots.EOSE(s.client.now(), r.number)
 	for i, m := range r.members {
@@ -95,13 +95,13 @@ func (s *supervisor) answered(e *relayEntry, ev reqAnswer) {
 // closed is for the CLOSED of a REQ, by what the relay says is the reason.
 func (s *supervisor) closed(e *relayEntry, ev reqAnswer) {
 	a, r, now := e.asking, ev.route, s.client.now()
-	reason := a.limits.Refused(ev.message, max(0, e.conn.requests.Len()-unended(ev)))
+	reason := e.lore().limits.Refused(ev.message, max(0, e.conn.requests.Len()-unended(ev)))
 	if !ev.ends && reason != limits.Duplicate {
 		return // it may be of a REQ that was closed before
 	}
 	switch reason {
 	case limits.TooManySubscriptions:
-		a.slots.SetConfig(a.config())
+		a.slots.SetConfig(e.lore().packing())
 		s.again(e, a.slots.Refused(now, r.number), 0)
 	case limits.Duplicate: // under another id
 		if !ev.ends {
@@ -132,14 +132,24 @@ func (s *supervisor) closed(e *relayEntry, ev reqAnswer) {
 	default:
 		verdict := a.slots.Closed(now, r.number)
 		if n := a.slots.Learnt(); n > 0 {
-			a.limits.LearntFilters(n)
+			e.lore().limits.LearntFilters(n)
 		}
 		s.again(e, verdict.Lost, verdict.Within)
 		for _, k := range verdict.Guilty {
+			if reason == limits.LimitTooHigh && s.lowerLimit(e, k) {
+				s.again(e, []*ask{k}, 1)
+				continue
+			}
 			s.refused(e, k, reason, ev.message)
 		}
 	}
 	delete(a.routes, r.number)
+}
+
+// lowerLimit is for an ask that was refused for its limit; true if it may be asked with a lower one.
+func (s *supervisor) lowerLimit(e *relayEntry, k *ask) bool {
+	l := &e.lore().limits
+	return k.Filter.Limit > 1 && l.LimitRefused(min(k.Filter.Limit, l.Limit()))
 }
 
 // again makes asks anew that have lost their REQ.

@@ -4,7 +4,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/gennostr/gennostr/internal/limits"
 	"github.com/gennostr/gennostr/internal/pack"
 	"github.com/gennostr/gennostr/nostr"
 )
@@ -15,9 +14,7 @@ import (
 // asking is what subscriptions have to do with one relay. Supervisor goroutine only.
 type asking struct {
 	legs    map[*subscription]*leg
-	outside int           // how many of them are of subscriptions that were opened from outside
-	limits  limits.Limits // kept from connection to connection
-	asked   time.Time     // when its NIP-11 document came
+	outside int // how many of them are of subscriptions that were opened from outside
 
 	// of the open connection, else nil
 	slots  *pack.Slots[*ask]
@@ -43,19 +40,15 @@ type laterKey struct {
 	leg    *leg // nil: the relay's slots
 	notice bool // what a NOTICE was about
 	silent bool // REQs that are not answered
+	lore   bool // its NIP-11 document
 }
 
 // open makes the slots of a new connection.
 func (s *supervisor) open(e *relayEntry) {
 	a := e.asking
-	a.limits.Connected(s.client.now())
-	a.slots, a.routes = pack.New[*ask](a.config()), make(map[int]*route)
+	s.study(e)
+	a.slots, a.routes = pack.New[*ask](e.lore().packing()), make(map[int]*route)
 	a.noticed, a.authed, a.trouble = time.Time{}, time.Time{}, time.Time{}
-	s.learn(e)
-}
-
-func (a *asking) config() pack.Config {
-	return pack.Config{Subscriptions: a.limits.Subscriptions(), Filters: a.limits.Filters(), Bytes: a.limits.MessageBytes()}
 }
 
 // put hands an ask to the slots.
@@ -90,6 +83,7 @@ func (s *supervisor) ask(e *relayEntry) {
 			if filters[i] = m.Filter; m.Moved && op.Replace && !m.Filter.LimitZero {
 				filters[i].Limit = swapLimit
 			}
+			filters[i].Limit = min(filters[i].Limit, e.lore().limits.Limit())
 			r.members = append(r.members, newMember(m.Key, filters[i], m.Moved, now))
 		}
 		a.routes[op.Req] = r
@@ -131,6 +125,8 @@ func (s *supervisor) ringLater(now time.Time) {
 			s.heedNotice(k.entry)
 		case k.silent:
 			s.checkSilent(k.entry)
+		case k.lore:
+			s.readDocument(k.entry)
 		}
 		s.ask(k.entry)
 	}

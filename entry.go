@@ -74,6 +74,7 @@ type relayEntry struct {
 	keepalive *keepalive.Keepalive
 	pinged    time.Time // the last time
 	asking    *asking   // nil: no subscription has had to do with it
+	lores     *lore     // nil: nobody has wanted to know
 
 	again    *relaySpec    // AddRelay was called while the entry was on its way out, or in OnDisconnect
 	delay    time.Duration // the schedule's next one, set when a connection ends

@@ -5,19 +5,65 @@ import (
 	"slices"
 	"time"
 
+	"github.com/gennostr/gennostr/internal/limits"
+	"github.com/gennostr/gennostr/internal/pack"
 	"github.com/gennostr/gennostr/nostr/nip11"
 )
 
 // What the supervisor learns of a relay: from its information document (NIP-11), from a
 // NOTICE beside a REQ that stays unanswered, and from silence.
 
-// learn asks for a relay's NIP-11 document, beside everything else, once an hour at most.
-func (s *supervisor) learn(e *relayEntry) {
-	const every = time.Hour
-	a, c := e.asking, e.conn
-	if !s.client.network.automatic() || !a.asked.IsZero() && time.Since(a.asked) < every {
+// lore is what is known of a relay, from connection to connection. Supervisor goroutine only.
+type lore struct {
+	limits limits.Limits
+	told   nip11.Limitation // what it tells of itself
+	at     time.Time        // when that came; zero: it has not
+	asks   bool             // its document is asked for, now and then
+}
+
+// lore makes room for what is known of a relay when somebody wants to know it.
+func (e *relayEntry) lore() *lore {
+	if e.lores == nil {
+		e.lores = new(lore)
+	}
+	return e.lores
+}
+
+// packing is what the relay takes in one REQ, and how many REQs.
+func (l *lore) packing() pack.Config {
+	return pack.Config{Subscriptions: l.limits.Subscriptions(), Filters: l.limits.Filters(), Bytes: l.limits.MessageBytes()}
+}
+
+// refresh is how old a relay's NIP-11 document may be.
+const refresh = time.Hour
+
+// study is called before something is asked of a connection, or published there. With
+// the first of it the relay's document (NIP-11) is asked for, beside everything else,
+// and then once an hour.
+func (s *supervisor) study(e *relayEntry) {
+	l := e.lore()
+	if l.asks {
 		return
 	}
+	l.asks = true
+	l.limits.Connected(s.client.now())
+	if s.client.network.automatic() {
+		s.later.Set(laterKey{entry: e, lore: true}, l.at.Add(refresh)) // now, if there is none
+	}
+}
+
+// endStudy is for the end of a connection.
+func (s *supervisor) endStudy(e *relayEntry) {
+	s.later.Cancel(laterKey{entry: e, lore: true})
+	if e.lores != nil {
+		e.lores.asks = false
+	}
+}
+
+// readDocument asks for the document, and sees to it that that is done again.
+func (s *supervisor) readDocument(e *relayEntry) {
+	c := e.conn
+	s.later.Set(laterKey{entry: e, lore: true}, s.client.now().Add(refresh))
 	c.spawn(func() {
 		ctx, cancel := context.WithCancel(context.Background())
 		answered := make(chan struct{})
@@ -32,32 +78,30 @@ func (s *supervisor) learn(e *relayEntry) {
 		close(answered)
 		<-ctx.Done()
 		if err == nil {
-			c.client.sup.inbox.Put(learnt{c, doc})
+			c.client.sup.inbox.Put(learnt{c, doc.Limitation})
 		}
 	})
 }
 
 // learnt is what a relay says of itself.
 type learnt struct {
-	c   *connection
-	doc nip11.Document
+	c     *connection
+	limit nip11.Limitation
 }
 
 func (ev learnt) supervise(s *supervisor) {
 	e := ev.c.entry
-	if e.asking == nil {
+	l := e.lore()
+	l.limits.Told(ev.limit)
+	l.told, l.at = ev.limit, s.client.now()
+	if e.conn != ev.c || e.asking == nil || e.asking.slots == nil {
 		return
 	}
-	e.asking.limits.Told(ev.doc.Limitation)
-	e.asking.asked = time.Now()
-	if e.conn != ev.c || e.asking.slots == nil {
-		return
-	}
-	e.asking.slots.SetConfig(e.asking.config())
-	for _, l := range e.asking.sorted() {
-		if l.bytes > e.asking.limits.MessageBytes() {
-			l.note()
-			s.refilter(l, l.sub.filtersNow())
+	e.asking.slots.SetConfig(e.lore().packing())
+	for _, leg := range e.asking.sorted() {
+		if leg.bytes > l.limits.MessageBytes() {
+			leg.note()
+			s.refilter(leg, leg.sub.filtersNow())
 		}
 	}
 	s.ask(e)
@@ -99,8 +143,8 @@ func (s *supervisor) heedNotice(e *relayEntry) {
 	if len(unanswered) == 0 {
 		return
 	}
-	a.limits.Overloaded(max(0, e.conn.requests.Len()-len(unanswered)))
-	a.slots.SetConfig(a.config())
+	e.lore().limits.Overloaded(max(0, e.conn.requests.Len()-len(unanswered)))
+	a.slots.SetConfig(e.lore().packing())
 	s.closeLost(e, unanswered)
 }
 

@@ -58,7 +58,7 @@ func newAsk(l *leg, a *resume.Ask) *ask {
 
 // proven notes how new the events are that the relay brings. Deliveries of one connection.
 func (a *ask) proven(at nostr.Timestamp) {
-	if int64(at) > a.newest.Load() && !at.IsAhead(nostr.Now()) {
+	if int64(at) > a.newest.Load() && !at.IsAhead(a.leg.sub.c.date()) {
 		a.newest.Store(int64(at))
 	}
 }
@@ -88,7 +88,7 @@ func hashesOf(filters []nostr.Filter) []uint64 {
 // messages may be are split.
 func (l *leg) parts(filters []nostr.Filter) (list []nostr.Filter) {
 	if l.entry != nil {
-		l.bytes = l.entry.asking.limits.MessageBytes()
+		l.bytes = l.entry.lore().limits.MessageBytes()
 	}
 	for _, f := range filters {
 		list = append(list, limits.Split(f, max(1, l.bytes-frameOf))...)

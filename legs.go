@@ -187,7 +187,7 @@ func (s *supervisor) take(e *relayEntry, l *leg, step resume.Step) {
 		l.forget(asked)
 	}
 	for _, gap := range step.Gaps {
-		if gap.Possible && gap.Since == gap.Until && !e.asking.limits.Capped() {
+		if gap.Possible && gap.Since == gap.Until && !e.lore().limits.Capped() {
 			continue // a second with many events, of a relay that nothing says has a cap
 		}
 		s.informGap(l, Gap{gap.Since, gap.Until, gap.Possible})

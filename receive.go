@@ -80,12 +80,14 @@ func (c *connection) expect(size int) {
 func (c *connection) Arrived(m wire.ServerMessage) {
 	switch m := m.(type) {
 	case wire.OK:
-		c.gotOK(m.EventID, m.Accepted)
+		c.gotOK(m)
 		if m.Accepted {
 			c.served()
 		}
 	case wire.EOSE:
 		c.served()
+	case wire.AuthChallenge:
+		c.hearChallenge(m.Challenge)
 	case wire.Notice:
 		if new(limits.Limits).Notice(m.Message) && !c.noticed.Swap(true) {
 			c.client.sup.inbox.Put(noticed{c})

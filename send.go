@@ -166,13 +166,14 @@ func (c *connection) lift() {
 }
 
 // gotOK is called for every OK as it arrives.
-func (c *connection) gotOK(id nostr.ID, accepted bool) {
+func (c *connection) gotOK(ok wire.OK) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if accepted && slices.Contains(c.auths, id) {
+	if ok.Accepted && slices.Contains(c.auths, ok.EventID) {
 		c.client.sup.inbox.Put(authAccepted{c})
 	}
-	c.unexpect(id)
+	c.unexpect(ok.EventID)
+	c.hearOK(ok)
 }
 
 // maxAuths is how many AUTHs of a connection are remembered until their OK: the latest.

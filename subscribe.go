@@ -47,23 +47,37 @@ type subscribeConfig struct {
 	dropOldest bool
 }
 
+// OnOption is what [On] makes.
+type OnOption interface {
+	SubscribeOption
+}
+
+// on is the relays that On names.
+type on []string
+
 // On confines a subscription to these relays, named by any spelling of their URLs.
 // One that is not among the client's relays is waited for until it is added.
 // Default: all relays, those that are added later too.
-func On(urls ...string) SubscribeOption {
-	return subscribeOption(func(c *subscribeConfig) error {
-		if len(urls) == 0 {
-			return errors.New("gennostr: On: no relay")
+func On(urls ...string) OnOption { return on(urls) }
+
+func (o on) applySubscribe(c *subscribeConfig) (err error) {
+	c.on, err = o.add(c.on)
+	return err
+}
+
+// add appends the normal forms.
+func (o on) add(list []string) ([]string, error) {
+	if len(o) == 0 {
+		return nil, errors.New("gennostr: On: no relay")
+	}
+	for _, u := range o {
+		url, err := nostr.NormalizeURL(u)
+		if err != nil {
+			return nil, fmt.Errorf("gennostr: On: %w", err)
 		}
-		for _, u := range urls {
-			url, err := nostr.NormalizeURL(u)
-			if err != nil {
-				return fmt.Errorf("gennostr: On: %w", err)
-			}
-			c.on = append(c.on, url)
-		}
-		return nil
-	})
+		list = append(list, url)
+	}
+	return list, nil
 }
 
 // Resume goes on where a cursor stands, in a program that was started again, say:

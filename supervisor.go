@@ -303,6 +303,7 @@ func (e *relayEntry) kind() dials.Kind {
 // OnDisconnect are one step, after everything else that it queued.
 func (ev connectionEnded) supervise(s *supervisor) {
 	e := ev.c.entry
+	s.hear(e)
 	s.reg.unregister(ev.c)
 	s.dialEnded(e)
 	s.due.Cancel(alarm{e, alarmKeepalive})
@@ -310,6 +311,7 @@ func (ev connectionEnded) supervise(s *supervisor) {
 	s.due.Cancel(alarm{e, alarmAnswers})
 	e.traffic.add(ev.c.traffic())
 	s.goneDown(e)
+	s.endStudy(e)
 	e.conn = nil
 	e.lastErr = ev.err
 	if s.stopping {

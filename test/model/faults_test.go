@@ -51,7 +51,7 @@ var plantedFaults = []fault{
 	},
 	{
 		"AddRelay in OnDisconnect forgets the place in the schedule", "entry.go",
-		"\t\tfresh.backoff.Follow(e.backoff)\n",
+		"\t\te.backoff.Follow(former)\n",
 		"",
 	},
 	{
