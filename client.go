@@ -126,6 +126,10 @@ func newClient(ctx context.Context, h Handler, opts []Option, in surroundings) (
 		return nil, err
 	}
 	cfg.relay.ownTransport = false // it is the client's
+	if cfg.guest, err = cfg.guests(); err != nil {
+		cfg.relay.dialer.Close()
+		return nil, err
+	}
 	c := &Client{
 		handler: h, cfg: cfg, log: cfg.logger, parent: ctx, surroundings: in,
 		mail:   mailbox.NewQueue[letter](),
@@ -149,6 +153,7 @@ func newClient(ctx context.Context, h Handler, opts []Option, in surroundings) (
 		c.tasks.cancel()
 		c.tasks.cancelWork()
 		cfg.relay.dialer.Close()
+		cfg.guest.close()
 		return nil, err
 	}
 	return c, nil

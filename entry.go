@@ -64,7 +64,7 @@ type relayEntry struct {
 	aborted   bool           // its last dial was given up for others (DESIGN 3.11)
 	failed    bool           // its last dial did not become a connection
 	removed   bool           // RemoveRelay was called: OnDisconnect(ErrRelayRemoved) is due or queued
-	gone      bool           // the OnDisconnect that ends this entry is queued
+	gone      bool           // the OnDisconnect that ends this entry is queued; of a guest: it is not dialled any more
 	wanted    bool           // manual mode: Reconnect was called in OnDisconnect
 	outage    *outage.Outage // nil until it is first lost
 	backoff   *backoff.Backoff
@@ -75,6 +75,11 @@ type relayEntry struct {
 	pinged    time.Time // the last time
 	asking    *asking   // nil: no subscription has had to do with it
 	lores     *lore     // nil: nobody has wanted to know
+
+	guest   bool           // none of the client's relays: see guests.go
+	leaving bool           // of a guest: the OnDisconnect with which it ceased to be one of the client's is queued or running
+	users   map[any]uint64 // who needs it, numbered as they came
+	came    uint64         // the number of the last one
 
 	again    *relaySpec    // AddRelay was called while the entry was on its way out, or in OnDisconnect
 	delay    time.Duration // the schedule's next one, set when a connection ends
@@ -91,7 +96,8 @@ type relayEntry struct {
 // The entry stays the same one, and so do the subscriptions that have not been told
 // to leave it, for there are others who know it.
 func (s *supervisor) revive(e *relayEntry) {
-	afresh := e.removed || e.stage == down
+	afresh := e.removed || e.stage == down || e.guest
+	s.setGuest(e, false)
 	switch {
 	case afresh:
 		e.panics, e.failures, e.failed, e.aborted = newIntensity(), 0, false, false
@@ -145,10 +151,13 @@ func newIntensity() backoff.Intensity { return backoff.Intensity{Max: 3, Within:
 func (s *supervisor) forget(e *relayEntry) {
 	s.due.Cancel(alarm{e, alarmDial})
 	s.due.Cancel(alarm{e, alarmOutage})
+	s.later.Cancel(laterKey{entry: e, idle: true})
 	delete(s.relays, e.url)
+	delete(s.guests, e)
 	if !s.stopping {
 		s.keepWindow(e)
 	}
+	e.users = nil
 	s.leave(e)
 	s.discard(e.cfg)
 	s.discard(e.again)
@@ -195,6 +204,9 @@ func (s *supervisor) add(url string, cfg *relaySpec, ensure bool) (added bool, e
 		s.revive(e)
 		return true, nil
 	case e.again != nil: // AddRelay has been here before
+	case e.guest:
+		s.promote(e, cfg)
+		return true, nil
 	case e.stage == closing, e.stage == telling && (e.removed || e.gone || e.cfg.manual || !ensure):
 		if e.known() { // the spelling that was given first counts until the relay is removed
 			cfg.address = e.cfg.address
@@ -212,6 +224,14 @@ func (s *supervisor) remove(url string) error {
 	e := s.relays[url]
 	if e == nil || !e.known() {
 		return fmt.Errorf("%w: %s", ErrUnknownRelay, url)
+	}
+	switch {
+	case e.guest:
+		s.takeBack(e)
+		return nil
+	case e.stage == connected && len(e.users) > 0:
+		s.demote(e)
+		return nil
 	}
 	s.discard(e.again)
 	e.again = nil
@@ -273,8 +293,8 @@ func (s *supervisor) set(want map[string]*relaySpec) error {
 }
 
 // known tells whether the relay is one of the client's: it is not on its way
-// out, or was added again meanwhile.
-func (e *relayEntry) known() bool { return e.again != nil || !e.removed && !e.gone }
+// out and no guest, or was added again meanwhile.
+func (e *relayEntry) known() bool { return e.again != nil || !e.guest && !e.removed && !e.gone }
 
 // address is the relay's URL as it was written when it was added, the last time.
 func (e *relayEntry) address() string {
@@ -293,10 +313,13 @@ func (e *relayEntry) status() RelayStatus {
 	case queued, dialing:
 		st.State = RelayDialing
 	case connected:
+		if e.guest && e.again != nil {
+			break // OnConnect follows as soon as OnDisconnect has returned
+		}
 		st.State = RelayConnected
 		st.ConnectedAt = e.conn.relay.ConnectedAt
 	case telling, waiting:
-		if e.removed {
+		if e.removed || e.guest && e.again != nil {
 			break // and added again: dialled as soon as OnDisconnect has returned
 		}
 		st.State = RelayWaiting

@@ -147,8 +147,14 @@ func (e *SubscriptionError) Error() string {
 		}
 		return fmt.Sprintf("gennostr: subscription %.70q: %s, dated %d to %d", e.SubscriptionID, may, g.Since, g.Until)
 	}
+	if e.Err != nil {
+		return fmt.Sprintf("gennostr: subscription %.70q: %v", e.SubscriptionID, e.Err)
+	}
 	return fmt.Sprintf("gennostr: relay refused subscription %.70q (%s): %s", e.SubscriptionID, e.State, brief(e.Message))
 }
+
+// Unwrap gives the change's Err.
+func (e *SubscriptionError) Unwrap() error { return e.Err }
 
 // BaseHandler has every callback of [Handler]: OnError logs what the client has not
 // logged itself, OnOK logs refusals, the others do nothing. Its receivers are pointers, so that Start(ctx, Bot{}) does not

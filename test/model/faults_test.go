@@ -96,7 +96,7 @@ var plantedFaults = []fault{
 	},
 	{
 		"a removed relay is only not connected", "relays.go",
-		"\t\tif e := s.relays[url]; e != nil && e.known() {\n",
+		"\t\tif e := s.relays[url]; e != nil && (e.known() || len(e.users) > 0) {\n",
 		"\t\tif e := s.relays[url]; e != nil {\n",
 	},
 	{
