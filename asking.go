@@ -21,7 +21,6 @@ type asking struct {
 	routes map[int]*route
 
 	trouble time.Time // when the relay first spoke of trouble of its own, on this connection
-	authed  time.Time // when the relay has accepted an AUTH; zero: it has not
 	noticed time.Time // when a NOTICE has spoken of too many subscriptions; zero: none has
 }
 
@@ -41,6 +40,7 @@ type laterKey struct {
 	notice bool // what a NOTICE was about
 	silent bool // REQs that are not answered
 	lore   bool // its NIP-11 document
+	auth   bool // its AUTH
 }
 
 // open makes the slots of a new connection.
@@ -48,7 +48,7 @@ func (s *supervisor) open(e *relayEntry) {
 	a := e.asking
 	s.study(e)
 	a.slots, a.routes = pack.New[*ask](e.lore().packing()), make(map[int]*route)
-	a.noticed, a.authed, a.trouble = time.Time{}, time.Time{}, time.Time{}
+	a.noticed, a.trouble = time.Time{}, time.Time{}
 }
 
 // put hands an ask to the slots.
@@ -77,7 +77,7 @@ func (s *supervisor) ask(e *relayEntry) {
 			e.conn.sendOwn(Close{SubscriptionID: wireID(op.Req)}, nil)
 			continue
 		}
-		r := &route{conn: e.conn, number: op.Req, sent: now}
+		r := &route{conn: e.conn, number: op.Req, sent: now, accepts: e.accepts()}
 		filters := make([]nostr.Filter, len(op.Members))
 		for i, m := range op.Members {
 			if filters[i] = m.Filter; m.Moved && op.Replace && !m.Filter.LimitZero {
@@ -126,6 +126,8 @@ func (s *supervisor) ringLater(now time.Time) {
 			s.checkSilent(k.entry)
 		case k.lore:
 			s.readDocument(k.entry)
+		case k.auth:
+			s.ringAuth(k.entry)
 		}
 		s.ask(k.entry)
 	}

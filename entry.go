@@ -72,9 +72,10 @@ type relayEntry struct {
 	panics    backoff.Intensity
 	failures  int // failed dials in a row
 	keepalive *keepalive.Keepalive
-	pinged    time.Time // the last time
-	asking    *asking   // nil: no subscription has had to do with it
-	lores     *lore     // nil: nobody has wanted to know
+	pinged    time.Time       // the last time
+	asking    *asking         // nil: no subscription has had to do with it
+	lores     *lore           // nil: nobody has wanted to know
+	auth      *authenticating // of the open connection; nil: it has had nothing to do with AUTH
 
 	again    *relaySpec    // AddRelay was called while the entry was on its way out, or in OnDisconnect
 	delay    time.Duration // the schedule's next one, set when a connection ends
@@ -287,6 +288,7 @@ func (e *relayEntry) status() RelayStatus {
 	case connected:
 		st.State = RelayConnected
 		st.ConnectedAt = e.conn.relay.ConnectedAt
+		st.Authenticated = e.acceptedNow()
 	case telling, waiting:
 		if e.removed {
 			break // and added again: dialled as soon as OnDisconnect has returned

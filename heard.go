@@ -54,6 +54,10 @@ func (c *connection) hears() *hearing {
 func (c *connection) await(id nostr.ID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.awaitLocked(id)
+}
+
+func (c *connection) awaitLocked(id nostr.ID) {
 	h := c.hears()
 	if h.awaited == nil {
 		h.awaited, h.verdicts = make(map[nostr.ID]bool), make(map[nostr.ID]wire.OK)
@@ -135,7 +139,6 @@ func (c *connection) takeHeard() (oks []wire.OK, challenge string, challenged bo
 }
 
 // gotOK is for an OK that is awaited.
-func (s *supervisor) gotOK(e *relayEntry, ok wire.OK) {}
-
-// gotChallenge is for the latest challenge.
-func (s *supervisor) gotChallenge(e *relayEntry, challenge string) {}
+func (s *supervisor) gotOK(e *relayEntry, ok wire.OK) {
+	s.authOK(e, ok)
+}

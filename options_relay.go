@@ -33,6 +33,9 @@ type relayConfig struct {
 	windowBytes    int64
 	sendQueue      int
 	trusted        bool
+	signers        []*identity
+	ownSigners     bool // an option of this relay gave signers: they are not the client's
+	authPolicy     func(Relay, AuthMessage) AuthDecision
 	maxTags        int
 	tasks          []task
 	ownTransport   bool           // an option of this relay touched socket: the client's dialer does not fit
@@ -75,7 +78,7 @@ func (c *relayConfig) equip(budget int64) (err error) {
 
 // with applies the options of one relay to a copy of the defaults.
 func (c *relayConfig) with(opts []RelayOption) error {
-	c.ownTransport = false
+	c.ownTransport, c.ownSigners = false, false
 	for _, o := range opts {
 		if o == nil {
 			return errors.New("gennostr: nil RelayOption")

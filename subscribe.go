@@ -131,7 +131,7 @@ const (
 	SubscriptionOpen
 	// SubscriptionLive: all that the relay has stored has come; what is published comes as it is.
 	SubscriptionLive
-	// SubscriptionRetrying: the relay has refused it for now; it is asked again.
+	// SubscriptionRetrying: the relay has refused it for now; it is asked again, at a certain time or when the relay has accepted an AUTH.
 	SubscriptionRetrying
 	// SubscriptionRefused: the relay has refused it; it is asked again with the next connection, or after an AUTH.
 	SubscriptionRefused
@@ -162,7 +162,8 @@ type SubscriptionChange struct {
 	SubscriptionID string
 	State          SubscriptionState // where it stands now
 	Message        string            // the relay's words, if it was refused: "prefix: text"
-	RetryAt        time.Time         // of SubscriptionRetrying: when it is asked again
+	RetryAt        time.Time         // of SubscriptionRetrying: when it is asked again; zero: as soon as the relay has accepted an AUTH
+	Err            error             // why there is no AUTH, where that is what it was refused for: an *[AuthError]
 	Gap            *Gap              // what may be missing; nil if nothing is
 }
 
@@ -472,7 +473,8 @@ func (l *changeLetter) handle(c *Client) *exit {
 	if h, ok := c.handler.(SubscriptionHandler); ok {
 		return c.call("OnSubscription", l.relay, l.change, func() error { return h.OnSubscription(c.self, l.relay, l.change) })
 	}
-	if l.change.Gap != nil || l.change.State == SubscriptionRetrying || l.change.State == SubscriptionRefused {
+	waitsForAuth := l.change.State == SubscriptionRetrying && l.change.RetryAt.IsZero()
+	if l.change.Gap != nil || l.change.State == SubscriptionRetrying && !waitsForAuth || l.change.State == SubscriptionRefused {
 		return c.onError(l.relay, &SubscriptionError{l.change})
 	}
 	return nil

@@ -23,7 +23,7 @@ type supervisor struct {
 	reg      *registry
 	inbox    *mailbox.Queue[supervisorEvent] // the one way in
 	done     chan struct{}                   // closed when the goroutine has ended and joined its children
-	children sync.WaitGroup                  // what it joins at its end: connections, writers of log lines, closers of dialers
+	children sync.WaitGroup                  // what it joins at its end: connections, writers of log lines, closers of dialers, what signers and policies are asked
 
 	// supervisor goroutine only
 	relays   map[string]*relayEntry
@@ -34,8 +34,9 @@ type supervisor struct {
 	later    agenda.Agenda[laterKey]   // what subscriptions have to do, by the client's clock
 	dials    *dials.Dials[*relayEntry] // whose turn it is to dial; made by run, by when the configuration is final
 	waiters  []*readyWaiter
-	stopping bool // no more dials; ends when relays is empty
-	cutting  bool // the deadline has passed: nothing is given time any more
+	stopping bool             // no more dials; ends when relays is empty
+	cutting  bool             // the deadline has passed: nothing is given time any more
+	signing  map[signKey]bool // signatures that signers are asked for, and have not returned
 	slow     slowWatch
 	lines    lines // what is to be logged
 }
@@ -304,6 +305,7 @@ func (e *relayEntry) kind() dials.Kind {
 func (ev connectionEnded) supervise(s *supervisor) {
 	e := ev.c.entry
 	s.hear(e)
+	s.endAuth(e)
 	s.reg.unregister(ev.c)
 	s.dialEnded(e)
 	s.due.Cancel(alarm{e, alarmKeepalive})

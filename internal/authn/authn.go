@@ -39,14 +39,16 @@ type Config struct {
 
 const wait = 10 * time.Second
 
+// LongestChallenge is how long a challenge may be, in bytes; deployed relays send 16 to 100.
+const LongestChallenge = 1024
+
 // Bounds.
 const (
-	longestChallenge = 1024 // bytes; deployed relays send 16 to 100
-	mostSigned       = 8    // signatures of an identity in a minute
-	perMinute        = time.Minute
-	mostRedone       = 8 // times that one party tries again on one connection
-	mostManual       = 8 // AUTHs of the program's own that are awaited
-	failedFor        = 10 * time.Second
+	mostSigned = 8 // signatures of an identity in a minute
+	perMinute  = time.Minute
+	mostRedone = 8 // times that one party tries again on one connection
+	mostManual = 8 // AUTHs of the program's own that are awaited
+	failedFor  = 10 * time.Second
 )
 
 // Why AUTH was given up.
@@ -128,7 +130,7 @@ func New[W, I comparable](cfg Config) *Auth[W, I] {
 // Each of eager that was never accepted nor refused answers it, the others when they
 // are needed. False if it is too long, or empty: then it is ignored.
 func (a *Auth[W, I]) Challenge(now time.Time, challenge string, eager ...I) bool {
-	if challenge == "" || len(challenge) > longestChallenge {
+	if challenge == "" || len(challenge) > LongestChallenge {
 		a.ignored++
 		return false
 	}
@@ -155,11 +157,7 @@ func (a *Auth[W, I]) Ignored() int { return a.ignored }
 // connection ends. After a Redo, Want may come again: then the identities that were not
 // accepted before are waited for, or it is given up.
 func (a *Auth[W, I]) Want(now time.Time, who W, identities ...I) {
-	w := a.wants[who]
-	if w == nil {
-		w = &want[W, I]{who: who, tried: make(map[I]int)}
-		a.wants[who] = w
-	}
+	w := a.want(who)
 	if w.waits {
 		return
 	}
@@ -170,6 +168,25 @@ func (a *Auth[W, I]) Want(now time.Time, who W, identities ...I) {
 	if !a.told(now, w) { // nothing changes for the others, of whom there may be thousands
 		a.waiting = append(a.waiting, w)
 		a.sign(now)
+	}
+}
+
+func (a *Auth[W, I]) want(who W) *want[W, I] {
+	w := a.wants[who]
+	if w == nil {
+		w = &want[W, I]{who: who, tried: make(map[I]int)}
+		a.wants[who] = w
+	}
+	return w
+}
+
+// Tried says that the relay has refused what was sent after all that it has accepted so
+// far: the next Want of who is not for what has crossed with that.
+func (a *Auth[W, I]) Tried(who W) {
+	w := a.want(who)
+	w.manual = a.accepted
+	for _, id := range a.order {
+		w.tried[id.name] = id.accepted
 	}
 }
 
@@ -254,6 +271,9 @@ func (a *Auth[W, I]) Accepts() int { return a.accepts }
 
 // Waiting is how many wait for AUTH.
 func (a *Auth[W, I]) Waiting() int { return len(a.waiting) }
+
+// Look says what time it is: at Next.
+func (a *Auth[W, I]) Look(now time.Time) { a.look(now) }
 
 // Do says what is to be done now. It is to be called after everything else, and at Next.
 func (a *Auth[W, I]) Do(now time.Time) (steps []Step[W, I]) {

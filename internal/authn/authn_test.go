@@ -318,6 +318,17 @@ func TestTheProgramsOwnAuth(t *testing.T) {
 	assert.False(t, a.OK(start, id(0), true, ""), "it does not grow")
 }
 
+// Who knows that its refusal is no older than what was accepted does not try in vain.
+func TestWhatWasTriedIsNotTriedAgain(t *testing.T) {
+	a := signed(t)
+	a.Sent(start, id(2))
+	a.OK(start, id(1), true, "")
+	a.OK(start, id(2), true, "")
+	a.Tried("sub")
+	a.Want(start, "sub", 1)
+	assert.Equal(t, []step{{Do: authn.GiveUp, Who: "sub", Err: authn.ErrNotEnough}}, a.Steps())
+}
+
 // When it is known that the program does not answer, nobody waits for that.
 func TestTheProgramDoesNotAnswer(t *testing.T) {
 	a := authn.New[string, int](authn.Config{Manual: true})

@@ -77,7 +77,7 @@ func (a *Auth[W, I]) answer(id *identity[I], accepted bool, message string) {
 		id.state, id.needed = idle, true
 	default:
 		id.state, id.needed, id.err = refused, false, ErrRefused
-		id.message = strings.Clone(message[:min(len(message), longestChallenge)])
+		id.message = strings.Clone(message[:min(len(message), LongestChallenge)])
 		a.report(id)
 	}
 }
