@@ -235,6 +235,7 @@ func (s *supervisor) retry(e *relayEntry, l *leg) {
 
 // authenticated asks again, at once, what was refused before the relay knew who we are.
 func (s *supervisor) authenticated(e *relayEntry) {
+	s.publishAuthenticated(e)
 	if e.asking == nil {
 		return
 	}

@@ -34,13 +34,15 @@ const wirePrefix = "gn:"
 func wireID(req int) string { return wirePrefix + strconv.Itoa(req) }
 
 // laterKey is what the supervisor's second agenda can be set for: what has to do
-// with subscriptions goes by the client's clock, which a Harness has in its hand.
+// with subscriptions and publications goes by the client's clock, which a Harness has in
+// its hand.
 type laterKey struct {
-	entry  *relayEntry
-	leg    *leg // nil: the relay's slots
-	notice bool // what a NOTICE was about
-	silent bool // REQs that are not answered
-	lore   bool // its NIP-11 document
+	entry   *relayEntry
+	leg     *leg // nil: the relay's slots
+	notice  bool // what a NOTICE was about
+	silent  bool // REQs that are not answered
+	lore    bool // its NIP-11 document
+	publish bool // what is published there
 }
 
 // open makes the slots of a new connection.
@@ -126,6 +128,8 @@ func (s *supervisor) ringLater(now time.Time) {
 			s.checkSilent(k.entry)
 		case k.lore:
 			s.readDocument(k.entry)
+		case k.publish:
+			s.pump(k.entry)
 		}
 		s.ask(k.entry)
 	}

@@ -21,6 +21,7 @@ type outgoing struct {
 	opens   wire.ClientMessage // what it says to the table of requests, nil if nothing
 	filters *reqs.Filters      // of a REQ
 	route   any                // of a REQ: on whose account it is open; nil: the program's
+	own     bool               // of a publication, which sees itself to what was not written
 }
 
 // outgoingOf encodes a message.
@@ -79,7 +80,11 @@ func (c *connection) put(o outgoing) {
 		return
 	}
 	c.expectOK(o)
-	if start, _ := c.out.Put(o.frame, o.msg); start {
+	queued := o.msg
+	if o.own {
+		queued = nil
+	}
+	if start, _ := c.out.Put(o.frame, queued); start {
 		c.spawnLocked(c.write)
 	}
 }
@@ -188,6 +193,13 @@ func (ev authAccepted) supervise(s *supervisor) {
 	}
 }
 
+// pardon has an OK not waited for.
+func (c *connection) pardon(id nostr.ID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.unexpect(id)
+}
+
 // unexpect needs mu.
 func (c *connection) unexpect(id nostr.ID) {
 	if len(c.unanswered) == 0 {
@@ -253,7 +265,7 @@ func (c *connection) write() {
 	}
 }
 
-// reportUnsent tells OnError of every message that was accepted and not
+// reportUnsent tells OnError of every message of the program's that was accepted and not
 // written: nothing is lost silently (L04). The one that was being written is among them.
 func (c *connection) reportUnsent(reason error) {
 	c.mu.Lock()
@@ -261,6 +273,9 @@ func (c *connection) reportUnsent(reason error) {
 	c.mu.Unlock()
 	lost := 0
 	for _, o := range unsent {
+		if o.Message == nil {
+			continue // a publication's: it is sent again
+		}
 		err := &SendError{URL: c.relay.URL, Message: o.Message, Err: fmt.Errorf("%w: %w", ErrNotConnected, reason)}
 		if !c.client.mail.Put(&errorLetter{relay: c.relay, err: err}) {
 			lost++
