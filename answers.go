@@ -136,10 +136,20 @@ func (s *supervisor) closed(e *relayEntry, ev reqAnswer) {
 		}
 		s.again(e, verdict.Lost, verdict.Within)
 		for _, k := range verdict.Guilty {
+			if reason == limits.LimitTooHigh && s.lowerLimit(e, k) {
+				s.again(e, []*ask{k}, 1)
+				continue
+			}
 			s.refused(e, k, reason, ev.message)
 		}
 	}
 	delete(a.routes, r.number)
+}
+
+// lowerLimit is for an ask that was refused for its limit; true if it may be asked with a lower one.
+func (s *supervisor) lowerLimit(e *relayEntry, k *ask) bool {
+	l := &e.lore().limits
+	return k.Filter.Limit > 1 && l.LimitRefused(min(k.Filter.Limit, l.Limit()))
 }
 
 // again makes asks anew that have lost their REQ.

@@ -85,6 +85,7 @@ func (s *supervisor) ask(e *relayEntry) {
 			if filters[i] = m.Filter; m.Moved && op.Replace && !m.Filter.LimitZero {
 				filters[i].Limit = swapLimit
 			}
+			filters[i].Limit = min(filters[i].Limit, e.lore().limits.Limit())
 			r.members = append(r.members, newMember(m.Key, filters[i], m.Moved, now))
 		}
 		a.routes[op.Req] = r
