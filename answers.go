@@ -145,12 +145,21 @@ func (s *supervisor) closedFor(e *relayEntry, ev reqAnswer, reason limits.Reason
 	}
 	s.again(e, verdict.Lost, verdict.Within)
 	for _, k := range verdict.Guilty {
-		if reason == limits.AuthRequired {
+		switch {
+		case reason == limits.LimitTooHigh && s.lowerLimit(e, k):
+			s.again(e, []*ask{k}, 1)
+		case reason == limits.AuthRequired:
 			s.needsAuth(e, k, ev.message, false)
-		} else {
+		default:
 			s.refused(e, k, reason, ev.message)
 		}
 	}
+}
+
+// lowerLimit is for an ask that was refused for its limit; true if it may be asked with a lower one.
+func (s *supervisor) lowerLimit(e *relayEntry, k *ask) bool {
+	l := &e.lore().limits
+	return k.Filter.Limit > 1 && l.LimitRefused(min(k.Filter.Limit, l.Limit()))
 }
 
 // again makes asks anew that have lost their REQ.

@@ -33,14 +33,16 @@ const wirePrefix = "gn:"
 func wireID(req int) string { return wirePrefix + strconv.Itoa(req) }
 
 // laterKey is what the supervisor's second agenda can be set for: what has to do
-// with subscriptions goes by the client's clock, which a Harness has in its hand.
+// with subscriptions, publications and AUTH goes by the client's clock, which a Harness has in
+// its hand.
 type laterKey struct {
-	entry  *relayEntry
-	leg    *leg // nil: the relay's slots
-	notice bool // what a NOTICE was about
-	silent bool // REQs that are not answered
-	lore   bool // its NIP-11 document
-	auth   bool // its AUTH
+	entry   *relayEntry
+	leg     *leg // nil: the relay's slots
+	notice  bool // what a NOTICE was about
+	silent  bool // REQs that are not answered
+	lore    bool // its NIP-11 document
+	publish bool // what is published there
+	auth    bool // its AUTH
 }
 
 // open makes the slots of a new connection.
@@ -83,6 +85,7 @@ func (s *supervisor) ask(e *relayEntry) {
 			if filters[i] = m.Filter; m.Moved && op.Replace && !m.Filter.LimitZero {
 				filters[i].Limit = swapLimit
 			}
+			filters[i].Limit = min(filters[i].Limit, e.lore().limits.Limit())
 			r.members = append(r.members, newMember(m.Key, filters[i], m.Moved, now))
 		}
 		a.routes[op.Req] = r
@@ -128,6 +131,9 @@ func (s *supervisor) ringLater(now time.Time) {
 			s.readDocument(k.entry)
 		case k.auth:
 			s.ringAuth(k.entry)
+			s.pump(k.entry)
+		case k.publish:
+			s.pump(k.entry)
 		}
 		s.ask(k.entry)
 	}

@@ -258,6 +258,7 @@ func (s *supervisor) resolve(e *relayEntry) {
 func (s *supervisor) authMoved(e *relayEntry) {
 	s.doAuth(e)
 	s.ask(e)
+	s.pump(e)
 }
 
 // doAuth does what the machine says.

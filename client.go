@@ -41,18 +41,19 @@ type Client struct {
 	reg     registry
 	timers  timers
 	surroundings
-	tasks   *taskGroup
-	queues  queues
-	holds   holds
-	subs    subscriptions
-	seen    *seen.Table                 // which of them have had which events
-	late    *mailbox.Queue[*thenLetter] // what has ended when mail is closed
-	place   place                       // client goroutine only: of the message that is being handled, nil if it takes up none
-	ending  ending                      // client goroutine only
-	spoilt  bool                        // client goroutine only: something went wrong at the end
-	running running
-	posted  atomic.Int64 // Calls, Casts, Notifys that wait or are kept, failed sends that wait: for WithMailboxLimit
-	waking  atomic.Bool  // a wakeLetter is in the mailbox
+	tasks        *taskGroup
+	queues       queues
+	holds        holds
+	subs         subscriptions
+	seen         *seen.Table                 // which of them have had which events
+	late         *mailbox.Queue[*thenLetter] // what has ended when mail is closed
+	place        place                       // client goroutine only: of the message that is being handled, nil if it takes up none
+	ending       ending                      // client goroutine only
+	spoilt       bool                        // client goroutine only: something went wrong at the end
+	running      running
+	publications atomic.Int64 // that are open, or of which the handler is to be told: for WithPublishQueue
+	posted       atomic.Int64 // Calls, Casts, Notifys that wait or are kept, failed sends that wait: for WithMailboxLimit
+	waking       atomic.Bool  // a wakeLetter is in the mailbox
 
 	leavesAuth atomic.Bool // BaseHandler.OnAuth has been called: the handler does not answer challenges
 

@@ -76,7 +76,7 @@ func (m *member) stored(l *intake.Letter, shared bool) {
 	case at == p.Oldest:
 		p.Edge++
 	}
-	if (p.Newest == 0 || at > p.Newest) && !at.IsAhead(nostr.Now()) { // one from the future says nothing of what the relay has brought
+	if (p.Newest == 0 || at > p.Newest) && !at.IsAhead(m.leg.sub.c.date()) { // one from the future says nothing of what the relay has brought
 		p.Newest = at
 	}
 	if at >= m.since {
@@ -209,9 +209,12 @@ func (d *delivery) finish() {
 	}
 }
 
-// drop is for an event that nobody wants any more.
+// drop is for an event that nobody wants any more. It was not had, either: it comes again
+// when it is wanted again.
 func (d *delivery) drop() {
 	d.leg.remove(d)
+	sub := d.leg.sub
+	sub.c.seen.Forget(d.Event.ID, sub.owner)
 	d.dataLetter.leave()
 }
 

@@ -77,6 +77,8 @@ type relayEntry struct {
 	lores     *lore           // nil: nobody has wanted to know
 	auth      *authenticating // of the open connection; nil: it has had nothing to do with AUTH
 
+	publishing *publishing // nil: nothing has been published there
+
 	again    *relaySpec    // AddRelay was called while the entry was on its way out, or in OnDisconnect
 	delay    time.Duration // the schedule's next one, set when a connection ends
 	redialAt time.Time     // in telling and waiting
@@ -105,6 +107,7 @@ func (s *supervisor) revive(e *relayEntry) {
 		}
 	}
 	e.again = nil
+	s.inherit(fresh, e)
 	s.forget(e)
 	s.relays[e.url] = fresh
 	s.enlist(fresh)
@@ -138,6 +141,8 @@ func (s *supervisor) forget(e *relayEntry) {
 		s.keepWindow(e)
 	}
 	s.leave(e)
+	s.unpublish(e, ErrRelayRemoved) // nothing is left but what came in a moment ago
+	s.later.Cancel(laterKey{entry: e, publish: true})
 	s.discard(e.cfg)
 	s.discard(e.again)
 }
@@ -210,6 +215,8 @@ func (s *supervisor) remove(url string) error {
 	e.again = nil
 	e.removed = true
 	s.leave(e)
+	s.unpublish(e, ErrRelayRemoved)
+	s.publishDown(e)
 	switch e.stage {
 	case queued, waiting, down:
 		s.due.Cancel(alarm{e, alarmDial})

@@ -37,6 +37,9 @@ func (s *supervisor) hear(e *relayEntry) {
 	for _, ok := range oks {
 		s.gotOK(e, ok)
 	}
+	if len(oks) > 0 {
+		s.pump(e)
+	}
 	if challenged {
 		s.gotChallenge(e, challenge)
 	}
@@ -136,9 +139,4 @@ func (c *connection) takeHeard() (oks []wire.OK, challenge string, challenged bo
 	challenge, challenged = h.challenge, h.challenged
 	h.order, h.challenge, h.challenged, h.noted = nil, "", false, false
 	return oks, challenge, challenged
-}
-
-// gotOK is for an OK that is awaited.
-func (s *supervisor) gotOK(e *relayEntry, ok wire.OK) {
-	s.authOK(e, ok)
 }

@@ -64,7 +64,7 @@ func newAsk(l *leg, a *resume.Ask) *ask {
 
 // proven notes how new the events are that the relay brings. Deliveries of one connection.
 func (a *ask) proven(at nostr.Timestamp) {
-	if int64(at) > a.newest.Load() && !at.IsAhead(nostr.Now()) {
+	if int64(at) > a.newest.Load() && !at.IsAhead(a.leg.sub.c.date()) {
 		a.newest.Store(int64(at))
 	}
 }

@@ -193,6 +193,13 @@ func (c *connection) gotOK(ok wire.OK) {
 	c.hearOK(ok)
 }
 
+// pardon has an OK not waited for.
+func (c *connection) pardon(id nostr.ID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.unexpect(id)
+}
+
 // unexpect needs mu.
 func (c *connection) unexpect(id nostr.ID) {
 	if len(c.unanswered) == 0 {
@@ -267,7 +274,7 @@ func (c *connection) reportUnsent(reason error) {
 	lost := 0
 	for _, o := range unsent {
 		if o.Message == nil {
-			continue
+			continue // the library sees to it itself
 		}
 		err := &SendError{URL: c.relay.URL, Message: o.Message, Err: fmt.Errorf("%w: %w", ErrNotConnected, reason)}
 		if !c.client.mail.Put(&errorLetter{relay: c.relay, err: err}) {

@@ -50,14 +50,16 @@ type subscribeConfig struct {
 // OnOption is what [On] makes.
 type OnOption interface {
 	SubscribeOption
+	PublishOption
 }
 
 // on is the relays that On names.
 type on []string
 
-// On confines a subscription to these relays, named by any spelling of their URLs.
-// One that is not among the client's relays is waited for until it is added.
-// Default: all relays, those that are added later too.
+// On confines a subscription or a publication to these relays, named by any spelling of
+// their URLs. A subscription waits for those that are not among the client's relays until
+// they are added; a publication there is [ErrUnknownRelay].
+// Default: all relays, for a subscription those that are added later too.
 func On(urls ...string) OnOption { return on(urls) }
 
 func (o on) applySubscribe(c *subscribeConfig) (err error) {

@@ -1,7 +1,10 @@
 package gennostr_test
 
 import (
+	"context"
+	"strconv"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -49,4 +52,54 @@ func (r *refilter) Init(self *gennostr.Self) error { return self.Subscribe("note
 func (r *refilter) OnEvent(_ *gennostr.Self, _ gennostr.Relay, m gennostr.EventMessage) error {
 	r.heard = append(r.heard, m.Event.Content)
 	return nil
+}
+
+// The same for what has waited for the loop over a subscription, and was dropped there.
+func TestWhatWaitedAndWasDroppedComesWhenTheFiltersAreWideAgain(t *testing.T) {
+	h, err := gennostr.NewHarness(nil, gennostr.WithRelays(subscribersRelay))
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = h.Stop() })
+	require.NoError(t, h.Connect(subscribersRelay))
+	by := func(n ...int) []nostr.Filter {
+		f := nostr.Filter{}.WithKinds(nostr.KindTextNote)
+		for _, i := range n {
+			f.Authors = append(f.Authors, nostrtest.PubKey(i))
+		}
+		return []nostr.Filter{f}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // so that what does not come ends the test
+	defer cancel()
+	sub, err := h.Client().Subscribe(ctx, by(1, 2))
+	require.NoError(t, err)
+	settle := func() { require.NoError(t, h.Settle(t.Context())) }
+	settle()
+	first, second := nostrtest.TextNote(nostrtest.Key(1), "first"), nostrtest.TextNote(nostrtest.Key(2), "second")
+	deliver := func(e *nostr.Event) {
+		for _, req := range h.Subscribed(subscribersRelay) {
+			if req.Filters[0].Matches(e) {
+				require.NoError(t, h.Receive(subscribersRelay, `["EVENT",`+strconv.Quote(req.SubscriptionID)+`,`+string(e.AppendJSON(nil))+`]`))
+				return
+			}
+		}
+		require.Fail(t, "nobody asks for it", e.Content)
+	}
+	take := func() string {
+		for m := range sub.Events() {
+			return m.Event.Content
+		}
+		return "the end"
+	}
+	deliver(second)
+	deliver(first)
+	require.NoError(t, sub.SetFilters(by(1)))
+	settle()
+	assert.Equal(t, "first", take(), "the second author is not wanted now")
+	require.NoError(t, sub.SetFilters(by(1, 2)))
+	settle()
+	deliver(second)
+	deliver(first)
+	third := nostrtest.TextNote(nostrtest.Key(1), "third")
+	deliver(third)
+	assert.Equal(t, "second", take())
+	assert.Equal(t, "third", take(), "and nothing twice")
 }

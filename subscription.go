@@ -87,6 +87,9 @@ func (s *subscription) take(m *member, l *dataLetter) (fresh bool) {
 	return true
 }
 
+// date is the client's clock as events are dated.
+func (c *Client) date() nostr.Timestamp { return nostr.TimestampOf(c.now()) }
+
 // had tells whether the subscription has had an event. Readers of several connections at once.
 func (s *subscription) had(e *nostr.Event) bool { return s.c.seen.Had(e.ID, s.owner) }
 

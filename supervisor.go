@@ -31,7 +31,7 @@ type supervisor struct {
 	due      agenda.Agenda[alarm]
 	subs     []*subscription           // in the order of their declaration
 	lost     []*subscription           // whose relays may all be gone
-	later    agenda.Agenda[laterKey]   // what subscriptions have to do, by the client's clock
+	later    agenda.Agenda[laterKey]   // what subscriptions and publications have to do, by the client's clock
 	dials    *dials.Dials[*relayEntry] // whose turn it is to dial; made by run, by when the configuration is final
 	waiters  []*readyWaiter
 	stopping bool             // no more dials; ends when relays is empty
@@ -39,6 +39,10 @@ type supervisor struct {
 	signing  map[signKey]bool // signatures that signers are asked for, and have not returned
 	slow     slowWatch
 	lines    lines // what is to be logged
+
+	publications int           // begun so far
+	unpublishing error         // the client stops: nothing is published any more; nil: it does not
+	unawaited    chan struct{} // closed when no verdict is awaited; nil: nobody waits for that
 }
 
 // alarm is what the supervisor's timer can be set for.
@@ -125,8 +129,11 @@ func (s *supervisor) run() {
 		}
 	}
 	for _, ev := range s.inbox.Close() {
-		if r, ok := ev.(request); ok {
-			close(r.done) // run was not called: do reports the end
+		switch ev := ev.(type) {
+		case request:
+			close(ev.done) // run was not called: do reports the end
+		case published:
+			s.publish(ev.pub) // which says that it is too late
 		}
 	}
 	s.children.Wait()
@@ -278,6 +285,7 @@ func (s *supervisor) up(c *connection) bool {
 	e.backoff.Connected(now)
 	s.client.mail.Put(&connectLetter{c})
 	s.upAgain(e)
+	s.publishUp(e)
 	s.tellReady()
 	if !s.client.network.automatic() {
 		return true // there is nothing to ping
@@ -316,6 +324,7 @@ func (ev connectionEnded) supervise(s *supervisor) {
 	s.endStudy(e)
 	e.conn = nil
 	e.lastErr = ev.err
+	s.publishDown(e)
 	if s.stopping {
 		s.forget(e)
 		return
@@ -370,6 +379,9 @@ func (s *supervisor) tell(e *relayEntry, c *connection, reason error) {
 	}
 	e.stage = telling
 	e.wanted = false
+	if !e.known() {
+		s.unpublish(e, reason)
+	}
 	s.client.mail.Put(&disconnectLetter{entry: e, conn: c, relay: relay, reason: reason})
 	// A refused letter means that the client is stopping: shutdown follows and forgets the entry.
 }

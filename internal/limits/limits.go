@@ -55,6 +55,7 @@ type Limits struct {
 	}
 	subscriptions learnt
 	filters       learnt
+	limit         learnt             // of a filter
 	largestPage   int                // events
 	ends          [2]nostr.Timestamp // of the dates of the first page of that size
 	capped        bool               // other pages were as large, and none was larger
@@ -117,6 +118,7 @@ func stated(n *int64, most int) int {
 func (l *Limits) Connected(now time.Time) {
 	l.subscriptions.age(now, or(l.told.subscriptions, DefaultSubscriptions))
 	l.filters.age(now, or(l.told.filters, DefaultFilters))
+	l.limit.age(now, most)
 }
 
 func or(told, assumed int) int {
@@ -136,6 +138,25 @@ func (l *Limits) Filters() int { return l.filters.or(or(l.told.filters, DefaultF
 
 // LearntFilters takes note that a REQ with more than n filters is refused.
 func (l *Limits) LearntFilters(n int) { l.filters.lower(n, l.Filters()) }
+
+// Limit is the most that a filter's limit may be: beyond it this relay refuses the REQ
+// rather than answering with less. It is what the relay tells, else half of what it has
+// refused.
+func (l *Limits) Limit() int { return l.limit.or(most) }
+
+// LimitRefused takes note that a filter with this limit was refused for it, and reports
+// whether a lower one is worth trying.
+func (l *Limits) LimitRefused(limit int) bool {
+	lower := limit / 2
+	if told := l.told.maxLimit; told > 0 && told < limit {
+		lower = told
+	}
+	if lower < 1 {
+		return false
+	}
+	l.limit.lower(lower, l.Limit())
+	return true
+}
 
 // MessageBytes is how long a message to the relay may be, all of it, in bytes.
 func (l *Limits) MessageBytes() int { return or(l.told.messageBytes, DefaultMessageBytes) }

@@ -219,3 +219,25 @@ func TestACapIsBelievedWhenDifferentPagesAreAsLarge(t *testing.T) {
 	small.SawPage(3, 4, 5)
 	assert.False(t, small.Capped(), "nobody has such a cap")
 }
+
+func TestALimitThatIsRefusedIsHalvedOrAsTold(t *testing.T) {
+	var l limits.Limits
+	assert.Equal(t, 1<<20, l.Limit())
+	require.True(t, l.LimitRefused(5000))
+	assert.Equal(t, 2500, l.Limit())
+	require.True(t, l.LimitRefused(4000), "of a REQ that was sent before")
+	assert.Equal(t, 2000, l.Limit())
+	assert.False(t, l.LimitRefused(1), "there is nothing lower")
+
+	told := int64(500)
+	l = limits.Limits{}
+	l.Told(nip11.Limitation{MaxLimit: &told})
+	require.True(t, l.LimitRefused(5000))
+	assert.Equal(t, 500, l.Limit())
+	require.True(t, l.LimitRefused(500), "although it has told so")
+	assert.Equal(t, 250, l.Limit())
+	day := time.Now()
+	l.Connected(day)
+	l.Connected(day.Add(limits.RetryAfter))
+	assert.Equal(t, 500, l.Limit(), "tried upwards after a day")
+}

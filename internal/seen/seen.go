@@ -73,6 +73,16 @@ func (t *Table) Had(id nostr.ID, owner Owner) bool {
 	return i != none && s.has(i, owner)
 }
 
+// Forget notes that the owner has not had the event after all.
+func (t *Table) Forget(id nostr.ID, owner Owner) {
+	s, hash := t.shard(&id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if i := s.find(&id, hash); i != none {
+		s.unset(i, owner)
+	}
+}
+
 // Bytes is how much memory the table takes when it has grown as far as it may.
 func (t *Table) Bytes() int {
 	total := 0

@@ -218,3 +218,21 @@ func TestOfManyReadersOneIsTheFirst(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatIsForgottenIsNewAgainForThatOwnerAlone(t *testing.T) {
+	table := seen.New(1 << 10)
+	owners := []seen.Owner{1, 2, 33, 70, 1000}
+	for _, owner := range owners {
+		table.Take(id(1), owner)
+	}
+	for _, owner := range owners {
+		table.Forget(id(1), owner)
+		assert.False(t, table.Had(id(1), owner), owner)
+		assert.True(t, table.Take(id(1), owner), owner)
+		for _, other := range owners {
+			assert.True(t, table.Had(id(1), other), other)
+		}
+	}
+	table.Forget(id(2), 1)
+	assert.False(t, table.Had(id(2), 1))
+}

@@ -115,6 +115,20 @@ func (s *shard) has(i int32, owner Owner) bool {
 	return false
 }
 
+// unset undoes what take has done for one owner. Needs mu.
+func (s *shard) unset(i int32, owner Owner) {
+	e := &s.ring[i]
+	base, mask := bit(owner)
+	if e.base == base {
+		e.bits &^= mask
+	}
+	for w := e.more; w != none; w = s.words[w].next {
+		if s.words[w].base == base {
+			s.words[w].bits &^= mask
+		}
+	}
+}
+
 func bit(owner Owner) (base, mask uint32) {
 	return uint32(owner) / perWord, 1 << (owner % perWord)
 }
