@@ -22,7 +22,6 @@ type asking struct {
 	routes map[int]*route
 
 	trouble time.Time // when the relay first spoke of trouble of its own, on this connection
-	authed  time.Time // when the relay has accepted an AUTH; zero: it has not
 	noticed time.Time // when a NOTICE has spoken of too many subscriptions; zero: none has
 }
 
@@ -38,14 +37,17 @@ func isOwnID(id string) bool { return strings.HasPrefix(id, wirePrefix) }
 func wireID(req int) string { return wirePrefix + strconv.Itoa(req) }
 
 // laterKey is what the supervisor's second agenda can be set for: what has to do
-// with subscriptions goes by the client's clock, which a Harness has in its hand.
+// with subscriptions, publications and AUTH goes by the client's clock, which a Harness has in
+// its hand.
 type laterKey struct {
-	entry  *relayEntry
-	leg    *leg // nil: the relay's slots
-	notice bool // what a NOTICE was about
-	silent bool // REQs that are not answered
-	lore   bool // its NIP-11 document
-	idle   bool // a guest that nobody needs
+	entry   *relayEntry
+	leg     *leg // nil: the relay's slots
+	notice  bool // what a NOTICE was about
+	silent  bool // REQs that are not answered
+	lore    bool // its NIP-11 document
+	idle    bool // a guest that nobody needs
+	publish bool // what is published there
+	auth    bool // its AUTH
 }
 
 // open makes the slots of a new connection.
@@ -53,7 +55,7 @@ func (s *supervisor) open(e *relayEntry) {
 	a := e.asking
 	s.study(e)
 	a.slots, a.routes = pack.New[*ask](e.lore().packing()), make(map[int]*route)
-	a.noticed, a.authed, a.trouble = time.Time{}, time.Time{}, time.Time{}
+	a.noticed, a.trouble = time.Time{}, time.Time{}
 }
 
 // put hands an ask to the slots.
@@ -82,7 +84,7 @@ func (s *supervisor) ask(e *relayEntry) {
 			e.conn.sendOwn(Close{SubscriptionID: wireID(op.Req)}, nil)
 			continue
 		}
-		r := &route{conn: e.conn, number: op.Req, sent: now}
+		r := &route{conn: e.conn, number: op.Req, sent: now, accepts: e.accepts()}
 		filters := make([]nostr.Filter, len(op.Members))
 		for i, m := range op.Members {
 			if filters[i] = m.Filter; m.Moved && op.Replace && !m.Filter.LimitZero {
@@ -134,6 +136,11 @@ func (s *supervisor) ringLater(now time.Time) {
 			s.readDocument(k.entry)
 		case k.idle:
 			s.closeGuest(k.entry, errNotNeeded)
+		case k.auth:
+			s.ringAuth(k.entry)
+			s.pump(k.entry)
+		case k.publish:
+			s.pump(k.entry)
 		}
 		s.ask(k.entry)
 	}

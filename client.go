@@ -41,18 +41,21 @@ type Client struct {
 	reg     registry
 	timers  timers
 	surroundings
-	tasks   *taskGroup
-	queues  queues
-	holds   holds
-	subs    subscriptions
-	seen    *seen.Table                 // which of them have had which events
-	late    *mailbox.Queue[*thenLetter] // what has ended when mail is closed
-	place   place                       // client goroutine only: of the message that is being handled, nil if it takes up none
-	ending  ending                      // client goroutine only
-	spoilt  bool                        // client goroutine only: something went wrong at the end
-	running running
-	posted  atomic.Int64 // Calls, Casts, Notifys that wait or are kept, failed sends that wait: for WithMailboxLimit
-	waking  atomic.Bool  // a wakeLetter is in the mailbox
+	tasks        *taskGroup
+	queues       queues
+	holds        holds
+	subs         subscriptions
+	seen         *seen.Table                 // which of them have had which events
+	late         *mailbox.Queue[*thenLetter] // what has ended when mail is closed
+	place        place                       // client goroutine only: of the message that is being handled, nil if it takes up none
+	ending       ending                      // client goroutine only
+	spoilt       bool                        // client goroutine only: something went wrong at the end
+	running      running
+	publications atomic.Int64 // that are open, or of which the handler is to be told: for WithPublishQueue
+	posted       atomic.Int64 // Calls, Casts, Notifys that wait or are kept, failed sends that wait: for WithMailboxLimit
+	waking       atomic.Bool  // a wakeLetter is in the mailbox
+
+	leavesAuth atomic.Bool // BaseHandler.OnAuth has been called: the handler does not answer challenges
 
 	stopOnce sync.Once
 	hardOnce sync.Once
@@ -84,7 +87,7 @@ type Client struct {
 // most; nobody is told what came of it. [Client.Stop] is the orderly way. [Run] does it
 // for main.
 func Start(ctx context.Context, h Handler, opts ...Option) (*Client, error) {
-	c, err := newClient(ctx, h, opts, surroundings{network: sockets{}, now: time.Now, beginItems: (*Client).beginWork})
+	c, err := newClient(ctx, h, opts, surroundings{network: sockets{}, now: time.Now, beginItems: (*Client).beginWork, helper: (*Client).help})
 	if err != nil {
 		return nil, err
 	}
@@ -104,6 +107,7 @@ type surroundings struct {
 	network    network
 	now        func() time.Time         // the clock of everything that a handler can set
 	beginItems func(*Client, workQueue) // begins what a queue may begin
+	helper     func(*Client, func())    // runs what may take its time, which the supervisor joins
 	problem    func(error)              // sees what OnError is about to be told; nil: nobody looks
 }
 

@@ -58,7 +58,6 @@ type connection struct {
 	refused    refusals.Reports             // guarded by mu: what OnError has not been told
 	unanswered map[nostr.ID]time.Time       // guarded by mu: events that an OK is to come for, and until when it is waited for
 	asked      bool                         // guarded by mu: an EOSE is waited for
-	auths      []nostr.ID                   // guarded by mu: the latest AUTHs (NIP-42)
 	hearing    *hearing                     // guarded by mu: what the supervisor is to hear; nil: nothing has been
 	answered   chan struct{}                // guarded by mu: closed when there are none; nil unless that is waited for
 	forgeries  int                          // guarded by mu

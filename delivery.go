@@ -20,6 +20,7 @@ type route struct {
 	conn    *connection
 	number  int // of the REQ, on this connection
 	sent    time.Time
+	accepts int // AUTHs that the relay had accepted before
 	members []*member
 
 	mu    sync.Mutex // the reader and a delivery may count at once

@@ -72,9 +72,12 @@ type relayEntry struct {
 	panics    backoff.Intensity
 	failures  int // failed dials in a row
 	keepalive *keepalive.Keepalive
-	pinged    time.Time // the last time
-	asking    *asking   // nil: no subscription has had to do with it
-	lores     *lore     // nil: nobody has wanted to know
+	pinged    time.Time       // the last time
+	asking    *asking         // nil: no subscription has had to do with it
+	lores     *lore           // nil: nobody has wanted to know
+	auth      *authenticating // of the open connection; nil: it has had nothing to do with AUTH
+
+	publishing *publishing // nil: nothing has been published there
 
 	guest   bool           // none of the client's relays: see guests.go
 	leaving bool           // of a guest: the OnDisconnect with which it ceased to be one of the client's is queued or running
@@ -129,6 +132,9 @@ func (s *supervisor) fit(e *relayEntry, cfg *relaySpec, follow bool) {
 		e.backoff.Follow(former)
 	}
 	e.window.Limit(cfg.windowMessages, cfg.windowBytes)
+	if e.publishing != nil {
+		e.publishing.relay.SetPace(s.pace(e))
+	}
 }
 
 // newEntry makes the entry of a relay that is not known yet.
@@ -159,6 +165,8 @@ func (s *supervisor) forget(e *relayEntry) {
 	}
 	e.users = nil
 	s.leave(e)
+	s.unpublish(e, ErrRelayRemoved) // nothing is left but what came in a moment ago
+	s.later.Cancel(laterKey{entry: e, publish: true})
 	s.discard(e.cfg)
 	s.discard(e.again)
 }
@@ -237,6 +245,7 @@ func (s *supervisor) remove(url string) error {
 	e.again = nil
 	e.removed = true
 	s.leave(e)
+	s.unpublishAdded(e, ErrRelayRemoved)
 	switch e.stage {
 	case queued, waiting, down:
 		s.due.Cancel(alarm{e, alarmDial})
@@ -318,6 +327,7 @@ func (e *relayEntry) status() RelayStatus {
 		}
 		st.State = RelayConnected
 		st.ConnectedAt = e.conn.relay.ConnectedAt
+		st.Authenticated = e.acceptedNow()
 	case telling, waiting:
 		if e.removed || e.guest && e.again != nil {
 			break // and added again: dialled as soon as OnDisconnect has returned

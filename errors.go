@@ -41,8 +41,8 @@ var (
 	ErrNotConnected = errors.New("gennostr: relay not connected")
 	// ErrUnknownRelay: the URL was not added, or has been removed, or is none.
 	ErrUnknownRelay = errors.New("gennostr: unknown relay")
-	// ErrNoRelay: Broadcast while no relay is connected, of anything but a [Close] or a
-	// [NegClose]; the end of a [Subscription] of which none of its relays ([On]) is left.
+	// ErrNoRelay: Publish while the client has no relay, connected or not; Broadcast while
+	// no relay is connected, of anything but a [Close] or a [NegClose]; the end of a [Subscription] of which none of its relays ([On]) is left.
 	ErrNoRelay = errors.New("gennostr: no relay is connected")
 	// ErrSubscriptionExists: Subscribe with the name of a subscription that has other filters or options.
 	ErrSubscriptionExists = errors.New("gennostr: subscription exists")
@@ -65,10 +65,18 @@ var (
 	ErrQueueFull = errors.New("gennostr: queue full")
 	// ErrTooManyTasks: Go while [WithMaxTasks] are running.
 	ErrTooManyTasks = errors.New("gennostr: too many tasks")
+	// ErrPublishQueueFull: Publish while as many publications are open as
+	// [WithPublishQueue] allows. In a *[PublishError].
+	ErrPublishQueueFull = errors.New("gennostr: publish queue full")
 )
 
-// Why a message cannot be sent at all: what a *[SendError] wraps beside the above.
+// Why a message cannot be sent at all: what a *[SendError] or *[PublishError] wraps
+// beside the above.
 var (
+	// ErrUnsigned: an event without an id or a signature.
+	ErrUnsigned = wire.ErrUnsigned
+	// ErrAuthPublished: an event of kind 22242, which goes to its relay in an [AuthResponse] and nowhere else (NIP-42).
+	ErrAuthPublished = wire.ErrAuthPublished
 	// ErrMatchesNothing: every filter has an empty list, or a since after its until. It is not sent, since some relays would send everything.
 	ErrMatchesNothing = wire.ErrMatchesNothing
 	// ErrSubscriptionID: not 1–64 characters (NIP-01), or control characters among them.

@@ -327,6 +327,7 @@ func (s *supervisor) demote(e *relayEntry) {
 	s.fit(e, s.guestSpec(e.cfg.address), true)
 	s.leave(e)
 	s.ask(e)
+	s.unpublishAdded(e, ErrRelayRemoved)
 }
 
 // takeBack is RemoveRelay for a guest of which AddRelay has not made one of the client's

@@ -37,6 +37,9 @@ func (s *supervisor) hear(e *relayEntry) {
 	for _, ok := range oks {
 		s.gotOK(e, ok)
 	}
+	if len(oks) > 0 {
+		s.pump(e)
+	}
 	if challenged {
 		s.gotChallenge(e, challenge)
 	}
@@ -54,6 +57,10 @@ func (c *connection) hears() *hearing {
 func (c *connection) await(id nostr.ID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.awaitLocked(id)
+}
+
+func (c *connection) awaitLocked(id nostr.ID) {
 	h := c.hears()
 	if h.awaited == nil {
 		h.awaited, h.verdicts = make(map[nostr.ID]bool), make(map[nostr.ID]wire.OK)
@@ -133,9 +140,3 @@ func (c *connection) takeHeard() (oks []wire.OK, challenge string, challenged bo
 	h.order, h.challenge, h.challenged, h.noted = nil, "", false, false
 	return oks, challenge, challenged
 }
-
-// gotOK is for an OK that is awaited.
-func (s *supervisor) gotOK(e *relayEntry, ok wire.OK) {}
-
-// gotChallenge is for the latest challenge.
-func (s *supervisor) gotChallenge(e *relayEntry, challenge string) {}

@@ -23,16 +23,20 @@ type leg struct {
 	track   *resume.Leg
 	entry   *relayEntry // nil while the subscription does not live on the relay
 	asks    map[*resume.Ask]*ask
-	filters []uint64  // hashes of the filters, in the order of the tracks
-	refused []*ask    // the relay would not serve them
-	delayed []*ask    // further pages, for which there is no room yet
-	bytes   int       // how long a REQ may be for which the filters were split
-	gaps    int       // reported since the connection began
-	within  int       // while asks are made: at most so many others may stand in their REQ, 0: any number
-	wentAt  time.Time // when its relay was removed
-	retries int       // since it was live for long enough
-	liveAt  time.Time
-	away    bool // of a guest: it was told that it cannot be reached, or is lost
+	filters []uint64 // hashes of the filters, in the order of the tracks
+	refused []*ask   // the relay would not serve them
+	authing bool     // some of them wait for AUTH
+	words   string   // the relay's, why it wants AUTH
+
+	unchallenged bool      // it has waited for a challenge in vain
+	delayed      []*ask    // further pages, for which there is no room yet
+	bytes        int       // how long a REQ may be for which the filters were split
+	gaps         int       // reported since the connection began
+	within       int       // while asks are made: at most so many others may stand in their REQ, 0: any number
+	wentAt       time.Time // when its relay was removed
+	retries      int       // since it was live for long enough
+	liveAt       time.Time
+	away         bool // of a guest: it was told that it cannot be reached, or is lost
 
 	crowding atomic.Bool // the supervisor has not dealt with its being overfull yet
 
@@ -48,6 +52,8 @@ type ask struct {
 	*resume.Ask
 	leg    *leg
 	gone   atomic.Bool  // nobody wants to know any more
+	auth   bool         // supervisor goroutine only: refused for want of AUTH
+	shared bool         // supervisor goroutine only: in a REQ with others
 	newest atomic.Int64 // newest created_at of a proven event after the EOSE; math.MinInt64 before the first
 }
 
@@ -190,6 +196,7 @@ func (l *leg) down() {
 	l.note()
 	clear(l.asks)
 	l.refused, l.delayed, l.gaps = nil, nil, 0
+	l.authing, l.unchallenged = false, false
 	l.track.Down()
 }
 

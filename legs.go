@@ -104,6 +104,9 @@ func (s *supervisor) part(e *relayEntry, l *leg) {
 			a.slots.Remove(s.client.now(), k)
 		}
 	}
+	if e.auth != nil {
+		e.auth.forget(l)
+	}
 	l.down()
 	l.entry, l.wentAt = nil, s.client.now()
 	l.setGone(true)

@@ -57,6 +57,8 @@ type (
 		place    place  // what its item has kept, nil if nothing
 		err      error  // the work's
 		then     func(*Self) error
+		problem  error   // for OnError, in place of then
+		room     counter // counts it until it is handled, nil if nothing does
 	}
 	wakeLetter struct{} // a timer was set from another goroutine
 	stopLetter struct{}
@@ -237,6 +239,12 @@ func (l *thenLetter) handle(c *Client) *exit {
 	callback := l.callback
 	if callback == "" {
 		callback = "the continuation of Go"
+	}
+	if l.room != nil {
+		l.room.Add(-1)
+	}
+	if l.problem != nil {
+		return c.onError(Relay{}, l.problem)
 	}
 	if l.place != nil {
 		c.place = l.place

@@ -24,6 +24,7 @@ const (
 	defaultWindowMessages  = 2_048            // per relay
 	defaultWindowBytes     = 4 << 20          // per relay
 	defaultSendQueue       = 1_024            // messages per relay
+	defaultPublishQueue    = 4_096            // publications
 	defaultReadLimit       = 4 << 20          // bytes of one message
 	defaultMaxTags         = 65_536           // of one event: follow lists have tens of thousands
 	defaultMessageTimeout  = time.Minute      // from its first byte to its last
@@ -80,6 +81,7 @@ type config struct {
 	maxGuests       int
 	guestIdle       time.Duration
 	guestOptions    []RelayOption
+	publishQueue    int
 	workers         int
 	verifier        Verifier // nil: our own
 	crashOnPanic    bool
@@ -100,6 +102,7 @@ func newConfig(opts []Option) (config, error) {
 		maxTasks:        defaultMaxTasks,
 		maxGuests:       defaultMaxGuests,
 		guestIdle:       defaultGuestIdle,
+		publishQueue:    defaultPublishQueue,
 		workers:         runtime.GOMAXPROCS(0),
 		relay:           defaultRelayConfig(),
 	}
@@ -127,7 +130,7 @@ func (c *config) validate() error {
 		notNegative("WithInitTimeout", c.initTimeout), notNegative("WithHibernateAfter", c.hibernateAfter),
 		notNegative("WithSlowCallback", c.slowCallback),
 		positive("WithMailboxLimit", c.mailboxLimit), positive("WithMailboxBudget", c.mailboxBudget),
-		positive("WithMaxDials", c.maxDials), positive("WithMaxTasks", c.maxTasks), positive("WithVerifyWorkers", c.workers),
+		positive("WithMaxDials", c.maxDials), positive("WithMaxTasks", c.maxTasks), positive("WithPublishQueue", c.publishQueue), positive("WithVerifyWorkers", c.workers),
 		positive("WithMaxGuests", c.maxGuests), notNegative("WithGuestIdle", c.guestIdle),
 		c.relay.validate(),
 	)
@@ -240,6 +243,13 @@ func WithMaxDials(n int) Option {
 // with [ErrTooManyTasks]. Default: 1,024.
 func WithMaxTasks(n int) Option {
 	return option(func(c *config) error { c.maxTasks = n; return nil })
+}
+
+// WithPublishQueue bounds the publications that are open at once, and those of
+// [Self.Publish] of which the handler has not been told: ErrPublishQueueFull beyond.
+// Default: 4,096.
+func WithPublishQueue(n int) Option {
+	return option(func(c *config) error { c.publishQueue = n; return nil })
 }
 
 // WithVerifyWorkers sets how many goroutines verify, at most; each takes up to

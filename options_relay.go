@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"net/http"
 	"net/netip"
@@ -32,7 +33,12 @@ type relayConfig struct {
 	windowMessages int
 	windowBytes    int64
 	sendQueue      int
+	publishRate    float64 // a second; 0: as fast as they come
+	publishBurst   int
 	trusted        bool
+	signers        []*identity
+	ownSigners     bool // an option of this relay gave signers: they are not the client's
+	authPolicy     func(Relay, AuthMessage) AuthDecision
 	maxTags        int
 	tasks          []task
 	ownTransport   bool           // an option of this relay touched socket: the client's dialer does not fit
@@ -77,7 +83,7 @@ func (c *relayConfig) equip(budget int64) (err error) {
 
 // with applies the options of one relay to a copy of the defaults.
 func (c *relayConfig) with(opts []RelayOption) error {
-	c.ownTransport, c.ownWay, c.ownPolicy = false, false, false
+	c.ownTransport, c.ownWay, c.ownPolicy, c.ownSigners = false, false, false, false
 	for _, o := range opts {
 		if o == nil {
 			return errors.New("gennostr: nil RelayOption")
@@ -269,6 +275,21 @@ func WithMailboxWindow(messages int, bytes int64) RelayOption {
 // relay: [ErrSendQueueFull] beyond. Default: 1,024.
 func WithSendQueue(n int) RelayOption {
 	return relayOption(func(c *relayConfig) error { c.sendQueue = n; return nil })
+}
+
+// WithPublishPace spaces what is published on a relay ([Client.Publish]): rate events a
+// second, and after a pause burst of them at once. What has piled up in an outage comes
+// at the rate, without a burst. Publications of one author take turns with those of others.
+// A relay that answers "rate-limited:" gets less in any case, until it has taken events
+// for a while. Default: no pace, as fast as they come.
+func WithPublishPace(rate float64, burst int) RelayOption {
+	return relayOption(func(c *relayConfig) error {
+		if !(rate > 0) || math.IsInf(rate, 1) {
+			return fmt.Errorf("gennostr: WithPublishPace: rate %v is not positive", rate)
+		}
+		c.publishRate, c.publishBurst = rate, burst
+		return positive("WithPublishPace: burst", burst)
+	})
 }
 
 // WithMaxTags bounds the tags of a received event; one that has more is refused as

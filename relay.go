@@ -96,8 +96,11 @@ type RelayStatus struct {
 	Connects    int       // connections opened since the relay was added, or named by [On]
 	ConnectedAt time.Time // of the open connection, else zero
 	NextAttempt time.Time // in RelayWaiting: when it is dialled again
-	LastError   error     // why the last attempt or connection ended, nil before the first end
-	Traffic     Traffic   // since the relay was added, or named by [On]
+	// Authenticated lists as whom the relay has accepted an AUTH (NIP-42) on the open
+	// connection, the first one first, those of the program's own included.
+	Authenticated []nostr.PubKey
+	LastError     error   // why the last attempt or connection ended, nil before the first end
+	Traffic       Traffic // since the relay was added, or named by [On]
 }
 
 // Traffic counts what went over a relay's connections since it was added.

@@ -24,6 +24,9 @@ import (
 //   - What was queued before is handled.
 //   - Tasks of [Go] are cancelled. Work of a [Queue] that has begun may end, as
 //     long as there is time. Both are joined, and what came of them is told.
+//   - Publications ([Client.Publish]) that have not been sent end with [ErrClientClosed].
+//     Relays get half of the time that is left to answer the others. Then all that is
+//     open ends, and is told.
 //   - Terminate runs.
 //   - What was accepted for sending is written, and relays get half of the time that
 //     is left to answer the events among it with an OK.
@@ -107,8 +110,13 @@ func (c *Client) finish(reason error) {
 		c.ending, c.reason = endingWork, reason
 		c.endWork(deadline)
 	}
+	if c.ending < endingPublications {
+		c.ending = endingPublications
+		c.endPublications(deadline)
+	}
 	if c.ending < endingTerminate {
 		c.ending = endingTerminate
+		c.endPublishing() // also where a continuation has cut that short
 		c.terminate()
 	}
 	c.bury()
@@ -120,6 +128,7 @@ type ending uint8
 const (
 	notEnding ending = iota
 	endingWork
+	endingPublications
 	endingTerminate
 )
 
@@ -283,6 +292,7 @@ func (c *Client) abort(err error) {
 	c.setDeadline()
 	c.tasks.cancel()
 	c.tasks.cancelWork()
+	c.endPublishing()
 	for _, l := range append(c.queues.close(), c.shut()...) {
 		l.letGo()
 	}

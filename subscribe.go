@@ -51,14 +51,16 @@ type subscribeConfig struct {
 // OnOption is what [On] makes.
 type OnOption interface {
 	SubscribeOption
+	PublishOption
 }
 
 // on is the relays that On names.
 type on []string
 
-// On confines a subscription to these relays, named by any spelling of their URLs.
-// One that is not among the client's relays is waited for until it is added.
-// Default: all relays, those that are added later too.
+// On confines a subscription or a publication to these relays, named by any spelling of
+// their URLs. A subscription waits for those that are not among the client's relays until
+// they are added; a publication there is [ErrUnknownRelay].
+// Default: all relays, for a subscription those that are added later too.
 func On(urls ...string) OnOption { return on(urls) }
 
 func (o on) applySubscribe(c *subscribeConfig) (err error) {
@@ -146,7 +148,7 @@ const (
 	SubscriptionOpen
 	// SubscriptionLive: all that the relay has stored has come; what is published comes as it is.
 	SubscriptionLive
-	// SubscriptionRetrying: the relay has refused it for now; it is asked again.
+	// SubscriptionRetrying: the relay has refused it for now; it is asked again, at a certain time or when the relay has accepted an AUTH.
 	SubscriptionRetrying
 	// SubscriptionRefused: the relay has refused it; it is asked again with the next
 	// connection, or after an AUTH. With an Err the relay is not dialled any more, or never
@@ -178,14 +180,15 @@ func (s SubscriptionState) String() string {
 type SubscriptionChange struct {
 	SubscriptionID string
 	State          SubscriptionState // where it stands now
-	Message        string            // the relay's words, if it was refused: "prefix: text"; with an Err what that says
+	Message        string            // the relay's words, if it was refused: "prefix: text"; with an Err of its own what that says
 	// Err is why the relay cannot be asked, nil unless that is the news. Of
 	// SubscriptionRefused, of relays that [On] names: [ErrGaveUp], [ErrForgeryLimit],
 	// [ErrRestartIntensity]; of a guest also ErrAddressDenied in a *[DialError], [ErrTooManyGuests].
 	// Of SubscriptionPending and SubscriptionParked, of guests, of which nobody else tells:
 	// a *DialError or why the connection was lost; once until it is connected again.
+	// Where AUTH is what it was refused for, an *[AuthError]: why there is none.
 	Err     error
-	RetryAt time.Time // of SubscriptionRetrying: when it is asked again
+	RetryAt time.Time // of SubscriptionRetrying: when it is asked again; zero: as soon as the relay has accepted an AUTH
 	Gap     *Gap      // what may be missing; nil if nothing is
 }
 
@@ -500,7 +503,8 @@ func (l *changeLetter) handle(c *Client) *exit {
 	if h, ok := c.handler.(SubscriptionHandler); ok {
 		return c.call("OnSubscription", l.relay, l.change, func() error { return h.OnSubscription(c.self, l.relay, l.change) })
 	}
-	if l.change.Gap != nil || l.change.State == SubscriptionRetrying || l.change.State == SubscriptionRefused {
+	waitsForAuth := l.change.State == SubscriptionRetrying && l.change.RetryAt.IsZero()
+	if l.change.Gap != nil || l.change.State == SubscriptionRetrying && !waitsForAuth || l.change.State == SubscriptionRefused {
 		return c.onError(l.relay, &SubscriptionError{l.change})
 	}
 	return nil

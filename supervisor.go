@@ -23,7 +23,7 @@ type supervisor struct {
 	reg      *registry
 	inbox    *mailbox.Queue[supervisorEvent] // the one way in
 	done     chan struct{}                   // closed when the goroutine has ended and joined its children
-	children sync.WaitGroup                  // what it joins at its end: connections, writers of log lines, closers of dialers
+	children sync.WaitGroup                  // what it joins at its end: connections, writers of log lines, closers of dialers, what signers and policies are asked
 
 	// supervisor goroutine only
 	relays   map[string]*relayEntry
@@ -33,13 +33,18 @@ type supervisor struct {
 	due      agenda.Agenda[alarm]
 	subs     []*subscription           // in the order of their declaration
 	lost     []*subscription           // whose relays may all be gone
-	later    agenda.Agenda[laterKey]   // what subscriptions have to do, by the client's clock
+	later    agenda.Agenda[laterKey]   // what subscriptions and publications have to do, by the client's clock
 	dials    *dials.Dials[*relayEntry] // whose turn it is to dial; made by run, by when the configuration is final
 	waiters  []*readyWaiter
-	stopping bool // no more dials; ends when relays is empty
-	cutting  bool // the deadline has passed: nothing is given time any more
+	stopping bool             // no more dials; ends when relays is empty
+	cutting  bool             // the deadline has passed: nothing is given time any more
+	signing  map[signKey]bool // signatures that signers are asked for, and have not returned
 	slow     slowWatch
 	lines    lines // what is to be logged
+
+	publications int           // begun so far
+	unpublishing error         // the client stops: nothing is published any more; nil: it does not
+	unawaited    chan struct{} // closed when no verdict is awaited; nil: nobody waits for that
 }
 
 // alarm is what the supervisor's timer can be set for.
@@ -127,8 +132,11 @@ func (s *supervisor) run() {
 		}
 	}
 	for _, ev := range s.inbox.Close() {
-		if r, ok := ev.(request); ok {
-			close(r.done) // run was not called: do reports the end
+		switch ev := ev.(type) {
+		case request:
+			close(ev.done) // run was not called: do reports the end
+		case published:
+			s.publish(ev.pub) // which says that it is too late
 		}
 	}
 	s.children.Wait()
@@ -282,6 +290,7 @@ func (s *supervisor) up(c *connection) bool {
 		s.client.mail.Put(&connectLetter{c})
 	}
 	s.upAgain(e)
+	s.publishUp(e)
 	s.tellReady()
 	if !s.client.network.automatic() {
 		return true // there is nothing to ping
@@ -311,6 +320,7 @@ func (e *relayEntry) kind() dials.Kind {
 func (ev connectionEnded) supervise(s *supervisor) {
 	e := ev.c.entry
 	s.hear(e)
+	s.endAuth(e)
 	s.reg.unregister(ev.c)
 	s.dialEnded(e)
 	s.due.Cancel(alarm{e, alarmKeepalive})
@@ -321,6 +331,7 @@ func (ev connectionEnded) supervise(s *supervisor) {
 	s.endStudy(e)
 	e.conn = nil
 	e.lastErr = ev.err
+	s.publishDown(e)
 	if s.stopping {
 		s.forget(e)
 		return
@@ -389,6 +400,9 @@ func (s *supervisor) tell(e *relayEntry, c *connection, reason error) {
 	}
 	e.stage = telling
 	e.wanted = false
+	if !e.known() {
+		s.unpublishAdded(e, reason)
+	}
 	s.client.mail.Put(&disconnectLetter{entry: e, conn: c, relay: relay, reason: reason})
 	// A refused letter means that the client is stopping: shutdown follows and forgets the entry.
 }

@@ -5,6 +5,8 @@
 // There is no goroutine here. The owner serialises.
 package outbox
 
+import "slices"
+
 // Queue holds messages M and their frames. Made by New.
 type Queue[M any] struct {
 	limit   int
@@ -30,10 +32,26 @@ func (q *Queue[M]) Put(frame []byte, m M) (start, ok bool) {
 	if q.Full() {
 		return false, false
 	}
-	q.items = append(q.items, Item[M]{frame, m})
+	return q.Own(frame, m), true
+}
+
+// Own accepts a message of the library's, whose number is bounded elsewhere, full or not.
+func (q *Queue[M]) Own(frame []byte, m M) (start bool) { return q.insert(len(q.items), frame, m) }
+
+// First is Own for one that must not wait for the others, but for the one that is being written.
+func (q *Queue[M]) First(frame []byte, m M) (start bool) {
+	at := 0
+	if q.writing {
+		at = min(1, len(q.items))
+	}
+	return q.insert(at, frame, m)
+}
+
+func (q *Queue[M]) insert(at int, frame []byte, m M) (start bool) {
+	q.items = slices.Insert(q.items, at, Item[M]{frame, m})
 	start = !q.writing
 	q.writing = true
-	return start, true
+	return start
 }
 
 // Next is the writer's: the oldest message's frame; false when there is none,

@@ -46,6 +46,25 @@ func TestTheOneThatIsBeingWrittenCountsAndIsUnsent(t *testing.T) {
 	assert.Empty(t, q.Unsent())
 }
 
+// What the library has to say is not refused, and an AUTH does not wait for what waits.
+func TestOwnMessagesInAFullQueue(t *testing.T) {
+	q := outbox.New[string](1)
+	assert.True(t, q.First([]byte("0"), "0"))
+	q.Next() // it is being written
+	_, ok := q.Put([]byte("a"), "A")
+	assert.False(t, ok)
+	assert.False(t, q.Own([]byte("b"), "B"))
+	assert.False(t, q.First([]byte("c"), "C"))
+	for _, want := range []string{"0", "c", "b"} {
+		frame, ok := q.Next()
+		require.True(t, ok)
+		assert.Equal(t, want, string(frame))
+		q.Written()
+	}
+	_, ok = q.Next()
+	assert.False(t, ok)
+}
+
 func TestDrain(t *testing.T) {
 	q := outbox.New[string](2)
 	select {

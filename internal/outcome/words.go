@@ -125,7 +125,7 @@ func isKnown(prefix string) bool {
 // newer, nor a newer client: so "newer" counts only beside what may be newer here. Words
 // behind true may speak of what this event has replaced, so there the prefix counts too.
 func ofNewer(accepted bool, prefix, text string) bool {
-	instead := prefix == "replaced" || prefix == "superseded"
+	instead := prefix == "replaced" || prefix == "superseded" || text == "replaced"
 	deletion := strings.Contains(text, "delet")
 	newer := strings.Contains(text, "newer")
 	switch {
@@ -141,7 +141,7 @@ func ofNewer(accepted bool, prefix, text string) bool {
 
 var newerWords = []string{
 	"have newer", "have a newer", "has a newer", "newer event", "newer version of", "newer replaceable", "newer addressable",
-	"newer parameterized", "newer or equal", "newer one exists", "replaced event", "replaced by", "event is replaced", "superseded by",
+	"newer parameterized", "newer or equal", "newer one exists", "newer version exists", "replaced event", "replaced by", "event is replaced", "superseded by",
 }
 
 // ofDeletion: the author has deleted it. In deployed relays:

@@ -34,6 +34,8 @@ var answers = []struct {
 	{false, "ERROR: duplicate: have this event", outcome.Duplicate, outcome.Other},
 
 	{false, "replaced: have newer event", outcome.Superseded, outcome.Other}, // strfry
+	{false, "replaced", outcome.Superseded, outcome.Other},
+	{false, "invalid: a newer version exists", outcome.Superseded, outcome.Other},
 	{false, "ERROR: replaced: have newer event", outcome.Superseded, outcome.Other},
 	{false, "duplicate: already have a newer version of this event", outcome.Superseded, outcome.Other}, // netstr
 	{true, "duplicate: a newer version is already stored", outcome.Superseded, outcome.Other},           // Quartz

@@ -1,0 +1,110 @@
+package gennostr
+
+import (
+	"time"
+)
+
+// What becomes of publications when the client stops: nothing more is written, and what
+// was written is waited for, for half of the time that is left.
+
+// endPublications ends all that is published, and tells who has not been told. What the
+// handler is to be told of it is told, unless it is not told anything any more.
+func (c *Client) endPublications(deadline time.Time) {
+	tell := !isPanic(c.reason) && c.parent.Err() == nil
+	if tell && c.network.automatic() {
+		c.awaitVerdicts(time.Until(deadline) / 2)
+	}
+	c.endPublishing()
+	for l, ok := c.late.Next(); ok; l, ok = c.late.Next() {
+		if tell = tell && c.parent.Err() == nil; tell {
+			tell = c.ended(l)
+		} else {
+			c.untold(l)
+		}
+	}
+}
+
+// endPublishing ends every publication that is open, and those that are to come. Idempotent.
+func (c *Client) endPublishing() {
+	c.sup.do(func(s *supervisor) { s.unpublishAll(&clientClosedError{c.reason}) })
+}
+
+// awaitVerdicts waits until what was written has been answered.
+func (c *Client) awaitVerdicts(within time.Duration) {
+	answered := make(chan struct{})
+	c.sup.do(func(s *supervisor) { s.drainPublications(&clientClosedError{c.reason}, answered) })
+	timer := time.NewTimer(within)
+	defer timer.Stop()
+	select {
+	case <-answered:
+	case <-timer.C:
+	case <-c.hard:
+	case <-c.parent.Done():
+	}
+}
+
+// drainPublications writes no more, and closes a channel when nothing is waited for.
+func (s *supervisor) drainPublications(reason error, answered chan struct{}) {
+	s.unpublishing, s.unawaited = reason, answered
+	for _, e := range s.sorted() {
+		if e.publishing != nil {
+			e.publishing.relay.Drain(reason)
+			s.pump(e)
+		}
+	}
+	s.drainedNow()
+}
+
+// drainedNow looks whether the last verdict has come that a stop waits for.
+func (s *supervisor) drainedNow() {
+	if s.unawaited == nil {
+		return
+	}
+	for _, e := range s.relays {
+		if e.publishing != nil && e.publishing.relay.Awaited() > 0 {
+			return
+		}
+	}
+	close(s.unawaited)
+	s.unawaited = nil
+}
+
+// unpublishAll ends every publication, and those that are to come.
+func (s *supervisor) unpublishAll(reason error) {
+	s.unpublishing, s.unawaited = reason, nil
+	for _, e := range s.sorted() {
+		if e.publishing != nil && e.conn != nil { // they have had their time
+			for id := range e.publishing.legs {
+				e.conn.pardon(id)
+			}
+		}
+		s.unpublish(e, reason)
+	}
+}
+
+// publishLast is for what is published when all others have ended: that of Terminate is
+// still written, and the connections' end waits for its OKs.
+func (s *supervisor) publishLast(p *Publication) {
+	sent := 0
+	urls := s.targets(p)
+	out := p.outgoing()
+	out.own = false // what is not written is logged
+	for _, url := range urls {
+		if e := s.relays[url]; p.inside && e != nil && e.stage == connected && e.conn.send(out) == nil {
+			sent++
+		}
+	}
+	p.begin(urls)
+	told := p.inside
+	p.inside = false
+	s.endPublication(p, s.unpublishing)
+	if told && sent == 0 {
+		log, id, reason := s.client.log, p.event.ID, s.unpublishing
+		if len(urls) == 0 {
+			reason = ErrNoRelay
+		}
+		s.children.Go(func() { // a logger is user code; joined with the children
+			log.Warn("event not published", "event", id, "error", reason)
+		})
+	}
+}

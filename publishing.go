@@ -1,0 +1,350 @@
+package gennostr
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+
+	"github.com/gennostr/gennostr/internal/outcome"
+	"github.com/gennostr/gennostr/internal/wire"
+	"github.com/gennostr/gennostr/nostr"
+)
+
+// What the supervisor does for publications. It feeds the machine that says which event
+// is written when, and what an answer means (internal/outcome), and does what it says.
+
+// publishing is what is to be published on one relay, from connection to connection.
+// Supervisor goroutine only.
+type publishing struct {
+	entry *relayEntry
+	relay *outcome.Relay[*publishLeg]
+	legs  map[nostr.ID][]*publishLeg // by event; several publications may be of one
+}
+
+// publishLeg is a publication on one relay.
+type publishLeg struct {
+	pub   *Publication
+	index int         // of the relay
+	at    *publishing // nil once nothing more is to be told of it
+	needs *relayEntry // what it has engaged, of a publication that names its relays; else nil
+}
+
+type (
+	published struct{ pub *Publication }
+	cancelled struct{ pub *Publication }
+)
+
+func (ev published) supervise(s *supervisor) { s.publish(ev.pub) }
+
+func (ev cancelled) supervise(s *supervisor) {
+	if ev.pub.legs != nil {
+		s.endPublication(ev.pub, context.Canceled)
+	}
+}
+
+// publish begins a publication on all its relays: those that are the client's now.
+func (s *supervisor) publish(p *Publication) {
+	if s.unpublishing != nil {
+		s.publishLast(p)
+		return
+	}
+	s.publications++
+	p.number = s.publications
+	urls := s.targets(p)
+	p.begin(urls)
+	if len(urls) == 0 {
+		s.endPublication(p, ErrNoRelay)
+		return
+	}
+	var entries []*relayEntry
+	for i, url := range urls {
+		leg := &publishLeg{pub: p, index: i}
+		p.legs[i] = leg
+		e, err := s.relays[url], error(nil)
+		if p.cfg.on != nil {
+			e, err = s.engage(url, p.cfg.written[url], leg)
+			leg.needs = e
+		}
+		if err != nil {
+			s.verdict(leg, outcome.Report{Verdict: outcome.Unanswered, Err: err})
+			continue
+		}
+		s.place(e, leg)
+		entries = append(entries, e)
+	}
+	if p.state.Settled() && !closedChannel(p.decided) { // more were asked for than there are
+		p.decide()
+	}
+	for _, e := range entries {
+		s.pump(e)
+	}
+}
+
+// targets are the relays of a publication, each once.
+func (s *supervisor) targets(p *Publication) (urls []string) {
+	if p.cfg.on == nil {
+		for _, e := range s.sorted() {
+			if e.known() {
+				urls = append(urls, e.url)
+			}
+		}
+		return urls
+	}
+	for _, url := range p.cfg.on {
+		if !slices.Contains(urls, url) {
+			urls = append(urls, url)
+		}
+	}
+	return urls
+}
+
+// relayEnded is told how a relay fares that the publication has named: when it will
+// never be connected again there is no verdict.
+func (leg *publishLeg) relayEnded(s *supervisor, e *relayEntry, end relayEnd) {
+	if end.final && leg.at != nil {
+		leg.at.relay.Give(leg, end.err)
+		s.pump(e)
+	}
+}
+
+// place gives a leg to its relay.
+func (s *supervisor) place(e *relayEntry, leg *publishLeg) {
+	p := s.publishingOf(e)
+	leg.at = p
+	id := leg.pub.event.ID
+	p.legs[id] = append(p.legs[id], leg)
+	p.relay.Add(s.client.now(), leg, id, leg.pub.event.PubKey, leg.pub.until)
+}
+
+// publishingOf is made with the first event that is published on a relay.
+func (s *supervisor) publishingOf(e *relayEntry) *publishing {
+	if e.publishing != nil {
+		return e.publishing
+	}
+	p := &publishing{entry: e, relay: outcome.NewRelay[*publishLeg](s.pace(e)), legs: make(map[nostr.ID][]*publishLeg)}
+	e.publishing = p
+	if e.stage == connected {
+		s.publishUp(e)
+	}
+	return p
+}
+
+// pace is how fast a relay is published to. What a Harness does is done the same each time.
+func (s *supervisor) pace(e *relayEntry) outcome.PaceConfig {
+	cfg := outcome.PaceConfig{Rate: e.cfg.publishRate, Burst: e.cfg.publishBurst}
+	if s.client.network.automatic() {
+		cfg.Random = rand.Float64
+	}
+	return cfg
+}
+
+// publishUp is for a connection that has been opened, if there is something to publish.
+func (s *supervisor) publishUp(e *relayEntry) {
+	if e.publishing == nil {
+		return
+	}
+	s.study(e)
+	e.publishing.relay.Connected(s.client.now())
+	s.pump(e)
+}
+
+// publishDown is for its end, after its last OK.
+func (s *supervisor) publishDown(e *relayEntry) {
+	if e.publishing == nil {
+		return
+	}
+	e.publishing.relay.Lost()
+	s.pump(e)
+}
+
+// unpublishAdded tells that there will be no verdict of a relay that has been removed:
+// whom publishes on all relays, and not whom has named it.
+func (s *supervisor) unpublishAdded(e *relayEntry, reason error) {
+	if e.publishing == nil {
+		return
+	}
+	for _, leg := range e.publishing.inOrder() {
+		if leg.needs == nil {
+			e.publishing.relay.Give(leg, reason)
+		}
+	}
+	s.pump(e)
+}
+
+// inOrder lists the legs in the order in which their publications began.
+func (p *publishing) inOrder() []*publishLeg {
+	list := slices.Concat(slices.Collect(maps.Values(p.legs))...)
+	slices.SortFunc(list, func(a, b *publishLeg) int { return cmp.Compare(a.pub.number, b.pub.number) })
+	return list
+}
+
+// unpublish tells all whom a relay owes a verdict that there will be none.
+func (s *supervisor) unpublish(e *relayEntry, reason error) {
+	if e.publishing == nil {
+		return
+	}
+	e.publishing.relay.End(reason)
+	s.pump(e)
+}
+
+// gotOK is for an OK that is awaited.
+func (s *supervisor) gotOK(e *relayEntry, ok wire.OK) {
+	if p := e.publishing; !s.authOK(e, ok) && p != nil {
+		p.relay.OK(s.client.now(), ok.EventID, ok.Accepted, ok.Message)
+	}
+}
+
+// pump does what is to be done now for what is published on a relay.
+func (s *supervisor) pump(e *relayEntry) {
+	p := e.publishing
+	if p == nil {
+		return
+	}
+	now := s.client.now()
+	for steps := p.relay.Do(now); len(steps) > 0; steps = p.relay.Do(now) {
+		for _, step := range steps {
+			switch step.Do {
+			case outcome.Send:
+				s.sendEvent(p, step.ID)
+			case outcome.Auth:
+				s.wantAuth(e, step.ID, step.Author)
+			case outcome.Tell:
+				s.verdict(step.Key, step.Report)
+			}
+		}
+	}
+	s.drainedNow()
+	at, some := p.relay.Next()
+	if some {
+		s.later.Set(laterKey{entry: e, publish: true}, at)
+	} else {
+		s.later.Cancel(laterKey{entry: e, publish: true})
+	}
+}
+
+// sendEvent writes an event. What finds no room is tried again soon; what finds no
+// connection, with the next, whose predecessor's end is on its way here.
+func (s *supervisor) sendEvent(p *publishing, id nostr.ID) {
+	legs := p.legs[id]
+	if len(legs) == 0 {
+		return // told otherwise in the meantime
+	}
+	c := p.entry.conn
+	if c != nil {
+		c.await(id)
+		if c.send(legs[0].pub.outgoing()) == nil {
+			return
+		}
+	}
+	p.relay.Unsent(s.client.now(), id)
+}
+
+// outgoing is the event as a message of the library's own: whether it was written
+// is the publication's business, not OnError's.
+func (p *Publication) outgoing() outgoing {
+	return outgoing{msg: PublishEvent{Event: p.event}, frame: p.frame, own: true}
+}
+
+// verdict takes the verdict of a relay, the first or another.
+func (s *supervisor) verdict(leg *publishLeg, r outcome.Report) {
+	p := leg.pub
+	if p.legs == nil {
+		return
+	}
+	ok, settled := p.state.Tell(leg.index, r)
+	if !ok {
+		return
+	}
+	p.note(leg.index, Outcome{Verdict: Verdict(r.Verdict), Message: r.Message, Tries: r.Tries, Err: leg.explain(r)})
+	over := p.state.Over()
+	if over {
+		s.endPublication(p, nil)
+	} else if settled {
+		p.decide()
+	}
+}
+
+// explain says what a relay has not said itself.
+func (leg *publishLeg) explain(r outcome.Report) error {
+	if r.Err != nil || r.Verdict != outcome.Unanswered || leg.at == nil {
+		return r.Err
+	}
+	switch e := leg.at.entry; {
+	case e.stage == connected:
+		return nil
+	case e.lastErr != nil:
+		return fmt.Errorf("%w: %w", ErrNotConnected, e.lastErr)
+	}
+	return ErrNotConnected
+}
+
+// endPublication frees what a publication takes up, and tells who has not been told.
+func (s *supervisor) endPublication(p *Publication, cause error) {
+	for _, leg := range p.legs {
+		s.drop(leg)
+	}
+	p.legs = nil
+	p.c.publications.Add(-1)
+	p.end(cause)
+	if !closedChannel(p.decided) {
+		p.decide()
+	}
+}
+
+// drop ends what a relay has to do with a publication.
+func (s *supervisor) drop(leg *publishLeg) {
+	if leg == nil {
+		return
+	}
+	if leg.needs != nil {
+		defer s.disengage(leg.needs, leg)
+	}
+	if leg.at == nil {
+		return
+	}
+	p, id := leg.at, leg.pub.event.ID
+	leg.at = nil
+	p.relay.Forget(leg)
+	legs := slices.DeleteFunc(p.legs[id], func(other *publishLeg) bool { return other == leg })
+	if len(legs) > 0 {
+		p.legs[id] = legs
+		return
+	}
+	delete(p.legs, id)
+	s.unwantAuth(p.entry, id)
+	if c := p.entry.conn; c != nil {
+		c.ignore(id)
+	}
+}
+
+// openPublications lists those that are not over, in the order in which they began.
+func (s *supervisor) openPublications() (list []*Publication) {
+	listed := make(map[*Publication]bool)
+	for _, e := range s.relays {
+		if e.publishing == nil {
+			continue
+		}
+		for _, legs := range e.publishing.legs {
+			for _, leg := range legs {
+				if !listed[leg.pub] {
+					listed[leg.pub] = true
+					list = append(list, leg.pub)
+				}
+			}
+		}
+	}
+	slices.SortFunc(list, func(a, b *Publication) int { return cmp.Compare(a.number, b.number) })
+	return list
+}
+
+func closedChannel(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
