@@ -57,3 +57,20 @@ func Identify(raw string) (url, address, dialled string, err error) {
 // Reserved is what the accounts of a client hold, in bytes: for what waits to be
 // handled or is held, and for what its readers have in hand.
 func Reserved(c *Client) (waiting, inHand int64) { return c.budget.Used(), c.long.Held() }
+
+// EntriesKept is how much the client remembers of relays that are not added: entries,
+// windows, alarms.
+func EntriesKept(c *Client) (n int) {
+	c.sup.do(func(s *supervisor) {
+		for _, e := range s.relays {
+			if !e.known() {
+				n++
+			}
+		}
+		n += len(s.guests) + len(s.windows) + s.dials.Waiting() + s.dials.UnderWay()
+		if _, some := s.later.Next(); some {
+			n++
+		}
+	})
+	return n
+}

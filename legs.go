@@ -196,10 +196,12 @@ func (sub *subscription) relayEnded(s *supervisor, e *relayEntry, end relayEnd) 
 	case end.final:
 		s.part(e, l)
 		s.refuse(l, relay, end.err)
-	case e.guest && !l.away:
-		l.away = true
+	case e.guest:
 		l.setProblem(end.err)
-		s.news(l, nil, relay, SubscriptionChange{State: l.state(), Message: end.err.Error(), Err: end.err})
+		if !l.away {
+			l.away = true
+			s.news(l, nil, relay, SubscriptionChange{State: l.state(), Message: end.err.Error(), Err: end.err})
+		}
 	}
 }
 
@@ -223,13 +225,14 @@ func (s *supervisor) begin(e *relayEntry, l *leg) {
 	if e.asking.slots == nil {
 		s.open(e)
 	}
+	l.away = false
 	if l.state() == SubscriptionParked {
+		l.setStatus(SubscriptionParked, "")
 		return
 	}
 	if e.asking.outside > 0 && e.conn.crowded() { // one that had the socket for itself may have filled it
 		s.makeRoom(e)
 	}
-	l.away = false
 	l.setStatus(SubscriptionPending, "")
 	s.take(e, l, l.track.Up(s.client.now()))
 }
