@@ -57,3 +57,13 @@ func Identify(raw string) (url, address, dialled string, err error) {
 // Reserved is what the accounts of a client hold, in bytes: for what waits to be
 // handled or is held, and for what its readers have in hand.
 func Reserved(c *Client) (waiting, inHand int64) { return c.budget.Used(), c.long.Held() }
+
+// WhileTheSupervisorIsBusy runs f while the supervisor takes nothing.
+func WhileTheSupervisorIsBusy(h *Harness, f func()) { h.c.sup.do(func(*supervisor) { f() }) }
+
+// Arrive hands a frame to a connection's reader, and lets nothing be done about it.
+func Arrive(h *Harness, url, frame string) {
+	conn := h.c.reg.lookup(url)
+	conn.in.Take(&intake.Buffers{Frame: []byte(frame)}, true, true)
+	conn.in.Lane().Drain()
+}
