@@ -3,6 +3,7 @@ package gennostr_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -395,5 +396,35 @@ func TestSignersThatFail(t *testing.T) {
 			_, reqs := sentAuths(h)
 			assert.Equal(t, 1, reqs)
 		})
+	}
+}
+
+// An AUTH that was refused after another challenge had come was of the one before, in
+// whatever order the supervisor finds both.
+func TestARefusalBesideAnotherChallenge(t *testing.T) {
+	for _, challengeFirst := range []bool{true, false} {
+		r := &subscriber{}
+		h := membership(t, r, gennostr.WithSigner(me.Signer()))
+		challenge(t, h, "c1")
+		first := oneAuth(t, h)
+		frames := []string{`["AUTH","c2"]`, fmt.Sprintf(`["OK","%s",false,"invalid: challenge"]`, first.ID)}
+		if !challengeFirst {
+			frames[0], frames[1] = frames[1], frames[0]
+		}
+		gennostr.WhileTheSupervisorIsBusy(h, func() {
+			for _, f := range frames {
+				gennostr.Arrive(h, subscribersRelay, f)
+			}
+		})
+		err := h.Settle(t.Context())
+		auths, _ := sentAuths(h)
+		if challengeFirst {
+			require.NoError(t, err)
+			require.Len(t, auths, 1)
+			assert.Equal(t, "c2", auths[0].Tags.Find("challenge").Value())
+		} else {
+			assert.ErrorIs(t, err, gennostr.ErrAuthRefused)
+			assert.Empty(t, auths)
+		}
 	}
 }

@@ -22,6 +22,7 @@ type authenticating struct {
 	cancel  context.CancelFunc
 
 	challenge string // the latest
+	begun     bool   // it has been said who answers the first
 	decision  AuthDecision
 	decided   bool      // it is the policy's, or there is none to ask
 	deciding  bool      // the policy is being asked
@@ -96,6 +97,7 @@ func (s *supervisor) gotChallenge(e *relayEntry, challenge string) {
 	a := s.authOf(e)
 	another := challenge != a.challenge
 	a.challenge = challenge
+	a.machine.Challenge(s.client.now(), challenge) // before anything else that the relay has said is judged
 	switch {
 	case a.deciding: // and then it is looked at
 	case e.conn.cfg.authPolicy != nil && another && s.mayConsult(a):
@@ -166,13 +168,12 @@ func (ev authDecided) supervise(s *supervisor) {
 func (s *supervisor) challenged(e *relayEntry) {
 	a, now := e.auth, s.client.now()
 	if a.decided && a.challenge != "" {
-		_, repeated := a.machine.Latest()
-		var eager []*identity
 		if e.answersAtOnce() {
-			eager, _ = s.candidates(e, nostr.PubKey{})
+			eager, _ := s.candidates(e, nostr.PubKey{})
+			a.machine.Challenge(now, a.challenge, eager...)
 		}
-		a.machine.Challenge(now, a.challenge, eager...)
-		if !repeated {
+		if !a.begun {
+			a.begun = true
 			s.challengeAtLast(e)
 		}
 	}

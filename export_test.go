@@ -74,3 +74,13 @@ func EntriesKept(c *Client) (n int) {
 	})
 	return n
 }
+
+// WhileTheSupervisorIsBusy runs f while the supervisor takes nothing.
+func WhileTheSupervisorIsBusy(h *Harness, f func()) { h.c.sup.do(func(*supervisor) { f() }) }
+
+// Arrive hands a frame to a connection's reader, and lets nothing be done about it.
+func Arrive(h *Harness, url, frame string) {
+	conn := h.c.reg.lookup(url)
+	conn.in.Take(&intake.Buffers{Frame: []byte(frame)}, true, true)
+	conn.in.Lane().Drain()
+}

@@ -19,6 +19,7 @@ type hearing struct {
 	order      []nostr.ID           // in which the first of them came
 	challenge  string               // the latest
 	challenged bool
+	before     int  // how many of order came before the first challenge
 	noted      bool // a heard is in the inbox
 }
 
@@ -33,15 +34,18 @@ func (ev heard) supervise(s *supervisor) {
 
 // hear takes what the relay has said. It is called before the end of a connection, too.
 func (s *supervisor) hear(e *relayEntry) {
-	oks, challenge, challenged := e.conn.takeHeard()
-	for _, ok := range oks {
+	oks, challenge, before := e.conn.takeHeard()
+	for i, ok := range oks {
+		if i == before {
+			s.gotChallenge(e, challenge)
+		}
 		s.gotOK(e, ok)
+	}
+	if before == len(oks) {
+		s.gotChallenge(e, challenge)
 	}
 	if len(oks) > 0 {
 		s.pump(e)
-	}
-	if challenged {
-		s.gotChallenge(e, challenge)
 	}
 }
 
@@ -109,6 +113,9 @@ func (c *connection) hearChallenge(challenge string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	h := c.hears()
+	if !h.challenged {
+		h.before = len(h.order)
+	}
 	h.challenge, h.challenged = challenge, true
 	c.noteHeard()
 }
@@ -121,13 +128,15 @@ func (c *connection) noteHeard() {
 	}
 }
 
-// takeHeard takes what has been heard, OKs in the order in which they came.
-func (c *connection) takeHeard() (oks []wire.OK, challenge string, challenged bool) {
+// takeHeard takes what has been heard, OKs in the order in which they came, and after how
+// many of them the relay has challenged, since what refuses an AUTH depends on that: -1,
+// it has not. Of several challenges the latest is told, in the place of the first.
+func (c *connection) takeHeard() (oks []wire.OK, challenge string, before int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	h := c.hearing
 	if h == nil {
-		return nil, "", false
+		return nil, "", -1
 	}
 	for _, id := range h.order {
 		oks = append(oks, h.verdicts[id])
@@ -136,7 +145,10 @@ func (c *connection) takeHeard() (oks []wire.OK, challenge string, challenged bo
 		}
 	}
 	clear(h.verdicts)
-	challenge, challenged = h.challenge, h.challenged
+	challenge, before = h.challenge, -1
+	if h.challenged {
+		before = h.before
+	}
 	h.order, h.challenge, h.challenged, h.noted = nil, "", false, false
-	return oks, challenge, challenged
+	return oks, challenge, before
 }

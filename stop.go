@@ -362,7 +362,7 @@ func (c *Client) stillRunning(cause error) error {
 		return &ShutdownError{Running: what, Since: since, Err: cause}
 	}
 	// What is left is a function of an option, called by the library.
-	running := "a DialContext, a Verifier, a logger or the like"
+	running := "a DialContext, a Signer, a Verifier, a logger or the like"
 	if urls := c.left(); len(urls) > 0 {
 		running += " for " + strings.Join(urls, ", ")
 	}

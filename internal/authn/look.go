@@ -12,8 +12,20 @@ func (a *Auth[W, I]) look(now time.Time) {
 		a.late(now, id)
 	}
 	a.manual = slices.DeleteFunc(a.manual, func(m manual) bool { return !now.Before(m.at.Add(a.cfg.Answer)) })
-	a.waiting = slices.DeleteFunc(a.waiting, func(w *want[W, I]) bool { return a.told(now, w) })
+	a.waiting = slices.DeleteFunc(a.waiting, func(w *want[W, I]) bool {
+		told := a.told(now, w)
+		if told {
+			a.count(w, -1)
+		}
+		return told
+	})
 	a.sign(now)
+}
+
+func (a *Auth[W, I]) count(w *want[W, I], n int) {
+	if len(w.identities) == 0 {
+		a.alone += n
+	}
 }
 
 // sign has signed what is needed.
@@ -122,9 +134,12 @@ func (a *Auth[W, I]) Next() (at time.Time, ok bool) {
 			}
 		}
 	}
-	for _, w := range a.waiting {
-		if a.number == 0 && len(w.identities) > 0 || len(a.manual) == 0 && len(w.identities) == 0 {
-			earlier(w.since.Add(a.cfg.Challenge))
+	if a.number == 0 || a.alone > 0 {
+		for _, w := range a.waiting {
+			if a.number == 0 && len(w.identities) > 0 || len(a.manual) == 0 && len(w.identities) == 0 {
+				earlier(w.since.Add(a.cfg.Challenge))
+				break // in the order of their coming
+			}
 		}
 	}
 	for _, m := range a.manual {
