@@ -18,6 +18,7 @@ type Publication struct {
 	event   *nostr.Event
 	frame   []byte // as it is sent
 	cfg     publishConfig
+	begun   time.Time
 	until   time.Time // when it is given up
 	inside  bool      // Self.Publish
 	then    func(PublishReport) error

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/gennostr/gennostr/internal/limits"
 	"github.com/gennostr/gennostr/internal/outcome"
 	"github.com/gennostr/gennostr/internal/wire"
 	"github.com/gennostr/gennostr/nostr"
@@ -23,6 +24,10 @@ type publishing struct {
 	relay *outcome.Relay[*publishLeg]
 	legs  map[nostr.ID][]*publishLeg // by event; several publications may be of one
 	wants map[nostr.ID]time.Time     // events that wait for an AUTH of the program's, and until when
+
+	held      []*publishLeg // wait for the relay's document, and have not been handed to relay
+	heldUntil time.Time     // until when; zero while there is no connection
+	blind     bool          // on this connection nothing waits for the document: it has come, or will not
 }
 
 // publishLeg is a publication on one relay.
@@ -107,7 +112,7 @@ func (s *supervisor) place(e *relayEntry, leg *publishLeg) {
 	leg.at = p
 	id := leg.pub.event.ID
 	p.legs[id] = append(p.legs[id], leg)
-	p.relay.Add(s.client.now(), leg, id, leg.pub.event.PubKey, leg.pub.until)
+	s.admit(p, leg)
 }
 
 // publishingOf is made with the first event that is published on a relay.
@@ -137,8 +142,12 @@ func (s *supervisor) publishUp(e *relayEntry) {
 	if e.publishing == nil {
 		return
 	}
+	p, now := e.publishing, s.client.now()
 	s.study(e)
-	e.publishing.relay.Connected(s.client.now())
+	if len(p.held) > 0 {
+		p.heldUntil = now.Add(documentPatience)
+	}
+	p.relay.Connected(now)
 	s.pump(e)
 }
 
@@ -147,8 +156,10 @@ func (s *supervisor) publishDown(e *relayEntry) {
 	if e.publishing == nil {
 		return
 	}
-	clear(e.publishing.wants)
-	e.publishing.relay.Lost()
+	p := e.publishing
+	clear(p.wants)
+	p.blind, p.heldUntil = false, time.Time{}
+	p.relay.Lost()
 	s.pump(e)
 }
 
@@ -168,6 +179,7 @@ func (s *supervisor) unpublish(e *relayEntry, reason error) {
 	if e.publishing == nil {
 		return
 	}
+	s.letAllGo(e.publishing, reason)
 	e.publishing.relay.End(reason)
 	s.pump(e)
 }
@@ -187,6 +199,7 @@ func (s *supervisor) pump(e *relayEntry) {
 	}
 	now := s.client.now()
 	s.endWants(p, now)
+	heldUntil, held := s.tendHeld(p, now)
 	for steps := p.relay.Do(now); len(steps) > 0; steps = p.relay.Do(now) {
 		for _, step := range steps {
 			switch step.Do {
@@ -201,6 +214,9 @@ func (s *supervisor) pump(e *relayEntry) {
 	}
 	s.drainedNow()
 	at, some := p.relay.Next()
+	if held {
+		at, some = earlier(at, some, heldUntil)
+	}
 	for _, until := range p.wants {
 		at, some = earlier(at, some, until)
 	}
@@ -244,7 +260,11 @@ func (s *supervisor) verdict(leg *publishLeg, r outcome.Report) {
 	if !ok {
 		return
 	}
-	p.note(leg.index, Outcome{Verdict: Verdict(r.Verdict), Message: r.Message, Tries: r.Tries, Err: leg.explain(r)})
+	o := Outcome{Verdict: Verdict(r.Verdict), Message: r.Message, Tries: r.Tries, Err: r.Err}
+	if leg.at != nil && o.Err == nil {
+		o.Err, o.hint = leg.explain(r)
+	}
+	p.note(leg.index, o)
 	over := p.state.Over()
 	if over {
 		s.endPublication(p, nil)
@@ -254,17 +274,19 @@ func (s *supervisor) verdict(leg *publishLeg, r outcome.Report) {
 }
 
 // explain says what a relay has not said itself.
-func (leg *publishLeg) explain(r outcome.Report) error {
-	if r.Err != nil || r.Verdict != outcome.Unanswered || leg.at == nil {
-		return r.Err
-	}
-	switch e := leg.at.entry; {
-	case e.stage == connected:
-		return nil
+func (leg *publishLeg) explain(r outcome.Report) (err error, hint string) {
+	e := leg.at.entry
+	switch {
+	case r.Verdict == outcome.Refused && limits.Dates(r.Message):
+		return leg.wrongClock(), e.hint()
+	case r.Verdict == outcome.Refused:
+		return nil, e.hint()
+	case r.Verdict != outcome.Unanswered, e.stage == connected:
+		return nil, ""
 	case e.lastErr != nil:
-		return fmt.Errorf("%w: %w", ErrNotConnected, e.lastErr)
+		return fmt.Errorf("%w: %w", ErrNotConnected, e.lastErr), ""
 	}
-	return ErrNotConnected
+	return ErrNotConnected, ""
 }
 
 // endPublication frees what a publication takes up, and tells who has not been told.
@@ -287,6 +309,7 @@ func (s *supervisor) drop(leg *publishLeg) {
 	}
 	p, id := leg.at, leg.pub.event.ID
 	leg.at = nil
+	p.held = slices.DeleteFunc(p.held, func(other *publishLeg) bool { return other == leg })
 	p.relay.Forget(leg)
 	legs := slices.DeleteFunc(p.legs[id], func(other *publishLeg) bool { return other == leg })
 	if len(legs) > 0 {
