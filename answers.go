@@ -189,6 +189,9 @@ func (s *supervisor) refused(e *relayEntry, k *ask, reason limits.Reason, messag
 	}
 	l.setStatus(state, message)
 	s.inform(l, change)
+	if l.denied = state == SubscriptionRefused && reason != limits.AuthRequired; l.denied {
+		s.nowHeard(l)
+	}
 }
 
 // final tells the refusals that asking again does not help against.

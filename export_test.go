@@ -57,3 +57,6 @@ func Identify(raw string) (url, address, dialled string, err error) {
 // Reserved is what the accounts of a client hold, in bytes: for what waits to be
 // handled or is held, and for what its readers have in hand.
 func Reserved(c *Client) (waiting, inHand int64) { return c.budget.Used(), c.long.Held() }
+
+// OpenPublications is how many publications of a client are open.
+func OpenPublications(c *Client) int { return int(c.publications.Load()) }

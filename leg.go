@@ -25,6 +25,7 @@ type leg struct {
 	asks    map[*resume.Ask]*ask
 	filters []uint64  // hashes of the filters, in the order of the tracks
 	refused []*ask    // the relay would not serve them
+	denied  bool      // nor will it on this connection
 	delayed []*ask    // further pages, for which there is no room yet
 	bytes   int       // how long a REQ may be for which the filters were split
 	gaps    int       // reported since the connection began
@@ -188,7 +189,7 @@ func (l *leg) down() {
 	}
 	l.note()
 	clear(l.asks)
-	l.refused, l.delayed, l.gaps = nil, nil, 0
+	l.refused, l.delayed, l.gaps, l.denied = nil, nil, 0, false
 	l.track.Down()
 }
 

@@ -22,6 +22,7 @@ type Publication struct {
 	until   time.Time // when it is given up
 	inside  bool      // Self.Publish
 	then    func(PublishReport) error
+	replies *Subscription // of a Request: it is published where this is live; nil: none
 	decided chan struct{} // closed when whoever waits is to be told
 
 	// supervisor goroutine only

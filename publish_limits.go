@@ -44,9 +44,10 @@ func (e *ClockError) Error() string {
 // clockTolerance is how far clocks may differ until that explains a refusal.
 const clockTolerance = time.Minute
 
-// documentPatience is how long an event that a relay may well refuse waits for the
-// relay's document, from the beginning of a connection on.
-const documentPatience = 5 * time.Second
+// heldPatience is how long an event that a relay may well refuse waits for the relay's
+// document, and a request for its subscription to be live, from the beginning of a
+// connection on. Some relays have no document, and some never send EOSE.
+const heldPatience = 5 * time.Second
 
 // ahead is how far the clock of a relay that is connected is ahead of ours, 0 if it has not told.
 func (e *relayEntry) ahead() time.Duration {
@@ -64,6 +65,12 @@ func (s *supervisor) admit(p *publishing, leg *publishLeg) {
 	e, pub, now := p.entry, leg.pub, s.client.now()
 	theirs := nostr.TimestampOf(now.Add(e.ahead()))
 	switch {
+	case pub.replies != nil && e.deaf(pub.replies):
+		s.verdict(leg, outcome.Report{Verdict: outcome.Unanswered, Err: leg.unheard()})
+		return
+	case pub.replies != nil && !e.hears(pub.replies, leg.waited):
+		s.hold(p, leg)
+		return
 	case e.lores != nil && !e.lores.at.IsZero():
 		if x, exceeds := limits.Exceeds(e.lores.told, pub.event, len(pub.frame), theirs); exceeds {
 			err := error(&LimitError{URL: e.url, Limit: x.Limit, Bound: x.Bound, Value: x.Value})
@@ -73,14 +80,19 @@ func (s *supervisor) admit(p *publishing, leg *publishLeg) {
 			s.verdict(leg, outcome.Report{Verdict: outcome.Refused, Err: err})
 			return
 		}
-	case !p.blind && s.client.network.automatic() && !limits.Plain(pub.event, len(pub.frame), theirs):
-		p.held = append(p.held, leg)
-		if e.stage == connected && p.heldUntil.IsZero() {
-			p.heldUntil = now.Add(documentPatience)
-		}
+	case !p.blind && !leg.waited && s.client.network.automatic() && !limits.Plain(pub.event, len(pub.frame), theirs):
+		s.hold(p, leg)
 		return
 	}
 	p.relay.Add(now, leg, pub.event.ID, pub.event.PubKey, pub.until)
+}
+
+// hold keeps an event from a relay for a while.
+func (s *supervisor) hold(p *publishing, leg *publishLeg) {
+	p.held = append(p.held, leg)
+	if p.entry.stage == connected {
+		leg.holdUntil = s.client.now().Add(heldPatience)
+	}
 }
 
 // documented is told that the relay's document has come, or will not.
@@ -89,35 +101,46 @@ func (s *supervisor) documented(e *relayEntry) {
 	if p == nil {
 		return
 	}
-	s.release(p)
+	p.blind = e.stage == connected
+	s.release(p, func(*publishLeg) bool { return true })
 	s.pump(e)
 }
 
-// release lets go what waits for the document.
-func (s *supervisor) release(p *publishing) {
-	p.blind, p.heldUntil = p.entry.stage == connected, time.Time{}
+// release lets go what is held, if it need not be held any more.
+func (s *supervisor) release(p *publishing, which func(*publishLeg) bool) {
 	held := p.held
 	p.held = nil
 	for _, leg := range held {
-		if leg.at != nil {
+		switch {
+		case leg.at == nil: // it is over by what was said of another
+		case which(leg):
 			s.admit(p, leg)
+		default:
+			p.held = append(p.held, leg)
 		}
 	}
 }
 
 // tendHeld ends what has waited for long enough, and tells when the next one will have.
 func (s *supervisor) tendHeld(p *publishing, now time.Time) (next time.Time, some bool) {
-	if !p.heldUntil.IsZero() && !now.Before(p.heldUntil) {
-		s.release(p)
+	if len(p.held) == 0 {
+		return next, false
 	}
+	s.release(p, func(leg *publishLeg) bool {
+		due := !leg.holdUntil.IsZero() && !now.Before(leg.holdUntil)
+		leg.waited = leg.waited || due
+		p.blind = p.blind || due
+		return due
+	})
 	for _, leg := range slices.Clone(p.held) {
 		if until := leg.pub.until; !now.Before(until) {
-			s.letGo(leg, nil)
+			s.letGo(leg, leg.unheard())
 		} else {
 			next, some = earlier(next, some, until)
+			next, some = earlier(next, some, leg.holdUntil)
 		}
 	}
-	return earlier(next, some, p.heldUntil)
+	return next, some
 }
 
 // letGo ends a leg that has not been handed to its relay.

@@ -82,6 +82,7 @@ func TestDatesAndProofOfWorkAreLookedAtBeforeSending(t *testing.T) {
 					r, err := client.Publish(t.Context(), nostrtest.TextNote(nostrtest.Key(1), "no work"))
 					require.Error(t, err)
 					assert.Contains(t, r.Outcomes[0].Message, "pow:")
+					time.Sleep(time.Second) // the document comes
 				}
 				event := nostrtest.EventAt(nostr.TimestampOf(time.Now().Add(c.at)), nostrtest.Key(1), 1, "dated")
 				_, err := client.Publish(t.Context(), event)

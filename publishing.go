@@ -25,16 +25,20 @@ type publishing struct {
 	legs  map[nostr.ID][]*publishLeg // by event; several publications may be of one
 	wants map[nostr.ID]time.Time     // events that wait for an AUTH of the program's, and until when
 
-	held      []*publishLeg // wait for the relay's document, and have not been handed to relay
-	heldUntil time.Time     // until when; zero while there is no connection
-	blind     bool          // on this connection nothing waits for the document: it has come, or will not
+	held  []*publishLeg // wait for the relay's document or a subscription, and have not been handed to relay
+	blind bool          // on this connection nothing waits for the document: it has come, or will not
 }
 
 // publishLeg is a publication on one relay.
 type publishLeg struct {
-	pub   *Publication
-	index int         // of the relay
-	at    *publishing // nil once nothing more is to be told of it
+	pub     *Publication
+	index   int             // of the relay
+	at      *publishing     // nil once nothing more is to be told of it
+	verdict outcome.Verdict // the relay's last
+	sent    int             // how often the event was sent
+
+	holdUntil time.Time // while it is held, and the relay is connected
+	waited    bool      // it has been, on this connection, for long enough
 }
 
 type (
@@ -144,8 +148,8 @@ func (s *supervisor) publishUp(e *relayEntry) {
 	}
 	p, now := e.publishing, s.client.now()
 	s.study(e)
-	if len(p.held) > 0 {
-		p.heldUntil = now.Add(documentPatience)
+	for _, leg := range p.held {
+		leg.holdUntil = now.Add(heldPatience)
 	}
 	p.relay.Connected(now)
 	s.pump(e)
@@ -158,8 +162,12 @@ func (s *supervisor) publishDown(e *relayEntry) {
 	}
 	p := e.publishing
 	clear(p.wants)
-	p.blind, p.heldUntil = false, time.Time{}
+	p.blind = false
 	p.relay.Lost()
+	s.holdAgain(p)
+	for _, leg := range p.held {
+		leg.holdUntil, leg.waited = time.Time{}, false
+	}
 	s.pump(e)
 }
 
@@ -238,6 +246,9 @@ func (s *supervisor) sendEvent(p *publishing, id nostr.ID) {
 	if c != nil {
 		c.await(id)
 		if c.send(legs[0].pub.outgoing()) == nil {
+			for _, leg := range legs {
+				leg.sent++
+			}
 			return
 		}
 	}
@@ -256,6 +267,10 @@ func (s *supervisor) verdict(leg *publishLeg, r outcome.Report) {
 	if p.legs == nil {
 		return
 	}
+	if p.replies != nil { // it may have been held again, and then it is counted from one
+		r.Tries = max(r.Tries, leg.sent)
+	}
+	leg.verdict = r.Verdict
 	ok, settled := p.state.Tell(leg.index, r)
 	if !ok {
 		return
@@ -265,6 +280,9 @@ func (s *supervisor) verdict(leg *publishLeg, r outcome.Report) {
 		o.Err, o.hint = leg.explain(r)
 	}
 	p.note(leg.index, o)
+	if p.replies != nil && !p.state.Heard() {
+		p.replies.endAfter(p.report().Err())
+	}
 	over := p.state.Over()
 	if over {
 		s.endPublication(p, nil)
