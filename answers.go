@@ -194,6 +194,9 @@ func (s *supervisor) refused(e *relayEntry, k *ask, reason limits.Reason, messag
 	}
 	l.setStatus(state, message)
 	s.inform(l, change)
+	if l.denied = state == SubscriptionRefused && reason != limits.AuthRequired; l.denied {
+		s.nowHeard(l)
+	}
 }
 
 // retryAt is when a leg asks again what was refused.

@@ -87,6 +87,7 @@ type link interface {
 	Write(frame []byte) error
 	Ping(timeout time.Duration) error
 	LastInbound() time.Time
+	Ahead() (clock time.Duration, known bool)
 	BytesIn() uint64
 	BytesOut() uint64
 	Close(code int, reason string, within time.Duration)

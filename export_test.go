@@ -84,3 +84,6 @@ func Arrive(h *Harness, url, frame string) {
 	conn.in.Take(&intake.Buffers{Frame: []byte(frame)}, true, true)
 	conn.in.Lane().Drain()
 }
+
+// OpenPublications is how many publications of a client are open.
+func OpenPublications(c *Client) int { return int(c.publications.Load()) }

@@ -102,6 +102,7 @@ func (*handLink) OnRoom(func(int) error)           {}
 func (*handLink) Slow() (time.Duration, int64)     { return 0, 0 }
 func (*handLink) Ping(time.Duration) error         { return nil }
 func (*handLink) LastInbound() time.Time           { return time.Now() }
+func (*handLink) Ahead() (time.Duration, bool)     { return 0, false }
 func (*handLink) BytesIn() uint64                  { return 0 }
 func (*handLink) BytesOut() uint64                 { return 0 }
 func (*handLink) Close(int, string, time.Duration) {}

@@ -77,10 +77,21 @@ func (s *supervisor) readDocument(e *relayEntry) {
 		doc, err := information(ctx, c.cfg.dialer, target(c.relay.URL, c.relay.Address))
 		close(answered)
 		<-ctx.Done()
-		if err == nil {
-			c.client.sup.inbox.Put(learnt{c, doc.Limitation})
+		if err != nil {
+			c.client.sup.inbox.Put(unlearnt{c})
+			return
 		}
+		c.client.sup.inbox.Put(learnt{c, doc.Limitation})
 	})
+}
+
+// unlearnt says that a relay has said nothing of itself.
+type unlearnt struct{ c *connection }
+
+func (ev unlearnt) supervise(s *supervisor) {
+	if e := ev.c.entry; e.conn == ev.c {
+		s.documented(e)
+	}
 }
 
 // learnt is what a relay says of itself.
@@ -94,6 +105,7 @@ func (ev learnt) supervise(s *supervisor) {
 	l := e.lore()
 	l.limits.Told(ev.limit)
 	l.told, l.at = ev.limit, s.client.now()
+	s.documented(e)
 	if e.conn != ev.c || e.asking == nil || e.asking.slots == nil {
 		return
 	}

@@ -36,6 +36,7 @@ type leg struct {
 	wentAt       time.Time // when its relay was removed
 	retries      int       // since it was live for long enough
 	liveAt       time.Time
+	denied       bool // nor will they be on this connection
 	away         bool // of a guest: it was told that it cannot be reached, or is lost
 
 	crowding atomic.Bool // the supervisor has not dealt with its being overfull yet
@@ -195,7 +196,7 @@ func (l *leg) down() {
 	}
 	l.note()
 	clear(l.asks)
-	l.refused, l.delayed, l.gaps = nil, nil, 0
+	l.refused, l.delayed, l.gaps, l.denied = nil, nil, 0, false
 	l.authing, l.unchallenged = false, false
 	l.track.Down()
 }

@@ -285,6 +285,7 @@ func (s *supervisor) advance(l *leg) {
 		l.liveAt = s.client.now()
 		l.setStatus(SubscriptionLive, "")
 		s.inform(l, SubscriptionChange{State: SubscriptionLive})
+		s.nowHeard(l)
 	case !caughtUp && (state == SubscriptionLive || state == SubscriptionPending && len(l.asks) > 0):
 		l.setStatus(SubscriptionOpen, "")
 	}

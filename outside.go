@@ -25,6 +25,7 @@ type Subscription struct {
 	dropped int                      // guarded by mu: events that were dropped since the last message
 	ended   bool                     // guarded by mu
 	err     error                    // guarded by mu: why, nil after Close
+	after   error                    // guarded by mu: it ends with this when nothing waits any more
 	bell    chan struct{}            // guarded by mu: closed, and made anew, when something has changed
 
 	stop func() bool // of the context's end
@@ -167,8 +168,12 @@ func (o *Subscription) next() (w *outsideItem, dropped int, ok bool) {
 			o.mu.Unlock()
 			return w, dropped, true
 		}
-		bell := o.bell
+		bell, after := o.bell, o.after
 		o.mu.Unlock()
+		if after != nil {
+			o.end(after)
+			return nil, 0, false
+		}
 		<-bell // rung by whatever comes, and by the end
 	}
 }
@@ -281,11 +286,25 @@ func (o *Subscription) ring() {
 	o.bell = make(chan struct{})
 }
 
+// endAfter ends the subscription when what waits has been taken.
+func (o *Subscription) endAfter(err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.after == nil {
+		o.after = err
+		o.ring()
+	}
+}
+
 // Close ends the subscription. What waits of it is dropped. Loops over it end.
 func (o *Subscription) Close() { o.end(nil) }
 
 func (o *Subscription) end(err error) {
+	o.finish(err) // first: without its relays it would end for want of them
 	o.s.c.undeclare(o.s)
+}
+
+func (o *Subscription) finish(err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.ended {

@@ -18,9 +18,11 @@ type Publication struct {
 	event   *nostr.Event
 	frame   []byte // as it is sent
 	cfg     publishConfig
+	begun   time.Time
 	until   time.Time // when it is given up
 	inside  bool      // Self.Publish
 	then    func(PublishReport) error
+	replies *Subscription // of a Request: it is published where this is live; nil: none
 	decided chan struct{} // closed when whoever waits is to be told
 
 	// supervisor goroutine only

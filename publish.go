@@ -89,10 +89,12 @@ type Outcome struct {
 	Verdict Verdict
 	Message string // the relay's words, "prefix: text"; at most 1,024 bytes
 	Tries   int    // how often the event was sent
-	// Err is what the relay has not said itself: [ErrUnknownRelay], [ErrNotConnected]
-	// with the reason, [ErrRelayRemoved], [ErrClientClosed], why there was no AUTH, …;
-	// nil where its words say it all.
+	// Err is what the relay has not said itself: *[LimitError], *[ClockError],
+	// [ErrUnknownRelay], [ErrNotConnected] with the reason, [ErrRelayRemoved],
+	// [ErrClientClosed], why there was no AUTH, …; nil where its words say it all.
 	Err error
+
+	hint string // of what is Refused: what the relay says of itself that may explain it
 }
 
 func (o Outcome) String() string {
@@ -103,6 +105,9 @@ func (o Outcome) String() string {
 	}
 	if o.Verdict == Unanswered && o.Tries > 0 {
 		fmt.Fprintf(&b, " (sent %d times)", o.Tries)
+	}
+	if o.hint != "" {
+		fmt.Fprintf(&b, " (%s)", o.hint)
 	}
 	if o.Err != nil {
 		fmt.Fprintf(&b, ": %v", o.Err)
@@ -200,6 +205,11 @@ func (e *PublishError) Unwrap() (causes []error) {
 // after "rate-limited:" later, and the relay gets all others more slowly, too
 // (see [WithPublishPace]). All of that until [GiveUpAfter].
 //
+// What exceeds a limit that a relay states in its information document (NIP-11) is not
+// sent there: *[LimitError]. The document is read with the first publication. Most
+// events are not held up by that; one of more than 16 KiB or 100 tags, or dated more than
+// ten minutes off, waits for it, for five seconds of a connection at most.
+//
 // The error is nil if one relay has it, or as many as AtLeast says, else a
 // *[PublishError]. ctx ends the waiting and not the publication: what was not decided
 // is [Pending] then. What is open when the client stops gets [ErrClientClosed], after
@@ -283,9 +293,10 @@ func (c *Client) newPublication(event *nostr.Event, opts []PublishOption) (*Publ
 	if err != nil {
 		return nil, err
 	}
+	now := c.now()
 	return &Publication{
 		c: c, event: event.Clone(), frame: frame, cfg: cfg,
-		until: c.now().Add(cfg.giveUp), decided: make(chan struct{}),
+		begun: now, until: now.Add(cfg.giveUp), decided: make(chan struct{}),
 	}, nil
 }
 

@@ -48,6 +48,7 @@ func (s *supervisor) drainPublications(reason error, answered chan struct{}) {
 	s.unpublishing, s.unawaited = reason, answered
 	for _, e := range s.sorted() {
 		if e.publishing != nil {
+			s.letAllGo(e.publishing, reason)
 			e.publishing.relay.Drain(reason)
 			s.pump(e)
 		}

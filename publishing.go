@@ -7,7 +7,9 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"time"
 
+	"github.com/gennostr/gennostr/internal/limits"
 	"github.com/gennostr/gennostr/internal/outcome"
 	"github.com/gennostr/gennostr/internal/wire"
 	"github.com/gennostr/gennostr/nostr"
@@ -22,14 +24,22 @@ type publishing struct {
 	entry *relayEntry
 	relay *outcome.Relay[*publishLeg]
 	legs  map[nostr.ID][]*publishLeg // by event; several publications may be of one
+
+	held  []*publishLeg // wait for the relay's document or a subscription, and have not been handed to relay
+	blind bool          // on this connection nothing waits for the document: it has come, or will not
 }
 
 // publishLeg is a publication on one relay.
 type publishLeg struct {
-	pub   *Publication
-	index int         // of the relay
-	at    *publishing // nil once nothing more is to be told of it
-	needs *relayEntry // what it has engaged, of a publication that names its relays; else nil
+	pub     *Publication
+	index   int             // of the relay
+	at      *publishing     // nil once nothing more is to be told of it
+	verdict outcome.Verdict // the relay's last
+	sent    int             // how often the event was sent
+
+	holdUntil time.Time   // while it is held, and the relay is connected
+	waited    bool        // it has been, on this connection, for long enough
+	needs     *relayEntry // what it has engaged, of a publication that names its relays; else nil
 }
 
 type (
@@ -65,7 +75,7 @@ func (s *supervisor) publish(p *Publication) {
 		p.legs[i] = leg
 		e, err := s.relays[url], error(nil)
 		if p.cfg.on != nil {
-			e, err = s.engage(url, p.cfg.written[url], leg)
+			e, err = s.engage(url, cmp.Or(p.cfg.written[url], url), leg)
 			leg.needs = e
 		}
 		if err != nil {
@@ -105,7 +115,7 @@ func (s *supervisor) targets(p *Publication) (urls []string) {
 // never be connected again there is no verdict.
 func (leg *publishLeg) relayEnded(s *supervisor, e *relayEntry, end relayEnd) {
 	if end.final && leg.at != nil {
-		leg.at.relay.Give(leg, end.err)
+		s.give(leg, end.err)
 		s.pump(e)
 	}
 }
@@ -116,7 +126,7 @@ func (s *supervisor) place(e *relayEntry, leg *publishLeg) {
 	leg.at = p
 	id := leg.pub.event.ID
 	p.legs[id] = append(p.legs[id], leg)
-	p.relay.Add(s.client.now(), leg, id, leg.pub.event.PubKey, leg.pub.until)
+	s.admit(p, leg)
 }
 
 // publishingOf is made with the first event that is published on a relay.
@@ -146,8 +156,12 @@ func (s *supervisor) publishUp(e *relayEntry) {
 	if e.publishing == nil {
 		return
 	}
+	p, now := e.publishing, s.client.now()
 	s.study(e)
-	e.publishing.relay.Connected(s.client.now())
+	for _, leg := range p.held {
+		leg.holdUntil = now.Add(heldPatience)
+	}
+	p.relay.Connected(now)
 	s.pump(e)
 }
 
@@ -156,7 +170,13 @@ func (s *supervisor) publishDown(e *relayEntry) {
 	if e.publishing == nil {
 		return
 	}
-	e.publishing.relay.Lost()
+	p := e.publishing
+	p.blind = false
+	p.relay.Lost()
+	s.holdAgain(p)
+	for _, leg := range p.held {
+		leg.holdUntil, leg.waited = time.Time{}, false
+	}
 	s.pump(e)
 }
 
@@ -167,11 +187,20 @@ func (s *supervisor) unpublishAdded(e *relayEntry, reason error) {
 		return
 	}
 	for _, leg := range e.publishing.inOrder() {
-		if leg.needs == nil {
-			e.publishing.relay.Give(leg, reason)
+		if leg.at != nil && leg.needs == nil {
+			s.give(leg, reason)
 		}
 	}
 	s.pump(e)
+}
+
+// give tells that there will be no verdict.
+func (s *supervisor) give(leg *publishLeg, reason error) {
+	if slices.Contains(leg.at.held, leg) {
+		s.letGo(leg, reason)
+	} else {
+		leg.at.relay.Give(leg, reason)
+	}
 }
 
 // inOrder lists the legs in the order in which their publications began.
@@ -186,6 +215,7 @@ func (s *supervisor) unpublish(e *relayEntry, reason error) {
 	if e.publishing == nil {
 		return
 	}
+	s.letAllGo(e.publishing, reason)
 	e.publishing.relay.End(reason)
 	s.pump(e)
 }
@@ -204,6 +234,7 @@ func (s *supervisor) pump(e *relayEntry) {
 		return
 	}
 	now := s.client.now()
+	heldUntil, held := s.tendHeld(p, now)
 	for steps := p.relay.Do(now); len(steps) > 0; steps = p.relay.Do(now) {
 		for _, step := range steps {
 			switch step.Do {
@@ -218,6 +249,9 @@ func (s *supervisor) pump(e *relayEntry) {
 	}
 	s.drainedNow()
 	at, some := p.relay.Next()
+	if held {
+		at, some = earlier(at, some, heldUntil)
+	}
 	if some {
 		s.later.Set(laterKey{entry: e, publish: true}, at)
 	} else {
@@ -236,6 +270,9 @@ func (s *supervisor) sendEvent(p *publishing, id nostr.ID) {
 	if c != nil {
 		c.await(id)
 		if c.send(legs[0].pub.outgoing()) == nil {
+			for _, leg := range legs {
+				leg.sent++
+			}
 			return
 		}
 	}
@@ -254,11 +291,22 @@ func (s *supervisor) verdict(leg *publishLeg, r outcome.Report) {
 	if p.legs == nil {
 		return
 	}
+	if p.replies != nil { // it may have been held again, and then it is counted from one
+		r.Tries = max(r.Tries, leg.sent)
+	}
+	leg.verdict = r.Verdict
 	ok, settled := p.state.Tell(leg.index, r)
 	if !ok {
 		return
 	}
-	p.note(leg.index, Outcome{Verdict: Verdict(r.Verdict), Message: r.Message, Tries: r.Tries, Err: leg.explain(r)})
+	o := Outcome{Verdict: Verdict(r.Verdict), Message: r.Message, Tries: r.Tries, Err: r.Err}
+	if leg.at != nil && o.Err == nil {
+		o.Err, o.hint = leg.explain(r)
+	}
+	p.note(leg.index, o)
+	if p.replies != nil && !p.state.Heard() {
+		p.replies.endAfter(p.report().Err())
+	}
 	over := p.state.Over()
 	if over {
 		s.endPublication(p, nil)
@@ -268,17 +316,19 @@ func (s *supervisor) verdict(leg *publishLeg, r outcome.Report) {
 }
 
 // explain says what a relay has not said itself.
-func (leg *publishLeg) explain(r outcome.Report) error {
-	if r.Err != nil || r.Verdict != outcome.Unanswered || leg.at == nil {
-		return r.Err
-	}
-	switch e := leg.at.entry; {
-	case e.stage == connected:
-		return nil
+func (leg *publishLeg) explain(r outcome.Report) (err error, hint string) {
+	e := leg.at.entry
+	switch {
+	case r.Verdict == outcome.Refused && limits.Dates(r.Message):
+		return leg.wrongClock(), e.hint()
+	case r.Verdict == outcome.Refused:
+		return nil, e.hint()
+	case r.Verdict != outcome.Unanswered, e.stage == connected:
+		return nil, ""
 	case e.lastErr != nil:
-		return fmt.Errorf("%w: %w", ErrNotConnected, e.lastErr)
+		return fmt.Errorf("%w: %w", ErrNotConnected, e.lastErr), ""
 	}
-	return ErrNotConnected
+	return ErrNotConnected, ""
 }
 
 // endPublication frees what a publication takes up, and tells who has not been told.
@@ -307,6 +357,7 @@ func (s *supervisor) drop(leg *publishLeg) {
 	}
 	p, id := leg.at, leg.pub.event.ID
 	leg.at = nil
+	p.held = slices.DeleteFunc(p.held, func(other *publishLeg) bool { return other == leg })
 	p.relay.Forget(leg)
 	legs := slices.DeleteFunc(p.legs[id], func(other *publishLeg) bool { return other == leg })
 	if len(legs) > 0 {

@@ -170,7 +170,7 @@ func RefuseNegentropy(verb, reason string) Fault {
 
 // ClockSkew puts the relay's clock wrong, by so much ahead or, if negative,
 // behind: created_at of events (Limits.Past and Future), expirations and AUTH are
-// held against it. It is for all connections.
+// held against it, and it dates the relay's HTTP answers. It is for all connections.
 func ClockSkew(d time.Duration) Fault {
 	return newFault(always, effect{skew: d}, "ClockSkew(%v)", d)
 }

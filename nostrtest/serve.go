@@ -35,6 +35,7 @@ func (r *Relay) serveHTTP(p *peer, w http.ResponseWriter, req *http.Request) {
 		}
 	}
 	s := newSession(r, p, req)
+	w.Header().Set("Date", r.date())
 	options := &websocket.AcceptOptions{
 		InsecureSkipVerify: true, // browsers may come from anywhere, as on any relay
 		OnPingReceived:     s.pinged,
@@ -80,6 +81,9 @@ func (w joiningWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 }
 
 var errStopped = errors.New("the relay was stopped during the handshake")
+
+// date is the relay's time, as HTTP writes it.
+func (r *Relay) date() string { return r.now().UTC().Format(http.TimeFormat) }
 
 func upgrades(req *http.Request) bool {
 	return strings.EqualFold(req.Header.Get("Upgrade"), "websocket")
@@ -127,6 +131,7 @@ func (r *Relay) writeInfo(w http.ResponseWriter, document nip11.Document) {
 	r.changed.ring()
 	r.mu.Unlock()
 	w.Header().Set("Content-Type", nip11.ContentType)
+	w.Header().Set("Date", r.date())
 	_, _ = w.Write(body)
 }
 

@@ -145,6 +145,7 @@ func (t tripper) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	t.a.mu.Lock()
 	defer t.a.mu.Unlock()
+	t.a.conn.clock = clockOf(resp.Header)
 	b := &t.a.conn.body
 	b.ReadWriteCloser = rwc
 	b.last.Store(int64(time.Since(t.d.born)))

@@ -108,6 +108,7 @@ type Conn struct {
 	dialer *Dialer         // immutable: its configuration is ours
 	ws     *websocket.Conn // immutable
 	body   body
+	clock  clock // immutable
 
 	// The reading goroutine only.
 	message io.Reader // what Next has announced

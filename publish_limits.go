@@ -1,0 +1,185 @@
+package gennostr
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/gennostr/gennostr/internal/limits"
+	"github.com/gennostr/gennostr/internal/outcome"
+	"github.com/gennostr/gennostr/nostr"
+)
+
+// What is known of a relay before something is published there, and what explains its
+// refusals: the limits of its information document (NIP-11), and its clock.
+
+// LimitError is an event that a relay would refuse, as it says itself in its information
+// document (NIP-11). Nothing was sent. It is the Err of an [Outcome].
+type LimitError struct {
+	URL   string // the relay's identity, as in [Relay]
+	Limit string // as the document names it: "max_message_length" (bytes), "max_event_tags", "max_content_length" (characters), "created_at_lower_limit", "created_at_upper_limit" (seconds from now), "min_pow_difficulty" (bits)
+	Bound int64  // what the relay states: the most, but of min_pow_difficulty the least
+	Value int64  // what the event has
+}
+
+func (e *LimitError) Error() string {
+	return fmt.Sprintf("gennostr: %s states a %s of %d, and the event has %d", e.URL, e.Limit, e.Bound, e.Value)
+}
+
+// ClockError explains a refusal that speaks of dates: this machine's clock differs from
+// the relay's. It is the Err of an [Outcome].
+type ClockError struct {
+	URL   string        // the relay's identity, as in [Relay]
+	Ahead time.Duration // how far this machine's clock is ahead of the relay's, to a second or two; negative: behind
+}
+
+func (e *ClockError) Error() string {
+	how := "ahead of"
+	if e.Ahead < 0 {
+		how = "behind"
+	}
+	return fmt.Sprintf("gennostr: this machine's clock is %v %s that of %s", e.Ahead.Abs().Round(time.Second), how, e.URL)
+}
+
+// clockTolerance is how far clocks may differ until that explains a refusal.
+const clockTolerance = time.Minute
+
+// heldPatience is how long an event that a relay may well refuse waits for the relay's
+// document, and a request for its subscription to be live, from the beginning of a
+// connection on. Some relays have no document, and some never send EOSE.
+const heldPatience = 5 * time.Second
+
+// ahead is how far the clock of a relay that is connected is ahead of ours, 0 if it has not told.
+func (e *relayEntry) ahead() time.Duration {
+	if e.stage != connected {
+		return 0
+	}
+	d, _ := e.conn.link.Ahead()
+	return d
+}
+
+// admit has an event published on a relay, unless the relay has stated that it takes no
+// such event. If nothing is known of the relay yet, most events are sent all the same;
+// one that is large, or dated off, waits for what the relay says of itself.
+func (s *supervisor) admit(p *publishing, leg *publishLeg) {
+	e, pub, now := p.entry, leg.pub, s.client.now()
+	theirs := nostr.TimestampOf(now.Add(e.ahead()))
+	switch {
+	case pub.replies != nil && e.deaf(pub.replies):
+		s.verdict(leg, outcome.Report{Verdict: outcome.Unanswered, Err: leg.unheard()})
+		return
+	case pub.replies != nil && !e.hears(pub.replies, leg.waited):
+		s.hold(p, leg)
+		return
+	case e.lores != nil && !e.lores.at.IsZero():
+		if x, exceeds := limits.Exceeds(e.lores.told, pub.event, len(pub.frame), theirs); exceeds {
+			err := error(&LimitError{URL: e.url, Limit: x.Limit, Bound: x.Bound, Value: x.Value})
+			if clock := leg.wrongClock(); clock != nil && limits.Dates(x.Limit) {
+				err = fmt.Errorf("%w: %w", err, clock)
+			}
+			s.verdict(leg, outcome.Report{Verdict: outcome.Refused, Err: err})
+			return
+		}
+	case !p.blind && !leg.waited && s.client.network.automatic() && !limits.Plain(pub.event, len(pub.frame), theirs):
+		s.hold(p, leg)
+		return
+	}
+	p.relay.Add(now, leg, pub.event.ID, pub.event.PubKey, pub.until)
+}
+
+// hold keeps an event from a relay for a while.
+func (s *supervisor) hold(p *publishing, leg *publishLeg) {
+	p.held = append(p.held, leg)
+	if p.entry.stage == connected {
+		leg.holdUntil = s.client.now().Add(heldPatience)
+	}
+}
+
+// documented is told that the relay's document has come, or will not.
+func (s *supervisor) documented(e *relayEntry) {
+	p := e.publishing
+	if p == nil {
+		return
+	}
+	p.blind = e.stage == connected
+	s.release(p, func(*publishLeg) bool { return true })
+	s.pump(e)
+}
+
+// release lets go what is held, if it need not be held any more.
+func (s *supervisor) release(p *publishing, which func(*publishLeg) bool) {
+	held := p.held
+	p.held = nil
+	for _, leg := range held {
+		switch {
+		case leg.at == nil: // it is over by what was said of another
+		case which(leg):
+			s.admit(p, leg)
+		default:
+			p.held = append(p.held, leg)
+		}
+	}
+}
+
+// tendHeld ends what has waited for long enough, and tells when the next one will have.
+func (s *supervisor) tendHeld(p *publishing, now time.Time) (next time.Time, some bool) {
+	if len(p.held) == 0 {
+		return next, false
+	}
+	s.release(p, func(leg *publishLeg) bool {
+		due := !leg.holdUntil.IsZero() && !now.Before(leg.holdUntil)
+		leg.waited = leg.waited || due
+		p.blind = p.blind || due
+		return due
+	})
+	for _, leg := range slices.Clone(p.held) {
+		if until := leg.pub.until; !now.Before(until) {
+			s.letGo(leg, leg.unheard())
+		} else {
+			next, some = earlier(next, some, until)
+			next, some = earlier(next, some, leg.holdUntil)
+		}
+	}
+	return next, some
+}
+
+// letGo ends a leg that has not been handed to its relay.
+func (s *supervisor) letGo(leg *publishLeg, reason error) {
+	p := leg.at
+	p.held = slices.DeleteFunc(p.held, func(other *publishLeg) bool { return other == leg })
+	s.verdict(leg, outcome.Report{Verdict: outcome.Unanswered, Err: reason})
+}
+
+// letAllGo ends all of them.
+func (s *supervisor) letAllGo(p *publishing, reason error) {
+	for _, leg := range slices.Clone(p.held) {
+		if leg.at != nil {
+			s.letGo(leg, reason)
+		}
+	}
+}
+
+// wrongClock tells that our clock is wrong, if it is, and the event was dated by it. Of
+// one that is dated by another clock ours says nothing.
+func (leg *publishLeg) wrongClock() error {
+	e := leg.at.entry
+	ahead := -e.ahead()
+	off := leg.pub.begun.Sub(leg.pub.event.CreatedAt.Time())
+	if ahead.Abs() < clockTolerance || off.Abs() > ahead.Abs()/2 {
+		return nil
+	}
+	return &ClockError{URL: e.url, Ahead: ahead}
+}
+
+// hint is what a relay says of itself that may explain a refusal.
+func (e *relayEntry) hint() string {
+	switch l := e.lores; {
+	case l == nil:
+		return ""
+	case l.told.PaymentRequired:
+		return "it says that it demands payment"
+	case l.told.RestrictedWrites:
+		return "it says that it takes events under conditions only"
+	}
+	return ""
+}
