@@ -68,7 +68,7 @@ const swapLimit = 3
 // ask sends what the slots say.
 func (s *supervisor) ask(e *relayEntry) {
 	a := e.asking
-	if a == nil || a.slots == nil || e.conn == nil {
+	if a == nil || a.slots == nil || e.conn == nil || e.awaitsAuth() {
 		return
 	}
 	now := s.client.now()
@@ -131,7 +131,6 @@ func (s *supervisor) ringLater(now time.Time) {
 			s.readDocument(k.entry)
 		case k.auth:
 			s.ringAuth(k.entry)
-			s.pump(k.entry)
 		case k.publish:
 			s.pump(k.entry)
 		}

@@ -284,6 +284,7 @@ func (s *supervisor) up(c *connection) bool {
 	s.setOutage(e)
 	e.backoff.Connected(now)
 	s.client.mail.Put(&connectLetter{c})
+	s.authFirst(e)
 	s.upAgain(e)
 	s.publishUp(e)
 	s.tellReady()
