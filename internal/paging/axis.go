@@ -1,4 +1,4 @@
-package resume
+package paging
 
 import (
 	"maps"
@@ -7,20 +7,20 @@ import (
 	"github.com/gennostr/gennostr/nostr"
 )
 
-// An axis is one of a filter's lists. A filter that is divided along one of its axes is
+// An Axis is one of a filter's lists. A filter that is divided along one of its lists is
 // the union of its parts.
-type axis interface {
-	size(f nostr.Filter) int
-	slice(f nostr.Filter, from, to int) nostr.Filter
-	same(a, b nostr.Filter) bool            // as sets, and nil only like nil
-	shared(a, b nostr.Filter) nostr.Filter  // a, with what b has too
-	without(a, b nostr.Filter) nostr.Filter // a, with what b has not
-	unique(f nostr.Filter) nostr.Filter     // without duplicates
+type Axis interface {
+	Size(f nostr.Filter) int
+	Slice(f nostr.Filter, from, to int) nostr.Filter
+	Same(a, b nostr.Filter) bool            // as sets, and nil only like nil
+	Shared(a, b nostr.Filter) nostr.Filter  // a, with what b has too
+	Without(a, b nostr.Filter) nostr.Filter // a, with what b has not
+	Unique(f nostr.Filter) nostr.Filter     // without duplicates
 }
 
-// axes are the lists that a filter has, tags by their letter.
-func axes(f nostr.Filter) []axis {
-	var list []axis
+// Axes are the lists that a filter has, tags by their letter.
+func Axes(f nostr.Filter) []Axis {
+	var list []Axis
 	if f.IDs != nil {
 		list = append(list, axisOf[nostr.ID]{
 			func(f nostr.Filter) []nostr.ID { return f.IDs },
@@ -61,31 +61,31 @@ func (x axisOf[T]) with(f nostr.Filter, list []T) nostr.Filter {
 	return f
 }
 
-func (x axisOf[T]) size(f nostr.Filter) int { return len(x.get(f)) }
+func (x axisOf[T]) Size(f nostr.Filter) int { return len(x.get(f)) }
 
-func (x axisOf[T]) slice(f nostr.Filter, from, to int) nostr.Filter {
+func (x axisOf[T]) Slice(f nostr.Filter, from, to int) nostr.Filter {
 	return x.with(f, slices.Clip(x.get(f)[from:to]))
 }
 
-func (x axisOf[T]) same(a, b nostr.Filter) bool {
+func (x axisOf[T]) Same(a, b nostr.Filter) bool {
 	return (x.get(a) == nil) == (x.get(b) == nil) && x.subset(a, b) && x.subset(b, a)
 }
 
 func (x axisOf[T]) subset(a, b nostr.Filter) bool {
-	return x.size(x.without(a, b)) == 0
+	return x.Size(x.Without(a, b)) == 0
 }
 
-func (x axisOf[T]) shared(a, b nostr.Filter) nostr.Filter {
+func (x axisOf[T]) Shared(a, b nostr.Filter) nostr.Filter {
 	has := set(x.get(b))
 	return x.keep(a, func(v T) bool { return has[v] })
 }
 
-func (x axisOf[T]) without(a, b nostr.Filter) nostr.Filter {
+func (x axisOf[T]) Without(a, b nostr.Filter) nostr.Filter {
 	has := set(x.get(b))
 	return x.keep(a, func(v T) bool { return !has[v] })
 }
 
-func (x axisOf[T]) unique(f nostr.Filter) nostr.Filter {
+func (x axisOf[T]) Unique(f nostr.Filter) nostr.Filter {
 	has := make(map[T]bool)
 	return x.keep(f, func(v T) bool {
 		known := has[v]
@@ -95,7 +95,7 @@ func (x axisOf[T]) unique(f nostr.Filter) nostr.Filter {
 }
 
 func (x axisOf[T]) keep(f nostr.Filter, wanted func(T) bool) nostr.Filter {
-	list := make([]T, 0, x.size(f))
+	list := make([]T, 0, x.Size(f))
 	for _, v := range x.get(f) {
 		if wanted(v) {
 			list = append(list, v)
