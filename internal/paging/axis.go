@@ -10,6 +10,7 @@ import (
 // An Axis is one of a filter's lists. A filter that is divided along one of its lists is
 // the union of its parts.
 type Axis interface {
+	Name() string // its key in the filter's JSON
 	Size(f nostr.Filter) int
 	Slice(f nostr.Filter, from, to int) nostr.Filter
 	Same(a, b nostr.Filter) bool            // as sets, and nil only like nil
@@ -22,25 +23,25 @@ type Axis interface {
 func Axes(f nostr.Filter) []Axis {
 	var list []Axis
 	if f.IDs != nil {
-		list = append(list, axisOf[nostr.ID]{
+		list = append(list, axisOf[nostr.ID]{"ids",
 			func(f nostr.Filter) []nostr.ID { return f.IDs },
 			func(f *nostr.Filter, v []nostr.ID) { f.IDs = v },
 		})
 	}
 	if f.Authors != nil {
-		list = append(list, axisOf[nostr.PubKey]{
+		list = append(list, axisOf[nostr.PubKey]{"authors",
 			func(f nostr.Filter) []nostr.PubKey { return f.Authors },
 			func(f *nostr.Filter, v []nostr.PubKey) { f.Authors = v },
 		})
 	}
 	if f.Kinds != nil {
-		list = append(list, axisOf[nostr.Kind]{
+		list = append(list, axisOf[nostr.Kind]{"kinds",
 			func(f nostr.Filter) []nostr.Kind { return f.Kinds },
 			func(f *nostr.Filter, v []nostr.Kind) { f.Kinds = v },
 		})
 	}
 	for _, letter := range slices.Sorted(maps.Keys(f.Tags)) {
-		list = append(list, axisOf[string]{
+		list = append(list, axisOf[string]{"#" + letter,
 			func(f nostr.Filter) []string { return f.Tags[letter] },
 			func(f *nostr.Filter, v []string) {
 				f.Tags = maps.Clone(f.Tags) // filters share their maps
@@ -52,14 +53,17 @@ func Axes(f nostr.Filter) []Axis {
 }
 
 type axisOf[T comparable] struct {
-	get func(nostr.Filter) []T
-	set func(*nostr.Filter, []T)
+	name string
+	get  func(nostr.Filter) []T
+	set  func(*nostr.Filter, []T)
 }
 
 func (x axisOf[T]) with(f nostr.Filter, list []T) nostr.Filter {
 	x.set(&f, list)
 	return f
 }
+
+func (x axisOf[T]) Name() string { return x.name }
 
 func (x axisOf[T]) Size(f nostr.Filter) int { return len(x.get(f)) }
 

@@ -33,6 +33,11 @@ func (a Ask) Further(p Page, caps Caps) (asks []Ask, gaps []Gap) {
 		return []Ask{a.below(end, p)}, nil
 	}
 	// Nothing older: until is a second with a page and more, or has lent its place.
+	if a.Exact && p.limited(a.Filter, caps) {
+		next := a.Again(p)
+		next.Filter.Limit *= 2
+		return []Ask{next}, nil
+	}
 	dense, certain := p.dense(caps)
 	if !dense && (p.Fresh > 0 || a.tries < MaxTries) {
 		return []Ask{a.Again(p)}, nil
@@ -42,6 +47,13 @@ func (a Ask) Further(p Page, caps Caps) (asks []Ask, gaps []Gap) {
 		asks = append(asks, a.below(until-1, Page{}))
 	}
 	return asks, gaps
+}
+
+// limited tells whether it is the filter's limit that has cut a page, which the relay would
+// have made larger.
+func (p Page) limited(f nostr.Filter, caps Caps) bool {
+	own := p.Events + p.Refused
+	return f.Limit > 0 && own >= f.Limit && own < caps.enough()
 }
 
 // Count takes off what a page has brought of what a limit has still to bring.
@@ -107,6 +119,9 @@ func (a Ask) below(until nostr.Timestamp, p Page) Ask {
 		if a.edge > 0 || p.Events == 0 { // else who knows how many come twice
 			a.Filter.Limit = a.Rest + a.edge
 		}
+		if a.Exact {
+			a.Filter.Limit += p.Refused // which may come again as well
+		}
 	}
 	return a
 }
@@ -133,9 +148,14 @@ func (a Ask) Within(second nostr.Timestamp) Ask {
 
 // Halve divides a filter along its longest list. It cannot where none has two entries.
 func Halve(f nostr.Filter) (halves [2]nostr.Filter, ok bool) {
+	return HalveAlong(f, func(Axis) bool { return true })
+}
+
+// HalveAlong divides a filter along the longest one of some of its lists.
+func HalveAlong(f nostr.Filter, along func(Axis) bool) (halves [2]nostr.Filter, ok bool) {
 	var longest Axis
 	for _, x := range Axes(f) {
-		if longest == nil || x.Size(f) > longest.Size(f) {
+		if along(x) && (longest == nil || x.Size(f) > longest.Size(f)) {
 			longest = x
 		}
 	}

@@ -31,6 +31,15 @@ func (c Caps) enough() int {
 	return n
 }
 
+// Sent is what is known of pages that have been cut, of a filter that was sent with a limit of
+// the relay's choosing: they do not become larger.
+func (c Caps) Sent(limit int) Caps {
+	if limit <= c.enough() {
+		return Caps{Page: limit, Known: true}
+	}
+	return c
+}
+
 // dense tells whether the ask's own events, and not those of its neighbours, fill a page,
 // as far as one can know; certain, whether one knows.
 func (p Page) dense(caps Caps) (dense, certain bool) {
