@@ -2,8 +2,9 @@ package paging
 
 import "github.com/gennostr/gennostr/nostr"
 
-// A Counter counts the events that come for an ask into its Page, those of one second as
-// one of many: it keeps nothing of them but numbers. The zero value has counted nothing.
+// A Counter counts the events that come for an ask into its Page. It keeps nothing of them but
+// their dates, without which the pages of an Exact ask cannot be told from each other. The
+// zero value has counted nothing.
 type Counter struct {
 	page         Page
 	last, before arrival // of the events that no other ask of the REQ wants, the last two to come
@@ -41,6 +42,7 @@ func (c *Counter) Event(number uint64, at, now nostr.Timestamp, fresh, shared bo
 		c.last, c.before = arrival{number, at}, arrival{0, at}
 	}
 	p.End = min(p.End, at)
+	p.dates = append(p.dates, at)
 	switch {
 	case number > c.last.number:
 		c.before, c.last = c.last, arrival{number, at}

@@ -42,7 +42,7 @@ func (a Ask) Further(p Page, caps Caps) (asks []Ask, gaps []Gap) {
 	if !dense && (p.Fresh > 0 || a.tries < MaxTries) {
 		return []Ask{a.Again(p)}, nil
 	}
-	asks, gaps = a.split(until, !certain)
+	asks, gaps = a.split(until, dense, !certain)
 	if since < until {
 		asks = append(asks, a.below(until-1, Page{}))
 	}
@@ -58,20 +58,20 @@ func (p Page) limited(f nostr.Filter, caps Caps) bool {
 
 // Count takes off what a page has brought of what a limit has still to bring.
 func (a *Ask) Count(p Page) {
-	came := p.Events - a.edge
-	if a.Exact {
-		came -= p.Shared // which may be of another ask's page, from further back
-		if _, until := Window(a.Filter); !p.goesTo(p.Oldest, until) {
-			came-- // slipped in, and is not one of the newest
-		}
+	if !a.Exact {
+		a.Rest = max(0, a.Rest-max(0, p.Events-a.edge))
+		return
 	}
-	a.Rest = max(0, a.Rest-max(0, came))
-}
-
-// goesTo tells whether a page of one ask alone ends at that date.
-func (p Page) goesTo(end, until nostr.Timestamp) bool {
-	e, known := p.EndBefore(until)
-	return known && e == end
+	// The next page begins with the last second of this one, so what is dated later is what
+	// has come for good. Nothing has slipped in where there is not one more than was asked for.
+	_, until := Window(a.Filter)
+	end, known := p.EndBefore(until)
+	switch {
+	case p.Shared == 0 && p.Events == a.Filter.Limit && p.Events >= a.Rest, known && p.count(end) >= a.Rest:
+		a.Rest = 0
+	case known && end < until:
+		a.Rest -= p.count(end + 1)
+	}
 }
 
 // starved is an ask that got nothing of a page that may have been cut.
@@ -110,17 +110,15 @@ func (a Ask) Again(p Page) Ask {
 func (a Ask) below(until nostr.Timestamp, p Page) Ask {
 	a.Filter.Until = &until
 	a.edge, a.tries = 0, 0
-	if a.Rest > 0 {
+	switch {
+	case a.Rest == 0:
+	case a.Exact:
+		a.Filter.Limit = a.Rest + p.Refused // which may come again as well
+	default:
 		a.edge = p.Edge
-		if a.Exact && p.Events > 0 && (p.Edge == 0 || p.Shared > 0 || p.Oldest != until) {
-			a.edge = p.Events // at most
-		}
 		a.Filter.Limit = 0
-		if a.edge > 0 || p.Events == 0 { // else who knows how many come twice
-			a.Filter.Limit = a.Rest + a.edge
-		}
-		if a.Exact {
-			a.Filter.Limit += p.Refused // which may come again as well
+		if p.Edge > 0 || p.Events == 0 { // else who knows how many come twice
+			a.Filter.Limit = a.Rest + p.Edge
 		}
 	}
 	return a
@@ -128,11 +126,11 @@ func (a Ask) below(until nostr.Timestamp, p Page) Ask {
 
 // split asks for one second that holds more than a page, in two halves of the filter's
 // longest list. Where there is nothing to split, the second is a gap.
-func (a Ask) split(second nostr.Timestamp, possible bool) ([]Ask, []Gap) {
+func (a Ask) split(second nostr.Timestamp, dense, possible bool) ([]Ask, []Gap) {
 	a = a.Within(second)
 	halves, ok := Halve(a.Filter)
 	if !ok {
-		return nil, []Gap{{Since: second, Until: second, Dense: true, Possible: possible}}
+		return nil, []Gap{{Since: second, Until: second, Dense: dense, Possible: possible}}
 	}
 	one, other := a, a
 	one.Filter, other.Filter = halves[0], halves[1]

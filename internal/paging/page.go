@@ -71,3 +71,19 @@ func (p Page) EndBefore(until nostr.Timestamp) (end nostr.Timestamp, known bool)
 	}
 	return p.End, p.Shared == 0 || p.Events > p.Shared+1
 }
+
+// count is how many of a page's own events are of that date or later.
+func (p Page) count(from nostr.Timestamp) (n int) {
+	if p.dates == nil && from <= p.Oldest {
+		return p.Events - p.Shared
+	}
+	if p.dates == nil {
+		return max(0, p.Events-p.Shared-max(1, p.Edge)) // all of them but the last second's, if that is where it ends
+	}
+	for _, date := range p.dates {
+		if date >= from {
+			n++
+		}
+	}
+	return n
+}

@@ -48,6 +48,8 @@ type Page struct {
 	Total int
 	// Hint is the EOSE's.
 	Hint Hint
+
+	dates []nostr.Timestamp // of those that are not Shared, from a Counter
 }
 
 // Caps is what is known of how many events a relay gives at once.
@@ -73,7 +75,7 @@ type Ask struct {
 	// Part: it is for a part of one second, all of it, whatever the limit.
 	Part bool
 
-	edge  int // how many of what this page brings have come with the last one, at its oldest second
+	edge  int // unless Exact: how many of what this page brings have come with the last one, at its oldest second
 	tries int // how often it was asked and brought nothing because others filled the REQ
 }
 

@@ -100,7 +100,7 @@ func (t *Tally) Down() {
 
 func (a *CountAsk) again() *CountAsk {
 	next := *a
-	a.over = true
+	a.over, next.over = true, false
 	return &next
 }
 

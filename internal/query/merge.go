@@ -210,6 +210,9 @@ func (m *Merge) Satisfied() bool { return m.missing != nil && len(m.missing) == 
 // A limit bounds what each relay sends, and what comes out as well: an event is left out
 // if no filter has it among its first so many.
 func (m *Merge) Result() []*nostr.Event {
+	if m.cfg.Stream {
+		return nil
+	}
 	list := make([]*found, 0, len(m.found))
 	for _, f := range m.found {
 		if f.event != nil {

@@ -68,7 +68,7 @@ func newWorld(t *rapid.T) *world {
 	w.relay.perREQ = w.shared && !w.relay.told && rapid.Bool().Draw(t, "cap of the REQ")
 	w.mode = rapid.SampledFrom([]query.Mode{query.ByFilter, query.AllPages, query.OnePage}).Draw(t, "mode")
 	if rapid.IntRange(0, 3).Draw(t, "refuses lists") == 0 {
-		w.relay.longList = rapid.IntRange(1, 3).Draw(t, "longest list")
+		w.relay.longList = rapid.IntRange(2, 3).Draw(t, "longest list")
 	}
 	if rapid.IntRange(0, 3).Draw(t, "refuses limits") == 0 {
 		w.relay.highLimit = rapid.IntRange(2, 30).Draw(t, "highest limit")
@@ -87,7 +87,7 @@ func newWorld(t *rapid.T) *world {
 	w.filters = w.drawFilters()
 	w.client = newClient(t, w.relay, w.filters, query.Config{Mode: w.mode})
 	w.client.log = t.Logf
-	w.client.bytes = rapid.SampledFrom([]int{150, 230, 1 << 16}).Draw(t, "bytes")
+	w.client.bytes = rapid.SampledFrom([]int{230, 400, 1 << 16}).Draw(t, "bytes")
 	return w
 }
 
@@ -201,9 +201,15 @@ func (w *world) missing(i int) (list []*nostr.Event) {
 	slices.SortFunc(all, nostr.NewestFirst)
 	if f.Limit > 0 && len(all) > f.Limit {
 		last := all[f.Limit-1].CreatedAt
-		for len(all) > 0 && all[len(all)-1].CreatedAt <= last && len(all) > f.Limit { // of one second any will do
-			all = all[:len(all)-1]
+		came := 0
+		for _, e := range all {
+			if e.CreatedAt >= last && w.client.got[i][e.ID] {
+				came++
+			}
 		}
+		all = slices.DeleteFunc(all, func(e *nostr.Event) bool { // of one second any will do
+			return e.CreatedAt < last || e.CreatedAt == last && came >= f.Limit
+		})
 	}
 	for _, e := range all {
 		if !w.client.got[i][e.ID] && slices.Contains(w.before, e) {

@@ -65,7 +65,7 @@ func shorter(f nostr.Filter, words string) []nostr.Filter {
 	if ok {
 		return halves[:]
 	}
-	if parts := limits.Split(f, len(f.AppendJSON(nil))/2); len(parts) > 1 {
+	if parts := limits.Split(f, len(f.AppendJSON(nil))*3/5); len(parts) > 1 {
 		return parts
 	}
 	if halves, ok = paging.Halve(f); ok {
