@@ -20,6 +20,9 @@ func (a Ask) Further(p Page, caps Caps) (asks []Ask, gaps []Gap) {
 		return nil, gap(since, until)
 	}
 	if p.Events == 0 {
+		if a.Exact && p.limited(a.Filter, caps) {
+			return []Ask{a.wider(p)}, nil
+		}
 		return a.starved(p, since, until)
 	}
 	end, known := p.EndBefore(until)
@@ -34,9 +37,7 @@ func (a Ask) Further(p Page, caps Caps) (asks []Ask, gaps []Gap) {
 	}
 	// Nothing older: until is a second with a page and more, or has lent its place.
 	if a.Exact && p.limited(a.Filter, caps) {
-		next := a.Again(p)
-		next.Filter.Limit *= 2
-		return []Ask{next}, nil
+		return []Ask{a.wider(p)}, nil
 	}
 	dense, certain := p.dense(caps)
 	if !dense && (p.Fresh > 0 || a.tries < MaxTries) {
@@ -47,6 +48,15 @@ func (a Ask) Further(p Page, caps Caps) (asks []Ask, gaps []Gap) {
 		asks = append(asks, a.below(until-1, Page{}))
 	}
 	return asks, gaps
+}
+
+// wider is the same page with a larger limit: what had to be refused has taken the place of
+// what is wanted.
+func (a Ask) wider(p Page) Ask {
+	a = a.Again(p)
+	a.tries = 0
+	a.Filter.Limit *= 2
+	return a
 }
 
 // limited tells whether it is the filter's limit that has cut a page, which the relay would
@@ -113,7 +123,7 @@ func (a Ask) below(until nostr.Timestamp, p Page) Ask {
 	switch {
 	case a.Rest == 0:
 	case a.Exact:
-		a.Filter.Limit = a.Rest + p.Refused // which may come again as well
+		a.Filter.Limit = a.Rest
 	default:
 		a.edge = p.Edge
 		a.Filter.Limit = 0

@@ -14,9 +14,9 @@
 // brought more than [Leg.Room]. So no relay can send a query more than the product of
 // the two, and every leg whose asks are answered, refused, lost or expired comes to its end.
 //
-// What complete relies on: a relay sends the newest first and cuts the oldest away; it does
-// not give less than a quarter of a hundred at once unless it says so (NIP-11, NIP-67);
-// dates, the publishers' and the relay's, are not relied on, nor is that the relay does
+// What complete relies on: a relay sends the newest first and cuts the oldest away, and gives
+// 25 events at once, or says that it gives less, or that there are more (NIP-11, NIP-67).
+// Dates, the publishers' and the relay's, are not relied on, nor is that the relay does
 // as the filter says. Where it is seen not to, the answer is not complete.
 //
 // It owns no clock, no socket and no goroutine, and is not safe for concurrent use: its

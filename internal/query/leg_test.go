@@ -356,6 +356,19 @@ func TestAnEventTooLongToBeReadIsMissing(t *testing.T) {
 	assert.False(t, query.NotFound(0, []query.Answer{l.Answer()}))
 }
 
+// What cannot be read takes the place of what was wanted, not for good.
+func TestALimitIsFilledBesideWhatCannotBeRead(t *testing.T) {
+	r := history(20)
+	r.long = map[nostr.ID]bool{}
+	for _, e := range r.stored[:3] {
+		r.long[e.ID] = true
+	}
+	c := newClient(t, r, []nostr.Filter{notes().WithLimit(2)}, query.Config{})
+	c.settle(1, 4)
+	assert.Len(t, c.got[0], 2)
+	assert.Equal(t, []query.Why{query.Unread}, whys(c.leg.Answer()))
+}
+
 func TestALegAsksABoundedNumberOfTimes(t *testing.T) {
 	r := history(5000)
 	c := newClient(t, r, []nostr.Filter{notes()}, query.Config{Mode: query.AllPages, Asks: 20})
@@ -439,4 +452,17 @@ func TestAnUntilThatIsOffByOneIsNoticedOnce(t *testing.T) {
 	c.settle(1, 40)
 	assert.Len(t, c.got[0], 200)
 	assert.True(t, c.leg.Answer().Complete)
+}
+
+// A relay that answers nothing for a single second (Q03) does not make a dense one complete.
+func TestASecondThatTheRelayDoesNotAnswerForIsMissing(t *testing.T) {
+	r := &relay{pageCap: 10, maxLimit: 10, told: true}
+	r.sinceExcluded = true
+	for i := range 15 {
+		r.stored = append(r.stored, &nostr.Event{ID: nostr.ID{byte(i + 1)}, Kind: 1, PubKey: authors[i%2], CreatedAt: epoch})
+	}
+	c := newClient(t, r, []nostr.Filter{notes().WithAuthors(authors...)}, query.Config{Mode: query.AllPages})
+	c.settle(1, 10)
+	assert.Len(t, c.got[0], 10)
+	assert.Equal(t, []query.Lack{{Why: query.Withheld, Since: epoch, Until: epoch, Times: 1}}, c.leg.Answer().Lacks)
 }
