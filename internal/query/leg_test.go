@@ -466,3 +466,28 @@ func TestASecondThatTheRelayDoesNotAnswerForIsMissing(t *testing.T) {
 	assert.Len(t, c.got[0], 10)
 	assert.Equal(t, []query.Lack{{Why: query.Withheld, Since: epoch, Until: epoch, Times: 1}}, c.leg.Answer().Lacks)
 }
+
+// A single page of a relay whose bounds are off by one: what it leaves out is told.
+func TestASinglePageIsNotCompleteWhereBoundsAreOffByOne(t *testing.T) {
+	for name, c := range map[string]struct {
+		quirks quirks
+		dates  []nostr.Timestamp // the relay gives four at once
+		lacks  []query.Why
+	}{
+		"until, and there is nothing below":           {quirks{untilExcluded: true}, []nostr.Timestamp{0, 0, 0, -28}, nil},
+		"until, and all below is in the second below": {quirks{untilExcluded: true}, []nostr.Timestamp{0, 0, 0, -28, -29}, []query.Why{query.More}},
+		"since, and the last second holds more":       {quirks{sinceExcluded: true}, []nostr.Timestamp{0, 0, -1, -14, -14}, []query.Why{query.Withheld}},
+		"both, and the last second holds more":        {quirks{sinceExcluded: true, untilExcluded: true}, []nostr.Timestamp{0, 0, 0, -14, -14}, []query.Why{query.Withheld}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := &relay{pageCap: 4, maxLimit: 4, told: true, quirks: c.quirks}
+			for i, date := range c.dates {
+				r.stored = append(r.stored, &nostr.Event{ID: nostr.ID{byte(i + 1)}, Kind: 1, CreatedAt: epoch + date})
+			}
+			cl := newClient(t, r, []nostr.Filter{notes()}, query.Config{})
+			cl.settle(1, 10)
+			assert.Len(t, cl.got[0], 4)
+			assert.Equal(t, c.lacks, whys(cl.leg.Answer()))
+		})
+	}
+}
