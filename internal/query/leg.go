@@ -95,7 +95,8 @@ func NewLeg(filters []nostr.Filter, cfg Config) *Leg {
 }
 
 // Up says that a connection is open, on which a filter may have so many bytes of JSON, and
-// returns what to ask on it: all that has not been answered, from where it stands.
+// returns what to ask on it: all that has not been answered, from where it stands. The bounds
+// that pages add to a filter, 80 bytes at most, are not counted.
 func (l *Leg) Up(bytes int) []*Ask {
 	l.Down()
 	l.up, l.reached = true, true
