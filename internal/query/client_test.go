@@ -27,6 +27,7 @@ type client struct {
 	number  uint64
 	asked   int
 	events  int
+	most    int // of one REQ
 	largest int
 	log     func(format string, args ...any)
 }
@@ -102,6 +103,7 @@ func (c *client) event(q *req, e *nostr.Event) {
 	q.total++
 	c.number++
 	c.events++
+	c.most = max(c.most, q.total)
 	var wanting []*query.Ask
 	for _, a := range q.asks {
 		if a.Filter.Matches(e) {

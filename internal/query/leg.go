@@ -191,7 +191,7 @@ func (l *Leg) Answer() Answer {
 // forget takes an ask out of what has not been answered; false: it was not in it.
 func (l *Leg) forget(a *Ask) bool {
 	i := slices.Index(l.pending, a)
-	if i < 0 || !l.up {
+	if i < 0 {
 		return false
 	}
 	a.over = true

@@ -186,6 +186,9 @@ func TestASearchIsOnePageInTheRelaysOrder(t *testing.T) {
 			l := query.NewLeg([]nostr.Filter{c.filter}, query.Config{Mode: query.AllPages})
 			assert.Empty(t, l.Answered(only(t, l.Up(bytes)), c.page, told))
 			assert.Equal(t, c.complete, l.Answer().Complete)
+			if !c.complete {
+				assert.Equal(t, []query.Lack{{Why: query.More, Until: math.MaxInt64, Times: 1, Possible: true}}, l.Answer().Lacks)
+			}
 		})
 	}
 }
@@ -408,6 +411,7 @@ func TestAPageThatIsTooLargeIsCutByUs(t *testing.T) {
 	assert.Len(t, c.got[0], 1000)
 	assert.True(t, c.leg.Answer().Complete)
 	assert.LessOrEqual(t, c.events, 1000+2*c.asked)
+	assert.LessOrEqual(t, c.most, 60)
 
 	r = history(1000)
 	r.pageCap, r.ignoresLimit = 1000, true
@@ -465,6 +469,32 @@ func TestASecondThatTheRelayDoesNotAnswerForIsMissing(t *testing.T) {
 	c.settle(1, 10)
 	assert.Len(t, c.got[0], 10)
 	assert.Equal(t, []query.Lack{{Why: query.Withheld, Since: epoch, Until: epoch, Times: 1}}, c.leg.Answer().Lacks)
+}
+
+func TestPartsOfASecondThatAreRefusedAndDividedAreAllAwaited(t *testing.T) {
+	l := query.NewLeg([]nostr.Filter{notes().WithAuthors(authors...)}, query.Config{Mode: query.AllPages})
+	below := only(t, l.Answered(only(t, l.Up(bytes)), page(10, 0, 0), told))
+	asks := l.Answered(below, page(10, 0, 0), told)
+	require.Len(t, asks, 3)
+	parts, wait := l.Refused(asks[0], limits.TooLong, "too long")
+	require.False(t, wait)
+	require.Len(t, parts, 2)
+	for _, a := range append(parts, asks[2], asks[1]) {
+		assert.Empty(t, l.Answer().Lacks)
+		l.Answered(a, paging.Page{}, told)
+	}
+	assert.Equal(t, []query.Why{query.Withheld}, whys(l.Answer()), "the relay had ten of that second, and has none now")
+}
+
+func TestRoomForAnAsk(t *testing.T) {
+	for limit, room := range map[int]int{0: 5000, 1: 1002, 100: 1200, 4000: 5000, 9000: 5000} {
+		f := notes()
+		f.Limit = limit
+		l := query.NewLeg([]nostr.Filter{f}, query.Config{Events: 5000})
+		assert.Equal(t, room, l.Room(only(t, l.Up(bytes))), limit)
+	}
+	l := legOf(notes())
+	assert.Equal(t, query.DefaultEvents, l.Room(only(t, l.Up(bytes))))
 }
 
 // A single page of a relay whose bounds are off by one: what it leaves out is told.

@@ -163,6 +163,7 @@ func (w *world) step() {
 		}
 	case 7:
 		if !c.up {
+			c.bytes = rapid.SampledFrom([]int{230, 400, 1 << 16}).Draw(w.t, "bytes")
 			c.connect()
 		}
 	case 8:

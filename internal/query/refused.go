@@ -27,7 +27,7 @@ const (
 // What is the relay's business with the connection, too many REQs, too many filters in one, AUTH, is
 // the owner's to see to, and comes here when that has failed.
 func (l *Leg) Refused(a *Ask, reason limits.Reason, words string) (asks []*Ask, wait bool) {
-	if a.over || !l.up {
+	if a.over {
 		return nil, false
 	}
 	a.refusals++
