@@ -1,8 +1,10 @@
 package query_test
 
 import (
+	"runtime"
 	"slices"
 	"testing"
+	"weak"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -195,6 +197,22 @@ func TestAMergeHoldsNoMoreThanItMay(t *testing.T) {
 		}
 	}
 	assert.Greater(t, n, 500, "of what a stream has yielded it keeps the id")
+}
+
+func TestAStreamKeepsNoEvent(t *testing.T) {
+	m := query.NewMerge([]nostr.Filter{{}}, query.MergeConfig{Stream: true})
+	yielded := func(k nostr.Kind) weak.Pointer[nostr.Event] {
+		e := &nostr.Event{ID: nostr.ID{byte(k), 1}, Kind: k, Content: "x"}
+		_, yield, err := m.Take(0, 0, e)
+		require.NoError(t, err)
+		require.True(t, yield)
+		return weak.Make(e)
+	}
+	note, profile := yielded(1), yielded(0)
+	runtime.GC()
+	assert.Nil(t, note.Value())
+	assert.Nil(t, profile.Value())
+	assert.Equal(t, 2, m.Len())
 }
 
 // An author who replaces the same thing again and again costs one version of it, and ids.
