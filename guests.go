@@ -236,6 +236,7 @@ func (s *supervisor) guestEnded(e *relayEntry, ev connectionEnded) {
 			s.log(slog.LevelWarn, "panic in a guest's connection", slog.String("relay", e.url), slog.Any("error", end.err), slog.String("stack", string(panicked.Stack)))
 		}
 	}
+	e.stage = telling // whoever is told may give the relay up
 	s.tellUsers(e, end)
 	s.pass(e)
 }
