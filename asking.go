@@ -2,6 +2,7 @@ package gennostr
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gennostr/gennostr/internal/pack"
@@ -27,6 +28,9 @@ type asking struct {
 // wirePrefix begins the subscription ids of REQs that the library sends.
 const wirePrefix = "gn:"
 
+// isOwnID tells the ids of such REQs.
+func isOwnID(id string) bool { return strings.HasPrefix(id, wirePrefix) }
+
 // wireID is the subscription id of a REQ. Ids are not used again on a connection,
 // but where a relay takes one REQ only: late messages of one are not taken for
 // another's.
@@ -41,6 +45,7 @@ type laterKey struct {
 	notice  bool // what a NOTICE was about
 	silent  bool // REQs that are not answered
 	lore    bool // its NIP-11 document
+	idle    bool // a guest that nobody needs
 	publish bool // what is published there
 	auth    bool // its AUTH
 }
@@ -129,6 +134,8 @@ func (s *supervisor) ringLater(now time.Time) {
 			s.checkSilent(k.entry)
 		case k.lore:
 			s.readDocument(k.entry)
+		case k.idle:
+			s.closeGuest(k.entry, errNotNeeded)
 		case k.auth:
 			s.ringAuth(k.entry)
 		case k.publish:

@@ -230,7 +230,7 @@ func (d *delivery) handle(c *Client) *exit {
 	}
 	d.keep()
 	c.place = d
-	relay := d.conn().relay
+	relay := d.conn().forCallback()
 	e := c.call("OnEvent", relay, d, func() error { return c.handler.OnEvent(c.self, relay, d.message()) })
 	if e != nil && isPanic(e.reason) {
 		d.unhandled.Store(true)

@@ -50,6 +50,8 @@ var (
 	ErrUnknownSubscription = errors.New("gennostr: unknown subscription")
 	// ErrReservedSubscriptionID: a [Req] or [Close] whose id is the name of a subscription, or begins with "gn:", as those do that the library sends.
 	ErrReservedSubscriptionID = errors.New("gennostr: reserved subscription id")
+	// ErrTooManyGuests: [On] names a relay that was not added, while [WithMaxGuests] are connected for others.
+	ErrTooManyGuests = errors.New("gennostr: too many guests")
 	// ErrRelayExists: AddRelay of a URL that is already there. EnsureRelay does not mind.
 	ErrRelayExists = errors.New("gennostr: relay exists")
 	// ErrNotHandled: Call to a client whose handler has no HandleCall.
@@ -92,7 +94,8 @@ var (
 	// ([WithMaxDials]). It is dialled again on its schedule, and [WithMaxAttempts] does
 	// not count it. In a *[DialError].
 	ErrDialAborted = errors.New("gennostr: dial given up: it hung while others waited for their turn")
-	// ErrAddressDenied: [DenyPrivateNetworks] has refused the address. In a *[DialError].
+	// ErrAddressDenied: [DenyPrivateNetworks] has refused the address; of a guest
+	// ([WithGuestOptions]), whatever its dial policy has refused. In a *[DialError].
 	ErrAddressDenied = socket.ErrDenied
 	// ErrPingTimeout: no byte arrived within the time of [WithPing] after a ping.
 	ErrPingTimeout = errors.New("gennostr: ping timeout")

@@ -58,6 +58,23 @@ func Identify(raw string) (url, address, dialled string, err error) {
 // handled or is held, and for what its readers have in hand.
 func Reserved(c *Client) (waiting, inHand int64) { return c.budget.Used(), c.long.Held() }
 
+// EntriesKept is how much the client remembers of relays that are not added: entries,
+// windows, alarms.
+func EntriesKept(c *Client) (n int) {
+	c.sup.do(func(s *supervisor) {
+		for _, e := range s.relays {
+			if !e.known() {
+				n++
+			}
+		}
+		n += len(s.guests) + len(s.windows) + s.dials.Waiting() + s.dials.UnderWay()
+		if _, some := s.later.Next(); some {
+			n++
+		}
+	})
+	return n
+}
+
 // WhileTheSupervisorIsBusy runs f while the supervisor takes nothing.
 func WhileTheSupervisorIsBusy(h *Harness, f func()) { h.c.sup.do(func(*supervisor) { f() }) }
 

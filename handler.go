@@ -147,6 +147,9 @@ func (e *SubscriptionError) Error() string {
 		}
 		return fmt.Sprintf("gennostr: subscription %.70q: %s, dated %d to %d", e.SubscriptionID, may, g.Since, g.Until)
 	}
+	if e.Err != nil && e.Message == e.Err.Error() {
+		return fmt.Sprintf("gennostr: subscription %.70q: %v", e.SubscriptionID, e.Err)
+	}
 	why := ""
 	if e.Err != nil {
 		why = ": " + e.Err.Error()
@@ -154,7 +157,7 @@ func (e *SubscriptionError) Error() string {
 	return fmt.Sprintf("gennostr: relay refused subscription %.70q (%s): %s%s", e.SubscriptionID, e.State, brief(e.Message), why)
 }
 
-// Unwrap gives the reason why there is no AUTH, if that is what the relay wants.
+// Unwrap gives the change's Err.
 func (e *SubscriptionError) Unwrap() error { return e.Err }
 
 // BaseHandler has every callback of [Handler]: OnError logs what the client has not

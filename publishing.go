@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 
@@ -28,6 +29,7 @@ type publishLeg struct {
 	pub   *Publication
 	index int         // of the relay
 	at    *publishing // nil once nothing more is to be told of it
+	needs *relayEntry // what it has engaged, of a publication that names its relays; else nil
 }
 
 type (
@@ -51,52 +53,61 @@ func (s *supervisor) publish(p *Publication) {
 	}
 	s.publications++
 	p.number = s.publications
-	entries, urls := s.targets(p)
+	urls := s.targets(p)
 	p.begin(urls)
 	if len(urls) == 0 {
 		s.endPublication(p, ErrNoRelay)
 		return
 	}
-	for i, e := range entries {
+	var entries []*relayEntry
+	for i, url := range urls {
 		leg := &publishLeg{pub: p, index: i}
 		p.legs[i] = leg
-		if e == nil {
-			s.verdict(leg, outcome.Report{Verdict: outcome.Unanswered, Err: ErrUnknownRelay})
+		e, err := s.relays[url], error(nil)
+		if p.cfg.on != nil {
+			e, err = s.engage(url, p.cfg.written[url], leg)
+			leg.needs = e
+		}
+		if err != nil {
+			s.verdict(leg, outcome.Report{Verdict: outcome.Unanswered, Err: err})
 			continue
 		}
 		s.place(e, leg)
+		entries = append(entries, e)
 	}
 	if p.state.Settled() && !closedChannel(p.decided) { // more were asked for than there are
 		p.decide()
 	}
 	for _, e := range entries {
-		if e != nil {
-			s.pump(e)
-		}
+		s.pump(e)
 	}
 }
 
-// targets are the relays of a publication. One of On that was not added is nil.
-func (s *supervisor) targets(p *Publication) (entries []*relayEntry, urls []string) {
+// targets are the relays of a publication, each once.
+func (s *supervisor) targets(p *Publication) (urls []string) {
 	if p.cfg.on == nil {
 		for _, e := range s.sorted() {
 			if e.known() {
-				entries, urls = append(entries, e), append(urls, e.url)
+				urls = append(urls, e.url)
 			}
 		}
-		return entries, urls
+		return urls
 	}
 	for _, url := range p.cfg.on {
-		if slices.Contains(urls, url) {
-			continue
+		if !slices.Contains(urls, url) {
+			urls = append(urls, url)
 		}
-		e := s.relays[url] // here engage goes in, for relays that are none of the client's, and disengage where a leg is dropped
-		if e != nil && !e.known() {
-			e = nil
-		}
-		entries, urls = append(entries, e), append(urls, url)
 	}
-	return entries, urls
+	return urls
+}
+
+// relayEnded is told how a relay fares that the publication has named: when it will
+// never be connected again there is no verdict.
+func (leg *publishLeg) relayEnded(s *supervisor, e *relayEntry, end relayEnd) {
+	if end.final && leg.at != nil {
+		leg.at.relay.Give(leg, end.err)
+		s.pump(e)
+	}
 }
 
 // place gives a leg to its relay.
@@ -149,15 +160,25 @@ func (s *supervisor) publishDown(e *relayEntry) {
 	s.pump(e)
 }
 
-// inherit hands on what is to be published when a relay begins anew.
-func (s *supervisor) inherit(fresh, old *relayEntry) {
-	p := old.publishing
-	if p == nil {
+// unpublishAdded tells that there will be no verdict of a relay that has been removed:
+// whom publishes on all relays, and not whom has named it.
+func (s *supervisor) unpublishAdded(e *relayEntry, reason error) {
+	if e.publishing == nil {
 		return
 	}
-	s.later.Cancel(laterKey{entry: old, publish: true})
-	old.publishing, fresh.publishing, p.entry = nil, p, fresh
-	p.relay.SetPace(s.pace(fresh))
+	for _, leg := range e.publishing.inOrder() {
+		if leg.needs == nil {
+			e.publishing.relay.Give(leg, reason)
+		}
+	}
+	s.pump(e)
+}
+
+// inOrder lists the legs in the order in which their publications began.
+func (p *publishing) inOrder() []*publishLeg {
+	list := slices.Concat(slices.Collect(maps.Values(p.legs))...)
+	slices.SortFunc(list, func(a, b *publishLeg) int { return cmp.Compare(a.pub.number, b.pub.number) })
+	return list
 }
 
 // unpublish tells all whom a relay owes a verdict that there will be none.
@@ -275,7 +296,13 @@ func (s *supervisor) endPublication(p *Publication, cause error) {
 
 // drop ends what a relay has to do with a publication.
 func (s *supervisor) drop(leg *publishLeg) {
-	if leg == nil || leg.at == nil {
+	if leg == nil {
+		return
+	}
+	if leg.needs != nil {
+		defer s.disengage(leg.needs, leg)
+	}
+	if leg.at == nil {
 		return
 	}
 	p, id := leg.at, leg.pub.event.ID

@@ -277,7 +277,7 @@ func (c *connection) reportUnsent(reason error) {
 			continue // the library sees to it itself
 		}
 		err := &SendError{URL: c.relay.URL, Message: o.Message, Err: fmt.Errorf("%w: %w", ErrNotConnected, reason)}
-		if !c.client.mail.Put(&errorLetter{relay: c.relay, err: err}) {
+		if !c.client.mail.Put(&errorLetter{conn: c, err: err}) {
 			lost++
 		}
 	}

@@ -275,6 +275,7 @@ func (c *Client) close() {
 	<-c.sup.done
 	c.pool.Stop()
 	c.cfg.relay.dialer.Close()
+	c.cfg.guest.close()
 	c.tasks.cancelWork() // endWork has, but if it was cut short by a Then that ended its goroutine
 	<-c.tasks.empty
 	for _, l := range c.late.Close() {

@@ -27,6 +27,8 @@ type supervisor struct {
 
 	// supervisor goroutine only
 	relays   map[string]*relayEntry
+	guests   map[*relayEntry]struct{}   // those among them that are none of the client's
+	begun    bool                       // guests are let in
 	windows  map[string]*mailbox.Window // of relays that are gone, as long as messages of theirs are held
 	due      agenda.Agenda[alarm]
 	subs     []*subscription           // in the order of their declaration
@@ -92,6 +94,7 @@ func newSupervisor(c *Client) *supervisor {
 		inbox:  mailbox.NewQueue[supervisorEvent](),
 		done:   make(chan struct{}),
 		relays: make(map[string]*relayEntry),
+		guests: make(map[*relayEntry]struct{}),
 	}
 }
 
@@ -283,7 +286,9 @@ func (s *supervisor) up(c *connection) bool {
 	e.outage.Up(time.Now())
 	s.setOutage(e)
 	e.backoff.Connected(now)
-	s.client.mail.Put(&connectLetter{c})
+	if !e.guest {
+		s.client.mail.Put(&connectLetter{c})
+	}
 	s.authFirst(e)
 	s.upAgain(e)
 	s.publishUp(e)
@@ -299,6 +304,8 @@ func (s *supervisor) up(c *connection) bool {
 // kind is what the queue of dials has to know of a relay.
 func (e *relayEntry) kind() dials.Kind {
 	switch {
+	case e.guest:
+		return dials.Guest
 	case e.failed && e.connects > 0:
 		return dials.Known
 	case e.failed:
@@ -330,14 +337,29 @@ func (ev connectionEnded) supervise(s *supervisor) {
 		s.forget(e)
 		return
 	}
-	if e.stage == closing {
+	switch {
+	case e.guest:
+		s.guestEnded(e, ev)
+		return
+	case e.stage == closing:
 		e.gone = true
 		s.tell(e, ev.c, ErrRelayRemoved)
 		return
+	case ev.c.cfg != e.cfg && errors.Is(ev.err, ErrAddressDenied): // to a guest, which it was when it was dialled
+		s.dial(e)
+		return
 	}
+	reason := s.weigh(e, ev)
+	s.noteLoss(e, reason)
+	s.tellUsers(e, relayEnd{err: reason, failed: e.failed, final: e.gone})
+	s.tell(e, ev.c, reason)
+}
 
+// weigh says why a connection or a dial has ended, and sets when the relay is dialled
+// again, or that it is gone.
+func (s *supervisor) weigh(e *relayEntry, ev connectionEnded) (reason error) {
 	now := s.client.now()
-	reason := ev.err
+	reason = ev.err
 	e.failed = e.stage == dialing
 	var panicked *PanicError
 	var dial *DialError
@@ -368,8 +390,7 @@ func (ev connectionEnded) supervise(s *supervisor) {
 		e.gone = errors.Is(reason, ErrForgeryLimit)
 	}
 	e.redialAt = now.Add(e.delay)
-	s.noteLoss(e, reason)
-	s.tell(e, ev.c, reason)
+	return reason
 }
 
 // tell queues OnDisconnect. Until it has returned, nothing is dialled.
@@ -381,7 +402,7 @@ func (s *supervisor) tell(e *relayEntry, c *connection, reason error) {
 	e.stage = telling
 	e.wanted = false
 	if !e.known() {
-		s.unpublish(e, reason)
+		s.unpublishAdded(e, reason)
 	}
 	s.client.mail.Put(&disconnectLetter{entry: e, conn: c, relay: relay, reason: reason})
 	// A refused letter means that the client is stopping: shutdown follows and forgets the entry.
@@ -390,6 +411,10 @@ func (s *supervisor) tell(e *relayEntry, c *connection, reason error) {
 // supervise takes the return of OnDisconnect: what was asked for meanwhile is done now.
 func (ev disconnectTold) supervise(s *supervisor) {
 	e := ev.entry
+	if s.relays[e.url] == e && e.leaving && !s.stopping {
+		s.dismissed(e)
+		return
+	}
 	if s.relays[e.url] != e || e.stage != telling || s.stopping {
 		return
 	}
@@ -399,6 +424,8 @@ func (ev disconnectTold) supervise(s *supervisor) {
 		s.tell(e, nil, ErrRelayRemoved)
 	case e.again != nil:
 		s.revive(e)
+	case e.gone && len(e.users) > 0:
+		s.becomeGuest(e)
 	case e.gone:
 		s.forget(e)
 	case e.cfg.manual && !e.wanted:
@@ -479,7 +506,7 @@ func (s *supervisor) tellReady() {
 	}
 	up := 0
 	for _, e := range s.relays {
-		if e.stage == connected {
+		if e.stage == connected && !e.guest {
 			up++
 		}
 	}
