@@ -85,7 +85,7 @@ func (l *leg) authFailed(s *supervisor, e *relayEntry, err *AuthError) {
 			k.auth = false
 		}
 	}
-	l.setStatus(change.State, l.words)
+	l.setUnauthenticated(change.State, l.words, err)
 	s.inform(l, change)
 }
 

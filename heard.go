@@ -7,8 +7,8 @@ import (
 	"github.com/gennostr/gennostr/nostr"
 )
 
-// What a connection's reader hands to the supervisor: the OKs that somebody waits for,
-// and challenges. A relay may say both as often as it likes: of each event and of
+// What a connection hands to the supervisor: the OKs that somebody waits for, challenges,
+// and before them the AUTHs that the program has sent itself. A relay may say both as often as it likes: of each event and of
 // challenges the latest counts, and one note for all of them is in the inbox at most,
 // so that no storm takes more room than one of each.
 
@@ -17,6 +17,7 @@ type hearing struct {
 	awaited    map[nostr.ID]bool    // whose OKs the supervisor wants to hear; true: one is in verdicts
 	verdicts   map[nostr.ID]wire.OK // the latest of each
 	order      []nostr.ID           // in which the first of them came
+	sent       []ownAuth            // the latest
 	challenge  string               // the latest
 	challenged bool
 	before     int  // how many of order came before the first challenge
@@ -34,15 +35,18 @@ func (ev heard) supervise(s *supervisor) {
 
 // hear takes what the relay has said. It is called before the end of a connection, too.
 func (s *supervisor) hear(e *relayEntry) {
-	oks, challenge, before := e.conn.takeHeard()
+	h, oks := e.conn.takeHeard()
+	for _, auth := range h.sent { // first, for an OK may be of one of them
+		s.authSent(e, auth)
+	}
 	for i, ok := range oks {
-		if i == before {
-			s.gotChallenge(e, challenge)
+		if h.challenged && i == h.before {
+			s.gotChallenge(e, h.challenge)
 		}
 		s.gotOK(e, ok)
 	}
-	if before == len(oks) {
-		s.gotChallenge(e, challenge)
+	if h.challenged && h.before == len(oks) {
+		s.gotChallenge(e, h.challenge)
 	}
 	if len(oks) > 0 {
 		s.pump(e)
@@ -120,6 +124,18 @@ func (c *connection) hearChallenge(challenge string) {
 	c.noteHeard()
 }
 
+// noteSent is for an AUTH that the program is sending. Needs mu.
+func (c *connection) noteSent(auth ownAuth) {
+	c.awaitLocked(auth.id)
+	h := c.hearing
+	if len(h.sent) == mostOwnAuths {
+		delete(h.awaited, h.sent[0].id)
+		h.sent = h.sent[1:]
+	}
+	h.sent = append(h.sent, auth)
+	c.noteHeard()
+}
+
 // noteHeard needs mu.
 func (c *connection) noteHeard() {
 	if !c.hearing.noted {
@@ -128,16 +144,17 @@ func (c *connection) noteHeard() {
 	}
 }
 
-// takeHeard takes what has been heard, OKs in the order in which they came, and after how
-// many of them the relay has challenged, since what refuses an AUTH depends on that: -1,
-// it has not. Of several challenges the latest is told, in the place of the first.
-func (c *connection) takeHeard() (oks []wire.OK, challenge string, before int) {
+// takeHeard takes what has been heard, OKs in the order in which they came. What refuses
+// an AUTH depends on which challenge had come before; of several challenges the latest is
+// told, in the place of the first.
+func (c *connection) takeHeard() (was hearing, oks []wire.OK) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	h := c.hearing
 	if h == nil {
-		return nil, "", -1
+		return was, nil
 	}
+	was = *h
 	for _, id := range h.order {
 		oks = append(oks, h.verdicts[id])
 		if _, still := h.awaited[id]; still {
@@ -145,10 +162,6 @@ func (c *connection) takeHeard() (oks []wire.OK, challenge string, before int) {
 		}
 	}
 	clear(h.verdicts)
-	challenge, before = h.challenge, -1
-	if h.challenged {
-		before = h.before
-	}
-	h.order, h.challenge, h.challenged, h.noted = nil, "", false, false
-	return oks, challenge, before
+	h.order, h.sent, h.challenge, h.challenged, h.noted = nil, nil, "", false, false
+	return was, oks
 }

@@ -201,6 +201,13 @@ func (l *leg) down() {
 	l.track.Down()
 }
 
+// setUnauthenticated notes that the relay has refused it, and why there is no AUTH.
+func (l *leg) setUnauthenticated(state SubscriptionState, message string, err *AuthError) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.status.State, l.status.Message, l.status.Err = state, message, err
+}
+
 // setStatus notes where the leg stands and returns it.
 func (l *leg) setStatus(state SubscriptionState, message string) RelaySubscription {
 	l.mu.Lock()

@@ -84,8 +84,7 @@ func (c *connection) sendFirst(o outgoing) {
 func (c *connection) put(o outgoing) {
 	c.enter(o)
 	if auth, ok := o.msg.(AuthResponse); ok && !o.own {
-		c.awaitLocked(auth.Event.ID)
-		c.client.sup.inbox.Put(authSent{c, ownAuth{auth.Event.ID, auth.Event.PubKey}})
+		c.noteSent(ownAuth{auth.Event.ID, auth.Event.PubKey})
 	}
 	if c.link.takes(o) {
 		c.written.Add(1)
