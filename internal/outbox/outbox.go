@@ -36,25 +36,32 @@ func (q *Queue[M]) Put(frame []byte, m M) (start, ok bool) {
 	return start, true
 }
 
-// Next is the writer's: the oldest message's frame; false when there is none,
-// and the writer ends.
-func (q *Queue[M]) Next() (frame []byte, ok bool) {
-	if len(q.items) > 0 {
-		return q.items[0].Frame, true
+// Next is the writer's: the oldest messages' frames, as many as have no more than so many
+// bytes together, and one at least, appended to dst; none when there is none, and the
+// writer ends.
+func (q *Queue[M]) Next(dst [][]byte, bytes int) [][]byte {
+	for _, item := range q.items {
+		if bytes -= len(item.Frame); bytes < 0 && len(dst) > 0 {
+			return dst
+		}
+		dst = append(dst, item.Frame)
 	}
-	q.items = nil // a queue's memory is not kept while there is nothing to write
-	q.writing = false
-	if q.drained != nil {
-		close(q.drained)
-		q.drained = nil
+	if len(q.items) == 0 {
+		q.items = nil // a queue's memory is not kept while there is nothing to write
+		q.writing = false
+		if q.drained != nil {
+			close(q.drained)
+			q.drained = nil
+		}
 	}
-	return nil, false
+	return dst
 }
 
-// Written is the writer's too: what Next gave is out. What was not written stays for Unsent.
-func (q *Queue[M]) Written() {
-	q.items[0] = Item[M]{}
-	q.items = q.items[1:]
+// Written is the writer's too: the oldest n, which Next gave, are out. What was not
+// written stays for Unsent.
+func (q *Queue[M]) Written(n int) {
+	clear(q.items[:n])
+	q.items = q.items[n:]
 }
 
 // Writing tells whether a writer is at work.
