@@ -108,17 +108,17 @@ func (s *supervisor) closed(e *relayEntry, ev reqAnswer) {
 			e.conn.sendOwn(Close{SubscriptionID: wireID(r.number)}, nil)
 		}
 		s.again(e, a.slots.Refused(now, r.number), 0)
-	case limits.RateLimited, limits.AuthRequired: // whatever it was that was asked
+	case limits.RateLimited: // whatever it was that was asked
 		a.slots.Refused(now, r.number) // and what is not asked again by us is not by the slots
 		for _, m := range r.members {
 			a.slots.Remove(now, m.ask)
-			switch {
-			case m.gone.Load():
-			case reason == limits.AuthRequired && !r.sent.After(a.authed): // it did not know yet who asks
-				s.again(e, []*ask{m.ask}, 0)
-			default:
+			if !m.gone.Load() {
 				s.refused(e, m.ask, reason, ev.message)
 			}
+		}
+	case limits.AuthRequired:
+		if !s.unauthenticated(e, ev) {
+			s.closedFor(e, ev, reason)
 		}
 	case limits.Error: // the relay's trouble, of the moment it seems
 		if a.trouble.IsZero() {
@@ -128,22 +128,32 @@ func (s *supervisor) closed(e *relayEntry, ev reqAnswer) {
 			s.again(e, a.slots.Refused(now, r.number), 0)
 			break
 		}
-		fallthrough
+		s.closedFor(e, ev, reason)
 	default:
-		verdict := a.slots.Closed(now, r.number)
-		if n := a.slots.Learnt(); n > 0 {
-			e.lore().limits.LearntFilters(n)
-		}
-		s.again(e, verdict.Lost, verdict.Within)
-		for _, k := range verdict.Guilty {
-			if reason == limits.LimitTooHigh && s.lowerLimit(e, k) {
-				s.again(e, []*ask{k}, 1)
-				continue
-			}
+		s.closedFor(e, ev, reason)
+	}
+	delete(a.routes, r.number)
+	s.doAuth(e)
+}
+
+// closedFor is for a REQ that was refused for what it asks for: what of it that is, is found.
+func (s *supervisor) closedFor(e *relayEntry, ev reqAnswer, reason limits.Reason) {
+	a := e.asking
+	verdict := a.slots.Closed(s.client.now(), ev.route.number)
+	if n := a.slots.Learnt(); n > 0 {
+		e.lore().limits.LearntFilters(n)
+	}
+	s.again(e, verdict.Lost, verdict.Within)
+	for _, k := range verdict.Guilty {
+		switch {
+		case reason == limits.LimitTooHigh && s.lowerLimit(e, k):
+			s.again(e, []*ask{k}, 1)
+		case reason == limits.AuthRequired:
+			s.needsAuth(e, k, ev.message, false)
+		default:
 			s.refused(e, k, reason, ev.message)
 		}
 	}
-	delete(a.routes, r.number)
 }
 
 // lowerLimit is for an ask that was refused for its limit; true if it may be asked with a lower one.
@@ -180,18 +190,24 @@ func (s *supervisor) refused(e *relayEntry, k *ask, reason limits.Reason, messag
 	}
 	change := SubscriptionChange{State: state, Message: message}
 	if state == SubscriptionRetrying {
-		at, set := s.later.At(laterKey{entry: e, leg: l})
-		if !set {
-			at = s.client.now().Add(l.patience(s.client.now()))
-			s.later.Set(laterKey{entry: e, leg: l}, at)
-		}
-		change.RetryAt = at
+		change.RetryAt = s.retryAt(e, l)
 	}
 	l.setStatus(state, message)
 	s.inform(l, change)
 	if l.denied = state == SubscriptionRefused && reason != limits.AuthRequired; l.denied {
 		s.nowHeard(l)
 	}
+}
+
+// retryAt is when a leg asks again what was refused.
+func (s *supervisor) retryAt(e *relayEntry, l *leg) time.Time {
+	key := laterKey{entry: e, leg: l}
+	at, set := s.later.At(key)
+	if !set {
+		at = s.client.now().Add(l.patience(s.client.now()))
+		s.later.Set(key, at)
+	}
+	return at
 }
 
 // final tells the refusals that asking again does not help against.
@@ -231,33 +247,33 @@ func (l *leg) patience(now time.Time) time.Duration {
 	return time.Duration(float64(d) * (1 + l.entry.cfg.schedule.Jitter*(2*rand.Float64()-1)))
 }
 
-// retry asks again what was refused.
+// retry asks again what was refused, but for what waits for AUTH.
 func (s *supervisor) retry(e *relayEntry, l *leg) {
-	refused := l.refused
-	l.refused = nil
-	if l.entry != e || e.asking.slots == nil || len(refused) == 0 {
+	s.reask(e, l, 1, func(k *ask) bool { return !k.auth }) // it may have been its fault
+}
+
+// reask asks again what was refused, as far as these go. So many others may stand in
+// their REQs, less one; 0: any number.
+func (s *supervisor) reask(e *relayEntry, l *leg, within int, these func(*ask) bool) {
+	if l.entry != e || e.asking.slots == nil {
+		return
+	}
+	var again, left []*ask
+	for _, k := range l.refused {
+		if these(k) {
+			again = append(again, k)
+		} else {
+			left = append(left, k)
+		}
+	}
+	l.refused = left
+	if len(again) == 0 {
 		return
 	}
 	l.setStatus(SubscriptionPending, "")
-	l.within = 1 // it may have been its fault
-	for _, k := range refused {
+	l.within = within
+	for _, k := range again {
 		s.take(e, l, l.track.Lost(k.Ask))
 	}
 	l.within = 0
-}
-
-// authenticated asks again, at once, what was refused before the relay knew who we are.
-func (s *supervisor) authenticated(e *relayEntry) {
-	s.publishAuthenticated(e)
-	if e.asking == nil {
-		return
-	}
-	e.asking.authed = s.client.now()
-	for _, l := range e.asking.sorted() {
-		if len(l.refused) > 0 {
-			s.later.Cancel(laterKey{entry: e, leg: l})
-			s.retry(e, l)
-		}
-	}
-	s.ask(e)
 }

@@ -2,6 +2,7 @@ package gennostr
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gennostr/gennostr/internal/pack"
@@ -21,12 +22,14 @@ type asking struct {
 	routes map[int]*route
 
 	trouble time.Time // when the relay first spoke of trouble of its own, on this connection
-	authed  time.Time // when the relay has accepted an AUTH; zero: it has not
 	noticed time.Time // when a NOTICE has spoken of too many subscriptions; zero: none has
 }
 
 // wirePrefix begins the subscription ids of REQs that the library sends.
 const wirePrefix = "gn:"
+
+// isOwnID tells the ids of such REQs.
+func isOwnID(id string) bool { return strings.HasPrefix(id, wirePrefix) }
 
 // wireID is the subscription id of a REQ. Ids are not used again on a connection,
 // but where a relay takes one REQ only: late messages of one are not taken for
@@ -34,7 +37,7 @@ const wirePrefix = "gn:"
 func wireID(req int) string { return wirePrefix + strconv.Itoa(req) }
 
 // laterKey is what the supervisor's second agenda can be set for: what has to do
-// with subscriptions and publications goes by the client's clock, which a Harness has in
+// with subscriptions, publications and AUTH goes by the client's clock, which a Harness has in
 // its hand.
 type laterKey struct {
 	entry   *relayEntry
@@ -42,7 +45,9 @@ type laterKey struct {
 	notice  bool // what a NOTICE was about
 	silent  bool // REQs that are not answered
 	lore    bool // its NIP-11 document
+	idle    bool // a guest that nobody needs
 	publish bool // what is published there
+	auth    bool // its AUTH
 }
 
 // open makes the slots of a new connection.
@@ -50,7 +55,7 @@ func (s *supervisor) open(e *relayEntry) {
 	a := e.asking
 	s.study(e)
 	a.slots, a.routes = pack.New[*ask](e.lore().packing()), make(map[int]*route)
-	a.noticed, a.authed, a.trouble = time.Time{}, time.Time{}, time.Time{}
+	a.noticed, a.trouble = time.Time{}, time.Time{}
 }
 
 // put hands an ask to the slots.
@@ -68,7 +73,7 @@ const swapLimit = 3
 // ask sends what the slots say.
 func (s *supervisor) ask(e *relayEntry) {
 	a := e.asking
-	if a == nil || a.slots == nil || e.conn == nil {
+	if a == nil || a.slots == nil || e.conn == nil || e.awaitsAuth() {
 		return
 	}
 	now := s.client.now()
@@ -79,7 +84,7 @@ func (s *supervisor) ask(e *relayEntry) {
 			e.conn.sendOwn(Close{SubscriptionID: wireID(op.Req)}, nil)
 			continue
 		}
-		r := &route{conn: e.conn, number: op.Req, sent: now}
+		r := &route{conn: e.conn, number: op.Req, sent: now, accepts: e.accepts()}
 		filters := make([]nostr.Filter, len(op.Members))
 		for i, m := range op.Members {
 			if filters[i] = m.Filter; m.Moved && op.Replace && !m.Filter.LimitZero {
@@ -129,6 +134,10 @@ func (s *supervisor) ringLater(now time.Time) {
 			s.checkSilent(k.entry)
 		case k.lore:
 			s.readDocument(k.entry)
+		case k.idle:
+			s.closeGuest(k.entry, errNotNeeded)
+		case k.auth:
+			s.ringAuth(k.entry)
 		case k.publish:
 			s.pump(k.entry)
 		}

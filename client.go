@@ -56,6 +56,8 @@ type Client struct {
 	posted       atomic.Int64 // Calls, Casts, Notifys that wait or are kept, failed sends that wait: for WithMailboxLimit
 	waking       atomic.Bool  // a wakeLetter is in the mailbox
 
+	leavesAuth atomic.Bool // BaseHandler.OnAuth has been called: the handler does not answer challenges
+
 	stopOnce sync.Once
 	hardOnce sync.Once
 	hard     chan struct{}             // closed when the stop's deadline has passed: what is queued is dropped
@@ -86,7 +88,7 @@ type Client struct {
 // most; nobody is told what came of it. [Client.Stop] is the orderly way. [Run] does it
 // for main.
 func Start(ctx context.Context, h Handler, opts ...Option) (*Client, error) {
-	c, err := newClient(ctx, h, opts, surroundings{network: sockets{}, now: time.Now, beginItems: (*Client).beginWork})
+	c, err := newClient(ctx, h, opts, surroundings{network: sockets{}, now: time.Now, beginItems: (*Client).beginWork, helper: (*Client).help})
 	if err != nil {
 		return nil, err
 	}
@@ -106,6 +108,7 @@ type surroundings struct {
 	network    network
 	now        func() time.Time         // the clock of everything that a handler can set
 	beginItems func(*Client, workQueue) // begins what a queue may begin
+	helper     func(*Client, func())    // runs what may take its time, which the supervisor joins
 	problem    func(error)              // sees what OnError is about to be told; nil: nobody looks
 }
 
@@ -128,7 +131,11 @@ func newClient(ctx context.Context, h Handler, opts []Option, in surroundings) (
 	if err := cfg.relay.equip(cfg.mailboxBudget); err != nil {
 		return nil, err
 	}
-	cfg.relay.ownTransport = false // it is the client's
+	cfg.relay.ownTransport, cfg.relay.ownAuth = false, false // they are the client's
+	if cfg.guest, err = cfg.guests(); err != nil {
+		cfg.relay.dialer.Close()
+		return nil, err
+	}
 	c := &Client{
 		handler: h, plain: plain, cfg: cfg, log: cfg.logger, parent: ctx, surroundings: in,
 		mail:   mailbox.NewQueue[letter](),
@@ -152,6 +159,7 @@ func newClient(ctx context.Context, h Handler, opts []Option, in surroundings) (
 		c.tasks.cancel()
 		c.tasks.cancelWork()
 		cfg.relay.dialer.Close()
+		cfg.guest.close()
 		return nil, err
 	}
 	return c, nil

@@ -28,7 +28,7 @@ type connection struct {
 	client *Client
 	entry  *relayEntry // the supervisor's; only the pointer is used here
 	cfg    *relaySpec
-	relay  Relay // immutable, but for ConnectedAt, which run writes before supervisor.up
+	relay  Relay // immutable, but for ConnectedAt, which run writes before supervisor.up; Guest is not set: see forCallback and current
 
 	helpers sync.WaitGroup // writer, pings, closing handshake: see spawn
 
@@ -39,6 +39,7 @@ type connection struct {
 	answers  atomic.Int64    // when the latest ping was sent that has been answered, in Unix nanoseconds
 	noticed  atomic.Bool     // the supervisor has not dealt with a NOTICE of too many subscriptions yet
 	useful   atomic.Bool     // it has brought something that was waited for (DESIGN 3.12)
+	guest    atomic.Bool     // its relay is a guest
 
 	lastSent uint64   // supervisor goroutine only: BytesOut at the last look
 	greeted  bool     // client goroutine only: between OnConnect and OnDisconnect
@@ -57,7 +58,6 @@ type connection struct {
 	refused    refusals.Reports             // guarded by mu: what OnError has not been told
 	unanswered map[nostr.ID]time.Time       // guarded by mu: events that an OK is to come for, and until when it is waited for
 	asked      bool                         // guarded by mu: an EOSE is waited for
-	auths      []nostr.ID                   // guarded by mu: the latest AUTHs (NIP-42)
 	hearing    *hearing                     // guarded by mu: what the supervisor is to hear; nil: nothing has been
 	answered   chan struct{}                // guarded by mu: closed when there are none; nil unless that is waited for
 	forgeries  int                          // guarded by mu
@@ -101,6 +101,9 @@ type link interface {
 type sockets struct{}
 
 func (sockets) dial(ctx context.Context, c *connection) (link, error) {
+	if c.cfg.dialer == nil { // of guests only
+		return nil, c.client.cfg.guest.unfit
+	}
 	sock, err := c.cfg.dialer.Dial(ctx, target(c.relay.URL, c.relay.Address))
 	if err != nil {
 		return nil, err
@@ -126,6 +129,7 @@ func newConnection(client *Client, e *relayEntry) *connection {
 	c.in = intake.New(client.intakes, intake.Config{
 		Owner: c, Window: c.window, Long: client.long, Requests: c.requests, Trusted: e.cfg.trusted, MaxTags: e.cfg.maxTags,
 	})
+	c.guest.Store(e.guest)
 	if !client.network.patient() {
 		c.in.Hurry()
 	}

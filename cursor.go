@@ -176,21 +176,21 @@ func (s *subscription) carriedMarks() (marks []cursor.Mark) {
 }
 
 // legOn finds the subscription's leg on a relay, or makes it: from where it was, or
-// where the cursor says. Supervisor goroutine.
-func (s *subscription) legOn(e *relayEntry) *leg {
+// where the cursor says. e is nil if it does not live there. Supervisor goroutine.
+func (s *subscription) legOn(url string, e *relayEntry) *leg {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if l := s.legs[e.url]; l != nil {
+	if l := s.legs[url]; l != nil {
 		return l
 	}
-	l := &leg{sub: s, url: e.url, entry: e, asks: make(map[*resume.Ask]*ask), status: RelaySubscription{URL: e.url}}
+	l := &leg{sub: s, url: url, entry: e, asks: make(map[*resume.Ask]*ask), status: RelaySubscription{URL: url}}
 	parts := l.parts(s.filters)
 	l.filters = hashesOf(parts)
-	l.track = resume.New(parts, s.formerMarks(e.url, l.filters), resume.Config{Overlap: s.cfg.overlap, LiveOnly: s.cfg.liveOnly})
+	l.track = resume.New(parts, s.formerMarks(url, l.filters), resume.Config{Overlap: s.cfg.overlap, LiveOnly: s.cfg.liveOnly})
 	if ids := s.former.toFetch(); len(ids) > 0 {
 		l.track.Fetch(ids) // asked for with everything else, by Up
 	}
-	s.legs[e.url] = l
+	s.legs[url] = l
 	return l
 }
 

@@ -20,6 +20,7 @@ type route struct {
 	conn    *connection
 	number  int // of the REQ, on this connection
 	sent    time.Time
+	accepts int // AUTHs that the relay had accepted before
 	members []*member
 
 	mu    sync.Mutex // the reader and a delivery may count at once
@@ -229,7 +230,7 @@ func (d *delivery) handle(c *Client) *exit {
 	}
 	d.keep()
 	c.place = d
-	relay := d.conn().relay
+	relay := d.conn().forCallback()
 	e := c.call("OnEvent", relay, d, func() error { return c.handler.OnEvent(c.self, relay, d.message()) })
 	if e != nil && isPanic(e.reason) {
 		d.unhandled.Store(true)

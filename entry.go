@@ -64,7 +64,7 @@ type relayEntry struct {
 	aborted   bool           // its last dial was given up for others (DESIGN 3.11)
 	failed    bool           // its last dial did not become a connection
 	removed   bool           // RemoveRelay was called: OnDisconnect(ErrRelayRemoved) is due or queued
-	gone      bool           // the OnDisconnect that ends this entry is queued
+	gone      bool           // the OnDisconnect that ends this entry is queued; of a guest: it is not dialled any more
 	wanted    bool           // manual mode: Reconnect was called in OnDisconnect
 	outage    *outage.Outage // nil until it is first lost
 	backoff   *backoff.Backoff
@@ -72,12 +72,17 @@ type relayEntry struct {
 	panics    backoff.Intensity
 	failures  int // failed dials in a row
 	keepalive *keepalive.Keepalive
-	pinged    time.Time // the last time
-	asking    *asking   // nil: no subscription has had to do with it
-	lores     *lore     // nil: nobody has wanted to know
+	pinged    time.Time       // the last time
+	asking    *asking         // nil: no subscription has had to do with it
+	lores     *lore           // nil: nobody has wanted to know
+	auth      *authenticating // of the open connection; nil: it has had nothing to do with AUTH
 
 	publishing *publishing // nil: nothing has been published there
-	authed     bool        // the relay has accepted an AUTH on this connection
+
+	guest   bool           // none of the client's relays: see guests.go
+	leaving bool           // of a guest: the OnDisconnect with which it ceased to be one of the client's is queued or running
+	users   map[any]uint64 // who needs it, numbered as they came
+	came    uint64         // the number of the last one
 
 	again    *relaySpec    // AddRelay was called while the entry was on its way out, or in OnDisconnect
 	delay    time.Duration // the schedule's next one, set when a connection ends
@@ -90,56 +95,75 @@ type relayEntry struct {
 // revive is AddRelay for an entry that is on its way out. One that was removed
 // starts afresh; one that was lost keeps its place in the schedule, so that a
 // handler that adds its relay again in OnDisconnect is no retry storm (L07).
+//
+// The entry stays the same one, and so do the subscriptions that have not been told
+// to leave it, for there are others who know it.
 func (s *supervisor) revive(e *relayEntry) {
-	fresh := s.newEntry(e.url, e.again, e.window)
-	e.window = nil
-	fresh.connects, fresh.traffic, fresh.lastErr, fresh.lores = e.connects, e.traffic, e.lastErr, e.lores
-	afresh := e.removed || e.stage == down
-	if !e.removed {
-		fresh.outage = e.outage
+	afresh := e.removed || e.stage == down || e.guest
+	s.setGuest(e, false)
+	switch {
+	case afresh:
+		e.panics, e.failures, e.failed, e.aborted = newIntensity(), 0, false, false
+	case e.gone:
+		e.failures = 0 // else WithMaxAttempts counts on
 	}
-	if !afresh {
-		fresh.backoff.Follow(e.backoff)
-		fresh.panics, fresh.redialAt = e.panics, e.redialAt
-		fresh.failed, fresh.aborted = e.failed, e.aborted
-		if !e.gone {
-			fresh.failures = e.failures // WithMaxAttempts counts on
-		}
+	if e.removed {
+		e.outage = nil
 	}
-	e.again = nil
-	s.inherit(fresh, e)
-	s.forget(e)
-	s.relays[e.url] = fresh
-	s.enlist(fresh)
-	s.setOutage(fresh)
+	cfg := e.again
+	e.again, e.removed, e.gone, e.wanted = nil, false, false, false
+	s.fit(e, cfg, !afresh)
+	s.enlist(e)
+	s.setOutage(e)
 	if afresh {
-		s.dial(fresh)
+		s.dial(e)
 	} else {
-		s.wait(fresh)
+		s.wait(e)
 	}
 }
 
-func (s *supervisor) newEntry(url string, cfg *relaySpec, window *mailbox.Window) *relayEntry {
+// fit gives an entry other options, for the next dial; follow: its schedule goes on
+// from where it was.
+func (s *supervisor) fit(e *relayEntry, cfg *relaySpec, follow bool) {
+	former := e.backoff
+	s.discard(e.cfg)
+	e.cfg, e.backoff = cfg, backoff.New(&cfg.schedule)
+	if follow {
+		e.backoff.Follow(former)
+	}
+	e.window.Limit(cfg.windowMessages, cfg.windowBytes)
+	if e.publishing != nil {
+		e.publishing.relay.SetPace(s.pace(e))
+	}
+}
+
+// newEntry makes the entry of a relay that is not known yet.
+func (s *supervisor) newEntry(url string, cfg *relaySpec) *relayEntry {
+	window := s.windows[url]
 	if window == nil {
 		window = mailbox.NewWindow(cfg.windowMessages, cfg.windowBytes, s.client.budget)
 	} else {
 		window.Limit(cfg.windowMessages, cfg.windowBytes)
+		delete(s.windows, url)
 	}
-	return &relayEntry{
-		url: url, cfg: cfg, window: window,
-		backoff: backoff.New(&cfg.schedule),
-		panics:  backoff.Intensity{Max: 3, Within: 5 * time.Second},
-	}
+	e := &relayEntry{url: url, cfg: cfg, window: window, backoff: backoff.New(&cfg.schedule), panics: newIntensity()}
+	s.relays[url] = e
+	return e
 }
+
+func newIntensity() backoff.Intensity { return backoff.Intensity{Max: 3, Within: 5 * time.Second} }
 
 // forget drops an entry that has no connection.
 func (s *supervisor) forget(e *relayEntry) {
 	s.due.Cancel(alarm{e, alarmDial})
 	s.due.Cancel(alarm{e, alarmOutage})
+	s.later.Cancel(laterKey{entry: e, idle: true})
 	delete(s.relays, e.url)
+	delete(s.guests, e)
 	if !s.stopping {
 		s.keepWindow(e)
 	}
+	e.users = nil
 	s.leave(e)
 	s.unpublish(e, ErrRelayRemoved) // nothing is left but what came in a moment ago
 	s.later.Cancel(laterKey{entry: e, publish: true})
@@ -154,9 +178,6 @@ func (s *supervisor) keepWindow(e *relayEntry) {
 		if n, _ := w.Used(); n == 0 {
 			delete(s.windows, url)
 		}
-	}
-	if e.window == nil {
-		return
 	}
 	if n, _ := e.window.Used(); n > 0 {
 		if s.windows == nil {
@@ -181,9 +202,7 @@ func (s *supervisor) add(url string, cfg *relaySpec, ensure bool) (added bool, e
 	e := s.relays[url]
 	switch {
 	case e == nil:
-		e = s.newEntry(url, cfg, s.windows[url])
-		delete(s.windows, url)
-		s.relays[url] = e
+		e = s.newEntry(url, cfg)
 		s.enlist(e)
 		s.dial(e)
 		return true, nil
@@ -193,6 +212,9 @@ func (s *supervisor) add(url string, cfg *relaySpec, ensure bool) (added bool, e
 		s.revive(e)
 		return true, nil
 	case e.again != nil: // AddRelay has been here before
+	case e.guest:
+		s.promote(e, cfg)
+		return true, nil
 	case e.stage == closing, e.stage == telling && (e.removed || e.gone || e.cfg.manual || !ensure):
 		if e.known() { // the spelling that was given first counts until the relay is removed
 			cfg.address = e.cfg.address
@@ -211,12 +233,19 @@ func (s *supervisor) remove(url string) error {
 	if e == nil || !e.known() {
 		return fmt.Errorf("%w: %s", ErrUnknownRelay, url)
 	}
+	switch {
+	case e.guest:
+		s.takeBack(e)
+		return nil
+	case e.stage == connected && len(e.users) > 0:
+		s.demote(e)
+		return nil
+	}
 	s.discard(e.again)
 	e.again = nil
 	e.removed = true
 	s.leave(e)
-	s.unpublish(e, ErrRelayRemoved)
-	s.publishDown(e)
+	s.unpublishAdded(e, ErrRelayRemoved)
 	switch e.stage {
 	case queued, waiting, down:
 		s.due.Cancel(alarm{e, alarmDial})
@@ -273,8 +302,8 @@ func (s *supervisor) set(want map[string]*relaySpec) error {
 }
 
 // known tells whether the relay is one of the client's: it is not on its way
-// out, or was added again meanwhile.
-func (e *relayEntry) known() bool { return e.again != nil || !e.removed && !e.gone }
+// out and no guest, or was added again meanwhile.
+func (e *relayEntry) known() bool { return e.again != nil || !e.guest && !e.removed && !e.gone }
 
 // address is the relay's URL as it was written when it was added, the last time.
 func (e *relayEntry) address() string {
@@ -293,10 +322,14 @@ func (e *relayEntry) status() RelayStatus {
 	case queued, dialing:
 		st.State = RelayDialing
 	case connected:
+		if e.guest && e.again != nil {
+			break // OnConnect follows as soon as OnDisconnect has returned
+		}
 		st.State = RelayConnected
 		st.ConnectedAt = e.conn.relay.ConnectedAt
+		st.Authenticated = e.acceptedNow()
 	case telling, waiting:
-		if e.removed {
+		if e.removed || e.guest && e.again != nil {
 			break // and added again: dialled as soon as OnDisconnect has returned
 		}
 		st.State = RelayWaiting

@@ -50,6 +50,8 @@ var (
 	ErrUnknownSubscription = errors.New("gennostr: unknown subscription")
 	// ErrReservedSubscriptionID: a [Req] or [Close] whose id is the name of a subscription, or begins with "gn:", as those do that the library sends.
 	ErrReservedSubscriptionID = errors.New("gennostr: reserved subscription id")
+	// ErrTooManyGuests: [On] names a relay that was not added, while [WithMaxGuests] are connected for others.
+	ErrTooManyGuests = errors.New("gennostr: too many guests")
 	// ErrRelayExists: AddRelay of a URL that is already there. EnsureRelay does not mind.
 	ErrRelayExists = errors.New("gennostr: relay exists")
 	// ErrNotHandled: Call to a client whose handler has no HandleCall.
@@ -92,7 +94,8 @@ var (
 	// ([WithMaxDials]). It is dialled again on its schedule, and [WithMaxAttempts] does
 	// not count it. In a *[DialError].
 	ErrDialAborted = errors.New("gennostr: dial given up: it hung while others waited for their turn")
-	// ErrAddressDenied: [DenyPrivateNetworks] has refused the address. In a *[DialError].
+	// ErrAddressDenied: [DenyPrivateNetworks] has refused the address; of a guest
+	// ([WithGuestOptions]), whatever its dial policy has refused. In a *[DialError].
 	ErrAddressDenied = socket.ErrDenied
 	// ErrPingTimeout: no byte arrived within the time of [WithPing] after a ping.
 	ErrPingTimeout = errors.New("gennostr: ping timeout")
@@ -325,7 +328,7 @@ func (e *CallTimeoutError) Unwrap() error { return e.Err }
 // closes when that code returns.
 type ShutdownError struct {
 	// Running is the callback, named as in [PanicError]; "a task of Go"; "work of NAME"
-	// ([Queue]); or, where none of these runs, "a DialContext, a Verifier, a logger or the
+	// ([Queue]); or, where none of these runs, "a DialContext, a Signer, a Verifier, a logger or the
 	// like", with the URLs of the relays whose connections have not ended.
 	Running string
 	Since   time.Duration // how long it has been running; in the last case, how long the stop has taken

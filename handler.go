@@ -147,8 +147,18 @@ func (e *SubscriptionError) Error() string {
 		}
 		return fmt.Sprintf("gennostr: subscription %.70q: %s, dated %d to %d", e.SubscriptionID, may, g.Since, g.Until)
 	}
-	return fmt.Sprintf("gennostr: relay refused subscription %.70q (%s): %s", e.SubscriptionID, e.State, brief(e.Message))
+	if e.Err != nil && e.Message == e.Err.Error() {
+		return fmt.Sprintf("gennostr: subscription %.70q: %v", e.SubscriptionID, e.Err)
+	}
+	why := ""
+	if e.Err != nil {
+		why = ": " + e.Err.Error()
+	}
+	return fmt.Sprintf("gennostr: relay refused subscription %.70q (%s): %s%s", e.SubscriptionID, e.State, brief(e.Message), why)
 }
+
+// Unwrap gives the change's Err.
+func (e *SubscriptionError) Unwrap() error { return e.Err }
 
 // BaseHandler has every callback of [Handler]: OnError logs what the client has not
 // logged itself, OnOK logs refusals, the others do nothing. Its receivers are pointers, so that Start(ctx, Bot{}) does not
@@ -162,7 +172,12 @@ func (*BaseHandler) OnEOSE(*Self, Relay, EOSEMessage) error   { return nil }
 func (*BaseHandler) OnNotice(*Self, Relay, NoticeMessage) error {
 	return nil
 }
-func (*BaseHandler) OnAuth(*Self, Relay, AuthMessage) error { return nil }
+
+// OnAuth does nothing: it is for signers to answer ([WithSigner]).
+func (*BaseHandler) OnAuth(self *Self, _ Relay, _ AuthMessage) error {
+	self.leaveAuth()
+	return nil
+}
 
 // OnOK logs a refusal as a warning.
 func (*BaseHandler) OnOK(self *Self, relay Relay, msg OKMessage) error {

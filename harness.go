@@ -34,7 +34,9 @@ import (
 //
 // All methods are for one goroutine, outside of callbacks. What is put into a [Queue]
 // waits until [Harness.Work] does it, on the test's goroutine. Work of [Go] runs on
-// goroutines as always; [Harness.Settle] waits for it.
+// goroutines as always; [Harness.Settle] waits for it. Signers ([WithSigner]) and the policy
+// for AUTH are asked at once, on the test's goroutine: an AUTH stands in [Harness.Sent]
+// when the verb that has made it necessary returns.
 type Harness struct {
 	c        *Client
 	opts     []Option // as NewHarness was given them
@@ -45,9 +47,10 @@ type Harness struct {
 	over     bool                      // the client has stopped
 	working  bool                      // an item of a queue is being worked on
 
-	mu   sync.Mutex                // of what Send notes, from any goroutine; taken after connection.mu
-	sent []Sent                    // guarded by mu
-	open map[string]map[string]Req // guarded by mu: by URL and id, the last Req of each
+	mu      sync.Mutex                // of what Send notes, from any goroutine; taken after connection.mu
+	sent    []Sent                    // guarded by mu
+	open    map[string]map[string]Req // guarded by mu: by URL and id, the last Req of each
+	helpers []func()                  // guarded by mu: what signers and policies are asked
 }
 
 // Sent is a message that the handler has sent, or the client for it.
@@ -80,13 +83,14 @@ func NewHarness(handler Handler, opts ...Option) (*Harness, error) {
 // begin makes a client and starts it.
 func (h *Harness) begin(handler Handler) error {
 	h.mu.Lock()
-	h.sent, h.open = nil, make(map[string]map[string]Req)
+	h.sent, h.open, h.helpers = nil, make(map[string]map[string]Req), nil
 	h.mu.Unlock()
 	h.fed, h.problems, h.over, h.working = nil, nil, false, false
 	h.network = &byHand{took: h.took, slots: make(map[*connection]*slot)}
 	c, err := newClient(context.Background(), handler, h.opts, surroundings{
 		network: h.network, now: h.now, problem: h.told,
 		beginItems: func(*Client, workQueue) {}, // they begin in Work
+		helper:     h.help,
 	})
 	if err != nil {
 		h.over = true
@@ -103,6 +107,7 @@ func (h *Harness) begin(handler Handler) error {
 	for _, url := range c.cfg.relays {
 		_, _ = c.EnsureRelay(url) // validated; one that Init added is merged
 	}
+	c.sup.inbox.Put(begun{})
 	if err := h.settle(); err != nil && !h.over {
 		h.problems = append(h.problems, err) // the next verb tells
 	}

@@ -20,6 +20,7 @@ type hearing struct {
 	owed       int               // events of publications that are sent and not answered
 	challenge  string            // the latest
 	challenged bool
+	before     int  // how many of order came before the first challenge
 	noted      bool // a heard is in the inbox
 }
 
@@ -41,15 +42,18 @@ func (ev heard) supervise(s *supervisor) {
 
 // hear takes what the relay has said. It is called before the end of a connection, too.
 func (s *supervisor) hear(e *relayEntry) {
-	oks, challenge, challenged := e.conn.takeHeard()
-	for _, ok := range oks {
+	oks, challenge, before := e.conn.takeHeard()
+	for i, ok := range oks {
+		if i == before {
+			s.gotChallenge(e, challenge)
+		}
 		s.gotOK(e, ok)
+	}
+	if before == len(oks) {
+		s.gotChallenge(e, challenge)
 	}
 	if len(oks) > 0 {
 		s.pumpSoon(e)
-	}
-	if challenged {
-		s.gotChallenge(e, challenge)
 	}
 }
 
@@ -151,6 +155,9 @@ func (c *connection) hearChallenge(challenge string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	h := c.hears()
+	if !h.challenged {
+		h.before = len(h.order)
+	}
 	h.challenge, h.challenged = challenge, true
 	c.noteHeard()
 }
@@ -163,30 +170,38 @@ func (c *connection) noteHeard() {
 	}
 }
 
-// takeHeard takes what has been heard, OKs in the order in which they came.
-func (c *connection) takeHeard() (oks []wire.OK, challenge string, challenged bool) {
+// takeHeard takes what has been heard, OKs in the order in which they came, and after how
+// many of them the relay has challenged, since what refuses an AUTH depends on that: -1,
+// it has not. Of several challenges the latest is told, in the place of the first.
+func (c *connection) takeHeard() (oks []wire.OK, challenge string, before int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	h := c.hearing
 	if h == nil {
-		return nil, "", false
+		return nil, "", -1
 	}
 	if len(h.order) > 0 {
 		oks = make([]wire.OK, 0, len(h.order))
 	}
-	for _, id := range h.order {
-		if w := h.awaited[id]; w.heard {
-			oks = append(oks, w.ok)
-			h.awaited[id] = hope{owed: w.owed}
+	told := 0 // before the challenge
+	for i, id := range h.order {
+		w := h.awaited[id]
+		if !w.heard {
+			continue // nobody waits for it any more
+		}
+		oks = append(oks, w.ok)
+		h.awaited[id] = hope{owed: w.owed}
+		if i < h.before {
+			told++
 		}
 	}
-	challenge, challenged = h.challenge, h.challenged
+	challenge, before = h.challenge, -1
+	if h.challenged {
+		before = told
+	}
 	if h.order = h.order[:0]; cap(h.order) > 64 {
 		h.order = nil
 	}
 	h.challenge, h.challenged, h.noted = "", false, false
-	return oks, challenge, challenged
+	return oks, challenge, before
 }
-
-// gotChallenge is for the latest challenge.
-func (s *supervisor) gotChallenge(e *relayEntry, challenge string) {}

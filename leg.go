@@ -21,18 +21,23 @@ type leg struct {
 
 	// supervisor goroutine only
 	track   *resume.Leg
-	entry   *relayEntry // nil while the relay is not the client's
+	entry   *relayEntry // nil while the subscription does not live on the relay
 	asks    map[*resume.Ask]*ask
-	filters []uint64  // hashes of the filters, in the order of the tracks
-	refused []*ask    // the relay would not serve them
-	denied  bool      // nor will it on this connection
-	delayed []*ask    // further pages, for which there is no room yet
-	bytes   int       // how long a REQ may be for which the filters were split
-	gaps    int       // reported since the connection began
-	within  int       // while asks are made: at most so many others may stand in their REQ, 0: any number
-	wentAt  time.Time // when its relay was removed
-	retries int       // since it was live for long enough
-	liveAt  time.Time
+	filters []uint64 // hashes of the filters, in the order of the tracks
+	refused []*ask   // the relay would not serve them
+	authing bool     // some of them wait for AUTH
+	words   string   // the relay's, why it wants AUTH
+
+	unchallenged bool      // it has waited for a challenge in vain
+	delayed      []*ask    // further pages, for which there is no room yet
+	bytes        int       // how long a REQ may be for which the filters were split
+	gaps         int       // reported since the connection began
+	within       int       // while asks are made: at most so many others may stand in their REQ, 0: any number
+	wentAt       time.Time // when its relay was removed
+	retries      int       // since it was live for long enough
+	liveAt       time.Time
+	denied       bool // nor will they be on this connection
+	away         bool // of a guest: it was told that it cannot be reached, or is lost
 
 	crowding atomic.Bool // the supervisor has not dealt with its being overfull yet
 
@@ -40,7 +45,7 @@ type leg struct {
 	first, last *delivery         // guarded by mu: events that wait or are held, in order
 	unfinished  int               // guarded by mu: their number
 	status      RelaySubscription // guarded by mu
-	gone        bool              // guarded by mu: its relay has been removed
+	gone        bool              // guarded by mu: its relay has been removed, and is not to be listed
 }
 
 // ask is one filter of a leg as it is asked on one connection.
@@ -48,6 +53,8 @@ type ask struct {
 	*resume.Ask
 	leg    *leg
 	gone   atomic.Bool  // nobody wants to know any more
+	auth   bool         // supervisor goroutine only: refused for want of AUTH
+	shared bool         // supervisor goroutine only: in a REQ with others
 	newest atomic.Int64 // newest created_at of a proven event after the EOSE; math.MinInt64 before the first
 }
 
@@ -190,6 +197,7 @@ func (l *leg) down() {
 	l.note()
 	clear(l.asks)
 	l.refused, l.delayed, l.gaps, l.denied = nil, nil, 0, false
+	l.authing, l.unchallenged = false, false
 	l.track.Down()
 }
 
@@ -197,16 +205,31 @@ func (l *leg) down() {
 func (l *leg) setStatus(state SubscriptionState, message string) RelaySubscription {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.status.State, l.status.Message = state, message
+	l.status.State, l.status.Message, l.status.Err = state, message, nil
 	return l.status
 }
 
-// setGone notes whether the relay is one of the client's.
+// setRefused notes that the relay is gone for good, or does not come.
+func (l *leg) setRefused(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.gone = false
+	l.status.State, l.status.Message, l.status.Err = SubscriptionRefused, err.Error(), err
+}
+
+// setProblem notes what is the matter with the relay.
+func (l *leg) setProblem(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.status.Message, l.status.Err = err.Error(), err
+}
+
+// setGone notes whether the subscription lives on the relay.
 func (l *leg) setGone(gone bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.gone = gone
-	l.status.State, l.status.Message = SubscriptionPending, ""
+	l.status = RelaySubscription{URL: l.url}
 }
 
 func (l *leg) state() SubscriptionState {

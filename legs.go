@@ -1,6 +1,8 @@
 package gennostr
 
 import (
+	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -15,6 +17,12 @@ import (
 // subscribe declares a subscription. Supervisor goroutine.
 func (s *supervisor) subscribe(sub *subscription) {
 	s.subs = append(s.subs, sub)
+	for _, url := range slices.Sorted(maps.Keys(sub.on)) {
+		if _, err := s.engage(url, sub.cfg.written[url], sub); err != nil {
+			s.refuse(sub.legOn(url, nil), Relay{URL: url, Address: sub.cfg.written[url], Guest: true}, err)
+			s.lost = append(s.lost, sub)
+		}
+	}
 	for _, e := range s.sorted() {
 		s.join(e, sub)
 		s.ask(e)
@@ -29,6 +37,7 @@ func (s *supervisor) unsubscribe(sub *subscription) {
 			s.part(e, a.legs[sub])
 			s.ask(e)
 		}
+		s.disengage(e, sub)
 	}
 }
 
@@ -50,10 +59,23 @@ func (s *supervisor) enlist(e *relayEntry) {
 	}
 }
 
+// serves tells whether a subscription lives on a relay: those without On on all of the
+// client's, those with On on the ones that are named there.
+func (e *relayEntry) serves(sub *subscription) bool {
+	if sub.on == nil {
+		return e.known() && !e.guest
+	}
+	_, needs := e.users[sub]
+	return needs || e.known() && sub.on[e.url]
+}
+
 // join makes a relay one of a subscription's, and asks it if it is connected.
 func (s *supervisor) join(e *relayEntry, sub *subscription) {
-	if !sub.livesOn(e.url) || !e.known() {
+	if !e.serves(sub) {
 		return
+	}
+	if sub.on != nil {
+		s.use(e, sub)
 	}
 	if e.asking == nil {
 		e.asking = &asking{legs: make(map[*subscription]*leg)}
@@ -61,8 +83,8 @@ func (s *supervisor) join(e *relayEntry, sub *subscription) {
 	if e.asking.legs[sub] != nil {
 		return
 	}
-	l := sub.legOn(e)
-	l.entry = e
+	l := sub.legOn(e.url, e)
+	l.entry, l.away = e, false
 	l.setGone(false)
 	e.asking.legs[sub] = l
 	if sub.outside != nil {
@@ -82,6 +104,9 @@ func (s *supervisor) part(e *relayEntry, l *leg) {
 			a.slots.Remove(s.client.now(), k)
 		}
 	}
+	if e.auth != nil {
+		e.auth.forget(l)
+	}
 	l.down()
 	l.entry, l.wentAt = nil, s.client.now()
 	l.setGone(true)
@@ -93,12 +118,12 @@ func (s *supervisor) part(e *relayEntry, l *leg) {
 }
 
 // endLost forgets the legs of relays that are gone, and ends the outside subscriptions
-// of which none of their relays is left: nobody will ever serve them. A relay that is
-// removed and added again in one step is not lost.
+// with On of which all relays are gone for good: nobody will ever serve them. A relay
+// that is removed and added again in one step is not lost.
 func (s *supervisor) endLost() {
 	for _, sub := range s.lost {
 		if left := sub.forgetLegs(); left == 0 && sub.outside != nil && sub.on != nil {
-			sub.outside.end(ErrNoRelay)
+			sub.outside.end(sub.unserved())
 		}
 	}
 	s.lost = nil
@@ -146,14 +171,53 @@ func (s *supervisor) goneDown(e *relayEntry) {
 	a.slots, a.routes = nil, nil
 }
 
-// leave takes a relay that is gone out of all subscriptions.
+// leave takes a relay that is gone, or a guest, out of all subscriptions that do not need it.
 func (s *supervisor) leave(e *relayEntry) {
 	if e.asking == nil {
 		return
 	}
 	for _, l := range e.asking.legs {
-		s.part(e, l)
+		if _, needs := e.users[l.sub]; !needs {
+			s.part(e, l)
+		}
 	}
+}
+
+// relayEnded lets whoever has opened the subscription know how one of its relays fares:
+// that it is gone for good, and of a guest, of which no callback tells, that it cannot
+// be reached or is lost, once until it is back.
+func (sub *subscription) relayEnded(s *supervisor, e *relayEntry, end relayEnd) {
+	if e.asking == nil || e.asking.legs[sub] == nil {
+		return
+	}
+	l := e.asking.legs[sub]
+	relay := Relay{URL: e.url, Address: e.cfg.address, Attempts: e.backoff.Attempts(), Guest: e.guest}
+	switch {
+	case end.final:
+		s.part(e, l)
+		s.refuse(l, relay, end.err)
+	case e.guest:
+		l.setProblem(end.err)
+		if !l.away {
+			l.away = true
+			s.news(l, nil, relay, SubscriptionChange{State: l.state(), Message: end.err.Error(), Err: end.err})
+		}
+	}
+}
+
+// refuse is for a leg of a relay that is gone for good, or does not come.
+func (s *supervisor) refuse(l *leg, relay Relay, err error) {
+	l.setRefused(err)
+	l.sub.why = err
+	s.news(l, nil, relay, SubscriptionChange{State: SubscriptionRefused, Message: err.Error(), Err: err})
+}
+
+// unserved says why nobody serves a subscription with On.
+func (sub *subscription) unserved() error {
+	if sub.why == nil {
+		return ErrNoRelay
+	}
+	return fmt.Errorf("%w: %w", ErrNoRelay, sub.why)
 }
 
 // begin asks what a leg wants to know at the beginning of a connection.
@@ -161,7 +225,9 @@ func (s *supervisor) begin(e *relayEntry, l *leg) {
 	if e.asking.slots == nil {
 		s.open(e)
 	}
+	l.away = false
 	if l.state() == SubscriptionParked {
+		l.setStatus(SubscriptionParked, "")
 		return
 	}
 	if e.asking.outside > 0 && e.conn.crowded() { // one that had the socket for itself may have filled it
@@ -228,13 +294,18 @@ func (s *supervisor) advance(l *leg) {
 // inform queues a change for whoever has opened the subscription.
 func (s *supervisor) inform(l *leg, change SubscriptionChange) {
 	e := l.entry
-	if e == nil || e.conn == nil {
-		return
+	if e != nil && e.conn != nil {
+		s.news(l, e.conn, e.conn.current(), change)
 	}
+}
+
+// news queues a change for whoever has opened the subscription. conn is the connection
+// that it is about, nil if about none.
+func (s *supervisor) news(l *leg, conn *connection, relay Relay, change SubscriptionChange) {
 	change.SubscriptionID = l.sub.name
 	if l.sub.outside != nil {
-		l.sub.outside.changed(e.conn.relay, change)
+		l.sub.outside.changed(relay, change)
 		return
 	}
-	s.client.mail.Put(&changeLetter{sub: l.sub, relay: e.conn.relay, change: change})
+	s.client.mail.Put(&changeLetter{sub: l.sub, conn: conn, relay: relay, change: change})
 }

@@ -25,6 +25,7 @@ type (
 		conn   *connection // nil when the relay was removed between two connections
 		relay  Relay
 		reason error
+		stays  bool // conn goes on, as a guest's
 	}
 	// dataLetter is a message of a relay; it holds room in its window until it has been handled.
 	dataLetter   intake.Letter
@@ -34,6 +35,7 @@ type (
 	}
 	errorLetter struct {
 		relay  Relay
+		conn   *connection // that it is about, nil if about none: relay says it
 		err    error
 		posted bool // counts against WithMailboxLimit
 	}
@@ -72,6 +74,9 @@ func (l *connectLetter) handle(c *Client) *exit {
 func (l *disconnectLetter) handle(c *Client) *exit {
 	if l.conn != nil {
 		c.stopTasks(l.conn)
+		if l.stays {
+			l.conn.endOwn()
+		}
 	}
 	if !orderly(l.reason) {
 		c.self.ending = true
@@ -112,7 +117,7 @@ func (l *dataLetter) handle(c *Client) *exit {
 	if l.Ends {
 		conn.requests.Finish(l.Request)
 	}
-	relay := conn.relay
+	relay := conn.forCallback()
 	if l.Event != nil {
 		return c.call("OnEvent", relay, l, func() error { return c.handler.OnEvent(c.self, relay, l.event()) })
 	}
@@ -159,12 +164,15 @@ func (l *dataLetter) event() EventMessage {
 }
 
 func (l *rejectLetter) handle(c *Client) *exit {
-	return c.onError(l.conn.relay, l.conn.takeReport(l.reason))
+	return c.onError(l.conn.forCallback(), l.conn.takeReport(l.reason))
 }
 
 func (l *errorLetter) handle(c *Client) *exit {
 	if l.posted {
 		c.posted.Add(-1)
+	}
+	if l.conn != nil {
+		l.relay = l.conn.forCallback()
 	}
 	return c.onError(l.relay, l.err)
 }

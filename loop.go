@@ -23,6 +23,7 @@ func (c *Client) loop(started chan<- error) {
 		// The URLs have been validated; one that Init added already is merged.
 		_, _ = c.EnsureRelay(url)
 	}
+	c.sup.inbox.Put(begun{})
 	started <- nil
 	c.finish(c.serve())
 	c.close()
@@ -144,7 +145,7 @@ func (c *Client) step() (did, *exit) {
 // callback, and do not disturb the idle timeout (R27).
 func internal(l letter) bool {
 	switch l := l.(type) {
-	case wakeLetter:
+	case wakeLetter, *passedLetter:
 		return true
 	case *taskLetter:
 		return l.task().run == nil || !l.conn.greeted

@@ -19,6 +19,8 @@ const (
 	defaultMailboxBudget   = 64 << 20         // bytes
 	defaultMaxDials        = 64               // at once
 	defaultMaxTasks        = 1_024            // of Go, at once
+	defaultMaxGuests       = 1_024            // at once
+	defaultGuestIdle       = 30 * time.Second //
 	defaultWindowMessages  = 2_048            // per relay
 	defaultWindowBytes     = 4 << 20          // per relay
 	defaultSendQueue       = 1_024            // messages per relay
@@ -76,12 +78,16 @@ type config struct {
 	mailboxBudget   int64
 	maxDials        int
 	maxTasks        int
+	maxGuests       int
+	guestIdle       time.Duration
+	guestOptions    []RelayOption
 	publishQueue    int
 	workers         int
 	verifier        Verifier // nil: our own
 	crashOnPanic    bool
 	stopError       error       // what Serve returns for a normal stop
 	relay           relayConfig // the default of every relay
+	guest           guestConfig // of every guest; made of relay and guestOptions when relay has its dialer
 }
 
 func newConfig(opts []Option) (config, error) {
@@ -94,6 +100,8 @@ func newConfig(opts []Option) (config, error) {
 		mailboxBudget:   defaultMailboxBudget,
 		maxDials:        defaultMaxDials,
 		maxTasks:        defaultMaxTasks,
+		maxGuests:       defaultMaxGuests,
+		guestIdle:       defaultGuestIdle,
 		publishQueue:    defaultPublishQueue,
 		workers:         runtime.GOMAXPROCS(0),
 		relay:           defaultRelayConfig(),
@@ -123,6 +131,7 @@ func (c *config) validate() error {
 		notNegative("WithSlowCallback", c.slowCallback),
 		positive("WithMailboxLimit", c.mailboxLimit), positive("WithMailboxBudget", c.mailboxBudget),
 		positive("WithMaxDials", c.maxDials), positive("WithMaxTasks", c.maxTasks), positive("WithPublishQueue", c.publishQueue), positive("WithVerifyWorkers", c.workers),
+		positive("WithMaxGuests", c.maxGuests), notNegative("WithGuestIdle", c.guestIdle),
 		c.relay.validate(),
 	)
 }

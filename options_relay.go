@@ -36,9 +36,15 @@ type relayConfig struct {
 	publishRate    float64 // a second; 0: as fast as they come
 	publishBurst   int
 	trusted        bool
+	signers        []*identity
+	ownSigners     bool // an option of this relay gave signers: they are not the client's
+	ownAuth        bool // an option of this relay says who authenticates, and when
+	authPolicy     func(Relay, AuthMessage) AuthDecision
 	maxTags        int
 	tasks          []task
 	ownTransport   bool           // an option of this relay touched socket: the client's dialer does not fit
+	ownWay         bool           // and so did another one than WithDialPolicy
+	ownPolicy      bool           // and so did WithDialPolicy
 	dialer         *socket.Dialer // set by equip: the client's, or its own
 }
 
@@ -78,7 +84,7 @@ func (c *relayConfig) equip(budget int64) (err error) {
 
 // with applies the options of one relay to a copy of the defaults.
 func (c *relayConfig) with(opts []RelayOption) error {
-	c.ownTransport = false
+	c.ownTransport, c.ownWay, c.ownPolicy, c.ownSigners, c.ownAuth = false, false, false, false, false
 	for _, o := range opts {
 		if o == nil {
 			return errors.New("gennostr: nil RelayOption")
@@ -157,7 +163,10 @@ type DialPolicy = func(network string, addr netip.AddrPort) error
 
 // WithDialPolicy asks the policy about every address. Default: all may be dialled.
 func WithDialPolicy(p DialPolicy) RelayOption {
-	return transport(func(s *socket.Config) { s.Policy = p })
+	return relayOption(func(c *relayConfig) error {
+		c.socket.Policy, c.ownTransport, c.ownPolicy = p, true, true
+		return nil
+	})
 }
 
 // WithCompression negotiates permessage-deflate. Default: off; it costs memory and time.
@@ -194,7 +203,7 @@ func WithWriteTimeout(d time.Duration) RelayOption {
 }
 
 func transport(f func(*socket.Config)) RelayOption {
-	return relayOption(func(c *relayConfig) error { f(&c.socket); c.ownTransport = true; return nil })
+	return relayOption(func(c *relayConfig) error { f(&c.socket); c.ownTransport, c.ownWay = true, true; return nil })
 }
 
 // WithPing pings a relay that has been silent for interval, and ends the

@@ -187,7 +187,7 @@ func (o *Subscription) put(d *delivery) {
 		d.giveUp()
 		return
 	}
-	o.byLeg[d.leg] = append(o.byLeg[d.leg], o.queue.PushBack(&outsideItem{delivery: d, relay: d.conn().relay}))
+	o.byLeg[d.leg] = append(o.byLeg[d.leg], o.queue.PushBack(&outsideItem{delivery: d, relay: d.conn().current()}))
 	o.ring()
 	n := len(o.byLeg[d.leg])
 	if n > o.s.cfg.buffer && o.s.cfg.dropOldest {

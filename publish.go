@@ -26,13 +26,15 @@ func (f publishOption) applyPublish(c *publishConfig) error { return f(c) }
 
 // publishConfig is what they make. Immutable once the publication exists.
 type publishConfig struct {
-	on      []string // normal forms; nil: all relays
-	atLeast int      // 0: all verdicts are waited for
+	on      []string          // normal forms; nil: all relays
+	written map[string]string // by normal form: how they were written
+	atLeast int               // 0: all verdicts are waited for
 	giveUp  time.Duration
 }
 
 func (o on) applyPublish(c *publishConfig) (err error) {
 	c.on, err = o.add(c.on)
+	c.written = o.spell(c.written)
 	return err
 }
 

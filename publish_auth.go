@@ -1,51 +1,31 @@
 package gennostr
 
-import (
-	"time"
+import "github.com/gennostr/gennostr/nostr"
 
-	"github.com/gennostr/gennostr/internal/authn"
-	"github.com/gennostr/gennostr/nostr"
-)
+// Events that a relay has refused for want of AUTH (NIP-42).
 
-// Events that a relay has refused for want of an AUTH (NIP-42).
-
-// authPatience is how long an event waits for an AUTH that the program sends itself.
-const authPatience = 10 * time.Second
-
-// wantAuth has an event published again when the relay has accepted an AUTH.
-func (s *supervisor) wantAuth(e *relayEntry, id nostr.ID, _ nostr.PubKey) {
-	p, now := e.publishing, s.client.now()
-	if e.authed {
-		p.relay.AuthDone(now, id)
-		return
-	}
-	if p.wants == nil {
-		p.wants = make(map[nostr.ID]time.Time)
-	}
-	p.wants[id] = now.Add(authPatience)
+// wantAuth has an event published again when the relay has accepted an AUTH: of its
+// author's where that is one of the signers. It is for pump, which sees to what follows.
+func (s *supervisor) wantAuth(e *relayEntry, id nostr.ID, author nostr.PubKey) {
+	s.want(e, unauthenticatedEvent{id}, author)
+	s.doAuth(e)
+	s.ask(e)
 }
 
-// publishAuthenticated is for an AUTH that the relay has accepted.
-func (s *supervisor) publishAuthenticated(e *relayEntry) {
-	e.authed = true
-	p := e.publishing
-	if p == nil {
-		return
+// unwantAuth is for an event that nobody publishes any more.
+func (s *supervisor) unwantAuth(e *relayEntry, id nostr.ID) {
+	if e.auth != nil {
+		e.auth.forget(unauthenticatedEvent{id})
 	}
-	now := s.client.now()
-	for id := range p.wants {
-		p.relay.AuthDone(now, id)
-	}
-	clear(p.wants)
-	s.pump(e)
 }
 
-// endWants gives up what has waited for long enough.
-func (s *supervisor) endWants(p *publishing, now time.Time) {
-	for id, until := range p.wants {
-		if !now.Before(until) {
-			delete(p.wants, id)
-			p.relay.AuthFailed(id, "", authn.ErrNoSigner)
-		}
-	}
+// unauthenticatedEvent waits for AUTH.
+type unauthenticatedEvent struct{ id nostr.ID }
+
+func (w unauthenticatedEvent) authDone(s *supervisor, e *relayEntry) {
+	e.publishing.relay.AuthDone(s.client.now(), w.id)
+}
+
+func (w unauthenticatedEvent) authFailed(_ *supervisor, e *relayEntry, err *AuthError) {
+	e.publishing.relay.AuthFailed(w.id, err.Message, err)
 }

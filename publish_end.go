@@ -82,11 +82,11 @@ func (s *supervisor) unpublishAll(reason error) {
 // still written, and the connections' end waits for its OKs.
 func (s *supervisor) publishLast(p *Publication) {
 	sent := 0
-	entries, urls := s.targets(p)
+	urls := s.targets(p)
 	out := p.outgoing()
 	out.own = false // what is not written is logged
-	for _, e := range entries {
-		if p.inside && e != nil && e.stage == connected && e.conn.send(out) == nil {
+	for _, url := range urls {
+		if e := s.relays[url]; p.inside && e != nil && e.stage == connected && e.conn.send(out) == nil {
 			sent++
 		}
 	}

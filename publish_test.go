@@ -3,6 +3,7 @@ package gennostr_test
 import (
 	"context"
 	"errors"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -289,9 +290,15 @@ func TestNoRelayAndUnknownRelays(t *testing.T) {
 	assert.ErrorIs(t, p.reports[0].Err(), gennostr.ErrNoRelay)
 	_, err = h.Client().Publish(t.Context(), note)
 	assert.ErrorIs(t, err, gennostr.ErrNoRelay)
-	r, err := h.Client().Publish(t.Context(), note, gennostr.On(relayA, relayA))
-	assert.ErrorIs(t, err, gennostr.ErrUnknownRelay)
-	assert.Len(t, r.Outcomes, 1)
+	publish(t, h, p, note, gennostr.On(relayA, relayA)) // a guest
+	require.Len(t, h.Client().Guests(), 1)
+	require.NoError(t, h.FailDial(relayA, io.ErrUnexpectedEOF))
+	require.Len(t, p.reports, 1, "it is dialled again")
+	require.NoError(t, h.Advance(time.Minute))
+	require.Len(t, p.reports, 2)
+	require.Len(t, p.reports[1].Outcomes, 1)
+	assert.ErrorIs(t, p.reports[1].Err(), io.ErrUnexpectedEOF)
+	assert.Empty(t, h.Client().Guests(), "nobody needs it any more")
 	err = h.Run(func(self *gennostr.Self) error { self.Publish(note, nil); return nil })
 	assert.ErrorIs(t, err, gennostr.ErrNoRelay)
 	require.Len(t, p.errs, 1, "without then a failure goes to OnError")
@@ -302,13 +309,16 @@ func TestNoRelayAndUnknownRelays(t *testing.T) {
 func TestARelayThatIsRemovedOwesNothing(t *testing.T) {
 	p, note := &publisher{}, nostrtest.TextNote(nostrtest.Key(1), "gone")
 	h := publishes(t, p)
+	publish(t, h, p, note)
 	publish(t, h, p, note, gennostr.On(relayA))
 	require.NoError(t, h.Run(func(self *gennostr.Self) error { self.RemoveRelay(relayA); return nil }))
-	require.Len(t, p.reports, 1)
+	require.NoError(t, h.Deliver(relayB, gennostr.OKMessage{EventID: note.ID, Accepted: false, Message: "blocked: no"}))
+	require.Len(t, p.reports, 1, "who has named the relay waits for it")
 	assert.Equal(t, gennostr.Unanswered, p.reports[0].Outcomes[0].Verdict)
 	assert.ErrorIs(t, p.reports[0].Err(), gennostr.ErrRelayRemoved)
-	publish(t, h, p, note, gennostr.On(relayA))
-	assert.ErrorIs(t, p.reports[1].Err(), gennostr.ErrUnknownRelay)
+	require.NoError(t, h.Deliver(relayA, gennostr.OKMessage{EventID: note.ID, Accepted: true}))
+	require.Len(t, p.reports, 2)
+	assert.NoError(t, p.reports[1].Err(), "a guest's OK")
 
 	// It is added again, and what was published meanwhile comes with it.
 	require.NoError(t, h.Run(func(self *gennostr.Self) error {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -23,7 +24,6 @@ type publishing struct {
 	entry *relayEntry
 	relay *outcome.Relay[*publishLeg]
 	legs  map[nostr.ID][]*publishLeg // by event; several publications may be of one
-	wants map[nostr.ID]time.Time     // events that wait for an AUTH of the program's, and until when
 
 	held  []*publishLeg // wait for the relay's document or a subscription, and have not been handed to relay
 	soon  bool          // it is among the supervisor's soon
@@ -38,8 +38,9 @@ type publishLeg struct {
 	verdict outcome.Verdict // the relay's last
 	sent    int             // how often the event was sent
 
-	holdUntil time.Time // while it is held, and the relay is connected
-	waited    bool      // it has been, on this connection, for long enough
+	holdUntil time.Time   // while it is held, and the relay is connected
+	waited    bool        // it has been, on this connection, for long enough
+	needs     *relayEntry // what it has engaged, of a publication that names its relays; else nil
 }
 
 type (
@@ -63,52 +64,61 @@ func (s *supervisor) publish(p *Publication) {
 	}
 	s.publications++
 	p.number = s.publications
-	entries, urls := s.targets(p)
+	urls := s.targets(p)
 	p.begin(urls)
 	if len(urls) == 0 {
 		s.endPublication(p, ErrNoRelay)
 		return
 	}
-	for i, e := range entries {
+	var entries []*relayEntry
+	for i, url := range urls {
 		leg := &publishLeg{pub: p, index: i}
 		p.legs[i] = leg
-		if e == nil {
-			s.verdict(leg, outcome.Report{Verdict: outcome.Unanswered, Err: ErrUnknownRelay})
+		e, err := s.relays[url], error(nil)
+		if p.cfg.on != nil {
+			e, err = s.engage(url, cmp.Or(p.cfg.written[url], url), leg)
+			leg.needs = e
+		}
+		if err != nil {
+			s.verdict(leg, outcome.Report{Verdict: outcome.Unanswered, Err: err})
 			continue
 		}
 		s.place(e, leg)
+		entries = append(entries, e)
 	}
 	if p.state.Settled() && !closedChannel(p.decided) { // more were asked for than there are
 		p.decide()
 	}
 	for _, e := range entries {
-		if e != nil {
-			s.pumpSoon(e)
-		}
+		s.pumpSoon(e)
 	}
 }
 
-// targets are the relays of a publication. One of On that was not added is nil.
-func (s *supervisor) targets(p *Publication) (entries []*relayEntry, urls []string) {
+// targets are the relays of a publication, each once.
+func (s *supervisor) targets(p *Publication) (urls []string) {
 	if p.cfg.on == nil {
 		for _, e := range s.sorted() {
 			if e.known() {
-				entries, urls = append(entries, e), append(urls, e.url)
+				urls = append(urls, e.url)
 			}
 		}
-		return entries, urls
+		return urls
 	}
 	for _, url := range p.cfg.on {
-		if slices.Contains(urls, url) {
-			continue
+		if !slices.Contains(urls, url) {
+			urls = append(urls, url)
 		}
-		e := s.relays[url] // here engage goes in, for relays that are none of the client's, and disengage where a leg is dropped
-		if e != nil && !e.known() {
-			e = nil
-		}
-		entries, urls = append(entries, e), append(urls, url)
 	}
-	return entries, urls
+	return urls
+}
+
+// relayEnded is told how a relay fares that the publication has named: when it will
+// never be connected again there is no verdict.
+func (leg *publishLeg) relayEnded(s *supervisor, e *relayEntry, end relayEnd) {
+	if end.final && leg.at != nil {
+		s.give(leg, end.err)
+		s.pump(e)
+	}
 }
 
 // place gives a leg to its relay.
@@ -144,7 +154,7 @@ func (s *supervisor) pace(e *relayEntry) outcome.PaceConfig {
 
 // publishUp is for a connection that has been opened, if there is something to publish.
 func (s *supervisor) publishUp(e *relayEntry) {
-	if e.publishing == nil {
+	if e.publishing == nil || e.awaitsAuth() {
 		return
 	}
 	p, now := e.publishing, s.client.now()
@@ -162,7 +172,6 @@ func (s *supervisor) publishDown(e *relayEntry) {
 		return
 	}
 	p := e.publishing
-	clear(p.wants)
 	p.blind = false
 	p.relay.Lost()
 	s.holdAgain(p)
@@ -172,15 +181,34 @@ func (s *supervisor) publishDown(e *relayEntry) {
 	s.pump(e)
 }
 
-// inherit hands on what is to be published when a relay begins anew.
-func (s *supervisor) inherit(fresh, old *relayEntry) {
-	p := old.publishing
-	if p == nil {
+// unpublishAdded tells that there will be no verdict of a relay that has been removed:
+// whom publishes on all relays, and not whom has named it.
+func (s *supervisor) unpublishAdded(e *relayEntry, reason error) {
+	if e.publishing == nil {
 		return
 	}
-	s.later.Cancel(laterKey{entry: old, publish: true})
-	old.publishing, fresh.publishing, p.entry = nil, p, fresh
-	p.relay.SetPace(s.pace(fresh))
+	for _, leg := range e.publishing.inOrder() {
+		if leg.at != nil && leg.needs == nil {
+			s.give(leg, reason)
+		}
+	}
+	s.pump(e)
+}
+
+// give tells that there will be no verdict.
+func (s *supervisor) give(leg *publishLeg, reason error) {
+	if slices.Contains(leg.at.held, leg) {
+		s.letGo(leg, reason)
+	} else {
+		leg.at.relay.Give(leg, reason)
+	}
+}
+
+// inOrder lists the legs in the order in which their publications began.
+func (p *publishing) inOrder() []*publishLeg {
+	list := slices.Concat(slices.Collect(maps.Values(p.legs))...)
+	slices.SortFunc(list, func(a, b *publishLeg) int { return cmp.Compare(a.pub.number, b.pub.number) })
+	return list
 }
 
 // unpublish tells all whom a relay owes a verdict that there will be none.
@@ -195,7 +223,7 @@ func (s *supervisor) unpublish(e *relayEntry, reason error) {
 
 // gotOK is for an OK that is awaited.
 func (s *supervisor) gotOK(e *relayEntry, ok wire.OK) {
-	if p := e.publishing; p != nil {
+	if p := e.publishing; !s.authOK(e, ok) && p != nil {
 		p.relay.OK(s.client.now(), ok.EventID, ok.Accepted, ok.Message)
 	}
 }
@@ -226,7 +254,6 @@ func (s *supervisor) pump(e *relayEntry) {
 		return
 	}
 	now := s.client.now()
-	s.endWants(p, now)
 	heldUntil, held := s.tendHeld(p, now)
 	for steps := p.relay.Do(now); len(steps) > 0; steps = p.relay.Do(now) {
 		for _, step := range steps {
@@ -244,9 +271,6 @@ func (s *supervisor) pump(e *relayEntry) {
 	at, some := p.relay.Next()
 	if held {
 		at, some = earlier(at, some, heldUntil)
-	}
-	for _, until := range p.wants {
-		at, some = earlier(at, some, until)
 	}
 	if some {
 		s.later.Set(laterKey{entry: e, publish: true}, at)
@@ -341,7 +365,13 @@ func (s *supervisor) endPublication(p *Publication, cause error) {
 
 // drop ends what a relay has to do with a publication.
 func (s *supervisor) drop(leg *publishLeg) {
-	if leg == nil || leg.at == nil {
+	if leg == nil {
+		return
+	}
+	if leg.needs != nil {
+		defer s.disengage(leg.needs, leg)
+	}
+	if leg.at == nil {
 		return
 	}
 	p, id := leg.at, leg.pub.event.ID
@@ -354,7 +384,7 @@ func (s *supervisor) drop(leg *publishLeg) {
 		return
 	}
 	delete(p.legs, id)
-	delete(p.wants, id)
+	s.unwantAuth(p.entry, id)
 	if c := p.entry.conn; c != nil {
 		c.ignore(id)
 	}

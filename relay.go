@@ -12,19 +12,24 @@ import (
 )
 
 // Relay names the connection that a callback is about. It is small and comparable,
-// but another value for each connection of the same relay: the key for a map of
-// relays is URL, which is also what statuses, [SendError] and [DialError] carry.
+// but another value for each connection of the same relay, and another one while it is
+// a guest's: the key for a map of relays is URL, which is also what statuses,
+// [SendError] and [DialError] carry.
 type Relay struct {
 	// URL is the relay's identity: the one normal form of all its spellings, as
 	// nostr.NormalizeURL makes it. Verbs take any spelling.
 	URL string
-	// Address is the relay's URL as it was written when the relay was added. It is
+	// Address is the relay's URL as it was written when the relay was added, or named by [On]. It is
 	// what is dialled, what the relay tag of an AUTH event has to be (some relays
 	// compare it byte for byte), and what to tell others who shall find the relay.
-	// It is "" for a relay that is none of the client's.
+	// It is "" for a relay that is neither the client's nor a guest.
 	Address     string
 	ConnectedAt time.Time // when this connection was opened, zero if it never was
 	Attempts    int       // dials since the last stable connection, this one included
+	// Guest: the relay was not added, but named by [On]. No OnConnect and no OnDisconnect
+	// tells of its connection. For a callback a relay is a guest until its OnConnect and from its
+	// OnDisconnect on.
+	Guest bool
 }
 
 func (r Relay) String() string { return r.URL }
@@ -88,11 +93,14 @@ type RelayStatus struct {
 	Address     string // its URL as it was written when it was added, as in [Relay]
 	State       RelayState
 	Attempts    int       // dials since the last stable connection
-	Connects    int       // connections opened since the relay was added
+	Connects    int       // connections opened since the relay was added, or named by [On]
 	ConnectedAt time.Time // of the open connection, else zero
 	NextAttempt time.Time // in RelayWaiting: when it is dialled again
-	LastError   error     // why the last attempt or connection ended, nil before the first end
-	Traffic     Traffic   // since the relay was added
+	// Authenticated lists as whom the relay has accepted an AUTH (NIP-42) on the open
+	// connection, the first one first, those of the program's own included.
+	Authenticated []nostr.PubKey
+	LastError     error   // why the last attempt or connection ended, nil before the first end
+	Traffic       Traffic // since the relay was added, or named by [On]
 }
 
 // Traffic counts what went over a relay's connections since it was added.

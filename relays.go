@@ -236,7 +236,7 @@ func (c *Client) named(url string) Relay {
 	}
 	c.sup.do(func(s *supervisor) {
 		if e := s.relays[url]; e != nil {
-			relay.Address = e.address()
+			relay.Address, relay.Guest = e.address(), e.guest
 		}
 	})
 	return relay
@@ -247,7 +247,7 @@ func (c *Client) named(url string) Relay {
 func (c *Client) notConnected(url string) error {
 	err := ErrUnknownRelay
 	if !c.sup.do(func(s *supervisor) {
-		if e := s.relays[url]; e != nil && e.known() {
+		if e := s.relays[url]; e != nil && (e.known() || len(e.users) > 0) {
 			err = ErrNotConnected
 		}
 	}) {
@@ -288,6 +288,9 @@ func (c *Client) broadcast(msg ClientMessage) (failed []*SendError) {
 	}
 	connected := false
 	for _, conn := range c.reg.all() {
+		if conn.guest.Load() {
+			continue
+		}
 		err := conn.send(out)
 		if errors.Is(err, ErrNotConnected) {
 			continue

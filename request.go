@@ -1,6 +1,7 @@
 package gennostr
 
 import (
+	"cmp"
 	"context"
 	"iter"
 	"slices"
@@ -62,14 +63,18 @@ func (c *Client) beginRequest(ctx context.Context, event *nostr.Event, reply []n
 		return nil, nil, unpublished(event, err).Err()
 	}
 	if pub.cfg.on == nil {
-		if !c.sup.do(func(s *supervisor) { _, pub.cfg.on = s.targets(pub) }) {
+		if !c.sup.do(func(s *supervisor) { pub.cfg.on = s.targets(pub) }) {
 			return nil, nil, unpublished(event, c.closedErr()).Err()
 		}
 		if len(pub.cfg.on) == 0 {
 			return nil, nil, unpublished(event, ErrNoRelay).Err()
 		}
 	}
-	sub, err := c.Subscribe(ctx, sinceRequest(reply, event, pub.begun), On(pub.cfg.on...))
+	addresses := make([]string, len(pub.cfg.on))
+	for i, url := range pub.cfg.on {
+		addresses[i] = cmp.Or(pub.cfg.written[url], url)
+	}
+	sub, err := c.Subscribe(ctx, sinceRequest(reply, event, pub.begun), On(addresses...))
 	if err != nil {
 		return nil, nil, err
 	}

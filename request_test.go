@@ -201,7 +201,7 @@ func TestARequestSaysWhatIsWrongWithIt(t *testing.T) {
 		}{
 			gennostr.ErrNoRelay: {request, replies, nil}, gennostr.ErrUnsigned: {unsigned, replies, nil},
 			gennostr.ErrMatchesNothing: {request, nil, []gennostr.PublishOption{gennostr.On(relayA)}},
-			gennostr.ErrUnknownRelay:   {request, replies, []gennostr.PublishOption{gennostr.On(relayA)}},
+			gennostr.ErrNotConnected:   {request, replies, []gennostr.PublishOption{gennostr.On(relayA)}},
 		} {
 			n := 0
 			for _, err := range client.Request(t.Context(), c.event, c.replies, c.opts...) {

@@ -45,6 +45,14 @@ func (s *Self) Context() context.Context {
 // Logger is the one of [WithLogger], with the client's name.
 func (s *Self) Logger() *slog.Logger { return s.c.log }
 
+// leaveAuth tells that the handler does not answer challenges itself, so that nothing
+// waits for that.
+func (s *Self) leaveAuth() {
+	if s != nil && !s.c.leavesAuth.Swap(true) {
+		s.c.sup.inbox.Put(authLeft{})
+	}
+}
+
 func (s *Self) mustBeInside(verb string) {
 	if !s.inside.Load() {
 		panic("gennostr: " + verb + " outside of a callback: it speaks of the callback that is running")

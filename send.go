@@ -3,7 +3,6 @@ package gennostr
 import (
 	"fmt"
 	"math"
-	"slices"
 	"time"
 
 	"github.com/gennostr/gennostr/internal/reqs"
@@ -21,8 +20,9 @@ type outgoing struct {
 	opens   wire.ClientMessage // what it says to the table of requests, nil if nothing
 	filters *reqs.Filters      // of a REQ
 	route   any                // of a REQ: on whose account it is open; nil: the program's
-	own     bool               // of a publication, which sees itself to what was not written
+	own     bool               // the library sees itself to what was not written
 	event   nostr.ID           // of a publication
+	first   bool               // it goes before what waits
 }
 
 // outgoingOf encodes a message.
@@ -70,29 +70,45 @@ func (c *connection) sendOwn(msg ClientMessage, r *route) {
 	}
 }
 
+// sendFirst sends an AUTH before whatever waits. On a connection that is ending it does
+// nothing.
+func (c *connection) sendFirst(o outgoing) {
+	o.own, o.first = true, true
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.open {
+		c.put(o)
+	}
+}
+
 // put enters a message and hands it to the writer. Needs mu.
 func (c *connection) put(o outgoing) {
 	c.enter(o)
-	if auth, ok := o.msg.(AuthResponse); ok {
-		c.auths = append(c.auths[max(0, len(c.auths)-maxAuths+1):], auth.Event.ID)
+	if auth, ok := o.msg.(AuthResponse); ok && !o.own {
+		c.awaitLocked(auth.Event.ID)
+		c.client.sup.inbox.Put(authSent{c, ownAuth{auth.Event.ID, auth.Event.PubKey}})
 	}
-	if o.own {
+	published := o.own && !o.event.IsZero()
+	if published {
 		c.awaitLocked(o.event)
 	}
 	if c.link.takes(o) {
 		c.written.Add(1)
 		return
 	}
-	if o.own {
+	if published {
 		c.owe(o.event)
 	} else {
 		c.expectOK(o)
 	}
-	queued := o.msg
+	queued, place := o.msg, c.out.Own // whether there is room has been asked
 	if o.own {
 		queued = nil
 	}
-	if start, _ := c.out.Put(o.frame, queued); start {
+	if o.first {
+		place = c.out.First
+	}
+	if place(o.frame, queued) {
 		c.spawnLocked(c.write)
 	}
 }
@@ -182,23 +198,8 @@ func (c *connection) lift() {
 func (c *connection) gotOK(ok wire.OK) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if ok.Accepted && slices.Contains(c.auths, ok.EventID) {
-		c.client.sup.inbox.Put(authAccepted{c})
-	}
 	c.unexpect(ok.EventID)
 	c.hearOK(ok)
-}
-
-// maxAuths is how many AUTHs of a connection are remembered until their OK: the latest.
-const maxAuths = 16
-
-// authAccepted tells the supervisor that a relay knows who we are.
-type authAccepted struct{ c *connection }
-
-func (ev authAccepted) supervise(s *supervisor) {
-	if e := ev.c.entry; e.conn == ev.c {
-		s.authenticated(e)
-	}
 }
 
 // unexpect needs mu.
@@ -283,10 +284,10 @@ func (c *connection) reportUnsent(reason error) {
 	lost := 0
 	for _, o := range unsent {
 		if o.Message == nil {
-			continue // a publication's: it is sent again
+			continue // the library sees to it itself
 		}
 		err := &SendError{URL: c.relay.URL, Message: o.Message, Err: fmt.Errorf("%w: %w", ErrNotConnected, reason)}
-		if !c.client.mail.Put(&errorLetter{relay: c.relay, err: err}) {
+		if !c.client.mail.Put(&errorLetter{conn: c, err: err}) {
 			lost++
 		}
 	}

@@ -275,6 +275,7 @@ func (c *Client) close() {
 	<-c.sup.done
 	c.pool.Stop()
 	c.cfg.relay.dialer.Close()
+	c.cfg.guest.close()
 	c.tasks.cancelWork() // endWork has, but if it was cut short by a Then that ended its goroutine
 	<-c.tasks.empty
 	for _, l := range c.late.Close() {
@@ -361,7 +362,7 @@ func (c *Client) stillRunning(cause error) error {
 		return &ShutdownError{Running: what, Since: since, Err: cause}
 	}
 	// What is left is a function of an option, called by the library.
-	running := "a DialContext, a Verifier, a logger or the like"
+	running := "a DialContext, a Signer, a Verifier, a logger or the like"
 	if urls := c.left(); len(urls) > 0 {
 		running += " for " + strings.Join(urls, ", ")
 	}

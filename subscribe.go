@@ -39,7 +39,8 @@ func (f subscribeOption) applySubscribe(c *subscribeConfig) error { return f(c) 
 
 // subscribeConfig is what they make. Immutable once the subscription exists.
 type subscribeConfig struct {
-	on         []string // normal forms; nil: all relays
+	on         []string          // normal forms; nil: all relays
+	written    map[string]string // those as they were written
 	cursor     *cursor.Cursor
 	liveOnly   bool
 	overlap    time.Duration
@@ -64,6 +65,7 @@ func On(urls ...string) OnOption { return on(urls) }
 
 func (o on) applySubscribe(c *subscribeConfig) (err error) {
 	c.on, err = o.add(c.on)
+	c.written = o.spell(c.written)
 	return err
 }
 
@@ -80,6 +82,19 @@ func (o on) add(list []string) ([]string, error) {
 		list = append(list, url)
 	}
 	return list, nil
+}
+
+// spell notes by their normal forms how they are written.
+func (o on) spell(written map[string]string) map[string]string {
+	if written == nil {
+		written = make(map[string]string, len(o))
+	}
+	for _, u := range o {
+		if url, address, err := identify(u); err == nil && written[url] == "" {
+			written[url] = address
+		}
+	}
+	return written
 }
 
 // Resume goes on where a cursor stands, in a program that was started again, say:
@@ -133,9 +148,11 @@ const (
 	SubscriptionOpen
 	// SubscriptionLive: all that the relay has stored has come; what is published comes as it is.
 	SubscriptionLive
-	// SubscriptionRetrying: the relay has refused it for now; it is asked again.
+	// SubscriptionRetrying: the relay has refused it for now; it is asked again, at a certain time or when the relay has accepted an AUTH.
 	SubscriptionRetrying
-	// SubscriptionRefused: the relay has refused it; it is asked again with the next connection, or after an AUTH.
+	// SubscriptionRefused: the relay has refused it; it is asked again with the next
+	// connection, or after an AUTH. With an Err the relay is not dialled any more, or never
+	// was, and the subscription is not asked there again until it is added ([Client.AddRelay]).
 	SubscriptionRefused
 	// SubscriptionParked: more has come than its reader has taken; it is asked again from there when that is done.
 	SubscriptionParked
@@ -163,9 +180,16 @@ func (s SubscriptionState) String() string {
 type SubscriptionChange struct {
 	SubscriptionID string
 	State          SubscriptionState // where it stands now
-	Message        string            // the relay's words, if it was refused: "prefix: text"
-	RetryAt        time.Time         // of SubscriptionRetrying: when it is asked again
-	Gap            *Gap              // what may be missing; nil if nothing is
+	Message        string            // the relay's words, if it was refused: "prefix: text"; with an Err of its own what that says
+	// Err is why the relay cannot be asked, nil unless that is the news. Of
+	// SubscriptionRefused, of relays that [On] names: [ErrGaveUp], [ErrForgeryLimit],
+	// [ErrRestartIntensity]; of a guest also ErrAddressDenied in a *[DialError], [ErrTooManyGuests].
+	// Of SubscriptionPending and SubscriptionParked, of guests, of which nobody else tells:
+	// a *DialError or why the connection was lost; once until it is connected again.
+	// Where AUTH is what it was refused for, an *[AuthError]: why there is none.
+	Err     error
+	RetryAt time.Time // of SubscriptionRetrying: when it is asked again; zero: as soon as the relay has accepted an AUTH
+	Gap     *Gap      // what may be missing; nil if nothing is
 }
 
 // Gap is a stretch of time of which events may be missing, both ends included:
@@ -189,7 +213,8 @@ type SubscriptionStatus struct {
 type RelaySubscription struct {
 	URL     string
 	State   SubscriptionState
-	Message string // the relay's words, if it has refused
+	Message string // the relay's words, if it has refused; with an Err what that says
+	Err     error  // why it cannot be asked, as in [SubscriptionChange]
 }
 
 // subscriptions are a client's, by name where they have one.
@@ -457,6 +482,7 @@ func (c *Client) reserved(m wire.ClientMessage) error {
 // changeLetter is news of a subscription for the handler.
 type changeLetter struct {
 	sub    *subscription
+	conn   *connection // that it is about, nil if about none: relay says it
 	relay  Relay
 	change SubscriptionChange
 }
@@ -464,6 +490,9 @@ type changeLetter struct {
 func (l *changeLetter) handle(c *Client) *exit {
 	if l.sub.over.Load() {
 		return nil
+	}
+	if l.conn != nil {
+		l.relay = l.conn.forCallback()
 	}
 	if l.change.State == SubscriptionLive && l.change.Gap == nil {
 		m := EOSEMessage{SubscriptionID: l.sub.name}
@@ -474,7 +503,8 @@ func (l *changeLetter) handle(c *Client) *exit {
 	if h, ok := c.handler.(SubscriptionHandler); ok {
 		return c.call("OnSubscription", l.relay, l.change, func() error { return h.OnSubscription(c.self, l.relay, l.change) })
 	}
-	if l.change.Gap != nil || l.change.State == SubscriptionRetrying || l.change.State == SubscriptionRefused {
+	waitsForAuth := l.change.State == SubscriptionRetrying && l.change.RetryAt.IsZero()
+	if l.change.Gap != nil || l.change.State == SubscriptionRetrying && !waitsForAuth || l.change.State == SubscriptionRefused {
 		return c.onError(l.relay, &SubscriptionError{l.change})
 	}
 	return nil

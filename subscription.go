@@ -33,6 +33,8 @@ type subscription struct {
 	legs    map[string]*leg // guarded by mu; written by the supervisor only
 	memory  memory          // guarded by mu
 	former  *former         // of the cursor that it started from; nil if none
+
+	why error // supervisor goroutine only: of the last relay of On that was lost for good
 }
 
 // setFilters makes these the filters. Its own they are already. Needs mu, but for one
@@ -50,9 +52,6 @@ func (s *subscription) equals(filters []nostr.Filter) bool {
 }
 
 func sameFilter(a, b nostr.Filter) bool { return cursor.FilterHash(a) == cursor.FilterHash(b) }
-
-// livesOn tells whether the subscription wants to live on a relay.
-func (s *subscription) livesOn(url string) bool { return s.on == nil || s.on[url] }
 
 // wants tells whether an event that waits is still to be handled.
 func (s *subscription) wants(e *nostr.Event) bool { return !s.over.Load() && s.now.Load().Match(e) }
@@ -131,7 +130,8 @@ func present(legs []*leg) []*leg {
 const maxGone = 64
 
 // forgetLegs forgets those of relays that are gone, the ones that went first, but for
-// what waits of them, and counts the others. Supervisor goroutine.
+// what waits of them, and counts the others. Those that On names are no more than that
+// says, and stay. Supervisor goroutine.
 func (s *subscription) forgetLegs() (left int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -139,7 +139,7 @@ func (s *subscription) forgetLegs() (left int) {
 	for _, l := range s.legs {
 		if l.entry != nil {
 			left++
-		} else if l.unfinishedNow() == 0 {
+		} else if s.on == nil && l.unfinishedNow() == 0 {
 			gone = append(gone, l)
 		}
 	}

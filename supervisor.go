@@ -23,10 +23,12 @@ type supervisor struct {
 	reg      *registry
 	inbox    *mailbox.Queue[supervisorEvent] // the one way in
 	done     chan struct{}                   // closed when the goroutine has ended and joined its children
-	children sync.WaitGroup                  // what it joins at its end: connections, writers of log lines, closers of dialers
+	children sync.WaitGroup                  // what it joins at its end: connections, writers of log lines, closers of dialers, what signers and policies are asked
 
 	// supervisor goroutine only
 	relays   map[string]*relayEntry
+	guests   map[*relayEntry]struct{}   // those among them that are none of the client's
+	begun    bool                       // guests are let in
 	windows  map[string]*mailbox.Window // of relays that are gone, as long as messages of theirs are held
 	due      agenda.Agenda[alarm]
 	subs     []*subscription           // in the order of their declaration
@@ -34,8 +36,9 @@ type supervisor struct {
 	later    agenda.Agenda[laterKey]   // what subscriptions and publications have to do, by the client's clock
 	dials    *dials.Dials[*relayEntry] // whose turn it is to dial; made by run, by when the configuration is final
 	waiters  []*readyWaiter
-	stopping bool // no more dials; ends when relays is empty
-	cutting  bool // the deadline has passed: nothing is given time any more
+	stopping bool             // no more dials; ends when relays is empty
+	cutting  bool             // the deadline has passed: nothing is given time any more
+	signing  map[signKey]bool // signatures that signers are asked for, and have not returned
 	slow     slowWatch
 	lines    lines // what is to be logged
 
@@ -92,6 +95,7 @@ func newSupervisor(c *Client) *supervisor {
 		inbox:  mailbox.NewQueue[supervisorEvent](),
 		done:   make(chan struct{}),
 		relays: make(map[string]*relayEntry),
+		guests: make(map[*relayEntry]struct{}),
 	}
 }
 
@@ -286,7 +290,10 @@ func (s *supervisor) up(c *connection) bool {
 	e.outage.Up(time.Now())
 	s.setOutage(e)
 	e.backoff.Connected(now)
-	s.client.mail.Put(&connectLetter{c})
+	if !e.guest {
+		s.client.mail.Put(&connectLetter{c})
+	}
+	s.authFirst(e)
 	s.upAgain(e)
 	s.publishUp(e)
 	s.tellReady()
@@ -301,6 +308,8 @@ func (s *supervisor) up(c *connection) bool {
 // kind is what the queue of dials has to know of a relay.
 func (e *relayEntry) kind() dials.Kind {
 	switch {
+	case e.guest:
+		return dials.Guest
 	case e.failed && e.connects > 0:
 		return dials.Known
 	case e.failed:
@@ -316,6 +325,7 @@ func (e *relayEntry) kind() dials.Kind {
 func (ev connectionEnded) supervise(s *supervisor) {
 	e := ev.c.entry
 	s.hear(e)
+	s.endAuth(e)
 	s.reg.unregister(ev.c)
 	s.dialEnded(e)
 	s.due.Cancel(alarm{e, alarmKeepalive})
@@ -326,20 +336,35 @@ func (ev connectionEnded) supervise(s *supervisor) {
 	s.endStudy(e)
 	e.conn = nil
 	e.lastErr = ev.err
-	e.authed = false
 	s.publishDown(e)
 	if s.stopping {
 		s.forget(e)
 		return
 	}
-	if e.stage == closing {
+	switch {
+	case e.guest:
+		s.guestEnded(e, ev)
+		return
+	case e.stage == closing:
 		e.gone = true
 		s.tell(e, ev.c, ErrRelayRemoved)
 		return
+	case ev.c.cfg != e.cfg && errors.Is(ev.err, ErrAddressDenied): // to a guest, which it was when it was dialled
+		s.dial(e)
+		return
 	}
+	reason := s.weigh(e, ev)
+	s.noteLoss(e, reason)
+	e.stage = telling // whoever is told may give the relay up
+	s.tellUsers(e, relayEnd{err: reason, failed: e.failed, final: e.gone})
+	s.tell(e, ev.c, reason)
+}
 
+// weigh says why a connection or a dial has ended, and sets when the relay is dialled
+// again, or that it is gone.
+func (s *supervisor) weigh(e *relayEntry, ev connectionEnded) (reason error) {
 	now := s.client.now()
-	reason := ev.err
+	reason = ev.err
 	e.failed = e.stage == dialing
 	var panicked *PanicError
 	var dial *DialError
@@ -370,8 +395,7 @@ func (ev connectionEnded) supervise(s *supervisor) {
 		e.gone = errors.Is(reason, ErrForgeryLimit)
 	}
 	e.redialAt = now.Add(e.delay)
-	s.noteLoss(e, reason)
-	s.tell(e, ev.c, reason)
+	return reason
 }
 
 // tell queues OnDisconnect. Until it has returned, nothing is dialled.
@@ -383,7 +407,7 @@ func (s *supervisor) tell(e *relayEntry, c *connection, reason error) {
 	e.stage = telling
 	e.wanted = false
 	if !e.known() {
-		s.unpublish(e, reason)
+		s.unpublishAdded(e, reason)
 	}
 	s.client.mail.Put(&disconnectLetter{entry: e, conn: c, relay: relay, reason: reason})
 	// A refused letter means that the client is stopping: shutdown follows and forgets the entry.
@@ -392,6 +416,10 @@ func (s *supervisor) tell(e *relayEntry, c *connection, reason error) {
 // supervise takes the return of OnDisconnect: what was asked for meanwhile is done now.
 func (ev disconnectTold) supervise(s *supervisor) {
 	e := ev.entry
+	if s.relays[e.url] == e && e.leaving && !s.stopping {
+		s.dismissed(e)
+		return
+	}
 	if s.relays[e.url] != e || e.stage != telling || s.stopping {
 		return
 	}
@@ -401,6 +429,8 @@ func (ev disconnectTold) supervise(s *supervisor) {
 		s.tell(e, nil, ErrRelayRemoved)
 	case e.again != nil:
 		s.revive(e)
+	case e.gone && len(e.users) > 0:
+		s.becomeGuest(e)
 	case e.gone:
 		s.forget(e)
 	case e.cfg.manual && !e.wanted:
@@ -481,7 +511,7 @@ func (s *supervisor) tellReady() {
 	}
 	up := 0
 	for _, e := range s.relays {
-		if e.stage == connected {
+		if e.stage == connected && !e.guest {
 			up++
 		}
 	}

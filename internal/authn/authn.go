@@ -39,14 +39,16 @@ type Config struct {
 
 const wait = 10 * time.Second
 
+// LongestChallenge is how long a challenge may be, in bytes; deployed relays send 16 to 100.
+const LongestChallenge = 1024
+
 // Bounds.
 const (
-	longestChallenge = 1024 // bytes; deployed relays send 16 to 100
-	mostSigned       = 8    // signatures of an identity in a minute
-	perMinute        = time.Minute
-	mostRedone       = 8 // times that one party tries again on one connection
-	mostManual       = 8 // AUTHs of the program's own that are awaited
-	failedFor        = 10 * time.Second
+	mostSigned = 8 // signatures of an identity in a minute
+	perMinute  = time.Minute
+	mostRedone = 8 // times that one party tries again on one connection
+	mostManual = 8 // AUTHs of the program's own that are awaited
+	failedFor  = 10 * time.Second
 )
 
 // Why AUTH was given up.
@@ -67,6 +69,7 @@ const (
 	Send                 // send the AUTH event ID of Identity, which Signed has told
 	Redo                 // what Who had sent is to be sent again
 	GiveUp               // Who is refused for good, for Err; Message is what the relay says of the AUTH
+	Report               // Identity could not authenticate, for Err and Message, whoever waits for that
 )
 
 // A Step is what is to be done.
@@ -89,10 +92,12 @@ type Auth[W, I comparable] struct {
 	ignored    int
 	identities map[I]*identity[I]
 	order      []*identity[I] // as they came: so is what is said
-	wants      map[W]*want[I]
-	waiting    []W      // those of wants that wait, in order
-	manual     []manual // AUTHs of the program's own, unanswered
-	accepted   int      // of those
+	wants      map[W]*want[W, I]
+	waiting    []*want[W, I] // those that wait, in order
+	alone      int           // of waiting: those that have no identity
+	manual     []manual      // AUTHs of the program's own, unanswered
+	accepted   int           // of those
+	accepts    int           // of all
 	steps      []Step[W, I]
 }
 
@@ -102,7 +107,8 @@ type manual struct {
 }
 
 // A want is somebody who was refused for want of AUTH.
-type want[I comparable] struct {
+type want[W, I comparable] struct {
+	who        W
 	identities []I
 	since      time.Time
 	waits      bool
@@ -118,14 +124,14 @@ func New[W, I comparable](cfg Config) *Auth[W, I] {
 			*d = wait
 		}
 	}
-	return &Auth[W, I]{cfg: cfg, identities: make(map[I]*identity[I]), wants: make(map[W]*want[I])}
+	return &Auth[W, I]{cfg: cfg, identities: make(map[I]*identity[I]), wants: make(map[W]*want[W, I])}
 }
 
 // Challenge takes a challenge. The latest counts; one that is repeated is nothing new.
 // Each of eager that was never accepted nor refused answers it, the others when they
 // are needed. False if it is too long, or empty: then it is ignored.
 func (a *Auth[W, I]) Challenge(now time.Time, challenge string, eager ...I) bool {
-	if challenge == "" || len(challenge) > longestChallenge {
+	if challenge == "" || len(challenge) > LongestChallenge {
 		a.ignored++
 		return false
 	}
@@ -152,16 +158,43 @@ func (a *Auth[W, I]) Ignored() int { return a.ignored }
 // connection ends. After a Redo, Want may come again: then the identities that were not
 // accepted before are waited for, or it is given up.
 func (a *Auth[W, I]) Want(now time.Time, who W, identities ...I) {
-	w := a.wants[who]
-	if w == nil {
-		w = &want[I]{tried: make(map[I]int)}
-		a.wants[who] = w
-	}
+	w := a.want(who)
 	if w.waits {
 		return
 	}
 	w.identities, w.since, w.waits = slices.Clone(identities), now, true
-	a.waiting = append(a.waiting, who)
+	for _, id := range a.order {
+		a.late(now, id)
+	}
+	if !a.told(now, w) { // nothing changes for the others, of whom there may be thousands
+		a.waiting = append(a.waiting, w)
+		a.count(w, 1)
+		a.sign(now)
+	}
+}
+
+func (a *Auth[W, I]) want(who W) *want[W, I] {
+	w := a.wants[who]
+	if w == nil {
+		w = &want[W, I]{who: who, tried: make(map[I]int)}
+		a.wants[who] = w
+	}
+	return w
+}
+
+// Tried says that the relay has refused what was sent after all that it has accepted so
+// far: the next Want of who is not for what has crossed with that.
+func (a *Auth[W, I]) Tried(who W) {
+	w := a.want(who)
+	w.manual = a.accepted
+	for _, id := range a.order {
+		w.tried[id.name] = id.accepted
+	}
+}
+
+// SetManual changes what Config.Manual said, when it is known whether the program answers.
+func (a *Auth[W, I]) SetManual(now time.Time, manual bool) {
+	a.cfg.Manual = manual
 	a.look(now)
 }
 
@@ -170,7 +203,8 @@ func (a *Auth[W, I]) Forget(who W) {
 	if w := a.wants[who]; w != nil {
 		delete(a.wants, who)
 		if w.waits {
-			a.waiting = slices.DeleteFunc(a.waiting, func(other W) bool { return other == who })
+			a.waiting = slices.DeleteFunc(a.waiting, func(other *want[W, I]) bool { return other == w })
+			a.count(w, -1)
 		}
 	}
 }
@@ -194,7 +228,7 @@ func (a *Auth[W, I]) Signed(now time.Time, name I, challenge string, event nostr
 // Failed says that a Step, to Sign or to Send, could not be done.
 func (a *Auth[W, I]) Failed(now time.Time, name I, err error) {
 	if id := a.identities[name]; id != nil && (id.state == signing || id.state == sent) {
-		id.fail(now, err)
+		a.fail(now, id, err)
 		a.look(now)
 	}
 }
@@ -213,13 +247,14 @@ func (a *Auth[W, I]) OK(now time.Time, event nostr.ID, accepted bool, message st
 		a.manual = slices.Delete(a.manual, i, i+1)
 		if accepted {
 			a.accepted++
+			a.accepts++
 		}
 		a.look(now)
 		return true
 	}
 	for _, id := range a.order {
 		if id.event == event && id.event != (nostr.ID{}) {
-			id.answer(accepted, message, a.challenge)
+			a.answer(id, accepted, message)
 			a.look(now)
 			return true
 		}
@@ -233,12 +268,24 @@ func (a *Auth[W, I]) Accepted(name I) bool {
 	return id != nil && id.accepted > 0
 }
 
+// Accepts counts the AUTHs that the relay has accepted, those of the program's own among
+// them. What was sent before the last of them may be refused for want of it still.
+func (a *Auth[W, I]) Accepts() int { return a.accepts }
+
 // Waiting is how many wait for AUTH.
 func (a *Auth[W, I]) Waiting() int { return len(a.waiting) }
+
+// Look says what time it is: at Next.
+func (a *Auth[W, I]) Look(now time.Time) { a.look(now) }
 
 // Do says what is to be done now. It is to be called after everything else, and at Next.
 func (a *Auth[W, I]) Do(now time.Time) (steps []Step[W, I]) {
 	a.look(now)
+	return a.Steps()
+}
+
+// Steps is Do where no time has passed since something else was called.
+func (a *Auth[W, I]) Steps() (steps []Step[W, I]) {
 	steps, a.steps = a.steps, nil
 	return steps
 }

@@ -183,7 +183,8 @@ func TestARefusedAuthNeverLoops(t *testing.T) {
 	a.Do(start)
 	a.OK(start, id(2), false, "restricted: one is enough")
 	want := step{Do: authn.GiveUp, Who: "dm", Err: authn.ErrRefused, Message: "restricted: one is enough"}
-	assert.Equal(t, []step{want}, a.Do(start))
+	report := step{Do: authn.Report, Identity: 2, Err: authn.ErrRefused, Message: "restricted: one is enough"}
+	assert.Equal(t, []step{report, want}, a.Do(start))
 	for i := range 100 {
 		a.Challenge(start, fmt.Sprint(i), 2)
 		a.Want(start, "dm", 2)
@@ -249,7 +250,7 @@ func TestASignerThatNeverAnswers(t *testing.T) {
 	assert.Empty(t, a.Do(start), "it waits for the other")
 	at, _ := a.Next()
 	assert.Equal(t, 2*time.Second, at.Sub(start))
-	assert.Equal(t, []step{{Do: authn.GiveUp, Who: "slow", Err: authn.ErrSigner}, {Do: authn.GiveUp, Who: "either", Err: authn.ErrSigner}}, a.Do(at))
+	assert.Equal(t, []step{{Do: authn.Report, Identity: 2, Err: authn.ErrSigner}, {Do: authn.GiveUp, Who: "slow", Err: authn.ErrSigner}, {Do: authn.GiveUp, Who: "either", Err: authn.ErrSigner}}, a.Do(at))
 	a.Signed(at, 2, "c", id(2))
 	assert.Empty(t, a.Do(at), "too late")
 	a.Want(at, "slow", 2)
@@ -267,7 +268,7 @@ func TestASignerThatFails(t *testing.T) {
 	a.Want(start, "sub", 1)
 	a.Do(start)
 	a.Failed(start, 1, away)
-	assert.Equal(t, []step{{Do: authn.GiveUp, Who: "sub", Err: away}}, a.Do(start))
+	assert.Equal(t, []step{{Do: authn.Report, Identity: 1, Err: away}, {Do: authn.GiveUp, Who: "sub", Err: away}}, a.Do(start))
 	a.Failed(start, 1, away)
 	a.Failed(start, 7, away)
 	a.Challenge(start, "d", 1)
@@ -282,7 +283,7 @@ func TestTheRelayNeverAnswersTheAuth(t *testing.T) {
 	a.Want(start, "sub", 1)
 	at, _ := a.Next()
 	assert.Equal(t, 10*time.Second, at.Sub(start))
-	assert.Equal(t, []step{{Do: authn.GiveUp, Who: "sub", Err: authn.ErrNoAnswer}}, a.Do(at))
+	assert.Equal(t, []step{{Do: authn.Report, Identity: 1, Err: authn.ErrNoAnswer}, {Do: authn.GiveUp, Who: "sub", Err: authn.ErrNoAnswer}}, a.Do(at))
 	assert.True(t, a.OK(at, id(1), true, ""), "late")
 	a.Want(at, "sub", 1)
 	assert.Equal(t, []step{{Do: authn.Redo, Who: "sub"}}, a.Do(at))
@@ -315,4 +316,93 @@ func TestTheProgramsOwnAuth(t *testing.T) {
 		a.Sent(start, id(i))
 	}
 	assert.False(t, a.OK(start, id(0), true, ""), "it does not grow")
+}
+
+// Who knows that its refusal is no older than what was accepted does not try in vain.
+func TestWhatWasTriedIsNotTriedAgain(t *testing.T) {
+	a := signed(t)
+	a.Sent(start, id(2))
+	a.OK(start, id(1), true, "")
+	a.OK(start, id(2), true, "")
+	a.Tried("sub")
+	a.Want(start, "sub", 1)
+	assert.Equal(t, []step{{Do: authn.GiveUp, Who: "sub", Err: authn.ErrNotEnough}}, a.Steps())
+}
+
+// When it is known that the program does not answer, nobody waits for that.
+func TestTheProgramDoesNotAnswer(t *testing.T) {
+	a := authn.New[string, int](authn.Config{Manual: true})
+	a.Want(start, "sub")
+	assert.Empty(t, a.Do(start))
+	a.SetManual(start, false)
+	assert.Equal(t, []step{{Do: authn.GiveUp, Who: "sub", Err: authn.ErrNoSigner}}, a.Steps())
+}
+
+// What a relay accepts is counted, that of the program's own too; what it repeats is not.
+func TestAcceptsAreCounted(t *testing.T) {
+	a := signed(t)
+	for range 3 {
+		a.OK(start, id(1), true, "")
+		assert.Equal(t, 1, a.Accepts())
+	}
+	a.Sent(start, id(2))
+	a.OK(start, id(2), true, "")
+	a.OK(start, id(2), true, "")
+	assert.Equal(t, 2, a.Accepts())
+}
+
+// A signer that goes on failing is reported once, whatever the relay asks, and again when
+// it has worked in between.
+func TestAFailureIsReportedOnce(t *testing.T) {
+	a := authn.New[string, int](authn.Config{})
+	now, reports := start, 0
+	count := func() {
+		for _, s := range a.Do(now) {
+			if s.Do == authn.Report {
+				reports++
+			}
+		}
+	}
+	for i := range 10 {
+		a.Challenge(now, fmt.Sprint(i), 1)
+		a.Do(now)
+		a.Failed(now, 1, errors.New("no"))
+		count()
+		now = now.Add(20 * time.Second)
+	}
+	assert.Equal(t, 1, reports)
+	a.Challenge(now, "good", 1)
+	a.Do(now)
+	a.Signed(now, 1, "good", id(1))
+	a.OK(now, id(1), true, "")
+	a.Do(now)
+	a.Want(now, "sub", 1)
+	a.Do(now)
+	a.Challenge(now, "another")
+	a.Want(now, "sub", 1)
+	a.Do(now)
+	a.Failed(now, 1, errors.New("no"))
+	count()
+	assert.Equal(t, 2, reports)
+}
+
+// Ten thousand that want AUTH at once cost no more than a moment.
+func TestManyThatWant(t *testing.T) {
+	const many = 10_000
+	a := authn.New[string, int](authn.Config{})
+	a.Challenge(start, "c")
+	for i := range many {
+		a.Want(start, fmt.Sprint(i), 1)
+		a.Steps()
+		a.Next()
+	}
+	a.Signed(start, 1, "c", id(1))
+	a.OK(start, id(1), true, "")
+	redone := 0
+	for _, s := range a.Do(start) {
+		if s.Do == authn.Redo {
+			redone++
+		}
+	}
+	assert.Equal(t, many, redone)
 }

@@ -29,6 +29,7 @@ type identity[I comparable] struct {
 	accepted  int       // how often
 	err       error     // of refused and failed
 	message   string    // the relay's, of refused
+	reported  bool      // see report
 
 	signed int // signatures since
 	since  time.Time
@@ -44,39 +45,51 @@ func (a *Auth[W, I]) identity(name I) *identity[I] {
 	return id
 }
 
-func (id *identity[I]) fail(now time.Time, err error) {
+func (a *Auth[W, I]) fail(now time.Time, id *identity[I], err error) {
 	id.state, id.err, id.needed = failed, err, false
 	id.until = now.Add(failedFor)
+	a.report(id)
+}
+
+// report says why an identity could not authenticate, once until it has.
+func (a *Auth[W, I]) report(id *identity[I]) {
+	if !id.reported {
+		id.reported = true
+		a.steps = append(a.steps, Step[W, I]{Do: Report, Identity: id.name, Message: id.message, Err: id.err})
+	}
 }
 
 // answer takes an OK, also one that comes late, or again. A refusal of what was signed
 // for another challenge than the latest says nothing: the latest was to be signed.
-func (id *identity[I]) answer(accepted bool, message, latest string) {
+func (a *Auth[W, I]) answer(id *identity[I], accepted bool, message string) {
 	switch {
 	case accepted:
 		if id.state == sent || id.accepted == 0 {
 			id.accepted++
+			a.accepts++
 		}
+		id.reported, id.message = false, ""
 		if id.state != signing {
 			id.state, id.needed = idle, false
 		}
 	case id.state != sent:
-	case id.challenge != latest:
+	case id.challenge != a.challenge:
 		id.state, id.needed = idle, true
 	default:
 		id.state, id.needed, id.err = refused, false, ErrRefused
-		id.message = strings.Clone(message[:min(len(message), longestChallenge)])
+		id.message = strings.Clone(message[:min(len(message), LongestChallenge)])
+		a.report(id)
 	}
 }
 
 // late ends what has taken too long.
-func (id *identity[I]) late(now time.Time) {
+func (a *Auth[W, I]) late(now time.Time, id *identity[I]) {
 	switch {
 	case id.state != signing && id.state != sent && id.state != failed || now.Before(id.until):
 	case id.state == signing:
-		id.fail(now, ErrSigner)
+		a.fail(now, id, ErrSigner)
 	case id.state == sent:
-		id.fail(now, ErrNoAnswer)
+		a.fail(now, id, ErrNoAnswer)
 	default:
 		id.state = idle
 	}

@@ -9,10 +9,27 @@ import (
 // what is known, and what is needed is signed.
 func (a *Auth[W, I]) look(now time.Time) {
 	for _, id := range a.order {
-		id.late(now)
+		a.late(now, id)
 	}
 	a.manual = slices.DeleteFunc(a.manual, func(m manual) bool { return !now.Before(m.at.Add(a.cfg.Answer)) })
-	a.waiting = slices.DeleteFunc(a.waiting, func(who W) bool { return a.told(now, who) })
+	a.waiting = slices.DeleteFunc(a.waiting, func(w *want[W, I]) bool {
+		told := a.told(now, w)
+		if told {
+			a.count(w, -1)
+		}
+		return told
+	})
+	a.sign(now)
+}
+
+func (a *Auth[W, I]) count(w *want[W, I], n int) {
+	if len(w.identities) == 0 {
+		a.alone += n
+	}
+}
+
+// sign has signed what is needed.
+func (a *Auth[W, I]) sign(now time.Time) {
 	if a.number == 0 {
 		return
 	}
@@ -25,9 +42,8 @@ func (a *Auth[W, I]) look(now time.Time) {
 }
 
 // told tells who waits whether to try again or to give up, if either is known.
-func (a *Auth[W, I]) told(now time.Time, who W) bool {
-	w := a.wants[who]
-	step := Step[W, I]{Do: GiveUp, Who: who}
+func (a *Auth[W, I]) told(now time.Time, w *want[W, I]) bool {
+	step := Step[W, I]{Do: GiveUp, Who: w.who}
 	by, pending := a.progress(w)
 	switch {
 	case by && w.redone < mostRedone:
@@ -51,7 +67,7 @@ func (a *Auth[W, I]) told(now time.Time, who W) bool {
 
 // progress looks whether AUTH has been accepted that a want has not tried yet, and
 // takes note of it; or whether any is to come. What is needed for that it starts.
-func (a *Auth[W, I]) progress(w *want[I]) (by, pending bool) {
+func (a *Auth[W, I]) progress(w *want[W, I]) (by, pending bool) {
 	if a.accepted > w.manual {
 		w.manual, by = a.accepted, true
 	}
@@ -77,12 +93,12 @@ func (a *Auth[W, I]) progress(w *want[I]) (by, pending bool) {
 }
 
 // manually: the program may send an AUTH of its own, or has sent one.
-func (a *Auth[W, I]) manually(now time.Time, w *want[I]) bool {
+func (a *Auth[W, I]) manually(now time.Time, w *want[W, I]) bool {
 	return len(a.manual) > 0 || a.cfg.Manual && len(w.identities) == 0 && now.Before(w.since.Add(a.cfg.Challenge))
 }
 
 // failure says why no identity has helped: the relay's words first.
-func (a *Auth[W, I]) failure(w *want[I]) (message string, err error) {
+func (a *Auth[W, I]) failure(w *want[W, I]) (message string, err error) {
 	err = ErrNoSigner
 	for _, name := range w.identities {
 		switch id := a.identity(name); {
@@ -118,9 +134,12 @@ func (a *Auth[W, I]) Next() (at time.Time, ok bool) {
 			}
 		}
 	}
-	for _, who := range a.waiting {
-		if w := a.wants[who]; a.number == 0 && len(w.identities) > 0 || len(a.manual) == 0 && len(w.identities) == 0 {
-			earlier(w.since.Add(a.cfg.Challenge))
+	if a.number == 0 || a.alone > 0 {
+		for _, w := range a.waiting {
+			if a.number == 0 && len(w.identities) > 0 || len(a.manual) == 0 && len(w.identities) == 0 {
+				earlier(w.since.Add(a.cfg.Challenge))
+				break // in the order of their coming
+			}
 		}
 	}
 	for _, m := range a.manual {

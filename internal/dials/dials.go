@@ -3,8 +3,9 @@
 // A dial holds one of so many places. A relay that does not answer would hold its
 // place until the handshake times out, and a few of them all places: so a dial that
 // hangs goes on, but gives its place away; relays that were never tried, or were
-// up until now, go before those that keep failing; and where too many dials hang,
-// the one that is the least likely to succeed is given up.
+// up until now, go before those that keep failing, and before those that strangers
+// have named; and where too many dials hang, the one that is the least likely to
+// succeed is given up.
 //
 // It owns no clock, no timer and no socket, and is not safe for concurrent use: its
 // owner serialises.
@@ -24,6 +25,7 @@ const (
 	New                  // has never been dialled
 	Known                // was up once; its last dial has failed
 	Stranger             // has never been up, and its last dial has failed
+	Guest                // is named by somebody else, who may name any number of dead ones
 
 	kinds
 )
@@ -61,7 +63,7 @@ type Dials[K comparable] struct {
 	failing  int               // of holding: keep failing
 	aborting int               // of under: are on their way out
 
-	served [2]Kind // the last kind that was served, of Lost and New, and of Known and Stranger
+	served [2]Kind // the last kind that was served, of each of groups
 	turned bool    // the last dial was one that keeps failing
 
 	// Time as it passes for the dials: what the owner has slept through does not count.
@@ -86,8 +88,19 @@ func Make[K comparable](places int) *Dials[K] {
 	return &Dials[K]{
 		places: min(max(places, 1), math.MaxInt/perPlace),
 		turns:  make(map[K]*turn[K]),
-		served: [2]Kind{New, Stranger},
+		served: [2]Kind{New, Guest},
 	}
+}
+
+// groups are the kinds that go first and those that wait for them. Of one group each
+// kind has its turn.
+var groups = [2][]Kind{{Lost, New}, {Known, Stranger, Guest}}
+
+func (k Kind) group() int {
+	if k.fails() {
+		return 1
+	}
+	return 0
 }
 
 // Ask puts a relay in the queue; it is neither there nor under way. spared says
@@ -209,31 +222,33 @@ func (d *Dials[K]) hang() time.Duration {
 // next is whose turn it is, nil if nobody's: then those that keep failing have
 // their share of the places, and nobody else waits.
 func (d *Dials[K]) next() *turn[K] {
-	fresh := d.either(Lost, New)
+	fresh := d.first(0)
 	if d.failing >= max(1, d.places/2) {
 		return fresh
 	}
-	failing := d.either(Known, Stranger)
+	failing := d.first(1)
 	if fresh == nil || failing != nil && !d.turned && d.age(failing) >= owed {
 		return failing
 	}
 	return fresh
 }
 
-// either is the first of two queues, of that which has not been served last.
-func (d *Dials[K]) either(a, b Kind) *turn[K] {
-	if len(d.waiting[a]) == 0 || len(d.waiting[b]) > 0 && d.served[a/2] == a {
-		a = b
+// first is whose turn it is of a group: the first of the kind that comes behind the
+// one that was served last.
+func (d *Dials[K]) first(group int) *turn[K] {
+	kinds := groups[group]
+	last := slices.Index(kinds, d.served[group])
+	for i := range kinds {
+		if q := d.waiting[kinds[(last+1+i)%len(kinds)]]; len(q) > 0 {
+			return q[0]
+		}
 	}
-	if len(d.waiting[a]) == 0 {
-		return nil
-	}
-	return d.waiting[a][0]
+	return nil
 }
 
 func (d *Dials[K]) begin(t *turn[K]) {
 	d.waiting[t.kind] = d.waiting[t.kind][1:]
-	d.served[t.kind/2] = t.kind
+	d.served[t.kind.group()] = t.kind
 	d.turned = t.kind.fails()
 	t.at, t.dialing, t.holding = d.clock, true, true
 	d.under = append(d.under, t)
@@ -318,7 +333,7 @@ func (d *Dials[K]) age(t *turn[K]) time.Duration { return d.clock - t.at }
 // rounds is how often m have to be served until n are.
 func rounds(n, m int) time.Duration { return time.Duration((n + m - 1) / m) }
 
-// fails tells the kinds that keep failing.
+// fails tells the kinds that keep failing, or are expected to.
 func (k Kind) fails() bool { return k >= Known }
 
 // rank orders dials under way by how likely they are to succeed.
@@ -329,15 +344,20 @@ func (t *turn[K]) rank() int {
 	case Known:
 		return 2
 	}
-	if t.spared {
-		return 1
+	rank := 0
+	if t.kind == Guest {
+		rank = -1
 	}
-	return 0
+	if t.spared {
+		rank++
+	}
+	return rank
 }
 
 // reach is the highest rank that a kind may displace. What keeps failing displaces
-// no more than strangers, and strangers nobody: otherwise dead relays would take
-// turns to end each other's dials, and with them those of slow ones, for ever.
+// no more than strangers, strangers no more than guests, and guests nobody: otherwise
+// dead relays would take turns to end each other's dials, and with them those of slow
+// ones, for ever.
 func (k Kind) reach() int {
 	switch k {
 	case Lost:
@@ -346,6 +366,8 @@ func (k Kind) reach() int {
 		return 2
 	case Known:
 		return 0
+	case Stranger:
+		return -1
 	}
-	return -1
+	return -2
 }

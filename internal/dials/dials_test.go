@@ -17,6 +17,7 @@ const handshake = 20 * time.Second
 type relay struct {
 	takes   time.Duration // until its dial succeeds; never if negative: it hangs
 	refuses bool          // its dial fails after takes
+	guest   bool          // somebody else has named it
 
 	up, failed, aborted, gone bool
 	connected                 time.Duration // when, the first time since it was last asked for; -1
@@ -59,6 +60,8 @@ func (w *world) ask(i int) {
 	r := w.relays[i]
 	kind := dials.New
 	switch {
+	case r.guest:
+		kind = dials.Guest
 	case r.failed && r.wasUp:
 		kind = dials.Known
 	case r.failed:
@@ -122,7 +125,7 @@ func (w *world) check() {
 			under++
 			if w.now-r.began < 150*time.Millisecond {
 				young++
-				if r.failed {
+				if r.failed || r.guest {
 					failing++
 				}
 			}
@@ -290,6 +293,32 @@ func TestASlowRelayGetsItsTime(t *testing.T) {
 	}
 }
 
+// A crowd of dead relays that strangers have named costs none of the others its turn:
+// not one that is new, not one that was lost, not one that could not be reached before.
+func TestACrowdOfDeadGuestsHoldsUpNobodyElse(t *testing.T) {
+	for _, places := range []int{1, 4, 64} {
+		w := newWorld(t, places)
+		back := w.add(relay{takes: 0, refuses: true})
+		w.run(time.Second)
+		lost := w.add(relay{takes: 0})
+		w.run(time.Second)
+		require.True(t, lost.up)
+		for range 1000 {
+			w.add(relay{takes: -1, guest: true})
+		}
+		w.run(10 * time.Second)
+		w.cut(lost)
+		fresh := w.add(relay{takes: 0})
+		back.refuses = false
+		began := w.now
+		w.run(time.Minute)
+		require.True(t, lost.up && fresh.up && back.up, "%d places", places)
+		assert.LessOrEqual(t, fresh.connected-began, 2*time.Second, "%d places", places)
+		assert.LessOrEqual(t, lost.connected-began, 2500*time.Millisecond, "%d places", places)
+		assert.LessOrEqual(t, back.connected-began, 40*time.Second, "%d places, its schedule included", places)
+	}
+}
+
 func TestARelayThatIsNotWantedAnyMoreLeavesNothingBehind(t *testing.T) {
 	d := dials.Make[string](1)
 	d.Ask("a", dials.New, false, epoch)
@@ -360,6 +389,7 @@ func TestPromisesHoldForEveryWorld(t *testing.T) {
 			switch rapid.IntRange(0, 5).Draw(t, "step") {
 			case 0, 1:
 				r := kinds[rapid.SampledFrom(names).Draw(t, "kind")]
+				r.guest = rapid.Bool().Draw(t, "guests")
 				for range rapid.IntRange(1, 12).Draw(t, "how many") {
 					w.add(r)
 				}

@@ -5,10 +5,13 @@
 // There is no goroutine here. The owner serialises.
 package outbox
 
+import "slices"
+
 // Queue holds messages M and their frames. Made by New.
 type Queue[M any] struct {
 	limit   int
 	items   []Item[M]
+	taken   int           // of them, those that the writer has in hand
 	writing bool          // a writer is at work: between a Put that said so and the Next that found nothing
 	drained chan struct{} // made by Drain, closed when nothing is left
 }
@@ -30,21 +33,33 @@ func (q *Queue[M]) Put(frame []byte, m M) (start, ok bool) {
 	if q.Full() {
 		return false, false
 	}
-	q.items = append(q.items, Item[M]{frame, m})
+	return q.Own(frame, m), true
+}
+
+// Own accepts a message of the library's, whose number is bounded elsewhere, full or not.
+func (q *Queue[M]) Own(frame []byte, m M) (start bool) { return q.insert(len(q.items), frame, m) }
+
+// First is Own for one that must not wait for the others, but for those that are being written.
+func (q *Queue[M]) First(frame []byte, m M) (start bool) { return q.insert(q.taken, frame, m) }
+
+func (q *Queue[M]) insert(at int, frame []byte, m M) (start bool) {
+	q.items = slices.Insert(q.items, at, Item[M]{frame, m})
 	start = !q.writing
 	q.writing = true
-	return start, true
+	return start
 }
 
 // Next is the writer's: the oldest messages' frames, as many as have no more than so many
 // bytes together, and one at least, appended to dst; none when there is none, and the
 // writer ends.
 func (q *Queue[M]) Next(dst [][]byte, bytes int) [][]byte {
+	q.taken = 0
 	for _, item := range q.items {
-		if bytes -= len(item.Frame); bytes < 0 && len(dst) > 0 {
-			return dst
+		if bytes -= len(item.Frame); bytes < 0 && q.taken > 0 {
+			break
 		}
 		dst = append(dst, item.Frame)
+		q.taken++
 	}
 	if len(q.items) == 0 {
 		q.items = nil // a queue's memory is not kept while there is nothing to write
@@ -61,7 +76,7 @@ func (q *Queue[M]) Next(dst [][]byte, bytes int) [][]byte {
 // written stays for Unsent.
 func (q *Queue[M]) Written(n int) {
 	clear(q.items[:n])
-	q.items = q.items[n:]
+	q.items, q.taken = q.items[n:], 0
 }
 
 // Writing tells whether a writer is at work.

@@ -65,6 +65,38 @@ func TestTheOneThatIsBeingWrittenCountsAndIsUnsent(t *testing.T) {
 	assert.Empty(t, q.Unsent())
 }
 
+// What the library has to say is not refused, and an AUTH does not wait for what waits.
+func TestOwnMessagesInAFullQueue(t *testing.T) {
+	q := outbox.New[string](1)
+	assert.True(t, q.First([]byte("0"), "0"))
+	q.Next(nil, 1) // it is being written
+	_, ok := q.Put([]byte("a"), "A")
+	assert.False(t, ok)
+	assert.False(t, q.Own([]byte("b"), "B"))
+	assert.False(t, q.First([]byte("c"), "C"))
+	for _, want := range []string{"0", "c", "b"} {
+		frames := q.Next(nil, 1)
+		require.Len(t, frames, 1)
+		assert.Equal(t, want, string(frames[0]))
+		q.Written(1)
+	}
+	assert.Empty(t, q.Next(nil, 1))
+}
+
+func TestTheFirstGoesBehindWhatIsBeingWritten(t *testing.T) {
+	q := outbox.New[string](5)
+	for _, frame := range []string{"a", "b", "c"} {
+		q.Put([]byte(frame), frame)
+	}
+	require.Len(t, q.Next(nil, 2), 2)
+	q.First([]byte("1"), "1")
+	q.Written(2)
+	assert.Equal(t, [][]byte{[]byte("1"), []byte("c")}, q.Next(nil, 100))
+	q.Written(1)
+	q.First([]byte("2"), "2")
+	assert.Equal(t, [][]byte{[]byte("2"), []byte("c")}, q.Next(nil, 100))
+}
+
 func TestDrain(t *testing.T) {
 	q := outbox.New[string](2)
 	select {

@@ -232,6 +232,18 @@ func (r *Relay[K]) End(err error) {
 	}
 }
 
+// Give tells one, if it has not been told, with err and what was refused before.
+func (r *Relay[K]) Give(key K, err error) {
+	w := r.waiters[key]
+	if w == nil || w.told.Verdict != Open {
+		return
+	}
+	report := w.item.Report()
+	report.Err = err
+	r.tell(w, report)
+	r.sync(w.item)
+}
+
 func (r *Relay[K]) end(it *item[K], err error) {
 	report := it.Report()
 	report.Err = err

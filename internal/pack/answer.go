@@ -115,6 +115,24 @@ func (s *Slots[K]) Refused(now time.Time, number int) (lost []K) {
 	return lost
 }
 
+// Ended says that the relay has ended a REQ, and that it is neither what it asks for nor
+// how many there are: who asks, say. What it asked for is forgotten; when it is added
+// again is the owner's.
+func (s *Slots[K]) Ended(now time.Time, number int) {
+	r := s.find(number)
+	if r == nil {
+		return
+	}
+	s.touched = now
+	s.ended(r)
+	if !r.answered && r.blamed() == 0 {
+		s.uncarried(now)
+	}
+	for _, a := range r.living() {
+		s.forget(a)
+	}
+}
+
 // ended drops what the relay has ended. A CLOSED that crosses with a replacement may
 // mean what was replaced: then the relay opens the REQ anew when it reads that.
 func (s *Slots[K]) ended(r *req[K]) {

@@ -241,6 +241,26 @@ func TestWhatIsRefusedIsAskedAgainLaterEachTime(t *testing.T) {
 	assert.Equal(t, time.Second, at.Sub(now))
 }
 
+// A REQ that was ended for want of AUTH holds up nothing, and what it asked for is asked
+// for again when its owner says so.
+func TestAREQThatWasEndedIsNobodysFault(t *testing.T) {
+	now := time.Unix(1_750_000_000, 0)
+	s := pack.New[string](pack.Config{Subscriptions: 10, Filters: 10, Bytes: 1000})
+	s.Ended(now, 7)
+	for range 5 {
+		s.Add(now, ask("a", 1), ask("b", 2))
+		ops := s.Do(now)
+		require.NotEmpty(t, ops)
+		for _, op := range ops {
+			s.Ended(now, op.Req)
+			s.Ended(now, op.Req)
+		}
+		assert.Empty(t, s.Do(now), "nothing is closed, and nothing is asked again by itself")
+		reqs, waiting := s.Len()
+		assert.Zero(t, reqs+waiting)
+	}
+}
+
 // A pack that is refused leaves what it was to take over as it was, and the next
 // one is smaller and later.
 func TestAPackThatIsRefusedCostsNobodyAnything(t *testing.T) {

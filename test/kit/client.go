@@ -39,10 +39,12 @@ func Launch(t testing.TB, h gennostr.Handler, opts ...gennostr.Option) *gennostr
 	return client
 }
 
-// Over makes a client dial over the network, without jitter.
+// Over makes a client dial over the network, without jitter. A dial policy cannot be
+// combined with it; guests have none.
 func Over(network *nostrtest.Network, opts ...gennostr.Option) []gennostr.Option {
 	return append([]gennostr.Option{
 		gennostr.WithHTTPClient(network.HTTPClient()), gennostr.WithReconnectJitter(0),
+		gennostr.WithGuestOptions(gennostr.WithDialPolicy(nil)),
 	}, opts...)
 }
 

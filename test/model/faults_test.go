@@ -51,7 +51,7 @@ var plantedFaults = []fault{
 	},
 	{
 		"AddRelay in OnDisconnect forgets the place in the schedule", "entry.go",
-		"\t\tfresh.backoff.Follow(e.backoff)\n",
+		"\t\te.backoff.Follow(former)\n",
 		"",
 	},
 	{
@@ -96,7 +96,7 @@ var plantedFaults = []fault{
 	},
 	{
 		"a removed relay is only not connected", "relays.go",
-		"\t\tif e := s.relays[url]; e != nil && e.known() {\n",
+		"\t\tif e := s.relays[url]; e != nil && (e.known() || len(e.users) > 0) {\n",
 		"\t\tif e := s.relays[url]; e != nil {\n",
 	},
 	{

@@ -225,18 +225,3 @@ func (h *holder) HandleCall(_ *gennostr.Self, from gennostr.From, request any) e
 	request.(func())()
 	return from.Reply(nil)
 }
-
-func TestAnOutsideSubscriptionEndsWhenNoneOfItsRelaysIsLeft(t *testing.T) {
-	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
-		network.NewRelay(relayURL)
-		client := start(t, nil, network, []string{relayURL})
-		sub, err := client.Subscribe(t.Context(), textNotes, gennostr.On(relayURL))
-		require.NoError(t, err)
-		require.NoError(t, sub.CaughtUp(t.Context(), 1))
-		require.NoError(t, client.SetRelays([]string{relayURL}))
-		require.NoError(t, client.RemoveRelay(relayURL))
-		for range sub.All() {
-		}
-		assert.ErrorIs(t, sub.Err(), gennostr.ErrNoRelay)
-	})
-}

@@ -1,0 +1,313 @@
+package auth_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gennostr/gennostr"
+	"github.com/gennostr/gennostr/nostr"
+	"github.com/gennostr/gennostr/nostr/nip11"
+	"github.com/gennostr/gennostr/nostrtest"
+	"github.com/gennostr/gennostr/test/kit"
+)
+
+// Ten subscriptions and ten publications that need AUTH on a fresh connection: one AUTH,
+// and all twenty work, 400 connections in a row (L24), whether the relay challenges at once or
+// with its first refusal.
+func TestOneAuthForTwentyFourHundredConnectionsInARow(t *testing.T) {
+	rounds := sized(400, 40)
+	for name, options := range map[string][]nostrtest.Option{
+		"a challenge at once": {nostrtest.WithAuth()},
+		"a challenge when it is needed": {
+			nostrtest.WithReadPolicy(func(c nostrtest.Connection, _ nostrtest.Request) string { return known(c) }),
+			nostrtest.WithPolicy(func(c nostrtest.Connection, _ *nostr.Event) string { return known(c) }),
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
+				relay := network.NewRelay(relayURL, options...)
+				s := &signer{Signer: me.Signer(), takes: 20 * time.Millisecond}
+				m := memberOf(10)
+				client := join(t, m, network, gennostr.WithSigner(s))
+				for round := range rounds {
+					require.NoError(t, client.Ready(t.Context(), 1))
+					var events []*nostr.Event
+					for i := range 10 {
+						events = append(events, nostrtest.TextNote(me, fmt.Sprint(round, " ", i)))
+					}
+					publishMany(t, client, events)
+					waitUntil(t, "live", func() bool { return live(client) })
+					require.Equal(t, round+1, s.asked(), "one signature for each connection")
+					status, ok := client.Relay(relayURL)
+					require.True(t, ok)
+					require.Equal(t, []nostr.PubKey{me.PubKey()}, status.Authenticated)
+					conns := relay.Connections()
+					require.Equal(t, []nostr.PubKey{me.PubKey()}, conns[len(conns)-1].Authenticated)
+					waitUntil(t, "all", func() bool { return m.count() == 100*(round+1) })
+					relay.Clear() // else each connection brings all that there ever was
+					relay.DisconnectAll()
+					waitUntil(t, "cut", func() bool { st, _ := client.Relay(relayURL); return st.Connects == round+2 })
+				}
+				for id, n := range m.seen() {
+					require.Equal(t, 10, n, "event %v comes once for each subscription", id)
+				}
+				assert.Empty(t, m.authErrors())
+			})
+		})
+	}
+}
+
+func known(c nostrtest.Connection) string {
+	if len(c.Authenticated) == 0 {
+		return "auth-required: members only"
+	}
+	return ""
+}
+
+// count is how many events came, once for each subscription.
+func (m *member) count() (n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, times := range m.heard {
+		n += times
+	}
+	return n
+}
+
+func (m *member) seen() map[nostr.ID]int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	all := make(map[nostr.ID]int, len(m.heard))
+	for id, n := range m.heard {
+		all[id] = n
+	}
+	return all
+}
+
+// The relay tag is the URL as it was written, byte for byte (Q01).
+func TestARelayThatComparesItsURLByteForByte(t *testing.T) {
+	for _, url := range []string{relayURL, "wss://relay.example"} {
+		kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
+			relay := network.NewRelay(relayURL, nostrtest.WithAuth(), nostrtest.WithFaults(nostrtest.ExactAuthURL()))
+			m := memberOf(1)
+			client := join(t, m, network, gennostr.WithSigner(me.Signer()), gennostr.WithRelays(url))
+			require.NoError(t, client.RemoveRelay(relayURL))
+			time.Sleep(time.Second)
+			require.NoError(t, client.AddRelay(url))
+			time.Sleep(10 * time.Second)
+			if url == relay.URL() {
+				assert.True(t, live(client))
+			} else {
+				require.Len(t, m.authErrors(), 1, "it says which tag it wants")
+				assert.Equal(t, gennostr.SubscriptionRefused, states(client)["s0"])
+			}
+		})
+	}
+}
+
+// What a relay has challenged with is answered whenever it comes, and the latest counts.
+func TestChallengesThatComeLateAndAgain(t *testing.T) {
+	for name, faults := range map[string][]nostrtest.Fault{
+		"after 3 s":                 {nostrtest.NoChallenge(), nostrtest.LateChallenge(3 * time.Second)},
+		"after 30 s":                {nostrtest.NoChallenge(), nostrtest.LateChallenge(30 * time.Second)},
+		"another with each refusal": {nostrtest.AuthStorm(1).After("CLOSED")},
+		"another before the answer": {nostrtest.AuthStorm(1).On("AUTH").Times(3)},
+		"a hundred at once":         {nostrtest.AuthStorm(100)},
+	} {
+		for _, when := range []gennostr.AuthTiming{gennostr.AuthDefault, gennostr.AuthWhenNeeded} {
+			t.Run(name+", "+when.String(), func(t *testing.T) {
+				kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
+					relay := network.NewRelay(relayURL, nostrtest.WithFaults(faults...),
+						nostrtest.WithReadPolicy(func(c nostrtest.Connection, _ nostrtest.Request) string { return known(c) }))
+					m := memberOf(3)
+					client := join(t, m, network, gennostr.WithSigner(me.Signer()),
+						gennostr.WithAuthPolicy(func(gennostr.Relay, gennostr.AuthMessage) gennostr.AuthDecision {
+							return gennostr.AuthDecision{When: when}
+						}))
+					waitUntil(t, "live", func() bool { return live(client) })
+					assert.LessOrEqual(t, auths(relay)[1], 8)
+					assert.Empty(t, m.authErrors())
+				})
+			})
+		}
+	}
+}
+
+// Q05: it wants AUTH and never challenges. That is said once, and asked no more.
+func TestARelayThatNeverChallenges(t *testing.T) {
+	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
+		relay := network.NewRelay(relayURL, nostrtest.WithFaults(nostrtest.NoChallenge()),
+			nostrtest.WithReadPolicy(func(c nostrtest.Connection, _ nostrtest.Request) string { return known(c) }))
+		m := memberOf(1)
+		client := join(t, m, network, gennostr.WithSigner(me.Signer()))
+		time.Sleep(time.Hour)
+		assert.Len(t, relay.Requests(), 1)
+		assert.Equal(t, gennostr.SubscriptionRefused, states(client)["s0"])
+		assert.ErrorContains(t, m.last().Err, "no challenge")
+		assert.Equal(t, "auth-required: members only", m.last().Message)
+	})
+}
+
+// P43: neither a refused AUTH nor "restricted:" is asked again and again.
+func TestRefusalsAreNoLoop(t *testing.T) {
+	for name, c := range map[string]struct {
+		options []nostrtest.Option
+		reqs    int
+		failed  int
+	}{
+		"the AUTH is refused": {[]nostrtest.Option{nostrtest.WithAuth(), nostrtest.WithFaults(nostrtest.RejectAuth("restricted: not you"))}, 1, 1},
+		"restricted": {[]nostrtest.Option{nostrtest.WithAuth(), nostrtest.WithReadPolicy(
+			func(nostrtest.Connection, nostrtest.Request) string { return "restricted: not you" })}, 3, 0},
+		"AUTH is never enough": {[]nostrtest.Option{nostrtest.WithReadPolicy(
+			func(nostrtest.Connection, nostrtest.Request) string { return "auth-required: more" })}, 3, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
+				relay := network.NewRelay(relayURL, c.options...)
+				m := memberOf(1)
+				client := join(t, m, network, gennostr.WithSigner(me.Signer()))
+				time.Sleep(time.Hour)
+				assert.LessOrEqual(t, len(relay.Requests()), c.reqs)
+				assert.Equal(t, 1, auths(relay)[1])
+				assert.Equal(t, gennostr.SubscriptionRefused, states(client)["s0"])
+				assert.Len(t, m.authErrors(), c.failed)
+				_, err := client.Publish(t.Context(), nostrtest.TextNote(me, "hello"))
+				if name == "the AUTH is refused" {
+					assert.ErrorContains(t, err, "has refused the AUTH")
+				}
+				assert.Equal(t, 1, auths(relay)[1])
+			})
+		})
+	}
+}
+
+// The profiles of deployed relays: strfry wants AUTH for direct messages only, compares its
+// URL, and knows one identity; khatru knows several.
+func TestDirectMessagesOnDeployedRelays(t *testing.T) {
+	for name, option := range map[string]nostrtest.Option{"strfry": nostrtest.Strfry(), "khatru": nostrtest.Khatru()} {
+		t.Run(name, func(t *testing.T) {
+			kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
+				relay := network.NewRelay(relayURL, option)
+				wrap := nostrtest.Event(alias, nostr.KindGiftWrap, "sealed", nostr.Tag{"p", me.PubKey().String()})
+				relay.Publish(wrap)
+				m := &member{names: []string{"wraps", "notes"}, filters: func(name string) []nostr.Filter {
+					if name == "wraps" {
+						return []nostr.Filter{nostr.Filter{}.WithKinds(nostr.KindGiftWrap).WithTag("p", me.PubKey().String())}
+					}
+					return []nostr.Filter{nostr.Filter{}.WithKinds(nostr.KindTextNote)}
+				}}
+				client := join(t, m, network, gennostr.WithSigner(me.Signer()))
+				waitUntil(t, "live", func() bool { return live(client) })
+				waitUntil(t, "the message", func() bool { return m.seen()[wrap.ID] == 1 })
+				assert.Empty(t, m.authErrors())
+			})
+		})
+	}
+}
+
+// Where there is no AUTH to be had, a REQ that many share is not lost for one that needs it.
+func TestAPackIsNotLostForOneThatNeedsAuth(t *testing.T) {
+	const few = 30
+	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
+		network.NewRelay(relayURL, nostrtest.WithFaults(nostrtest.SubscriptionCap(5)),
+			nostrtest.WithInfo(func(d *nip11.Document) { n := int64(5); d.Limitation.MaxSubscriptions = &n }),
+			nostrtest.WithReadPolicy(func(c nostrtest.Connection, r nostrtest.Request) string {
+				for _, f := range r.Filters {
+					if f.Kinds[0] == nostr.KindGiftWrap {
+						return known(c)
+					}
+				}
+				return ""
+			}))
+		m := memberOf(few)
+		m.filters = func(name string) []nostr.Filter {
+			if name == "s17" {
+				return []nostr.Filter{nostr.Filter{}.WithKinds(nostr.KindGiftWrap)}
+			}
+			return []nostr.Filter{nostr.Filter{}.WithKinds(nostr.KindTextNote).WithTag("t", name)}
+		}
+		client := join(t, m, network)
+		waitUntil(t, "all but one", func() bool {
+			n := 0
+			for _, s := range client.Subscriptions() {
+				n += s.Live
+			}
+			return n == few-1
+		})
+		time.Sleep(time.Minute)
+		for name, state := range states(client) {
+			want := gennostr.SubscriptionLive
+			if name == "s17" {
+				want = gennostr.SubscriptionRefused
+			}
+			assert.Equal(t, want, state, name)
+		}
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		for _, c := range m.changes {
+			if c.State == gennostr.SubscriptionRefused {
+				assert.ErrorIs(t, c.Err, gennostr.ErrNoSigner)
+			}
+		}
+	})
+}
+
+// P53: a relay that says that it serves nobody without AUTH is asked nothing before that,
+// once that is known. If it lies, or challenges only when it refuses something, that costs
+// a second.
+func TestARelayThatServesNobodyWithoutAuthIsAskedNothingBefore(t *testing.T) {
+	says := nostrtest.WithInfo(func(d *nip11.Document) { d.Limitation.AuthRequired = true })
+	onNeed := nostrtest.WithReadPolicy(func(c nostrtest.Connection, _ nostrtest.Request) string { return known(c) })
+	for name, c := range map[string]struct {
+		options []nostrtest.Option
+		first   string
+		within  time.Duration
+	}{
+		"it challenges at once":       {[]nostrtest.Option{says, nostrtest.WithAuth()}, "AUTH", 100 * time.Millisecond},
+		"it challenges when it needs": {[]nostrtest.Option{says, onNeed}, "REQ", 1100 * time.Millisecond},
+		"it serves everybody":         {[]nostrtest.Option{says}, "REQ", 1100 * time.Millisecond},
+		"it refuses the AUTH": {[]nostrtest.Option{says, nostrtest.WithAuth(),
+			nostrtest.WithFaults(nostrtest.RejectAuth("restricted: no"))}, "AUTH", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
+				relay := network.NewRelay(relayURL, c.options...)
+				client := join(t, memberOf(2), network, gennostr.WithSigner(me.Signer()))
+				time.Sleep(30 * time.Second)
+				relay.DisconnectAll()
+				time.Sleep(20 * time.Millisecond)
+				published := make(chan error, 1)
+				go func() {
+					_, err := client.Publish(t.Context(), nostrtest.TextNote(me, "hello"))
+					published <- err
+				}()
+				began := time.Now()
+				if c.within > 0 {
+					waitUntil(t, "live", func() bool { return live(client) })
+					assert.Less(t, time.Since(began), c.within)
+					assert.NoError(t, <-published)
+				} else {
+					assert.Error(t, <-published)
+				}
+				for _, m := range relay.Received() {
+					if m.Connection == 2 {
+						assert.Equal(t, c.first, m.Verb)
+						break
+					}
+				}
+				closed := 0
+				for _, w := range relay.WireLog() {
+					if w.Connection == 2 && strings.Contains(w.Text, `["CLOSED"`) {
+						closed++
+					}
+				}
+				assert.Equal(t, name == "it challenges at once" || name == "it serves everybody", closed == 0)
+			})
+		})
+	}
+}
