@@ -73,7 +73,7 @@ const swapLimit = 3
 // ask sends what the slots say.
 func (s *supervisor) ask(e *relayEntry) {
 	a := e.asking
-	if a == nil || a.slots == nil || e.conn == nil {
+	if a == nil || a.slots == nil || e.conn == nil || e.awaitsAuth() {
 		return
 	}
 	now := s.client.now()
@@ -138,7 +138,6 @@ func (s *supervisor) ringLater(now time.Time) {
 			s.closeGuest(k.entry, errNotNeeded)
 		case k.auth:
 			s.ringAuth(k.entry)
-			s.pump(k.entry)
 		case k.publish:
 			s.pump(k.entry)
 		}

@@ -29,6 +29,7 @@ type authenticating struct {
 	consulted int       // how often, since
 	since     time.Time //
 
+	first    time.Time                // until when nothing is asked or published before an AUTH; zero: no longer
 	waiting  []authWanting            // until it is known who may be asked
 	keys     map[*identity]keyAsked   // those that were asked for
 	unsigned map[*identity]string     // challenges that wait for the last signature to come back
@@ -98,6 +99,9 @@ func (s *supervisor) gotChallenge(e *relayEntry, challenge string) {
 	another := challenge != a.challenge
 	a.challenge = challenge
 	a.machine.Challenge(s.client.now(), challenge) // before anything else that the relay has said is judged
+	if !a.first.IsZero() {
+		a.first = s.client.now().Add(2 * signPatience) // of the signer, and of the relay
+	}
 	switch {
 	case a.deciding: // and then it is looked at
 	case e.conn.cfg.authPolicy != nil && another && s.mayConsult(a):
@@ -116,13 +120,24 @@ func (s *supervisor) mayConsult(a *authenticating) bool {
 	return a.consulted < mostConsulted
 }
 
+// authPromoted is for a guest that the program has added: it may be told more.
+func (s *supervisor) authPromoted(e *relayEntry) {
+	switch a := e.auth; {
+	case a == nil || a.deciding || a.challenge == "":
+	case e.conn.cfg.authPolicy != nil && s.mayConsult(a):
+		s.consult(e)
+	default:
+		s.challenged(e)
+	}
+}
+
 // consult asks the policy.
 func (s *supervisor) consult(e *relayEntry) {
 	a, c := e.auth, e.conn
 	a.consulted++
 	a.deciding = true
 	ev := authDecided{c: c, challenge: a.challenge}
-	relay, policy := c.relay, c.cfg.authPolicy
+	relay, policy := c.current(), c.cfg.authPolicy
 	s.beside("auth policy", func() error {
 		d := policy(relay, AuthMessage{Challenge: ev.challenge})
 		if d.As != nil {
@@ -169,8 +184,13 @@ func (s *supervisor) challenged(e *relayEntry) {
 	a, now := e.auth, s.client.now()
 	if a.decided && a.challenge != "" {
 		if e.answersAtOnce() {
-			eager, _ := s.candidates(e, nostr.PubKey{})
+			eager, known := s.candidates(e, nostr.PubKey{})
 			a.machine.Challenge(now, a.challenge, eager...)
+			if known && len(eager) == 0 {
+				a.first = time.Time{}
+			}
+		} else {
+			a.first = time.Time{}
 		}
 		if !a.begun {
 			a.begun = true
@@ -254,12 +274,30 @@ func (s *supervisor) resolve(e *relayEntry) {
 	})
 }
 
-// authMoved does what is to be done now, and sends what is sent again.
+// authMoved does what is to be done now, and sends what is sent again, or at last.
 func (s *supervisor) authMoved(e *relayEntry) {
 	s.doAuth(e)
 	s.ask(e)
-	s.pump(e)
+	if e.stage == connected {
+		s.publishUp(e)
+	}
 }
+
+// challengeWithin is how long a relay may take to challenge that says that it serves
+// nobody else. Some do so only when they refuse something.
+const challengeWithin = time.Second
+
+// authFirst is called when a connection is up. What a relay serves nobody without AUTH,
+// as it says itself, is neither asked nor published before that (NIP-11).
+func (s *supervisor) authFirst(e *relayEntry) {
+	if e.lores != nil && e.lores.told.AuthRequired && len(e.conn.cfg.signers) > 0 {
+		s.authOf(e).first = s.client.now().Add(challengeWithin)
+		s.doAuth(e)
+	}
+}
+
+// awaitsAuth tells whether nothing is asked or published yet.
+func (e *relayEntry) awaitsAuth() bool { return e.auth != nil && !e.auth.first.IsZero() }
 
 // doAuth does what the machine says.
 func (s *supervisor) doAuth(e *relayEntry) {
@@ -288,6 +326,7 @@ func (s *supervisor) doAuth(e *relayEntry) {
 	for _, w := range a.waiting[:min(1, len(a.waiting))] { // the first is the first that has waited for long enough
 		at, some = earlier(at, some, w.until)
 	}
+	at, some = earlier(at, some, a.first)
 	if some {
 		s.later.Set(laterKey{entry: e, auth: true}, at)
 	} else {
@@ -297,10 +336,15 @@ func (s *supervisor) doAuth(e *relayEntry) {
 
 // ringAuth is for the time that doAuth has set.
 func (s *supervisor) ringAuth(e *relayEntry) {
-	if e.auth != nil {
-		e.auth.machine.Look(s.client.now())
-		s.doAuth(e)
+	a, now := e.auth, s.client.now()
+	if a == nil {
+		return
 	}
+	if !now.Before(a.first) {
+		a.first = time.Time{}
+	}
+	a.machine.Look(now)
+	s.authMoved(e)
 }
 
 func (s *supervisor) giveUpAuth(e *relayEntry, who authWaiter, message string, err error) {
@@ -315,10 +359,11 @@ func (s *supervisor) tellAuth(e *relayEntry, id *identity, err *AuthError) {
 			return
 		}
 		e.auth.told[id] = true
+		e.auth.first = time.Time{}
 		err.PubKey, _ = id.keyNow()
 	}
 	err.URL = e.url
-	s.client.mail.Put(&errorLetter{relay: e.conn.relay, err: err})
+	s.client.mail.Put(&errorLetter{relay: e.conn.current(), err: err})
 }
 
 // sendAuth writes an AUTH that was signed.
@@ -345,14 +390,14 @@ func (s *supervisor) authOK(e *relayEntry, ok wire.OK) bool {
 	key := a.answered(e.conn, ok.EventID)
 	s.doAuth(e)
 	if a.machine.Accepts() > before {
-		a.vain = false
+		a.vain, a.first = false, time.Time{}
 		if !slices.Contains(a.accepted, key) {
 			a.accepted = append(a.accepted, key)
 		}
 		s.authenticated(e)
 		s.doAuth(e)
 	}
-	s.ask(e)
+	s.authMoved(e)
 	return true
 }
 

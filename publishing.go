@@ -153,7 +153,7 @@ func (s *supervisor) pace(e *relayEntry) outcome.PaceConfig {
 
 // publishUp is for a connection that has been opened, if there is something to publish.
 func (s *supervisor) publishUp(e *relayEntry) {
-	if e.publishing == nil {
+	if e.publishing == nil || e.awaitsAuth() {
 		return
 	}
 	p, now := e.publishing, s.client.now()

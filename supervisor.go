@@ -289,6 +289,7 @@ func (s *supervisor) up(c *connection) bool {
 	if !e.guest {
 		s.client.mail.Put(&connectLetter{c})
 	}
+	s.authFirst(e)
 	s.upAgain(e)
 	s.publishUp(e)
 	s.tellReady()

@@ -78,19 +78,6 @@ func (b *Bot) OnOK(self *gennostr.Self, relay gennostr.Relay, msg gennostr.OKMes
 	return nil
 }
 
-// OnAuth proves to a relay who the bot is (NIP-42). Some relays compare their
-// URL byte for byte: the event names the one that was written when it was added.
-func (b *Bot) OnAuth(self *gennostr.Self, relay gennostr.Relay, msg gennostr.AuthMessage) error {
-	auth := &nostr.Event{Kind: nostr.KindClientAuthentication, Tags: nostr.Tags{
-		{"relay", relay.Address}, {"challenge", msg.Challenge},
-	}}
-	if err := auth.Sign(b.key); err != nil {
-		return err
-	}
-	self.Send(relay.URL, gennostr.AuthResponse{Event: auth})
-	return nil
-}
-
 // OnDisconnect has nothing to do: the client reconnects by itself, and asks again.
 func (b *Bot) OnDisconnect(self *gennostr.Self, relay gennostr.Relay, reason error) error {
 	if !relay.ConnectedAt.IsZero() { // else OnError has told of the dial that failed

@@ -78,7 +78,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	bot := newBot(secret, say)
 	if len(urls) > 0 {
 		say("bot", "I am %s; Ctrl-C ends me", secret.PubKey())
-		return gennostr.Run(ctx, bot, gennostr.WithRelays(urls...))
+		return gennostr.Run(ctx, bot, gennostr.WithRelays(urls...), gennostr.WithSigner(secret.Signer())) // relays that want to know who it is (NIP-42)
 	}
 	err = demo(ctx, bot, say)
 	if ctx.Err() != nil {

@@ -1,7 +1,6 @@
 package resume
 
 import (
-	"math"
 	"slices"
 	"time"
 
@@ -127,16 +126,4 @@ func seconds(d time.Duration) nostr.Timestamp {
 		return 0
 	}
 	return nostr.Timestamp((d-1)/time.Second) + 1
-}
-
-// window is the span of dates that a filter wants.
-func window(f nostr.Filter) (since, until nostr.Timestamp) {
-	until = math.MaxInt64
-	if f.Since != nil {
-		since = *f.Since
-	}
-	if f.Until != nil {
-		until = *f.Until
-	}
-	return since, until
 }

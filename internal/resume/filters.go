@@ -4,17 +4,9 @@ import (
 	"math"
 	"slices"
 
+	"github.com/gennostr/gennostr/internal/paging"
 	"github.com/gennostr/gennostr/nostr"
 )
-
-// own is a copy of a filter that shares nothing with it and whose lists have no duplicates.
-func own(f nostr.Filter) nostr.Filter {
-	f = f.Clone()
-	for _, x := range axes(f) {
-		f = x.unique(f)
-	}
-	return f
-}
 
 // SetFilters sets the filters anew. They are compared by value, lists as sets. Tracks of
 // those that are the same go on untouched, with a new index perhaps. Where one list has
@@ -38,7 +30,7 @@ func (l *Leg) SetFilters(filters []nostr.Filter) Step {
 	}
 	wanted := make([]nostr.Filter, len(filters))
 	for i, f := range filters {
-		wanted[i] = own(f)
+		wanted[i] = paging.Own(f)
 	}
 	take(func(i int, t *track) bool { return same(t.filter, wanted[i]) })
 	take(func(i int, t *track) bool { return changed(t.filter, wanted[i]) != nil })
@@ -67,8 +59,8 @@ func same(a, b nostr.Filter) bool {
 	if !alike(a, b) {
 		return false
 	}
-	for _, x := range axes(a) {
-		if !x.same(a, b) {
+	for _, x := range paging.Axes(a) {
+		if !x.Same(a, b) {
 			return false
 		}
 	}
@@ -76,14 +68,14 @@ func same(a, b nostr.Filter) bool {
 }
 
 // changed is the one list in which two filters differ, if they have any of it in common; else nil.
-func changed(a, b nostr.Filter) (one axis) {
+func changed(a, b nostr.Filter) (one paging.Axis) {
 	if !alike(a, b) {
 		return nil
 	}
-	for _, x := range axes(a) {
+	for _, x := range paging.Axes(a) {
 		switch {
-		case x.same(a, b):
-		case one != nil, x.size(x.shared(a, b)) == 0:
+		case x.Same(a, b):
+		case one != nil, x.Size(x.Shared(a, b)) == 0:
 			return nil
 		default:
 			one = x
@@ -122,12 +114,12 @@ func (l *Leg) change(t *track, f nostr.Filter, s *Step) {
 		return
 	}
 	s.Gone = append(s.Gone, t.disinherit()...)
-	added, index := x.without(f, t.filter), t.parts[0].track
+	added, index := x.Without(f, t.filter), t.parts[0].track
 	parts := t.parts[:0]
 	for _, p := range t.parts {
-		switch left := x.shared(p.filter, f); {
-		case x.size(left) == x.size(p.filter):
-		case x.size(left) == 0:
+		switch left := x.Shared(p.filter, f); {
+		case x.Size(left) == x.Size(p.filter):
+		case x.Size(left) == 0:
 			s.Gone = append(s.Gone, p.clear()...)
 			continue
 		default:
@@ -141,7 +133,7 @@ func (l *Leg) change(t *track, f nostr.Filter, s *Step) {
 		}
 		parts = append(parts, p)
 	}
-	if x.size(added) > 0 {
+	if x.Size(added) > 0 {
 		p := &part{track: index, filter: added}
 		parts = append(parts, p)
 		s.Asks = append(s.Asks, l.begin(p)...)

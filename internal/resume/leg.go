@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/gennostr/gennostr/internal/paging"
 	"github.com/gennostr/gennostr/nostr"
 )
 
@@ -22,7 +23,7 @@ type Leg struct {
 func New(filters []nostr.Filter, marks []Mark, cfg Config) *Leg {
 	l := &Leg{cfg: cfg}
 	for i, f := range filters {
-		t := newTrack(i, own(f))
+		t := newTrack(i, paging.Own(f))
 		if i < len(marks) {
 			t.parts[0].mark = valid(marks[i])
 			t.parts[0].sure = t.parts[0].mark.At
@@ -113,7 +114,7 @@ func (l *Leg) Fresh(a *Ask) nostr.Filter {
 	}
 	p := a.part
 	p.settle(l.cfg)
-	a.answered, a.first, a.rest = false, false, 0
+	a.answered, a.first, a.Rest = false, false, 0
 	p.waits++
 	p.behind = true
 	if l.cfg.LiveOnly {

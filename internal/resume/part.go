@@ -3,6 +3,7 @@ package resume
 import (
 	"slices"
 
+	"github.com/gennostr/gennostr/internal/paging"
 	"github.com/gennostr/gennostr/nostr"
 )
 
@@ -61,13 +62,13 @@ func (p *part) start(cfg Config, now nostr.Timestamp) []*Ask {
 	switch {
 	case p.filter.MatchesNothing(): // is never sent (P18)
 	case p.track < 0:
-		p.add(&Ask{Filter: p.filter, Once: true, Resumed: true, whole: true})
+		p.add(&Ask{Ask: paging.Ask{Filter: p.filter}, Once: true, Resumed: true, whole: true})
 	case cfg.LiveOnly:
 		p.add(p.liveOnly())
 	case !p.mark.Loaded:
-		a := &Ask{Filter: p.filter, Moved: least(p.filter), first: true, whole: wholly(p.filter)}
+		a := &Ask{Ask: paging.Ask{Filter: p.filter}, Moved: least(p.filter), first: true, whole: wholly(p.filter)}
 		if p.filter.Search == "" {
-			a.rest = p.filter.Limit
+			a.Rest = p.filter.Limit
 		}
 		p.add(a)
 	default:
@@ -83,7 +84,7 @@ func (p *part) resume(m Mark, kinds kindsPart, cfg Config) (asks []*Ask) {
 		apart = m.kindsApart(p.filter, overlap)
 	}
 	for _, kinds := range apart {
-		a := &Ask{Filter: m.resumed(p.filter, kinds, overlap), Moved: least(kinds.of(p.filter)), Resumed: true, kinds: kinds, whole: true}
+		a := &Ask{Ask: paging.Ask{Filter: m.resumed(p.filter, kinds, overlap)}, Moved: least(kinds.of(p.filter)), Resumed: true, kinds: kinds, whole: true}
 		if !a.Filter.MatchesNothing() {
 			asks = append(asks, p.add(a))
 		}
@@ -91,7 +92,9 @@ func (p *part) resume(m Mark, kinds kindsPart, cfg Config) (asks []*Ask) {
 	return asks
 }
 
-func (p *part) liveOnly() *Ask { return &Ask{Filter: least(p.filter), Moved: least(p.filter)} }
+func (p *part) liveOnly() *Ask {
+	return &Ask{Ask: paging.Ask{Filter: least(p.filter)}, Moved: least(p.filter)}
+}
 
 // takeUp opens anew what a live ask was for, which was answered and is lost.
 func (p *part) takeUp(kinds kindsPart, cfg Config) []*Ask {
@@ -152,7 +155,7 @@ func (p *part) head() Mark {
 
 // first is the time of the first load's REQ, as a bound: what had been stored then has come.
 func (p *part) first() nostr.Timestamp {
-	_, until := window(p.filter)
+	_, until := paging.Window(p.filter)
 	return min(p.load.sent, until)
 }
 
@@ -215,7 +218,7 @@ func (p *part) answer(a *Ask, page Page, caps Caps, sent nostr.Timestamp) (asks 
 	if a.first {
 		p.loaded(a, page, caps, sent)
 	}
-	if page.cut(a.Filter, caps) && (a.whole || a.rest > 0 || a.robbed(page)) {
+	if page.Cut(a.Filter, caps) && (a.whole || a.Rest > 0 || a.robbed(page)) {
 		asks, gaps = a.further(page, caps)
 	}
 	if a.Once {
@@ -230,6 +233,23 @@ func (p *part) answer(a *Ask, page Page, caps Caps, sent nostr.Timestamp) (asks 
 		p.add(next)
 	}
 	return asks, gaps
+}
+
+// further says what is to be asked after a page that may have been cut, and what never will be.
+func (a *Ask) further(page Page, caps Caps) (asks []*Ask, gaps []Gap) {
+	following, lost := a.Ask.Further(page, caps)
+	for _, f := range following {
+		asks = append(asks, &Ask{Track: a.Track, Ask: f, Once: true, Resumed: a.Resumed,
+			kinds: a.kinds, first: a.first, whole: a.whole || f.Part})
+	}
+	for _, g := range lost {
+		gaps = append(gaps, a.gap(g.Since, g.Until, g.Possible)...)
+	}
+	return asks, gaps
+}
+
+func (a *Ask) gap(since, until nostr.Timestamp, possible bool) []Gap {
+	return []Gap{{Track: a.Track, Since: since, Until: until, Possible: possible}}
 }
 
 // robbed tells whether others took all the room of an ask that is content with what one
@@ -248,11 +268,11 @@ func (p *part) loaded(a *Ask, page Page, caps Caps, sent nostr.Timestamp) {
 		p.load.some, p.load.oldest = true, page.Oldest
 	}
 	switch {
-	case a.rest > 0:
-		a.rest = max(0, a.rest-max(0, page.Events-a.edge))
-		p.load.cut = p.load.cut || a.rest == 0
+	case a.Rest > 0:
+		a.Count(page)
+		p.load.cut = p.load.cut || a.Rest == 0
 	case !a.whole:
-		p.load.cut = page.cut(a.Filter, caps)
+		p.load.cut = page.Cut(a.Filter, caps)
 	}
 }
 
@@ -268,6 +288,6 @@ func (a *Ask) passed(sent nostr.Timestamp) []Gap {
 	if !a.Resumed || !slices.ContainsFunc(a.Filter.Kinds, nostr.Kind.IsEphemeral) {
 		return nil
 	}
-	since, until := window(a.Filter)
+	since, until := paging.Window(a.Filter)
 	return a.gap(since, max(since, min(sent, until)), true)
 }

@@ -21,6 +21,7 @@ package resume
 import (
 	"time"
 
+	"github.com/gennostr/gennostr/internal/paging"
 	"github.com/gennostr/gennostr/nostr"
 )
 
@@ -54,8 +55,8 @@ type Ask struct {
 	// Track is the index of the filter, and is kept right by SetFilters; -1 for what
 	// Fetch asks for, which is of no track.
 	Track int
-	// Filter is what is to be sent.
-	Filter nostr.Filter
+	// Ask has the Filter that is to be sent. Rest is that of a first load that has a limit.
+	paging.Ask
 	// Moved is what a REQ has to say that takes over this ask while its REQ is still
 	// open, once it is answered: next to nothing is replayed. Not for Once.
 	Moved nostr.Filter
@@ -68,61 +69,24 @@ type Ask struct {
 	heirOf   *track    // takes over all that is open of this track
 	kinds    kindsPart // which kinds of its part it is for
 	first    bool      // of a first load
-	whole    bool      // to be paged until there is no more; else, unless rest, one page is all
+	whole    bool      // to be paged until there is no more; else, unless Rest, one page is all
 	answered bool
 	over     bool // nothing more is to be done about it: its EOSE, if any comes, means nothing
-	rest     int  // of a first load that has a limit: how many are still to come
-	edge     int  // how many of what this page brings have come with the last one, at its oldest second
-	tries    int  // how often it was asked and brought nothing because others filled the REQ
 }
 
-// A Hint is what an EOSE says about the end of the stored events (NIP-67).
-type Hint uint8
-
-const (
-	None   Hint = iota
-	Finish      // these were all
-	More        // there are more
+// What comes for an ask, and what is known of the relay's pages, is told in paging's terms.
+type (
+	Hint = paging.Hint
+	Page = paging.Page
+	Caps = paging.Caps
 )
 
-// A Page is what came for an ask before its EOSE.
-type Page struct {
-	// Events counts those that match the ask, duplicates included.
-	Events int
-	// Fresh are those of them that the subscription had not had.
-	Fresh int
-	// Refused counts those that the relay sent for this REQ and that count for no
-	// ask: not genuine, too long to be read, not asked for.
-	Refused int
-	// Oldest and Newest are the least and the greatest date of Events, in whatever
-	// order they came. Dates far in the future may be left out of Newest.
-	Oldest, Newest nostr.Timestamp
-	// Shared counts those of Events that another ask of the REQ wants as well. They may
-	// be of its page, which goes further back perhaps than this one's.
-	Shared int
-	// End is the oldest date of the Events that are not Shared, and Last the later one of
-	// the dates of the last two of them, in the order in which they came. That tells the
-	// end of a page from a live event that slipped in and is dated long ago.
-	End, Last nostr.Timestamp
-	// Edge counts those of Events that are dated Oldest. 0: not counted, then a first
-	// load that has a limit and needs several pages may bring more than its limit.
-	Edge int
-	// Total counts all events of the REQ, Refused included, whatever ask they match and
-	// whether that is over or not.
-	Total int
-	// Hint is the EOSE's.
-	Hint Hint
-}
-
-// Caps is what is known of how many events a relay gives at once.
-type Caps struct {
-	// Page is the relay's cap for a filter without a limit. If the relay has not told
-	// it: the most events that any one ask without a limit has brought from it, 50 at
-	// least. Not more than what the relay gives: a shorter page counts as complete.
-	Page int
-	// Known: it is told, by NIP-11, and counts for each filter. Else it may be for the REQ.
-	Known bool
-}
+// The hints of an EOSE (NIP-67).
+const (
+	None   = paging.None
+	Finish = paging.Finish
+	More   = paging.More
+)
 
 // A Gap is a span of dates, inclusive, of which events may be missing and will not be
 // asked for again.

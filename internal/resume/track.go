@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/gennostr/gennostr/internal/paging"
 	"github.com/gennostr/gennostr/nostr"
 )
 
@@ -90,7 +91,7 @@ func (t *track) succeed() *Ask {
 			return nil
 		}
 	}
-	t.heir = &Ask{Track: t.parts[0].track, Filter: least(t.filter), Moved: least(t.filter), heirOf: t}
+	t.heir = &Ask{Track: t.parts[0].track, Ask: paging.Ask{Filter: least(t.filter)}, Moved: least(t.filter), heirOf: t}
 	return t.heir
 }
 

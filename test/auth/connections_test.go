@@ -2,6 +2,7 @@ package auth_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -254,4 +255,59 @@ func TestAPackIsNotLostForOneThatNeedsAuth(t *testing.T) {
 			}
 		}
 	})
+}
+
+// P53: a relay that says that it serves nobody without AUTH is asked nothing before that,
+// once that is known. If it lies, or challenges only when it refuses something, that costs
+// a second.
+func TestARelayThatServesNobodyWithoutAuthIsAskedNothingBefore(t *testing.T) {
+	says := nostrtest.WithInfo(func(d *nip11.Document) { d.Limitation.AuthRequired = true })
+	onNeed := nostrtest.WithReadPolicy(func(c nostrtest.Connection, _ nostrtest.Request) string { return known(c) })
+	for name, c := range map[string]struct {
+		options []nostrtest.Option
+		first   string
+		within  time.Duration
+	}{
+		"it challenges at once":       {[]nostrtest.Option{says, nostrtest.WithAuth()}, "AUTH", 100 * time.Millisecond},
+		"it challenges when it needs": {[]nostrtest.Option{says, onNeed}, "REQ", 1100 * time.Millisecond},
+		"it serves everybody":         {[]nostrtest.Option{says}, "REQ", 1100 * time.Millisecond},
+		"it refuses the AUTH": {[]nostrtest.Option{says, nostrtest.WithAuth(),
+			nostrtest.WithFaults(nostrtest.RejectAuth("restricted: no"))}, "AUTH", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
+				relay := network.NewRelay(relayURL, c.options...)
+				client := join(t, memberOf(2), network, gennostr.WithSigner(me.Signer()))
+				time.Sleep(30 * time.Second)
+				relay.DisconnectAll()
+				time.Sleep(20 * time.Millisecond)
+				published := make(chan error, 1)
+				go func() {
+					_, err := client.Publish(t.Context(), nostrtest.TextNote(me, "hello"))
+					published <- err
+				}()
+				began := time.Now()
+				if c.within > 0 {
+					waitUntil(t, "live", func() bool { return live(client) })
+					assert.Less(t, time.Since(began), c.within)
+					assert.NoError(t, <-published)
+				} else {
+					assert.Error(t, <-published)
+				}
+				for _, m := range relay.Received() {
+					if m.Connection == 2 {
+						assert.Equal(t, c.first, m.Verb)
+						break
+					}
+				}
+				closed := 0
+				for _, w := range relay.WireLog() {
+					if w.Connection == 2 && strings.Contains(w.Text, `["CLOSED"`) {
+						closed++
+					}
+				}
+				assert.Equal(t, name == "it challenges at once" || name == "it serves everybody", closed == 0)
+			})
+		})
+	}
 }

@@ -1,4 +1,4 @@
-package resume
+package paging
 
 import (
 	"maps"
@@ -7,40 +7,41 @@ import (
 	"github.com/gennostr/gennostr/nostr"
 )
 
-// An axis is one of a filter's lists. A filter that is divided along one of its axes is
+// An Axis is one of a filter's lists. A filter that is divided along one of its lists is
 // the union of its parts.
-type axis interface {
-	size(f nostr.Filter) int
-	slice(f nostr.Filter, from, to int) nostr.Filter
-	same(a, b nostr.Filter) bool            // as sets, and nil only like nil
-	shared(a, b nostr.Filter) nostr.Filter  // a, with what b has too
-	without(a, b nostr.Filter) nostr.Filter // a, with what b has not
-	unique(f nostr.Filter) nostr.Filter     // without duplicates
+type Axis interface {
+	Name() string // its key in the filter's JSON
+	Size(f nostr.Filter) int
+	Slice(f nostr.Filter, from, to int) nostr.Filter
+	Same(a, b nostr.Filter) bool            // as sets, and nil only like nil
+	Shared(a, b nostr.Filter) nostr.Filter  // a, with what b has too
+	Without(a, b nostr.Filter) nostr.Filter // a, with what b has not
+	Unique(f nostr.Filter) nostr.Filter     // without duplicates
 }
 
-// axes are the lists that a filter has, tags by their letter.
-func axes(f nostr.Filter) []axis {
-	var list []axis
+// Axes are the lists that a filter has, tags by their letter.
+func Axes(f nostr.Filter) []Axis {
+	var list []Axis
 	if f.IDs != nil {
-		list = append(list, axisOf[nostr.ID]{
+		list = append(list, axisOf[nostr.ID]{"ids",
 			func(f nostr.Filter) []nostr.ID { return f.IDs },
 			func(f *nostr.Filter, v []nostr.ID) { f.IDs = v },
 		})
 	}
 	if f.Authors != nil {
-		list = append(list, axisOf[nostr.PubKey]{
+		list = append(list, axisOf[nostr.PubKey]{"authors",
 			func(f nostr.Filter) []nostr.PubKey { return f.Authors },
 			func(f *nostr.Filter, v []nostr.PubKey) { f.Authors = v },
 		})
 	}
 	if f.Kinds != nil {
-		list = append(list, axisOf[nostr.Kind]{
+		list = append(list, axisOf[nostr.Kind]{"kinds",
 			func(f nostr.Filter) []nostr.Kind { return f.Kinds },
 			func(f *nostr.Filter, v []nostr.Kind) { f.Kinds = v },
 		})
 	}
 	for _, letter := range slices.Sorted(maps.Keys(f.Tags)) {
-		list = append(list, axisOf[string]{
+		list = append(list, axisOf[string]{"#" + letter,
 			func(f nostr.Filter) []string { return f.Tags[letter] },
 			func(f *nostr.Filter, v []string) {
 				f.Tags = maps.Clone(f.Tags) // filters share their maps
@@ -52,8 +53,9 @@ func axes(f nostr.Filter) []axis {
 }
 
 type axisOf[T comparable] struct {
-	get func(nostr.Filter) []T
-	set func(*nostr.Filter, []T)
+	name string
+	get  func(nostr.Filter) []T
+	set  func(*nostr.Filter, []T)
 }
 
 func (x axisOf[T]) with(f nostr.Filter, list []T) nostr.Filter {
@@ -61,31 +63,33 @@ func (x axisOf[T]) with(f nostr.Filter, list []T) nostr.Filter {
 	return f
 }
 
-func (x axisOf[T]) size(f nostr.Filter) int { return len(x.get(f)) }
+func (x axisOf[T]) Name() string { return x.name }
 
-func (x axisOf[T]) slice(f nostr.Filter, from, to int) nostr.Filter {
+func (x axisOf[T]) Size(f nostr.Filter) int { return len(x.get(f)) }
+
+func (x axisOf[T]) Slice(f nostr.Filter, from, to int) nostr.Filter {
 	return x.with(f, slices.Clip(x.get(f)[from:to]))
 }
 
-func (x axisOf[T]) same(a, b nostr.Filter) bool {
+func (x axisOf[T]) Same(a, b nostr.Filter) bool {
 	return (x.get(a) == nil) == (x.get(b) == nil) && x.subset(a, b) && x.subset(b, a)
 }
 
 func (x axisOf[T]) subset(a, b nostr.Filter) bool {
-	return x.size(x.without(a, b)) == 0
+	return x.Size(x.Without(a, b)) == 0
 }
 
-func (x axisOf[T]) shared(a, b nostr.Filter) nostr.Filter {
+func (x axisOf[T]) Shared(a, b nostr.Filter) nostr.Filter {
 	has := set(x.get(b))
 	return x.keep(a, func(v T) bool { return has[v] })
 }
 
-func (x axisOf[T]) without(a, b nostr.Filter) nostr.Filter {
+func (x axisOf[T]) Without(a, b nostr.Filter) nostr.Filter {
 	has := set(x.get(b))
 	return x.keep(a, func(v T) bool { return !has[v] })
 }
 
-func (x axisOf[T]) unique(f nostr.Filter) nostr.Filter {
+func (x axisOf[T]) Unique(f nostr.Filter) nostr.Filter {
 	has := make(map[T]bool)
 	return x.keep(f, func(v T) bool {
 		known := has[v]
@@ -95,7 +99,7 @@ func (x axisOf[T]) unique(f nostr.Filter) nostr.Filter {
 }
 
 func (x axisOf[T]) keep(f nostr.Filter, wanted func(T) bool) nostr.Filter {
-	list := make([]T, 0, x.size(f))
+	list := make([]T, 0, x.Size(f))
 	for _, v := range x.get(f) {
 		if wanted(v) {
 			list = append(list, v)

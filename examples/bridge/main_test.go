@@ -1,0 +1,192 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/gennostr/gennostr"
+	"github.com/gennostr/gennostr/nostr"
+	"github.com/gennostr/gennostr/nostrtest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestTheDemo(t *testing.T) {
+	var stdout, stderr strings.Builder
+	require.NoError(t, run(t.Context(), nil, &stdout, &stderr), &stderr)
+	assert.Equal(t, "20 replies, 2 requests that no relay took, 1 that nobody has replied to\n", stdout.String())
+}
+
+var silent = slog.New(slog.DiscardHandler)
+
+// world is a relay with somebody who replies, and the service.
+type world struct {
+	relay *nostrtest.Relay
+	*caller
+}
+
+func newWorld(t *testing.T, opts options) *world {
+	t.Helper()
+	w := &world{relay: nostrtest.NewRelay(t)}
+	start := func(h gennostr.Handler, opts ...gennostr.Option) *gennostr.Client {
+		client, err := gennostr.Start(context.Background(), h, append(opts, gennostr.WithLogger(silent))...)
+		require.NoError(t, err)
+		t.Cleanup(func() { assert.NoError(t, client.Stop(context.Background())) })
+		return client
+	}
+	start(&replier{key: nostrtest.Key(1)}, gennostr.WithRelays(w.relay.URL()))
+	_, err := w.relay.WaitRequest(t.Context(), nil)
+	require.NoError(t, err)
+	client := start(nil, gennostr.WithGuestOptions(gennostr.WithDialPolicy(nil)))
+	server := httptest.NewServer(newBridge(client, opts, silent))
+	t.Cleanup(server.Close)
+	w.caller = &caller{server.URL, server.Client()}
+	return w
+}
+
+func TestARequestGetsItsReply(t *testing.T) {
+	w := newWorld(t, options{timeout: 10 * time.Second, requests: 1})
+	status, body := w.call(t.Context(), w.relay.URL(), request("hello"))
+	require.Equal(t, http.StatusOK, status, body)
+	var reply nostr.Event
+	require.NoError(t, json.Unmarshal([]byte(body), &reply))
+	require.NoError(t, reply.Verify())
+	assert.Equal(t, "reply to hello", reply.Content)
+
+	resp, err := w.http.Get(w.base + "/healthz")
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	assert.Equal(t, http.StatusOK, resp.StatusCode)
+}
+
+func TestWhatIsWrongWithARequestIsSaid(t *testing.T) {
+	w := newWorld(t, options{timeout: 10 * time.Second, requests: 1})
+	forged := request("forged")
+	forged.Content = "another"
+	unaddressed := nostrtest.TextNote(nostrtest.Key(2), "to nobody")
+	for name, c := range map[string]struct {
+		relay string
+		event *nostr.Event
+		says  string
+	}{
+		"forged":       {w.relay.URL(), forged, "id"},
+		"to nobody":    {w.relay.URL(), unaddressed, "p tag"},
+		"not a relay":  {"https://example.com", request("x"), "relay"},
+		"on no relay":  {"", request("x"), "relay"},
+		"far too long": {w.relay.URL(), request(strings.Repeat("x", maxBody)), "body"},
+	} {
+		status, body := w.call(t.Context(), c.relay, c.event)
+		assert.Equal(t, http.StatusBadRequest, status, name)
+		assert.Contains(t, body, c.says, name)
+	}
+	resp, err := w.http.Post(w.base+"/request?relay="+w.relay.URL(), "application/json", strings.NewReader("hello"))
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	assert.Equal(t, http.StatusBadRequest, resp.StatusCode)
+}
+
+func TestNobodyReplies(t *testing.T) {
+	w := newWorld(t, options{timeout: 300 * time.Millisecond, requests: 1})
+	status, body := w.call(t.Context(), w.relay.URL(), request("silence"))
+	assert.Equal(t, http.StatusGatewayTimeout, status, body)
+	w.relay.Stop()
+	w.opts(t, w.relay.URL())
+}
+
+// opts asks where nobody is.
+func (w *world) opts(t *testing.T, relay string) {
+	t.Helper()
+	status, _ := w.call(t.Context(), relay, request("hello"))
+	assert.Contains(t, []int{http.StatusBadGateway, http.StatusGatewayTimeout}, status)
+}
+
+// Somebody else's reply is none.
+func TestAReplyOfAStrangerIsNone(t *testing.T) {
+	w := newWorld(t, options{timeout: 500 * time.Millisecond, requests: 1})
+	question := request("silence")
+	go func() { // ends with the request
+		if _, err := w.relay.WaitEvent(t.Context(), nostr.Filter{}.WithIDs(question.ID)); err == nil {
+			w.relay.Publish(nostrtest.Event(nostrtest.Key(3), replyKind, "mine", nostr.Tag{"e", question.ID.String()}))
+		}
+	}()
+	status, body := w.call(t.Context(), w.relay.URL(), question)
+	assert.Equal(t, http.StatusGatewayTimeout, status, body)
+}
+
+func TestTooManyRequestsAreRefused(t *testing.T) {
+	w := newWorld(t, options{timeout: 2 * time.Second, requests: 1})
+	first := make(chan int)
+	go func() {
+		status, _ := w.call(t.Context(), w.relay.URL(), request("silence, the first"))
+		first <- status
+	}()
+	_, err := w.relay.WaitEvent(t.Context(), nostr.Filter{}.WithKinds(requestKind))
+	require.NoError(t, err)
+	status, _ := w.call(t.Context(), w.relay.URL(), request("the second"))
+	assert.Equal(t, http.StatusServiceUnavailable, status)
+	assert.Equal(t, http.StatusGatewayTimeout, <-first)
+}
+
+// A stranger's relay may be an address of ours.
+func TestPrivateNetworksAreNotDialled(t *testing.T) {
+	w := newWorld(t, options{})
+	client, err := gennostr.Start(context.Background(), nil, gennostr.WithLogger(silent))
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, client.Stop(context.Background())) }()
+	server := httptest.NewServer(newBridge(client, options{timeout: 5 * time.Second, requests: 1}, silent))
+	defer server.Close()
+	c := &caller{server.URL, server.Client()}
+	before := len(w.relay.Connections())
+	status, body := c.call(t.Context(), w.relay.URL(), request("hello"))
+	assert.Equal(t, http.StatusBadGateway, status, body)
+	assert.Len(t, w.relay.Connections(), before)
+}
+
+// Told to end, the service ends the request that is on its way first.
+func TestTheServiceEndsInGoodOrder(t *testing.T) {
+	w := newWorld(t, options{})
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	ctx, stop := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() {
+		served <- serve(ctx, options{timeout: 5 * time.Second, requests: 10, private: true}, listener, silent)
+	}()
+	c := &caller{"http://" + listener.Addr().String(), &http.Client{Transport: &http.Transport{}}}
+	defer c.http.CloseIdleConnections()
+	question := request("silence at first")
+	answered := make(chan int, 1)
+	go func() {
+		status, _ := c.call(t.Context(), w.relay.URL(), question)
+		answered <- status
+	}()
+	_, err = w.relay.WaitEvent(t.Context(), nostr.Filter{}.WithIDs(question.ID))
+	require.NoError(t, err)
+	stop()
+	w.relay.Publish(nostrtest.Event(nostrtest.Key(1), replyKind, "late", nostr.Tag{"e", question.ID.String()}))
+	assert.Equal(t, http.StatusOK, <-answered)
+	require.NoError(t, <-served)
+	_, err = c.http.Get(c.base + "/healthz")
+	assert.Error(t, err, "it has gone")
+}
+
+func TestHelp(t *testing.T) {
+	var help strings.Builder
+	require.NoError(t, run(t.Context(), []string{"-h"}, io.Discard, &help))
+	assert.Contains(t, help.String(), "usage: bridge")
+	for _, args := range [][]string{{"x"}, {"-timeout", "0s"}, {"-requests", "-1"}, {"-unknown"}} {
+		assert.Error(t, run(t.Context(), args, io.Discard, io.Discard), args)
+	}
+}
