@@ -120,13 +120,24 @@ func (s *supervisor) mayConsult(a *authenticating) bool {
 	return a.consulted < mostConsulted
 }
 
+// authPromoted is for a guest that the program has added: it may be told more.
+func (s *supervisor) authPromoted(e *relayEntry) {
+	switch a := e.auth; {
+	case a == nil || a.deciding || a.challenge == "":
+	case e.conn.cfg.authPolicy != nil && s.mayConsult(a):
+		s.consult(e)
+	default:
+		s.challenged(e)
+	}
+}
+
 // consult asks the policy.
 func (s *supervisor) consult(e *relayEntry) {
 	a, c := e.auth, e.conn
 	a.consulted++
 	a.deciding = true
 	ev := authDecided{c: c, challenge: a.challenge}
-	relay, policy := c.relay, c.cfg.authPolicy
+	relay, policy := c.current(), c.cfg.authPolicy
 	s.beside("auth policy", func() error {
 		d := policy(relay, AuthMessage{Challenge: ev.challenge})
 		if d.As != nil {
@@ -352,7 +363,7 @@ func (s *supervisor) tellAuth(e *relayEntry, id *identity, err *AuthError) {
 		err.PubKey, _ = id.keyNow()
 	}
 	err.URL = e.url
-	s.client.mail.Put(&errorLetter{relay: e.conn.relay, err: err})
+	s.client.mail.Put(&errorLetter{relay: e.conn.current(), err: err})
 }
 
 // sendAuth writes an AUTH that was signed.

@@ -129,7 +129,7 @@ func newClient(ctx context.Context, h Handler, opts []Option, in surroundings) (
 	if err := cfg.relay.equip(cfg.mailboxBudget); err != nil {
 		return nil, err
 	}
-	cfg.relay.ownTransport = false // it is the client's
+	cfg.relay.ownTransport, cfg.relay.ownAuth = false, false // they are the client's
 	if cfg.guest, err = cfg.guests(); err != nil {
 		cfg.relay.dialer.Close()
 		return nil, err

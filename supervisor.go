@@ -351,6 +351,7 @@ func (ev connectionEnded) supervise(s *supervisor) {
 	}
 	reason := s.weigh(e, ev)
 	s.noteLoss(e, reason)
+	e.stage = telling // whoever is told may give the relay up
 	s.tellUsers(e, relayEnd{err: reason, failed: e.failed, final: e.gone})
 	s.tell(e, ev.c, reason)
 }
