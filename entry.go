@@ -164,6 +164,7 @@ func (s *supervisor) forget(e *relayEntry) {
 		s.keepWindow(e)
 	}
 	e.users = nil
+	e.forgetDocument()
 	s.leave(e)
 	s.unpublish(e, ErrRelayRemoved) // nothing is left but what came in a moment ago
 	s.later.Cancel(laterKey{entry: e, publish: true})

@@ -478,6 +478,7 @@ func (ev shutdown) supervise(s *supervisor) {
 		s.cutBy(ev.at)
 	}
 	for _, e := range s.relays {
+		e.forgetDocument()
 		switch {
 		case e.conn == nil:
 			s.forget(e)
