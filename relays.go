@@ -27,8 +27,8 @@ import (
 // A guest ([On]) becomes one of the client's relays: if it is connected OnConnect is told
 // of the connection that it has, and the options hold from the next dial on. Only where
 // they say how the relay is to be reached ([WithHeader], [WithProxy], [WithDialPolicy], and
-// what else is about the transport), or guests are reached in another way than relays
-// ([WithGuestOptions]), it is dialled anew at once.
+// what else is about the transport) or as whom ([WithSigner], [WithAuthPolicy]), or
+// [WithGuestOptions] has said that of guests, it is dialled anew at once.
 func (c *Client) AddRelay(url string, opts ...RelayOption) error {
 	url, cfg, err := c.relayOf(url, opts)
 	if err != nil {
