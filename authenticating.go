@@ -419,24 +419,15 @@ func (a *authenticating) answered(c *connection, event nostr.ID) (key nostr.PubK
 	return key
 }
 
-// authSent tells that the program has sent an AUTH itself.
-type authSent struct {
-	c *connection
-	ownAuth
-}
-
-func (ev authSent) supervise(s *supervisor) {
-	e := ev.c.entry
-	if e.conn != ev.c || e.stage != connected {
-		return
-	}
+// authSent is for an AUTH that the program has sent itself.
+func (s *supervisor) authSent(e *relayEntry, auth ownAuth) {
 	a := s.authOf(e)
 	if len(a.own) == mostOwnAuths {
-		ev.c.ignore(a.own[0].id)
+		e.conn.ignore(a.own[0].id)
 		a.own = a.own[1:]
 	}
-	a.own = append(a.own, ev.ownAuth)
-	a.machine.Sent(s.client.now(), ev.id)
+	a.own = append(a.own, auth)
+	a.machine.Sent(s.client.now(), auth.id)
 	s.doAuth(e)
 }
 

@@ -51,6 +51,8 @@
 // A refusal is a state and no end: what may be served later is asked for again, at
 // growing intervals, and what will not with the next connection or after an AUTH.
 //
+// Relays that want to know who asks (NIP-42) are told by [WithSigner].
+//
 // A [Cursor] is where a subscription stands. Saved in one transaction with what an event
 // made the program do, and given to [Resume], it makes the program go on where it was
 // when it starts again, after a crash too. A filter with a since that moves ("from

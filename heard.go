@@ -7,8 +7,8 @@ import (
 	"github.com/gennostr/gennostr/nostr"
 )
 
-// What a connection's reader hands to the supervisor: the OKs that somebody waits for,
-// and challenges. A relay may say both as often as it likes: of each event and of
+// What a connection hands to the supervisor: the OKs that somebody waits for, challenges,
+// and before them the AUTHs that the program has sent itself. A relay may say both as often as it likes: of each event and of
 // challenges the latest counts, and one note for all of them is in the inbox at most,
 // so that no storm takes more room than one of each.
 
@@ -19,6 +19,7 @@ type hearing struct {
 	order      []nostr.ID        // of those that were heard, as the first OK of each came
 	owed       int               // events of publications that are sent and not answered
 	challenge  string            // the latest
+	sent       []ownAuth         // the latest AUTHs of the program's
 	challenged bool
 	before     int  // how many of order came before the first challenge
 	noted      bool // a heard is in the inbox
@@ -42,15 +43,18 @@ func (ev heard) supervise(s *supervisor) {
 
 // hear takes what the relay has said. It is called before the end of a connection, too.
 func (s *supervisor) hear(e *relayEntry) {
-	oks, challenge, before := e.conn.takeHeard()
+	h, oks := e.conn.takeHeard()
+	for _, auth := range h.sent { // first, for an OK may be of one of them
+		s.authSent(e, auth)
+	}
 	for i, ok := range oks {
-		if i == before {
-			s.gotChallenge(e, challenge)
+		if h.challenged && i == h.before {
+			s.gotChallenge(e, h.challenge)
 		}
 		s.gotOK(e, ok)
 	}
-	if before == len(oks) {
-		s.gotChallenge(e, challenge)
+	if h.challenged && h.before == len(oks) {
+		s.gotChallenge(e, h.challenge)
 	}
 	if len(oks) > 0 {
 		s.pumpSoon(e)
@@ -162,6 +166,18 @@ func (c *connection) hearChallenge(challenge string) {
 	c.noteHeard()
 }
 
+// noteSent is for an AUTH that the program is sending. Needs mu.
+func (c *connection) noteSent(auth ownAuth) {
+	c.awaitLocked(auth.id)
+	h := c.hearing
+	if len(h.sent) == mostOwnAuths {
+		delete(h.awaited, h.sent[0].id)
+		h.sent = h.sent[1:]
+	}
+	h.sent = append(h.sent, auth)
+	c.noteHeard()
+}
+
 // noteHeard needs mu.
 func (c *connection) noteHeard() {
 	if !c.hearing.noted {
@@ -170,15 +186,15 @@ func (c *connection) noteHeard() {
 	}
 }
 
-// takeHeard takes what has been heard, OKs in the order in which they came, and after how
-// many of them the relay has challenged, since what refuses an AUTH depends on that: -1,
-// it has not. Of several challenges the latest is told, in the place of the first.
-func (c *connection) takeHeard() (oks []wire.OK, challenge string, before int) {
+// takeHeard takes what has been heard, OKs in the order in which they came. What refuses
+// an AUTH depends on which challenge had come before; of several challenges the latest is
+// told, in the place of the first.
+func (c *connection) takeHeard() (was hearing, oks []wire.OK) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	h := c.hearing
 	if h == nil {
-		return nil, "", -1
+		return was, nil
 	}
 	if len(h.order) > 0 {
 		oks = make([]wire.OK, 0, len(h.order))
@@ -195,13 +211,10 @@ func (c *connection) takeHeard() (oks []wire.OK, challenge string, before int) {
 			told++
 		}
 	}
-	challenge, before = h.challenge, -1
-	if h.challenged {
-		before = told
-	}
+	was = hearing{sent: h.sent, challenge: h.challenge, challenged: h.challenged, before: told}
 	if h.order = h.order[:0]; cap(h.order) > 64 {
 		h.order = nil
 	}
-	h.challenge, h.challenged, h.noted = "", false, false
-	return oks, challenge, before
+	h.sent, h.challenge, h.challenged, h.noted = nil, "", false, false
+	return was, oks
 }

@@ -85,8 +85,7 @@ func (c *connection) sendFirst(o outgoing) {
 func (c *connection) put(o outgoing) {
 	c.enter(o)
 	if auth, ok := o.msg.(AuthResponse); ok && !o.own {
-		c.awaitLocked(auth.Event.ID)
-		c.client.sup.inbox.Put(authSent{c, ownAuth{auth.Event.ID, auth.Event.PubKey}})
+		c.noteSent(ownAuth{auth.Event.ID, auth.Event.PubKey})
 	}
 	published := o.own && !o.event.IsZero()
 	if published {

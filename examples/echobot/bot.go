@@ -64,16 +64,14 @@ func (b *Bot) OnEvent(self *gennostr.Self, relay gennostr.Relay, msg gennostr.Ev
 	if err := answer.Sign(b.key); err != nil {
 		return err
 	}
-	self.Broadcast(gennostr.PublishEvent{Event: answer})
+	self.Publish(answer, b.answered) // through outages, for a minute
 	return nil
 }
 
-// OnOK is each relay's verdict on the answer.
-func (b *Bot) OnOK(self *gennostr.Self, relay gennostr.Relay, msg gennostr.OKMessage) error {
-	if msg.Accepted {
-		b.say("bot", "answer accepted by %s", relay.URL)
-	} else {
-		b.say("bot", "answer refused by %s: %.200q", relay.URL, msg.Message)
+// answered tells what has become of an answer on each relay.
+func (b *Bot) answered(report gennostr.PublishReport) error {
+	for _, o := range report.Outcomes {
+		b.say("bot", "answer on %v", o)
 	}
 	return nil
 }

@@ -78,7 +78,7 @@ func visit(ctx context.Context, relay *nostrtest.Relay, bot *Bot, say func(strin
 		return err
 	}
 	say("visitor", "says %q", text)
-	if err := client.Send(relay.URL(), gennostr.PublishEvent{Event: mention}); err != nil {
+	if _, err := client.Publish(ctx, mention); err != nil {
 		return err
 	}
 	for answer := range answers.Events() {

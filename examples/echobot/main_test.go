@@ -26,7 +26,7 @@ func TestDemoAnswersBeforeAndAfterTheOutage(t *testing.T) {
 	var out bytes.Buffer
 	require.NoError(t, run(t.Context(), nil, &out, io.Discard))
 	for _, want := range []string{
-		`visitor  says "good morning"`, `bot      heard "good morning" (live)`, `visitor  gets "echo: good morning"`,
+		`visitor  says "good morning"`, `bot      heard "good morning" (live)`, `visitor  gets "echo: good morning"`, ": accepted\n",
 		"relay    stopped", "bot      disconnected", "(attempt 2)",
 		`visitor  gets "echo: are you still there?"`, "bot      goodbye",
 	} {
@@ -100,7 +100,7 @@ func TestAnswersWhatItHasMissedAndNothingTwice(t *testing.T) {
 	}
 	bring(a, "live")
 	bring(b, "live")
-	require.NoError(t, h.Disconnect(a, nil))
+	require.NoError(t, h.Disconnect(a, nil)) // before it says OK
 	require.NoError(t, h.Connect(a))
 	bring(a, "live")
 	bring(a, "missed")
@@ -110,5 +110,6 @@ func TestAnswersWhatItHasMissedAndNothingTwice(t *testing.T) {
 			answers = append(answers, m.Event.Content)
 		}
 	}
-	assert.Equal(t, []string{"echo: live", "echo: missed"}, answers)
+	assert.Equal(t, []string{"echo: live", "echo: live", "echo: missed"}, answers)
+	require.Len(t, h.Published(), 2, "and the first of them is the same event again")
 }

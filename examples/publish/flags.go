@@ -23,17 +23,18 @@ type options struct {
 	kind      nostr.Kind
 	tags      nostr.Tags
 	timeout   time.Duration
+	atLeast   int // 0: the verdicts of all relays are waited for
 	content   string
 	fromStdin bool // the content is yet to be read
 }
 
 const demoContent = "hello from gennostr"
 
-const intro = `usage: publish [-relay URL]… [-key KEY] [-kind N] [-tag NAME=VALUE]… [-timeout TIME] TEXT…
+const intro = `usage: publish [-relay URL]… [-key KEY] [-kind N] [-tag NAME=VALUE]… [-timeout TIME] [-atleast N] TEXT…
        publish [flags] -
 
 publish signs TEXT, or with - what it reads from standard input, as a note, and sends it to the relays.
-One line per relay says what became of it; the exit status is 0 if any of them has accepted it.
+One line per relay says what became of it; the exit status is 0 if any of them has it.
 Without -relay it shows itself on relays of its own.
 
 `
@@ -54,7 +55,8 @@ func parse(args []string, usage io.Writer) (options, error) {
 	var key *string // nil if not given: an empty one, of a variable that is not set, is a mistake
 	flags.Func("key", "the secret `key` to sign with: a file that holds an nsec or 64 hex digits, or these themselves,\nwhich others on this machine may see then (default: a new key)", func(s string) error { key = &s; return nil })
 	kind := flags.String("kind", "", "the event's kind, `N` from 0 to 65535 (default 1)")
-	timeout := flags.String("timeout", "", "how much `time` the relays have to answer (default 10s)")
+	timeout := flags.String("timeout", "", "how much `time` the relays have to take it; one that is away is tried again until then (default 10s)")
+	atLeast := flags.String("atleast", "", "how many relays, `N`, have to take it: then the others are not waited for\n(default: one, and all are waited for)")
 
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -92,6 +94,12 @@ func parse(args []string, usage io.Writer) (options, error) {
 	opts.timeout, err = time.ParseDuration(cmp.Or(*timeout, "10s"))
 	if err != nil || opts.timeout <= 0 {
 		note("timeout", fmt.Errorf("want a duration such as 10s, not %q", *timeout))
+	}
+	if *atLeast != "" {
+		most := cmp.Or(len(opts.relays), demoSize)
+		if opts.atLeast, err = strconv.Atoi(*atLeast); err != nil || opts.atLeast < 1 || opts.atLeast > most {
+			note("atleast", fmt.Errorf("want a number from 1 to %d, for so many relays there are, not %q", most, *atLeast))
+		}
 	}
 	errs = append(errs, opts.parseText(flags, args))
 	return opts, errors.Join(errs...)
@@ -223,11 +231,4 @@ func readContent(ctx context.Context, stdin io.Reader) (string, error) {
 		}
 		return content, nil
 	}
-}
-
-// identity is the URL by which callbacks name a relay of the command line, which
-// has been checked. What is dialled is the address as it was written.
-func identity(address string) string {
-	url, _ := nostr.NormalizeURL(address)
-	return url
 }

@@ -1,9 +1,10 @@
-// Publish signs a note, sends it to relays, and says what became of it at each
-// of them, one line per relay. Its exit status is 0 if at least one relay has
-// accepted the note, else 1.
+// Publish signs a note, sends it to relays, and says what became of it at each of
+// them, one line per relay, as the answers come. Its exit status is 0 if at least one
+// relay has the note, or as many as -atleast says, else 1.
 //
-// Without -relay it needs no network: it starts two relays of its own, one that
-// takes the note and one that does not.
+// Without -relay it needs no network: it starts four relays of its own, one that
+// takes the note, one that does not, one that wants to know who is there, and one that
+// is away at first.
 //
 //	go run ./examples/publish
 //
@@ -12,10 +13,10 @@
 //	go run ./examples/publish -relay wss://relay.example.com -key me.key 'good morning'
 //	date | go run ./examples/publish -relay wss://a.example -relay wss://b.example -key me.key -
 //
-// Accepted means that the relay has said so of this very event. Everything else
-// is told as what it is: rejected, unreachable, no answer, connection lost. To a
-// relay that wants to know who is there it authenticates (NIP-42), and sends
-// the event again.
+// Accepted means that the relay has said so of this very event. Everything else is
+// told as what it is: rejected, unreachable, no answer, connection lost. Until -timeout
+// a relay that is away is tried again, one that wants to know who is there (NIP-42) is
+// told, and one that wants less at a time gets the event later.
 package main
 
 import (
@@ -24,17 +25,13 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"os/signal"
 	"regexp"
 	"syscall"
-	"time"
 
-	"github.com/gennostr/gennostr"
 	"github.com/gennostr/gennostr/nostr"
 	"github.com/gennostr/gennostr/nostr/nip19"
-	"github.com/gennostr/gennostr/nostrtest"
 )
 
 // aKey is a secret key in a text, or what begins like one.
@@ -67,11 +64,8 @@ func givesAway(content string, tags nostr.Tags) bool {
 	return false
 }
 
-// errNoneAccepted: everything was done, and no relay has accepted the event.
-var errNoneAccepted = errors.New("no relay has accepted the event")
-
-// run is the program: verdicts go to stdout, everything else to stderr. It
-// returns nil if a relay has accepted the event.
+// run is the program: verdicts go to stdout, everything else to stderr. It returns nil
+// if enough relays have the event.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	opts, err := parse(args, stderr)
 	if errors.Is(err, flag.ErrHelp) {
@@ -99,69 +93,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	fmt.Fprintf(stderr, "event %s by %s\n", nip19.EncodeNote(event.ID), nip19.EncodePubKey(opts.key.PubKey()))
 
 	if len(opts.relays) == 0 {
-		relays, err := startRelays(stderr)
-		if err != nil {
-			return err
-		}
-		defer relays.close()
-		opts.relays = relays.urls
+		return demo(ctx, opts, event, stdout, stderr)
 	}
 	return publish(ctx, opts, event, stdout, stderr)
-}
-
-// goodbye is how long relays have to answer the end of the connection. There is
-// nothing left to hear from them.
-const goodbye = 500 * time.Millisecond
-
-// publish returns when every relay's verdict has been printed, or what there
-// was of them when ctx ended. more is how else to reach the relays.
-func publish(ctx context.Context, opts options, event *nostr.Event, stdout, stderr io.Writer, more ...gennostr.Option) error {
-	p := newPublisher(opts, event, stdout, stderr)
-	err := gennostr.Run(ctx, p, append(more,
-		gennostr.WithRelays(opts.relays...),
-		gennostr.WithManualReconnect(), // one attempt and one verdict for each
-		gennostr.WithHandshakeTimeout(opts.timeout),
-		gennostr.WithShutdownTimeout(goodbye),
-		gennostr.WithLogger(slog.New(slog.DiscardHandler)), // OnError and the error of Run tell everything already
-	)...)
-	if err != nil {
-		return err
-	}
-	p.settleRest("before the interruption") // had it ended before it began
-	if !p.accepted() {
-		return errNoneAccepted
-	}
-	return nil
-}
-
-// demoRelays are the relays of its own: one takes what it gets, one does not.
-type demoRelays struct {
-	relays []*nostrtest.Relay
-	urls   []string
-}
-
-func startRelays(stderr io.Writer) (*demoRelays, error) {
-	d := new(demoRelays)
-	for _, opts := range [][]nostrtest.Option{
-		nil,
-		{nostrtest.WithPolicy(func(nostrtest.Connection, *nostr.Event) string {
-			return "blocked: this relay takes notes from its members only"
-		})},
-	} {
-		relay, err := nostrtest.StartRelay(opts...)
-		if err != nil {
-			d.close()
-			return nil, err
-		}
-		d.relays = append(d.relays, relay)
-		d.urls = append(d.urls, relay.URL())
-	}
-	fmt.Fprintln(stderr, "no -relay: this is a demo, on two relays of its own, of which one takes nothing")
-	return d, nil
-}
-
-func (d *demoRelays) close() {
-	for _, relay := range d.relays {
-		relay.Close()
-	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/gennostr/gennostr"
 	"github.com/gennostr/gennostr/nostr"
 	"github.com/gennostr/gennostr/nostr/nip19"
 	"github.com/gennostr/gennostr/nostrtest"
@@ -34,13 +35,15 @@ func publishTo(t *testing.T, args ...string) (lines []string, news string, err e
 	return lines, stderr.String(), err
 }
 
-func TestDemoShowsBothVerdicts(t *testing.T) {
+func TestDemoShowsWhatMayHappen(t *testing.T) {
 	lines, news, err := publishTo(t)
 	require.NoError(t, err)
-	require.Len(t, lines, 2)
-	assert.Regexp(t, `^ws://127\.0\.0\.1:\d+/ +accepted$`, lines[0])
-	assert.Regexp(t, `^ws://127\.0\.0\.1:\d+/ +rejected: blocked: this relay takes notes from its members only$`, lines[1])
+	require.Len(t, lines, 4)
+	all := strings.Join(lines, "\n")
+	assert.Len(t, regexp.MustCompile(`(?m)^ws://127\.0\.0\.1:\d+/ +accepted$`).FindAllString(all, -1), 3)
+	assert.Regexp(t, `(?m)^ws://127\.0\.0\.1:\d+/ +rejected: blocked: this relay takes notes from its members only$`, all)
 	assert.Regexp(t, `event note1\w{58} by npub1\w{58}\n`, news)
+	assert.Regexp(t, `no connection to ws://127\.0\.0\.1:\d+/ \(attempt 1\): `, news)
 }
 
 func TestEventIsWhatTheCommandLineSays(t *testing.T) {
@@ -106,7 +109,7 @@ func TestHelp(t *testing.T) {
 	lines, news, err := publishTo(t, "-h")
 	require.NoError(t, err)
 	assert.Empty(t, lines)
-	for _, name := range []string{"-relay", "-key", "-kind", "-tag", "-timeout"} {
+	for _, name := range []string{"-relay", "-key", "-kind", "-tag", "-timeout", "-atleast"} {
 		assert.Contains(t, news, "  "+name)
 	}
 	_, err = parse([]string{"-h"}, io.Discard)
@@ -145,6 +148,9 @@ func TestMistakesAreExplainedAndNothingIsSent(t *testing.T) {
 		{[]string{"-timeout", "0", "x"}, `-timeout: want a duration such as 10s, not "0"`},
 		{[]string{"-timeout", "-3s", "x"}, "-timeout: want"},
 		{[]string{"-timeout", "ten", "x"}, "-timeout: want"},
+		{[]string{"-atleast", "0", "x"}, `-atleast: want a number from 1 to 1, for so many relays there are, not "0"`},
+		{[]string{"-atleast", "2", "x"}, "-atleast: want"},
+		{[]string{"-atleast", "one", "x"}, "-atleast: want"},
 		{[]string{"hello", "-key", "me.key"}, "-key stands behind the text"},
 		{[]string{"hello", "--kind=7"}, "-kind stands behind the text"},
 		{[]string{"-", "more"}, "- reads all of the text from standard input"},
@@ -158,6 +164,15 @@ func TestMistakesAreExplainedAndNothingIsSent(t *testing.T) {
 		}
 	}
 	assert.Zero(t, relay.ConnectionCount())
+}
+
+// Such an event would be somebody's proof of who is there.
+func TestAnAuthEventIsNotPublished(t *testing.T) {
+	relay := nostrtest.NewRelay(t)
+	lines, _, err := publishTo(t, "-relay", relay.URL(), "-kind", "22242", "x")
+	assert.ErrorIs(t, err, gennostr.ErrAuthPublished)
+	assert.Empty(t, lines)
+	assert.Zero(t, received(relay, "EVENT"))
 }
 
 type readerFunc func([]byte) (int, error)

@@ -3,43 +3,63 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/gennostr/gennostr"
 )
 
-// printer prints verdicts in the order of the command line, each as soon as
-// those before it are known. Whatever a relay says is made safe here.
-type printer struct {
-	stdout, stderr io.Writer
-	width          int // of the longest URL
-	printed        int
-}
-
-func newPrinter(stdout, stderr io.Writer, deliveries []*delivery) *printer {
-	p := &printer{stdout: stdout, stderr: stderr}
-	for _, d := range deliveries {
-		p.width = max(p.width, len(d.url))
+// verdict is what a line says of a relay.
+func verdict(o gennostr.Outcome, timeout time.Duration) string {
+	switch {
+	case o.Verdict.Has():
+		return "accepted" + detail(" (%s)", o.Message)
+	case o.Verdict == gennostr.Superseded:
+		return "superseded: it has a newer version" + detail(" (%s)", o.Message)
+	case o.Verdict == gennostr.Refused:
+		return "rejected" + detail(": %s", o.Message) + explained(o)
+	case errors.Is(o.Err, gennostr.ErrClientClosed) && o.Tries == 0: // Ctrl-C, or -atleast
+		return "unreachable: no connection before the end"
+	case errors.Is(o.Err, gennostr.ErrClientClosed):
+		return "no answer before the end"
+	case o.Err == gennostr.ErrNotConnected && o.Tries == 0: // no dial has failed, nor come to an end
+		return fmt.Sprintf("unreachable: no connection within %v", timeout)
+	case o.Err != nil && o.Tries == 0:
+		return "unreachable: " + why(o.Err)
+	case o.Err != nil:
+		return "connection lost before the answer: " + why(o.Err)
+	case o.Tries == 0: // it was about to be
+		return fmt.Sprintf("not sent within %v", timeout)
 	}
-	return p
+	return fmt.Sprintf("no answer within %v", timeout)
 }
 
-// verdicts prints what has become known. Whether it can be written changes
-// nothing: the event is on its way, and the exit status tells the most of it.
-func (p *printer) verdicts(deliveries []*delivery) {
-	for ; p.printed < len(deliveries) && deliveries[p.printed].verdict != ""; p.printed++ {
-		d := deliveries[p.printed]
-		fmt.Fprintf(p.stdout, "%-*s  %s\n", p.width, d.url, safe(d.verdict))
+// explained is what the relay has not said itself of a refusal.
+func explained(o gennostr.Outcome) string {
+	var (
+		limit *gennostr.LimitError
+		clock *gennostr.ClockError
+		auth  *gennostr.AuthError
+		parts string
+	)
+	if errors.As(o.Err, &limit) {
+		parts += fmt.Sprintf(": not sent, for it states a %s of %d, and the event has %d", limit.Limit, limit.Bound, limit.Value)
 	}
-}
-
-func (p *printer) news(format string, args ...any) {
-	fmt.Fprintln(p.stderr, safe(fmt.Sprintf(format, args...)))
+	if errors.As(o.Err, &auth) {
+		parts += fmt.Sprintf(" (%v)", auth.Err)
+	}
+	if errors.As(o.Err, &clock) {
+		how := "ahead of"
+		if clock.Ahead < 0 {
+			how = "behind"
+		}
+		parts += fmt.Sprintf(" (this machine's clock is %v %s the relay's)", clock.Ahead.Abs().Round(time.Minute), how)
+	}
+	return parts
 }
 
 // detail is the relay's own words where there are any.
@@ -62,7 +82,8 @@ func why(err error) string {
 	case errors.As(err, &dial):
 		err = dial.Err
 	}
-	return strings.TrimPrefix(err.Error(), "gennostr: ")
+	text := strings.ReplaceAll(err.Error(), "gennostr: ", "")
+	return strings.TrimPrefix(text, "relay not connected: ") // which the line says already
 }
 
 // maxLine bounds what is printed of a text, in characters.

@@ -32,7 +32,7 @@ func TestSecretKeyIsNeverPublished(t *testing.T) {
 func TestSlipsAreNotRepeated(t *testing.T) {
 	nsec, err := nip19.EncodeSecretKey(nostrtest.Key(1))
 	require.NoError(t, err)
-	for _, args := range [][]string{{"-key" + nsec, "hi"}, {"-kind", nsec, "hi"}, {"-timeout", nsec, "hi"}} {
+	for _, args := range [][]string{{"-key" + nsec, "hi"}, {"-kind", nsec, "hi"}, {"-timeout", nsec, "hi"}, {"-atleast", nsec, "hi"}} {
 		err := run(t.Context(), args, strings.NewReader(""), io.Discard, io.Discard)
 		assert.NotContains(t, aKey.ReplaceAllString(err.Error(), "nsec1…"), nsec[:12])
 	}

@@ -67,7 +67,7 @@ func (b *Bot) answer(self *gennostr.Self, relay gennostr.Relay, to *nostr.Event,
 	if err := answer.Sign(b.key); err != nil {
 		return err
 	}
-	self.Send(relay.URL, gennostr.PublishEvent{Event: answer})
+	self.Publish(answer, nil, gennostr.On(relay.URL))
 	return nil
 }
 

@@ -181,6 +181,7 @@ func serve(ctx context.Context, opts options, say func(who, format string, args 
 	say("wallet", "I am %s; Ctrl-C ends me", opts.key.PubKey())
 	return gennostr.Run(ctx, newWallet(opts.key, opts.customers, pay, books, say),
 		gennostr.WithRelays(opts.relays...),
+		gennostr.WithSigner(opts.key.Signer()),             // for relays that want to know who it is (NIP-42)
 		gennostr.WithShutdownTimeout(10*time.Second),       // what is being paid may end
 		gennostr.WithLogger(slog.New(slog.DiscardHandler))) // OnError and the error of Run tell everything already
 }

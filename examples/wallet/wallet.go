@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/gennostr/gennostr"
 	"github.com/gennostr/gennostr/nostr"
@@ -11,8 +12,9 @@ import (
 )
 
 const (
-	requests = "requests" // the subscription's name
-	workers  = 8          // payments at once
+	requests   = "requests"     // the subscription's name
+	workers    = 8              // payments at once
+	answerTime = 24 * time.Hour // that relays have to take an answer; after that the next process tries
 )
 
 // Wallet is the whole handler. Its fields need no locks: every callback runs on the
@@ -54,6 +56,7 @@ func (w *Wallet) Init(self *gennostr.Self) error {
 	if len(w.customers) > 0 {
 		wanted = wanted.WithAuthors(w.customers...)
 	}
+	self.SendAfter(0, again{}) // when the relays are there
 	return self.Subscribe(requests, []nostr.Filter{wanted}, gennostr.Resume(w.ledger.Cursor))
 }
 
@@ -92,12 +95,21 @@ func (w *Wallet) answer(self *gennostr.Self, p *payment, err error) error {
 	return nil
 }
 
-// write is the order to do so.
-type write struct{}
+// write is the order to do so; again is the order to publish what the last process had
+// written and no relay was known to have.
+type (
+	write struct{}
+	again struct{}
+)
 
 func (w *Wallet) HandleInfo(self *gennostr.Self, msg any) error {
-	if msg == (write{}) {
+	switch msg.(type) {
+	case write:
 		return w.write(self)
+	case again:
+		for _, response := range w.ledger.Answers {
+			w.publish(self, response)
+		}
 	}
 	return nil
 }
@@ -113,7 +125,7 @@ func (w *Wallet) write(self *gennostr.Self) error {
 		return gennostr.Stop(fmt.Errorf("ledger: %w", err)) // a wallet that cannot write does not pay
 	}
 	for _, e := range w.unwritten {
-		self.Broadcast(gennostr.PublishEvent{Event: e.answer})
+		w.publish(self, e.answer)
 		w.say("wallet", "done with %s", e.request)
 	}
 	w.unwritten = nil
@@ -127,21 +139,23 @@ func (w *Wallet) Terminate(self *gennostr.Self, reason error) {
 	}
 }
 
-// OnConnect sends the answers that no relay has taken yet.
-func (w *Wallet) OnConnect(self *gennostr.Self, relay gennostr.Relay) error {
-	w.say("wallet", "connected to %s", relay.URL)
-	for _, response := range w.ledger.Answers {
-		self.Send(relay.URL, gennostr.PublishEvent{Event: response})
-	}
-	return nil
+// publish brings an answer to the relays, through outages and refusals. It stays in the
+// ledger until one of them has it, so that the next process goes on with it.
+func (w *Wallet) publish(self *gennostr.Self, response *nostr.Event) {
+	self.Publish(response, func(report gennostr.PublishReport) error {
+		err := report.Err()
+		switch {
+		case err == nil:
+			w.ledger.delivered(response.ID)
+		case !errors.Is(err, gennostr.ErrClientClosed):
+			w.say("wallet", "no relay has taken an answer: %v", err)
+		}
+		return nil
+	}, gennostr.AtLeast(1), gennostr.GiveUpAfter(answerTime))
 }
 
-func (w *Wallet) OnOK(self *gennostr.Self, relay gennostr.Relay, msg gennostr.OKMessage) error {
-	if !msg.Accepted && msg.Prefix() != "duplicate" {
-		w.say("wallet", "answer refused by %s: %.200q", relay.URL, msg.Message)
-		return nil
-	}
-	w.ledger.delivered(msg.EventID)
+func (w *Wallet) OnConnect(self *gennostr.Self, relay gennostr.Relay) error {
+	w.say("wallet", "connected to %s", relay.URL)
 	return nil
 }
 
@@ -156,11 +170,8 @@ func (w *Wallet) OnSubscription(self *gennostr.Self, relay gennostr.Relay, chang
 	return nil
 }
 
-// OnError gets what else goes wrong. An answer that could not be sent goes out with
-// the next connection.
+// OnError gets what else goes wrong.
 func (w *Wallet) OnError(self *gennostr.Self, relay gennostr.Relay, err error) error {
-	if unsent := (*gennostr.SendError)(nil); !errors.As(err, &unsent) {
-		w.say("wallet", "problem: %v", err)
-	}
+	w.say("wallet", "problem: %v", err)
 	return nil
 }

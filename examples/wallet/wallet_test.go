@@ -9,7 +9,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -28,6 +30,7 @@ type bench struct {
 	path string
 	h    *gennostr.Harness
 	sent []*nostr.Event // what customers have published
+	said strings.Builder
 
 	asked map[nostr.ID]int
 	bank  func(request *nostr.Event) (string, error)
@@ -55,7 +58,8 @@ func (b *bench) wallet() *Wallet {
 		return "proof of " + invoice, nil
 	}
 	customers := []nostr.PubKey{nostrtest.PubKey(1), nostrtest.PubKey(2), nostrtest.PubKey(3)}
-	return newWallet(nostrtest.Key(9), customers, pay, books, func(string, string, ...any) {})
+	say := func(_, format string, args ...any) { fmt.Fprintf(&b.said, format+"\n", args...) }
+	return newWallet(nostrtest.Key(9), customers, pay, books, say)
 }
 
 func (b *bench) request(customer int, invoice string) *nostr.Event {
@@ -217,12 +221,14 @@ func TestAnAnswerGoesOutUntilARelayHasIt(t *testing.T) {
 	b.connect()
 	b.bring(b.request(1, "x"))
 	require.NoError(t, b.h.Disconnect(aRelay, nil))
-	assert.ErrorIs(t, b.h.Work(), gennostr.ErrNoRelay)
+	require.NoError(t, b.h.Work())
 	assert.Empty(t, b.answers(), "there is nobody to send it to")
 	b.connect()
 	first := b.answers()
 	require.Len(t, first, 1)
 	require.NoError(t, b.h.Deliver(aRelay, gennostr.OKMessage{EventID: first[0].ID, Message: "rate-limited: later"}))
+	require.NoError(t, b.h.Advance(time.Minute))
+	require.Len(t, b.answers(), 1, "later")
 	b.restart()
 	b.connect()
 	again := b.answers()
@@ -232,6 +238,30 @@ func TestAnAnswerGoesOutUntilARelayHasIt(t *testing.T) {
 	require.NoError(t, b.h.Disconnect(aRelay, nil))
 	b.connect()
 	assert.Empty(t, b.answers())
+	b.bring(b.request(2, "another")) // with which the ledger is written
+	require.NoError(t, b.h.Work())
+	books, err := openLedger(b.path)
+	require.NoError(t, err)
+	require.Len(t, books.Answers, 1)
+	assert.NotEqual(t, first[0].ID, books.Answers[0].ID)
+}
+
+// A relay's refusal is told, and no reason to forget the answer.
+func TestAnAnswerThatIsRefusedWaitsForTheNextProcess(t *testing.T) {
+	b := setUp(t)
+	b.connect()
+	b.bring(b.request(1, "x"))
+	require.NoError(t, b.h.Work())
+	first := b.answers()
+	require.Len(t, first, 1)
+	require.NoError(t, b.h.Deliver(aRelay, gennostr.OKMessage{EventID: first[0].ID, Message: "blocked: not here"}))
+	assert.Contains(t, b.said.String(), "blocked: not here")
+	require.NoError(t, b.h.Stop())
+	b.restart()
+	b.connect()
+	again := b.answers()
+	require.Len(t, again, 1)
+	assert.Equal(t, first[0].ID, again[0].ID)
 }
 
 // Whatever is done in whatever order, with a crash anywhere: each request is paid
