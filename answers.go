@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/gennostr/gennostr/internal/limits"
-	"github.com/gennostr/gennostr/internal/resume"
+	"github.com/gennostr/gennostr/internal/paging"
 	"github.com/gennostr/gennostr/internal/wire"
 )
 
@@ -17,7 +17,7 @@ import (
 type reqAnswer struct {
 	route   *route
 	eose    bool
-	pages   []resume.Page // what came before it for the members, in order
+	pages   []paging.Page // what came before it for the members, in order
 	slipped []int         // how many of them were published meanwhile
 	message string        // of a CLOSED
 	ends    bool          // it has ended the REQ
@@ -31,8 +31,7 @@ func answerOf(r *route, l *dataLetter) reqAnswer {
 		ev.eose = true
 		refused := l.Request.Refused()
 		for _, member := range r.members {
-			p := member.page
-			p.Hint, p.Refused, p.Total = hintOf(m.Hints), refused, r.total+refused
+			p := member.asker.pageOf(member, r.total+refused, refused, hintOf(m.Hints))
 			ev.pages, ev.slipped = append(ev.pages, p), append(ev.slipped, member.slipped)
 		}
 	case wire.Closed:
@@ -44,14 +43,14 @@ func answerOf(r *route, l *dataLetter) reqAnswer {
 	return ev
 }
 
-func hintOf(hints []string) resume.Hint {
+func hintOf(hints []string) paging.Hint {
 	switch {
 	case slices.Contains(hints, "finish"):
-		return resume.Finish
+		return paging.Finish
 	case slices.Contains(hints, "more"):
-		return resume.More
+		return paging.More
 	}
-	return resume.None
+	return paging.None
 }
 
 func (ev reqAnswer) supervise(s *supervisor) {
@@ -78,17 +77,10 @@ func (s *supervisor) answered(e *relayEntry, ev reqAnswer) {
 		}
 	}
 	n, known := e.lore().limits.Page()
-	caps := resume.Caps{Page: n, Known: known}
+	caps := paging.Caps{Page: n, Known: known}
 	a.slots.EOSE(s.client.now(), r.number)
 	for i, m := range r.members {
-		l := m.leg
-		if m.gone.Load() || l.asks[m.Ask] != m.ask {
-			continue
-		}
-		if m.Once {
-			delete(l.asks, m.Ask)
-		}
-		s.take(e, l, l.track.Answered(m.Ask, ev.pages[i], caps, r.sent))
+		m.asker.answered(s, e, ev.pages[i], caps, r.sent)
 	}
 }
 
@@ -113,7 +105,7 @@ func (s *supervisor) closed(e *relayEntry, ev reqAnswer) {
 		for _, m := range r.members {
 			a.slots.Remove(now, m.ask)
 			if !m.gone.Load() {
-				s.refused(e, m.ask, reason, ev.message)
+				m.asker.refused(s, e, reason, ev.message)
 			}
 		}
 	case limits.AuthRequired:
@@ -145,19 +137,16 @@ func (s *supervisor) closedFor(e *relayEntry, ev reqAnswer, reason limits.Reason
 	}
 	s.again(e, verdict.Lost, verdict.Within)
 	for _, k := range verdict.Guilty {
-		switch {
-		case reason == limits.LimitTooHigh && s.lowerLimit(e, k):
-			s.again(e, []*ask{k}, 1)
-		case reason == limits.AuthRequired:
-			s.needsAuth(e, k, ev.message, false)
-		default:
-			s.refused(e, k, reason, ev.message)
+		if reason == limits.AuthRequired {
+			k.asker.needsAuth(s, e, ev.message, false)
+		} else {
+			k.asker.refused(s, e, reason, ev.message)
 		}
 	}
 }
 
 // lowerLimit is for an ask that was refused for its limit; true if it may be asked with a lower one.
-func (s *supervisor) lowerLimit(e *relayEntry, k *ask) bool {
+func (s *supervisor) lowerLimit(e *relayEntry, k *legAsk) bool {
 	l := &e.lore().limits
 	return k.Filter.Limit > 1 && l.LimitRefused(min(k.Filter.Limit, l.Limit()))
 }
@@ -165,37 +154,9 @@ func (s *supervisor) lowerLimit(e *relayEntry, k *ask) bool {
 // again makes asks anew that have lost their REQ.
 func (s *supervisor) again(e *relayEntry, lost []*ask, within int) {
 	for _, k := range lost {
-		if k.gone.Swap(true) {
-			continue
+		if !k.gone.Swap(true) {
+			k.asker.lost(s, e, within)
 		}
-		k.leg.note()
-		delete(k.leg.asks, k.Ask)
-		k.leg.within = within
-		s.take(e, k.leg, k.leg.track.Lost(k.Ask))
-		k.leg.within = 0
-	}
-}
-
-// refused is for an ask that the relay would not serve: it is asked again later, if
-// that makes sense, else with the next connection.
-func (s *supervisor) refused(e *relayEntry, k *ask, reason limits.Reason, message string) {
-	l := k.leg
-	l.note()
-	delete(l.asks, k.Ask)
-	k.gone.Store(true)
-	l.refused = append(l.refused, k)
-	state := SubscriptionRetrying
-	if final(reason) {
-		state = SubscriptionRefused
-	}
-	change := SubscriptionChange{State: state, Message: message}
-	if state == SubscriptionRetrying {
-		change.RetryAt = s.retryAt(e, l)
-	}
-	l.setStatus(state, message)
-	s.inform(l, change)
-	if l.denied = state == SubscriptionRefused && reason != limits.AuthRequired; l.denied {
-		s.nowHeard(l)
 	}
 }
 
@@ -249,16 +210,16 @@ func (l *leg) patience(now time.Time) time.Duration {
 
 // retry asks again what was refused, but for what waits for AUTH.
 func (s *supervisor) retry(e *relayEntry, l *leg) {
-	s.reask(e, l, 1, func(k *ask) bool { return !k.auth }) // it may have been its fault
+	s.reask(e, l, 1, func(k *legAsk) bool { return !k.auth }) // it may have been its fault
 }
 
 // reask asks again what was refused, as far as these go. So many others may stand in
 // their REQs, less one; 0: any number.
-func (s *supervisor) reask(e *relayEntry, l *leg, within int, these func(*ask) bool) {
+func (s *supervisor) reask(e *relayEntry, l *leg, within int, these func(*legAsk) bool) {
 	if l.entry != e || e.asking.slots == nil {
 		return
 	}
-	var again, left []*ask
+	var again, left []*legAsk
 	for _, k := range l.refused {
 		if these(k) {
 			again = append(again, k)

@@ -22,24 +22,12 @@ func (s *supervisor) unauthenticated(e *relayEntry, ev reqAnswer) bool {
 		switch {
 		case m.gone.Load():
 		case knew:
-			s.needsAuth(e, m.ask, ev.message, len(r.members) > 1)
+			m.asker.needsAuth(s, e, ev.message, len(r.members) > 1)
 		default: // it did not know yet who asks
 			s.again(e, []*ask{m.ask}, 0)
 		}
 	}
 	return true
-}
-
-// needsAuth is for an ask that waits for AUTH. What it has to wait for, doAuth says.
-func (s *supervisor) needsAuth(e *relayEntry, k *ask, message string, shared bool) {
-	l := k.leg
-	l.note()
-	delete(l.asks, k.Ask)
-	k.gone.Store(true)
-	k.auth, k.shared = true, shared
-	l.refused = append(l.refused, k)
-	l.words = message
-	s.leavesToAuth(e, l)
 }
 
 // leavesToAuth has a leg wait for AUTH.
@@ -57,7 +45,7 @@ func (s *supervisor) leavesToAuth(e *relayEntry, l *leg) {
 // authDone asks again what waited for AUTH.
 func (l *leg) authDone(s *supervisor, e *relayEntry) {
 	l.authing = false
-	s.reask(e, l, 0, func(k *ask) bool { return k.auth })
+	s.reask(e, l, 0, func(k *legAsk) bool { return k.auth })
 }
 
 // authFailed is for a leg that waited for AUTH in vain. If the fault may be another's with
@@ -68,7 +56,7 @@ func (l *leg) authFailed(s *supervisor, e *relayEntry, err *AuthError) {
 	if l.entry != e || e.asking.slots == nil {
 		return
 	}
-	s.reask(e, l, 0, func(k *ask) bool { return k.auth && k.shared })
+	s.reask(e, l, 0, func(k *legAsk) bool { return k.auth && k.shared })
 	left := false
 	for _, k := range l.refused {
 		left = left || k.auth
@@ -85,7 +73,7 @@ func (l *leg) authFailed(s *supervisor, e *relayEntry, err *AuthError) {
 			k.auth = false
 		}
 	}
-	l.setStatus(change.State, l.words)
+	l.setUnauthenticated(change.State, l.words, err)
 	s.inform(l, change)
 }
 
@@ -107,7 +95,7 @@ func (s *supervisor) authenticated(e *relayEntry) {
 	for _, l := range e.asking.sorted() {
 		if len(l.refused) > 0 && !l.authing {
 			s.later.Cancel(laterKey{entry: e, leg: l})
-			s.reask(e, l, 1, func(*ask) bool { return true })
+			s.reask(e, l, 1, func(*legAsk) bool { return true })
 		}
 	}
 }

@@ -3,9 +3,13 @@ package gennostr
 import (
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
+	"github.com/gennostr/gennostr/internal/intake"
+	"github.com/gennostr/gennostr/internal/limits"
 	"github.com/gennostr/gennostr/internal/pack"
+	"github.com/gennostr/gennostr/internal/paging"
 	"github.com/gennostr/gennostr/nostr"
 )
 
@@ -23,6 +27,44 @@ type asking struct {
 
 	trouble time.Time // when the relay first spoke of trouble of its own, on this connection
 	noticed time.Time // when a NOTICE has spoken of too many subscriptions; zero: none has
+}
+
+// ask is one filter as it is asked for on one connection.
+type ask struct {
+	asker  asker        // on whose account
+	group  any          // those of one share a REQ while there is room
+	filter nostr.Filter // what is asked for
+	moved  nostr.Filter // what a REQ asks for that takes it over from another
+	once   bool         // over with its EOSE
+	within int          // at most so many stand in the REQ that opens it, 0: any number
+	gone   atomic.Bool  // nobody wants to know any more
+	auth   bool         // supervisor goroutine only: refused for want of AUTH
+	shared bool         // supervisor goroutine only: in a REQ with others
+}
+
+// asker is on whose account something is asked for. The first ones are for deliveries: of
+// one connection one at a time, under the lock of the route. The others are for the supervisor.
+type asker interface {
+	// had tells whether an event is nothing new. Readers of several connections at once.
+	had(*nostr.Event) bool
+	// copied notes that an event came that was had.
+	copied()
+	// count notes an event; shared: other members of the REQ ask for it as well.
+	count(m *member, l *intake.Letter, shared bool)
+	// take hands it on.
+	take(m *member, l *dataLetter, shared bool)
+	// pageOf is what has been counted at the EOSE.
+	pageOf(m *member, total, refused int, hint paging.Hint) paging.Page
+
+	// answered is for the EOSE.
+	answered(s *supervisor, e *relayEntry, p paging.Page, caps paging.Caps, sent time.Time)
+	// lost is for an ask that is gone, for nobody's fault: it is to be made anew.
+	lost(s *supervisor, e *relayEntry, within int)
+	// refused is for one that the relay would not serve, for what it asks for or for now.
+	refused(s *supervisor, e *relayEntry, reason limits.Reason, message string)
+	// needsAuth is for one that it would not serve for want of AUTH; shared: or it was
+	// another in the same REQ.
+	needsAuth(s *supervisor, e *relayEntry, message string, shared bool)
 }
 
 // wirePrefix begins the subscription ids of REQs that the library sends.
@@ -61,7 +103,7 @@ func (s *supervisor) open(e *relayEntry) {
 // put hands an ask to the slots.
 func (s *supervisor) put(e *relayEntry, k *ask) {
 	e.asking.slots.Add(s.client.now(), pack.Ask[*ask]{
-		Key: k, Group: k.leg, Filter: k.Filter, Moved: k.Moved, Once: k.Once, Bytes: len(k.Filter.AppendJSON(nil)), Within: k.leg.within,
+		Key: k, Group: k.group, Filter: k.filter, Moved: k.moved, Once: k.once, Bytes: len(k.filter.AppendJSON(nil)), Within: k.within,
 	})
 }
 

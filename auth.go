@@ -14,7 +14,8 @@ import (
 type AuthTiming uint8
 
 const (
-	// AuthDefault: at once, for a relay that the program has added.
+	// AuthDefault: at once, for a relay that the program has added, or whose information
+	// document (NIP-11) says that it serves nobody else; when needed, for a guest ([On]).
 	AuthDefault AuthTiming = iota
 	// AuthAtOnce: as soon as the challenge comes.
 	AuthAtOnce
@@ -117,6 +118,7 @@ func WithSigner(signer nostr.Signer) RelayOption {
 		if !c.ownSigners {
 			c.ownSigners, c.signers = true, nil
 		}
+		c.ownAuth = true
 		c.signers = append(c.signers[:len(c.signers):len(c.signers)], id)
 		return nil
 	})
@@ -133,7 +135,7 @@ func WithAuthPolicy(policy func(relay Relay, msg AuthMessage) AuthDecision) Rela
 		if policy == nil {
 			return errNilPolicy
 		}
-		c.authPolicy = policy
+		c.authPolicy, c.ownAuth = policy, true
 		return nil
 	})
 }

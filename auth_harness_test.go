@@ -212,6 +212,7 @@ func TestARefusedAuthAndARestrictedSubscriptionAreNoLoop(t *testing.T) {
 	assert.Equal(t, gennostr.SubscriptionRefused, last.State)
 	assert.Equal(t, wantsAuth, last.Message)
 	assert.ErrorIs(t, last.Err, gennostr.ErrAuthRefused)
+	assert.Equal(t, last.Err, stateOf(h).Err)
 	assert.ErrorContains(t, &gennostr.SubscriptionError{SubscriptionChange: last}, "members only")
 	assert.ErrorIs(t, &gennostr.SubscriptionError{SubscriptionChange: last}, gennostr.ErrAuthRefused)
 

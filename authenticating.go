@@ -120,13 +120,24 @@ func (s *supervisor) mayConsult(a *authenticating) bool {
 	return a.consulted < mostConsulted
 }
 
+// authPromoted is for a guest that the program has added: it may be told more.
+func (s *supervisor) authPromoted(e *relayEntry) {
+	switch a := e.auth; {
+	case a == nil || a.deciding || a.challenge == "":
+	case e.conn.cfg.authPolicy != nil && s.mayConsult(a):
+		s.consult(e)
+	default:
+		s.challenged(e)
+	}
+}
+
 // consult asks the policy.
 func (s *supervisor) consult(e *relayEntry) {
 	a, c := e.auth, e.conn
 	a.consulted++
 	a.deciding = true
 	ev := authDecided{c: c, challenge: a.challenge}
-	relay, policy := c.relay, c.cfg.authPolicy
+	relay, policy := c.current(), c.cfg.authPolicy
 	s.beside("auth policy", func() error {
 		d := policy(relay, AuthMessage{Challenge: ev.challenge})
 		if d.As != nil {
@@ -352,7 +363,7 @@ func (s *supervisor) tellAuth(e *relayEntry, id *identity, err *AuthError) {
 		err.PubKey, _ = id.keyNow()
 	}
 	err.URL = e.url
-	s.client.mail.Put(&errorLetter{relay: e.conn.relay, err: err})
+	s.client.mail.Put(&errorLetter{relay: e.conn.current(), err: err})
 }
 
 // sendAuth writes an AUTH that was signed.
@@ -408,24 +419,15 @@ func (a *authenticating) answered(c *connection, event nostr.ID) (key nostr.PubK
 	return key
 }
 
-// authSent tells that the program has sent an AUTH itself.
-type authSent struct {
-	c *connection
-	ownAuth
-}
-
-func (ev authSent) supervise(s *supervisor) {
-	e := ev.c.entry
-	if e.conn != ev.c || e.stage != connected {
-		return
-	}
+// authSent is for an AUTH that the program has sent itself.
+func (s *supervisor) authSent(e *relayEntry, auth ownAuth) {
 	a := s.authOf(e)
 	if len(a.own) == mostOwnAuths {
-		ev.c.ignore(a.own[0].id)
+		e.conn.ignore(a.own[0].id)
 		a.own = a.own[1:]
 	}
-	a.own = append(a.own, ev.ownAuth)
-	a.machine.Sent(s.client.now(), ev.id)
+	a.own = append(a.own, auth)
+	a.machine.Sent(s.client.now(), auth.id)
 	s.doAuth(e)
 }
 

@@ -25,6 +25,7 @@ type Client struct {
 
 	// immutable after Start
 	handler Handler
+	plain   bool // there is no handler but ours, which does nothing about an OK that is true
 	cfg     config
 	log     *slog.Logger
 	self    *Self
@@ -113,7 +114,8 @@ type surroundings struct {
 
 // newClient makes a client of which nothing runs yet.
 func newClient(ctx context.Context, h Handler, opts []Option, in surroundings) (*Client, error) {
-	if h == nil {
+	plain := h == nil
+	if plain {
 		h = new(BaseHandler)
 	}
 	if err := checkHandler(h); err != nil {
@@ -129,13 +131,13 @@ func newClient(ctx context.Context, h Handler, opts []Option, in surroundings) (
 	if err := cfg.relay.equip(cfg.mailboxBudget); err != nil {
 		return nil, err
 	}
-	cfg.relay.ownTransport = false // it is the client's
+	cfg.relay.ownTransport, cfg.relay.ownAuth = false, false // they are the client's
 	if cfg.guest, err = cfg.guests(); err != nil {
 		cfg.relay.dialer.Close()
 		return nil, err
 	}
 	c := &Client{
-		handler: h, cfg: cfg, log: cfg.logger, parent: ctx, surroundings: in,
+		handler: h, plain: plain, cfg: cfg, log: cfg.logger, parent: ctx, surroundings: in,
 		mail:   mailbox.NewQueue[letter](),
 		late:   mailbox.NewQueue[*thenLetter](),
 		budget: mailbox.NewBudget(cfg.mailboxBudget),

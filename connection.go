@@ -84,7 +84,7 @@ type link interface {
 	Ready() bool
 	OnWait(func())
 	OnRoom(func(bytes int) error)
-	Write(frame []byte) error
+	WriteAll(frames [][]byte) error
 	Ping(timeout time.Duration) error
 	LastInbound() time.Time
 	Ahead() (clock time.Duration, known bool)

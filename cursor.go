@@ -183,7 +183,7 @@ func (s *subscription) legOn(url string, e *relayEntry) *leg {
 	if l := s.legs[url]; l != nil {
 		return l
 	}
-	l := &leg{sub: s, url: url, entry: e, asks: make(map[*resume.Ask]*ask), status: RelaySubscription{URL: url}}
+	l := &leg{sub: s, url: url, entry: e, asks: make(map[*resume.Ask]*legAsk), status: RelaySubscription{URL: url}}
 	parts := l.parts(s.filters)
 	l.filters = hashesOf(parts)
 	l.track = resume.New(parts, s.formerMarks(url, l.filters), resume.Config{Overlap: s.cfg.overlap, LiveOnly: s.cfg.liveOnly})

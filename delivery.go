@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"github.com/gennostr/gennostr/internal/intake"
+	"github.com/gennostr/gennostr/internal/paging"
 	"github.com/gennostr/gennostr/internal/reqs"
-	"github.com/gennostr/gennostr/internal/resume"
 	"github.com/gennostr/gennostr/nostr"
 )
 
@@ -39,7 +39,7 @@ type member struct {
 	since        nostr.Timestamp // when it was sent
 	slipped      int             // guarded by route.mu: events of the page that are dated later, and were published meanwhile
 	moved        bool            // it was live in another REQ, which this one takes over
-	page         resume.Page     // guarded by route.mu: what came before the EOSE
+	page         paging.Page     // guarded by route.mu: what came before the EOSE
 	last, before arrival         // guarded by route.mu: of the events that no other member asks for, the last two to come
 }
 
@@ -52,13 +52,9 @@ func newMember(k *ask, filter nostr.Filter, moved bool, sent time.Time) *member 
 func (r *route) count(l *intake.Letter, wanting []*member) {
 	anew := false // one of the few that are asked for to take over says nothing about the rest
 	for _, m := range wanting {
-		switch {
-		case m.gone.Load():
-		case l.Live:
-			m.proven(l.Event.CreatedAt)
-		default:
-			m.stored(l, len(wanting) > 1)
-			anew = anew || !m.moved
+		if !m.gone.Load() {
+			m.asker.count(m, l, len(wanting) > 1)
+			anew = anew || !l.Live && !m.moved
 		}
 	}
 	if anew {
@@ -68,7 +64,7 @@ func (r *route) count(l *intake.Letter, wanting []*member) {
 
 // stored counts an event that has come before the EOSE; shared: others of the REQ's
 // members ask for it as well, those that are gone included, for the relay has them still.
-func (m *member) stored(l *intake.Letter, shared bool) {
+func (m *member) stored(l *intake.Letter, now nostr.Timestamp, shared bool) {
 	p, at := &m.page, l.Event.CreatedAt
 	switch {
 	case p.Events == 0 || at < p.Oldest:
@@ -76,7 +72,7 @@ func (m *member) stored(l *intake.Letter, shared bool) {
 	case at == p.Oldest:
 		p.Edge++
 	}
-	if (p.Newest == 0 || at > p.Newest) && !at.IsAhead(m.leg.sub.c.date()) { // one from the future says nothing of what the relay has brought
+	if (p.Newest == 0 || at > p.Newest) && !at.IsAhead(now) { // one from the future says nothing of what the relay has brought
 		p.Newest = at
 	}
 	if at >= m.since {
@@ -114,13 +110,13 @@ func (r *route) had(l *intake.Letter) bool {
 	defer r.mu.Unlock()
 	wanting := r.wanting(l.Event)
 	for _, m := range wanting {
-		if !m.gone.Load() && !m.leg.sub.had(l.Event) {
+		if !m.gone.Load() && !m.asker.had(l.Event) {
 			return false
 		}
 	}
 	r.count(l, wanting)
 	for _, m := range wanting {
-		m.leg.sub.repeat.Add(1)
+		m.asker.copied()
 	}
 	return true
 }
@@ -138,8 +134,8 @@ func (r *route) deliver(l *dataLetter) {
 	wanting := r.wanting(l.Event)
 	r.count((*intake.Letter)(l), wanting)
 	for _, m := range wanting {
-		if !m.gone.Load() && m.leg.sub.take(m, l) && !l.Live {
-			m.page.Fresh++
+		if !m.gone.Load() {
+			m.asker.take(m, l, len(wanting) > 1)
 		}
 	}
 }

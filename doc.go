@@ -51,10 +51,25 @@
 // A refusal is a state and no end: what may be served later is asked for again, at
 // growing intervals, and what will not with the next connection or after an AUTH.
 //
+// Relays that want to know who asks (NIP-42) are told by [WithSigner].
+//
 // A [Cursor] is where a subscription stands. Saved in one transaction with what an event
 // made the program do, and given to [Resume], it makes the program go on where it was
 // when it starts again, after a crash too. A filter with a since that moves ("from
 // now on") is another filter each time: leave it out where there is a cursor.
+//
+// # Publications
+//
+// [Client.Publish], [Client.StartPublish] and [Self.Publish] hand an event to relays, all
+// of them or those of [On], until each has given its verdict: an [Outcome] with the
+// relay's own words. Success is an OK of a relay and nothing else: an event whose
+// connection ends before it is sent again on the next, and a relay that says
+// "rate-limited:" gets it later, until [GiveUpAfter]. What a relay states in its document
+// that it does not take is not sent ([LimitError]), and a refusal for a date names this
+// machine's clock if that is wrong ([ClockError]). [WithPublishPace] spaces what is sent to
+// a relay. [Client.Request] publishes where the reply will be heard, and yields it.
+//
+// Publications live in memory: a program that is killed has lost those that were open.
 //
 // # What it takes
 //

@@ -197,10 +197,12 @@ func (e *CallbackError) Error() string {
 func (e *CallbackError) Unwrap() error { return e.Err }
 
 // PanicError is a recovered panic. In a callback it stops the client; while
-// handling a relay's bytes it ends that connection only; in the work of [Go] or of a
+// handling a relay's bytes it ends that connection only; in a signer or a policy for
+// AUTH it costs that AUTH; in the work of [Go] or of a
 // [Queue] it is the error that then gets.
 type PanicError struct {
-	// Where is the callback ("OnEvent"); "task" for the work of [Go], and "the
+	// Where is the callback ("OnEvent"); "signer" ([WithSigner]) and "auth policy"
+	// ([WithAuthPolicy]), in an *[AuthError]; "task" for the work of [Go], and "the
 	// continuation of Go" for its then; "work of NAME" and "Then of NAME" for those of a
 	// [Queue]; "task NAME" ([WithTask]); or "connection".
 	Where   string

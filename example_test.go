@@ -325,3 +325,55 @@ func ExampleSelf_Hold() {
 	// 0 held
 	// 1 held
 }
+
+// A bot whose relay wants to know who it is (NIP-42), driven by hand.
+func ExampleWithSigner() {
+	const url = "wss://relay.example.com"
+	bot := nostrtest.Key(1)
+	h, err := gennostr.NewHarness(&batcher{}, gennostr.WithRelays(url), gennostr.WithSigner(bot.Signer()))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer h.Stop()
+	_ = h.Connect(url)
+	h.Sent()
+	_ = h.Deliver(url, gennostr.AuthMessage{Challenge: "who are you?"})
+	auth := h.Sent()[0].Message.(gennostr.AuthResponse).Event
+	fmt.Println(auth.PubKey == bot.PubKey(), auth.Tags)
+
+	_ = h.Deliver(url, gennostr.OKMessage{EventID: auth.ID, Accepted: true})
+	relay, _ := h.Client().Relay(url)
+	fmt.Println(len(relay.Authenticated))
+	// Output:
+	// true [[relay wss://relay.example.com] [challenge who are you?]]
+	// 1
+}
+
+// Several identities: the second one, and only on one relay, when it is needed.
+func ExampleWithAuthPolicy() {
+	const url, other = "wss://relay.example.com", "wss://other.example.com/"
+	bot, alias := nostrtest.Key(1), nostrtest.Key(2)
+	h, err := gennostr.NewHarness(&gennostr.BaseHandler{}, gennostr.WithRelays(url, other),
+		gennostr.WithSigner(bot.Signer()), gennostr.WithSigner(alias.Signer()),
+		gennostr.WithAuthPolicy(func(relay gennostr.Relay, _ gennostr.AuthMessage) gennostr.AuthDecision {
+			if relay.URL == other {
+				return gennostr.AuthDecision{When: gennostr.AuthWhenNeeded, As: []nostr.PubKey{alias.PubKey()}}
+			}
+			return gennostr.AuthDecision{As: []nostr.PubKey{bot.PubKey()}}
+		}))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer h.Stop()
+	for _, u := range []string{url, other} {
+		_ = h.Connect(u)
+		_ = h.Deliver(u, gennostr.AuthMessage{Challenge: "who are you?"})
+	}
+	for _, sent := range h.Sent() {
+		fmt.Println(sent.URL, sent.Message.(gennostr.AuthResponse).Event.PubKey == bot.PubKey())
+	}
+	// Output:
+	// wss://relay.example.com/ true
+}

@@ -87,3 +87,47 @@ func Arrive(h *Harness, url, frame string) {
 
 // OpenPublications is how many publications of a client are open.
 func OpenPublications(c *Client) int { return int(c.publications.Load()) }
+
+// Need is who needs a relay, as queries and publications do.
+type Need struct {
+	Leaves bool // it needs the relay no more when it is told of an end
+
+	c     *Client
+	entry *relayEntry
+	ends  []End
+}
+
+// End is what it was told.
+type End struct {
+	Err           error
+	Failed, Final bool
+}
+
+func (n *Need) relayEnded(s *supervisor, e *relayEntry, end relayEnd) {
+	n.ends = append(n.ends, End{end.err, end.failed, end.final})
+	if n.Leaves {
+		s.disengage(e, n)
+	}
+}
+
+// Engage makes n need a relay.
+func Engage(c *Client, url string, n *Need) (err error) {
+	n.c = c
+	c.sup.do(func(s *supervisor) { n.entry, err = s.engage(url, url, n) })
+	return err
+}
+
+// Disengage ends that.
+func (n *Need) Disengage() { n.c.sup.do(func(s *supervisor) { s.disengage(n.entry, n) }) }
+
+// Ends lists what it has been told so far.
+func (n *Need) Ends() (list []End) {
+	n.c.sup.do(func(*supervisor) { list = append(list, n.ends...) })
+	return list
+}
+
+// Connected tells whether what it needs is connected: the entry that it has is the relay's.
+func (n *Need) Connected() (is bool) {
+	n.c.sup.do(func(s *supervisor) { is = s.relays[n.entry.url] == n.entry && n.entry.stage == connected })
+	return is
+}

@@ -37,9 +37,9 @@ import (
 //	            nobody needs it                     none
 //
 // AddRelay makes one of the client's of it: connected and dialing it goes on, unless the
-// options say that the relay is to be reached in another way: then it is closing, and
-// dialled anew. Queued and waiting it is dialled; closing and telling that is done
-// when they are over.
+// options say that the relay is to be reached in another way, or as somebody else: then
+// it is closing, and dialled anew. Queued and waiting it is dialled; closing and telling
+// that is done when they are over.
 //
 // RemoveRelay makes a guest of what somebody needs. A connection that is open stays, and
 // its OnDisconnect is told: until that has returned (leaving), AddRelay waits for it.
@@ -236,6 +236,7 @@ func (s *supervisor) guestEnded(e *relayEntry, ev connectionEnded) {
 			s.log(slog.LevelWarn, "panic in a guest's connection", slog.String("relay", e.url), slog.Any("error", end.err), slog.String("stack", string(panicked.Stack)))
 		}
 	}
+	e.stage = telling // whoever is told may give the relay up
 	s.tellUsers(e, end)
 	s.pass(e)
 }
@@ -297,7 +298,7 @@ func (s *supervisor) promote(e *relayEntry, cfg *relaySpec) {
 			e.again = cfg
 			return
 		}
-		if cfg.ownTransport || s.client.cfg.guest.otherwise {
+		if cfg.ownTransport || cfg.ownAuth || s.client.cfg.guest.otherwise {
 			e.again = cfg
 			s.closeGuest(e, errOtherwise)
 			return
@@ -312,6 +313,7 @@ func (s *supervisor) promote(e *relayEntry, cfg *relaySpec) {
 		s.dial(e)
 	case connected:
 		s.client.mail.Put(&connectLetter{e.conn})
+		s.authPromoted(e)
 	}
 	s.enlist(e)
 	s.ask(e)

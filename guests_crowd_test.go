@@ -412,3 +412,21 @@ func TestStopWithGuestsInEveryStage(t *testing.T) {
 		})
 	}
 }
+
+// An idle guest is closed at the stop; that nobody needs it is of no interest then.
+func TestAGuestThatIsIdleWhileTheClientStops(t *testing.T) {
+	virtual(t, func(t *testing.T, network *nostrtest.Network) {
+		slow, guest := network.NewRelay("wss://slow.example"), network.NewRelay(guestURL)
+		client := launch(t, nil, over(network, quietly(), gennostr.WithGuestIdle(time.Second), gennostr.WithRelays(slow.URL()))...)
+		require.NoError(t, client.Ready(t.Context(), 1))
+		sub, err := client.Subscribe(t.Context(), allNotes, gennostr.On(guestURL))
+		require.NoError(t, err)
+		require.NoError(t, sub.CaughtUp(t.Context(), 1))
+		network.Partition(slow.URL()) // it takes all the time that there is
+		sub.Close()
+		began := time.Now()
+		require.NoError(t, client.Stop(context.Background()))
+		assert.Greater(t, time.Since(began), time.Second)
+		assert.Empty(t, guest.Connections())
+	})
+}

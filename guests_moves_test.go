@@ -2,6 +2,7 @@ package gennostr_test
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"testing"
 	"testing/synctest"
@@ -135,6 +136,60 @@ func TestAddRelayOfAGuestThatWaitsForItsTurn(t *testing.T) {
 		assert.Len(m, m.r.Named("OnConnect"), 1)
 		require.NoError(m, m.client.RemoveRelay("wss://hangs.example"))
 	}, gennostr.WithMaxDials(1))
+}
+
+// It does not wait behind other guests any more.
+func TestAddRelayOfAGuestTakesItOutOfTheCrowd(t *testing.T) {
+	moves(t, func(m *moving) {
+		var dead []*gennostr.Subscription
+		for i := range 10 {
+			url := fmt.Sprintf("wss://hangs%d.example", i)
+			m.network.HoldDials(url)
+			sub, err := m.client.Subscribe(m.Context(), allNotes, gennostr.On(url))
+			require.NoError(m, err)
+			dead = append(dead, sub)
+		}
+		m.name()
+		require.NoError(m, m.client.AddRelay(guestURL))
+		time.Sleep(2 * time.Second)
+		m.live(1, 1)
+		for _, sub := range dead {
+			sub.Close()
+		}
+	}, gennostr.WithMaxDials(1))
+}
+
+// A relay that is added and removed over and over, while the handler hangs, fills no
+// mailbox: also when it was a guest before whose connection had just ended.
+func TestARelayThatComesAndGoesWhileTheHandlerHangsFillsNoMailbox(t *testing.T) {
+	moves(t, func(m *moving) {
+		hang := map[string]chan struct{}{"HandleInfo": make(chan struct{}), "OnDisconnect": make(chan struct{})}
+		m.r.On = func(_ *gennostr.Self, n note) error {
+			if c := hang[n.Name]; c != nil {
+				<-c
+			}
+			return nil
+		}
+		require.NoError(m, m.client.Notify(nil))
+		m.name()
+		m.named.Close()
+		m.relay.DisconnectAll()
+		synctest.Wait() // its end has to pass the loop
+		require.NoError(m, m.client.AddRelay(guestURL))
+		require.NoError(m, m.client.RemoveRelay(guestURL))
+		close(hang["HandleInfo"])
+		synctest.Wait() // it has, and OnDisconnect hangs
+		for range 100 {
+			require.NoError(m, m.client.AddRelay(guestURL))
+			synctest.Wait()
+			require.NoError(m, m.client.RemoveRelay(guestURL))
+			synctest.Wait()
+		}
+		assert.LessOrEqual(m, m.client.Stats().Mailbox, 2)
+		close(hang["OnDisconnect"])
+		synctest.Wait()
+		assert.Zero(m, gennostr.EntriesKept(m.client))
+	})
 }
 
 func TestAddRelayDialsAGuestThatWaits(t *testing.T) {
@@ -475,7 +530,9 @@ func TestARelayThatIsGoneForGoodIsRefusedWhereOnNamesIt(t *testing.T) {
 		assert.ErrorIs(m, refused.Err, gennostr.ErrGaveUp)
 		assert.True(m, errors.As(refused.Err, new(*gennostr.DialError)))
 		require.NoError(m, m.relay.Restart())
-		m.client.AddRelay(guestURL)
+		require.NoError(m, m.client.AddRelay(guestURL))
 		m.live(1, 2)
+		require.NoError(m, m.client.RemoveRelay(guestURL))
+		m.live(0, 2)
 	}, gennostr.WithMaxAttempts(2))
 }

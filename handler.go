@@ -42,7 +42,7 @@ type Handler interface {
 	OnDisconnect(self *Self, relay Relay, reason error) error
 
 	// OnError gets what went wrong: *[CallbackError], *[SendError], *[ClosedError],
-	// *[DialError] and other ends of a connection every single time; refused frames
+	// *[AuthError], *[DialError] and other ends of a connection every single time; refused frames
 	// counted together, in a *[RejectError] a second at most for each connection and
 	// reason. The relay is zero where the problem concerns none. An error that OnError
 	// returns stops the client.
@@ -71,8 +71,11 @@ type Handler interface {
 	// OnNotice: a line for people.
 	OnNotice(self *Self, relay Relay, msg NoticeMessage) error
 
-	// OnAuth: a challenge (NIP-42). It is answered with an [AuthResponse] to
-	// relay.URL, whose relay tag is relay.Address.
+	// OnAuth: a challenge (NIP-42). With [WithSigner] there is nothing to do. Without, it is
+	// answered with an [AuthResponse] to relay.URL, whose relay tag is relay.Address
+	// (nostr.NewAuthEvent); subscriptions and publications wait ten seconds for that, and
+	// no longer than it takes BaseHandler's OnAuth to do nothing, but are sent again
+	// also when it comes later.
 	OnAuth(self *Self, relay Relay, msg AuthMessage) error
 }
 

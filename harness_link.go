@@ -94,7 +94,7 @@ func (l *handLink) takes(o outgoing) bool {
 var errNoSocket = errors.New("gennostr: a Harness has no socket")
 
 func (*handLink) Message([]byte) ([]byte, error)   { return nil, errNoSocket }
-func (*handLink) Write([]byte) error               { return errNoSocket }
+func (*handLink) WriteAll([][]byte) error          { return errNoSocket }
 func (*handLink) Lone() bool                       { return true }
 func (*handLink) Ready() bool                      { return false }
 func (*handLink) OnWait(func())                    {}

@@ -60,7 +60,7 @@ func (e *relayEntry) reqFor(sub *subscription, msg RelayMessage) string {
 	for n, r := range e.asking.routes {
 		asks, asksFor := false, false
 		for _, m := range r.members {
-			if m.leg.sub == sub && !m.gone.Load() {
+			if k, ok := m.asker.(*legAsk); ok && k.leg.sub == sub && !m.gone.Load() {
 				asks = true
 				asksFor = asksFor || isEvent && m.filter.Match(event.Event)
 			}

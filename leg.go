@@ -22,14 +22,14 @@ type leg struct {
 	// supervisor goroutine only
 	track   *resume.Leg
 	entry   *relayEntry // nil while the subscription does not live on the relay
-	asks    map[*resume.Ask]*ask
-	filters []uint64 // hashes of the filters, in the order of the tracks
-	refused []*ask   // the relay would not serve them
-	authing bool     // some of them wait for AUTH
-	words   string   // the relay's, why it wants AUTH
+	asks    map[*resume.Ask]*legAsk
+	filters []uint64  // hashes of the filters, in the order of the tracks
+	refused []*legAsk // the relay would not serve them
+	authing bool      // some of them wait for AUTH
+	words   string    // the relay's, why it wants AUTH
 
 	unchallenged bool      // it has waited for a challenge in vain
-	delayed      []*ask    // further pages, for which there is no room yet
+	delayed      []*legAsk // further pages, for which there is no room yet
 	bytes        int       // how long a REQ may be for which the filters were split
 	gaps         int       // reported since the connection began
 	within       int       // while asks are made: at most so many others may stand in their REQ, 0: any number
@@ -46,41 +46,6 @@ type leg struct {
 	unfinished  int               // guarded by mu: their number
 	status      RelaySubscription // guarded by mu
 	gone        bool              // guarded by mu: its relay has been removed, and is not to be listed
-}
-
-// ask is one filter of a leg as it is asked on one connection.
-type ask struct {
-	*resume.Ask
-	leg    *leg
-	gone   atomic.Bool  // nobody wants to know any more
-	auth   bool         // supervisor goroutine only: refused for want of AUTH
-	shared bool         // supervisor goroutine only: in a REQ with others
-	newest atomic.Int64 // newest created_at of a proven event after the EOSE; math.MinInt64 before the first
-}
-
-func newAsk(l *leg, a *resume.Ask) *ask {
-	k := &ask{Ask: a, leg: l}
-	k.newest.Store(math.MinInt64)
-	return k
-}
-
-// proven notes how new the events are that the relay brings. Deliveries of one connection.
-func (a *ask) proven(at nostr.Timestamp) {
-	if int64(at) > a.newest.Load() && !at.IsAhead(a.leg.sub.c.date()) {
-		a.newest.Store(int64(at))
-	}
-}
-
-// phase is that of an event which arrives for the ask.
-func (a *ask) phase(live, moved bool) Phase {
-	switch {
-	case live && !a.Once:
-		return PhaseLive
-	case a.Resumed, moved: // it was live before: what is new was published in the moment between
-
-		return PhaseResumed
-	}
-	return PhaseStored
 }
 
 // hashesOf are the hashes of filters, which is how cursors know them.
@@ -142,7 +107,7 @@ func (l *leg) remove(d *delivery) bool {
 
 // forget gives up an ask that is no longer of use. Supervisor goroutine.
 func (l *leg) forget(asked *resume.Ask) {
-	l.refused = slices.DeleteFunc(l.refused, func(k *ask) bool { return k.Ask == asked })
+	l.refused = slices.DeleteFunc(l.refused, func(k *legAsk) bool { return k.Ask == asked })
 	k := l.asks[asked]
 	if k == nil {
 		return
@@ -150,7 +115,7 @@ func (l *leg) forget(asked *resume.Ask) {
 	k.gone.Store(true)
 	delete(l.asks, asked)
 	if e := l.entry; e != nil && e.asking.slots != nil {
-		e.asking.slots.Remove(l.sub.c.now(), k)
+		e.asking.slots.Remove(l.sub.c.now(), &k.ask)
 	}
 }
 
@@ -199,6 +164,13 @@ func (l *leg) down() {
 	l.refused, l.delayed, l.gaps, l.denied = nil, nil, 0, false
 	l.authing, l.unchallenged = false, false
 	l.track.Down()
+}
+
+// setUnauthenticated notes that the relay has refused it, and why there is no AUTH.
+func (l *leg) setUnauthenticated(state SubscriptionState, message string, err *AuthError) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.status.State, l.status.Message, l.status.Err = state, message, err
 }
 
 // setStatus notes where the leg stands and returns it.

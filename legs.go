@@ -101,7 +101,7 @@ func (s *supervisor) part(e *relayEntry, l *leg) {
 	s.later.Cancel(laterKey{entry: e, leg: l})
 	for _, k := range l.asks {
 		if a.slots != nil {
-			a.slots.Remove(s.client.now(), k)
+			a.slots.Remove(s.client.now(), &k.ask)
 		}
 	}
 	if e.auth != nil {
@@ -247,7 +247,7 @@ func (s *supervisor) take(e *relayEntry, l *leg, step resume.Step) {
 			o.tellWhenDrained(l)
 			continue
 		}
-		s.put(e, k)
+		s.putFor(e, k)
 	}
 	for _, asked := range step.Gone { // after what takes their place
 		l.forget(asked)
@@ -259,6 +259,12 @@ func (s *supervisor) take(e *relayEntry, l *leg, step resume.Step) {
 		s.informGap(l, Gap{gap.Since, gap.Until, gap.Possible})
 	}
 	s.advance(l)
+}
+
+// putFor hands an ask of a leg to the slots.
+func (s *supervisor) putFor(e *relayEntry, k *legAsk) {
+	k.within = k.leg.within
+	s.put(e, &k.ask)
 }
 
 // maxGaps is how many gaps of a leg are reported one by one for each connection.

@@ -63,7 +63,7 @@ type (
 	NoticeMessage struct{ Message string }
 	// AuthMessage is a challenge of NIP-42. The latest of a connection counts. The
 	// event that answers it, in an [AuthResponse], has the tags
-	// {"relay", relay.Address} and {"challenge", msg.Challenge}.
+	// {"relay", relay.Address} and {"challenge", msg.Challenge}. [WithSigner] sees to that.
 	AuthMessage struct{ Challenge string }
 	// ClosedMessage ends a subscription from the relay's side, on refusal or later (NIP-01).
 	ClosedMessage struct {

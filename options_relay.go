@@ -38,6 +38,7 @@ type relayConfig struct {
 	trusted        bool
 	signers        []*identity
 	ownSigners     bool // an option of this relay gave signers: they are not the client's
+	ownAuth        bool // an option of this relay says who authenticates, and when
 	authPolicy     func(Relay, AuthMessage) AuthDecision
 	maxTags        int
 	tasks          []task
@@ -83,7 +84,7 @@ func (c *relayConfig) equip(budget int64) (err error) {
 
 // with applies the options of one relay to a copy of the defaults.
 func (c *relayConfig) with(opts []RelayOption) error {
-	c.ownTransport, c.ownWay, c.ownPolicy, c.ownSigners = false, false, false, false
+	c.ownTransport, c.ownWay, c.ownPolicy, c.ownSigners, c.ownAuth = false, false, false, false, false
 	for _, o := range opts {
 		if o == nil {
 			return errors.New("gennostr: nil RelayOption")

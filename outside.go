@@ -408,7 +408,7 @@ func (s *supervisor) park(e *relayEntry, l *leg) {
 	now := s.client.now()
 	for _, k := range l.asks {
 		k.gone.Store(true)
-		e.asking.slots.Remove(now, k)
+		e.asking.slots.Remove(now, &k.ask)
 	}
 	s.later.Cancel(laterKey{entry: e, leg: l})
 	l.down()
@@ -435,7 +435,7 @@ func (ev drained) supervise(s *supervisor) {
 	l.delayed = nil
 	for _, k := range delayed {
 		if !k.gone.Load() {
-			s.put(e, k)
+			s.putFor(e, k)
 		}
 	}
 	s.ask(e)

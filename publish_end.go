@@ -74,11 +74,6 @@ func (s *supervisor) drainedNow() {
 func (s *supervisor) unpublishAll(reason error) {
 	s.unpublishing, s.unawaited = reason, nil
 	for _, e := range s.sorted() {
-		if e.publishing != nil && e.conn != nil { // they have had their time
-			for id := range e.publishing.legs {
-				e.conn.pardon(id)
-			}
-		}
 		s.unpublish(e, reason)
 	}
 }

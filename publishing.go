@@ -26,6 +26,7 @@ type publishing struct {
 	legs  map[nostr.ID][]*publishLeg // by event; several publications may be of one
 
 	held  []*publishLeg // wait for the relay's document or a subscription, and have not been handed to relay
+	soon  bool          // it is among the supervisor's soon
 	blind bool          // on this connection nothing waits for the document: it has come, or will not
 }
 
@@ -89,7 +90,7 @@ func (s *supervisor) publish(p *Publication) {
 		p.decide()
 	}
 	for _, e := range entries {
-		s.pump(e)
+		s.pumpSoon(e)
 	}
 }
 
@@ -227,6 +228,25 @@ func (s *supervisor) gotOK(e *relayEntry, ok wire.OK) {
 	}
 }
 
+// pumpSoon has pump follow when the supervisor has taken what waits in its inbox, once for
+// all of it: what is published side by side is written in one piece then.
+func (s *supervisor) pumpSoon(e *relayEntry) {
+	if p := e.publishing; p != nil && !p.soon {
+		p.soon = true
+		s.soon = append(s.soon, p)
+	}
+}
+
+// pumpNow does what pumpSoon has put off.
+func (s *supervisor) pumpNow() {
+	for _, p := range s.soon {
+		p.soon = false
+		s.pump(p.entry)
+	}
+	clear(s.soon)
+	s.soon = s.soon[:0]
+}
+
 // pump does what is to be done now for what is published on a relay.
 func (s *supervisor) pump(e *relayEntry) {
 	p := e.publishing
@@ -268,7 +288,6 @@ func (s *supervisor) sendEvent(p *publishing, id nostr.ID) {
 	}
 	c := p.entry.conn
 	if c != nil {
-		c.await(id)
 		if c.send(legs[0].pub.outgoing()) == nil {
 			for _, leg := range legs {
 				leg.sent++
@@ -282,7 +301,7 @@ func (s *supervisor) sendEvent(p *publishing, id nostr.ID) {
 // outgoing is the event as a message of the library's own: whether it was written
 // is the publication's business, not OnError's.
 func (p *Publication) outgoing() outgoing {
-	return outgoing{msg: PublishEvent{Event: p.event}, frame: p.frame, own: true}
+	return outgoing{msg: PublishEvent{Event: p.event}, frame: p.frame, own: true, event: p.event.ID}
 }
 
 // verdict takes the verdict of a relay, the first or another.

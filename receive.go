@@ -115,6 +115,10 @@ func (c *connection) Deliver(l *intake.Letter) {
 			return
 		}
 	}
+	if ok, is := l.Message.(wire.OK); is && ok.Accepted && c.client.plain { // of which nobody is told
+		c.window.Release(l.Size)
+		return
+	}
 	if !c.client.mail.Put((*dataLetter)(l)) {
 		c.window.Release(l.Size) // the client has stopped
 	}

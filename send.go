@@ -21,6 +21,7 @@ type outgoing struct {
 	filters *reqs.Filters      // of a REQ
 	route   any                // of a REQ: on whose account it is open; nil: the program's
 	own     bool               // the library sees itself to what was not written
+	event   nostr.ID           // of a publication
 	first   bool               // it goes before what waits
 }
 
@@ -84,14 +85,21 @@ func (c *connection) sendFirst(o outgoing) {
 func (c *connection) put(o outgoing) {
 	c.enter(o)
 	if auth, ok := o.msg.(AuthResponse); ok && !o.own {
-		c.awaitLocked(auth.Event.ID)
-		c.client.sup.inbox.Put(authSent{c, ownAuth{auth.Event.ID, auth.Event.PubKey}})
+		c.noteSent(ownAuth{auth.Event.ID, auth.Event.PubKey})
+	}
+	published := o.own && !o.event.IsZero()
+	if published {
+		c.awaitLocked(o.event)
 	}
 	if c.link.takes(o) {
 		c.written.Add(1)
 		return
 	}
-	c.expectOK(o)
+	if published {
+		c.owe(o.event)
+	} else {
+		c.expectOK(o)
+	}
 	queued, place := o.msg, c.out.Own // whether there is room has been asked
 	if o.own {
 		queued = nil
@@ -178,7 +186,7 @@ func (c *connection) awaitsEOSE(waits bool) {
 
 // lift makes room in the window while something of the relay's is waited for. Needs mu.
 func (c *connection) lift() {
-	if c.asked || len(c.unanswered) > 0 {
+	if c.asked || len(c.unanswered) > 0 || c.owes() {
 		c.window.Lift(liftFactor * min(c.cfg.windowBytes, math.MaxInt64/liftFactor))
 	} else {
 		c.window.Lift(0)
@@ -193,24 +201,22 @@ func (c *connection) gotOK(ok wire.OK) {
 	c.hearOK(ok)
 }
 
-// pardon has an OK not waited for.
-func (c *connection) pardon(id nostr.ID) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.unexpect(id)
-}
-
 // unexpect needs mu.
 func (c *connection) unexpect(id nostr.ID) {
 	if len(c.unanswered) == 0 {
 		return
 	}
 	if delete(c.unanswered, id); len(c.unanswered) == 0 {
-		c.lift()
-		if c.answered != nil {
-			close(c.answered)
-			c.answered = nil
-		}
+		c.nothingOwed()
+	}
+}
+
+// nothingOwed is for the last of the OKs that are waited for, of one kind. Needs mu.
+func (c *connection) nothingOwed() {
+	c.lift()
+	if c.answered != nil && len(c.unanswered) == 0 && !c.owes() {
+		close(c.answered)
+		c.answered = nil
 	}
 }
 
@@ -219,7 +225,7 @@ func (c *connection) awaitOKs() <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	done := make(chan struct{})
-	if len(c.unanswered) == 0 {
+	if len(c.unanswered) == 0 && !c.owes() {
 		close(done)
 	} else {
 		c.answered = done
@@ -247,23 +253,26 @@ func (c *connection) enter(o outgoing) {
 // write empties the queue and ends. A write that fails ends the connection;
 // what was not written stays in the queue for reportUnsent.
 func (c *connection) write() {
+	var frames [][]byte
 	for {
 		c.mu.Lock()
-		frame, ok := c.out.Next()
+		c.out.Written(len(frames))
+		frames = c.out.Next(frames[:0], atOnce)
 		c.mu.Unlock()
-		if !ok {
+		if len(frames) == 0 {
 			return
 		}
-		if err := c.link.Write(frame); err != nil {
+		if err := c.link.WriteAll(frames); err != nil {
 			c.cut(readError(err))
 			return
 		}
-		c.written.Add(1)
-		c.mu.Lock()
-		c.out.Written()
-		c.mu.Unlock()
+		c.written.Add(uint64(len(frames)))
 	}
 }
+
+// atOnce is how much is written without looking at the queue again, in bytes: what goes
+// out in one piece.
+const atOnce = 16 << 10
 
 // reportUnsent tells OnError of every message of the program's that was accepted and not
 // written: nothing is lost silently (L04). The one that was being written is among them.

@@ -214,7 +214,7 @@ type RelaySubscription struct {
 	URL     string
 	State   SubscriptionState
 	Message string // the relay's words, if it has refused; with an Err what that says
-	Err     error  // why it cannot be asked, as in [SubscriptionChange]
+	Err     error  // why it cannot be asked, or is refused, as in [SubscriptionChange]
 }
 
 // subscriptions are a client's, by name where they have one.

@@ -58,8 +58,8 @@ func (s *subscription) wants(e *nostr.Event) bool { return !s.over.Load() && s.n
 
 // take gives an event of one of its relays to the subscription, and tells whether
 // it had not had it. Deliveries of several connections at once.
-func (s *subscription) take(m *member, l *dataLetter) (fresh bool) {
-	phase := m.phase(l.Live, m.moved)
+func (s *subscription) take(m *member, k *legAsk, l *dataLetter) (fresh bool) {
+	phase := k.phase(l.Live, m.moved)
 	// What nobody wants now is not had by that: it may be wanted later, or come live.
 	if !s.wants(l.Event) || s.cfg.liveOnly && phase != PhaseLive {
 		return false
@@ -74,8 +74,8 @@ func (s *subscription) take(m *member, l *dataLetter) (fresh bool) {
 		return true
 	}
 	l.keep()
-	d := &delivery{dataLetter: l, leg: m.leg, phase: phase}
-	m.leg.add(d)
+	d := &delivery{dataLetter: l, leg: k.leg, phase: phase}
+	k.leg.add(d)
 	s.former.begin(l.Event.ID)
 	switch {
 	case s.outside != nil:

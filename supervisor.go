@@ -43,6 +43,7 @@ type supervisor struct {
 	lines    lines // what is to be logged
 
 	publications int           // begun so far
+	soon         []*publishing // are to be pumped when the inbox is empty
 	unpublishing error         // the client stops: nothing is published any more; nil: it does not
 	unawaited    chan struct{} // closed when no verdict is awaited; nil: nobody waits for that
 }
@@ -109,6 +110,7 @@ func (s *supervisor) run() {
 		for ev, ok := s.inbox.Next(); ok; ev, ok = s.inbox.Next() {
 			ev.supervise(s)
 		}
+		s.pumpNow()
 		s.endLost()
 		now := time.Now()
 		for a, ok := s.due.PopDue(now); ok; a, ok = s.due.PopDue(now) {
@@ -163,7 +165,9 @@ func (s *supervisor) do(f func(*supervisor)) bool {
 }
 
 func (r request) supervise(s *supervisor) {
+	s.pumpNow() // who waits is to find done what came before
 	r.run(s)
+	s.pumpNow()
 	close(r.done)
 }
 
@@ -351,6 +355,7 @@ func (ev connectionEnded) supervise(s *supervisor) {
 	}
 	reason := s.weigh(e, ev)
 	s.noteLoss(e, reason)
+	e.stage = telling // whoever is told may give the relay up
 	s.tellUsers(e, relayEnd{err: reason, failed: e.failed, final: e.gone})
 	s.tell(e, ev.c, reason)
 }

@@ -12,7 +12,7 @@ import (
 
 // clientJob is what the parent tells a client process.
 type clientJob struct {
-	Run    string   // "stream", "lone", "idle", "latency" or "many"
+	Run    string   // "stream", "lone", "idle", "latency", "many" or "publish"
 	URLs   []string // of the relays
 	Events int      // how many different genuine events to wait for
 	Procs  int      // GOMAXPROCS, 0: all cores
@@ -20,7 +20,7 @@ type clientJob struct {
 	Beside         string // of a situation, as are the following
 	Spin, OneByOne bool
 
-	Subs, Each int // of "many": how many subscriptions, and how many of them each event is for
+	Subs, Each int // of "many": how many subscriptions, and how many of them each event is for; of "publish": how many callers
 }
 
 // result is what a client process found, printed as one line of JSON.
@@ -35,6 +35,8 @@ type result struct {
 	P90        time.Duration
 
 	Frames float64 // EVENT frames that the relay has sent
+
+	RelayCPU time.Duration // of the relay's process, meanwhile
 }
 
 // client is one of the libraries under measurement.
@@ -137,6 +139,8 @@ func (j clientJob) do(ctx context.Context, c client) (r result, err error) {
 		r, err = j.latency(ctx)
 	case "many":
 		r, err = j.many(ctx)
+	case "publish":
+		r, err = j.publish(ctx, c.(publishing))
 	default:
 		return r, fmt.Errorf("no run %q", j.Run)
 	}

@@ -30,7 +30,7 @@ type scenario struct {
 	name, what string
 	corpus     corpusSpec
 	relays     int
-	run        string // what the client does: "stream", "idle", "lone", "latency" or "many"; "signatures" has none
+	run        string // what the client does: "stream", "idle", "lone", "latency", "many" or "publish"; "signatures" has none
 	rounds     int    // divides -rounds: for those that take long
 
 	situations []situation   // of latency
@@ -48,6 +48,8 @@ func scenarios(events int) []scenario {
 		{"forged", fmt.Sprintf("%d events, every 50th signature wrong", events), corpusSpec{events, 200, 50}, 1, "stream", 1, nil, 0, nil},
 		{"subscribe", fmt.Sprintf("%d events of 200 authors, one relay, subscribed to", events), corpusSpec{events, 200, 0}, 1, "stream", 1, nil, 0, subscribers},
 		{"subscribe5", fmt.Sprintf("the same %d events from five relays, subscribed to: each once", events), corpusSpec{events, 200, 0}, 5, "stream", 1, nil, 0, subscribers},
+		{"publish", "10,000 events published one after the other, to one relay that takes all", corpusSpec{1, 1, 0}, 1, "publish", 1, nil, 0, nil},
+		{"publish64", "the same by 64 callers side by side", corpusSpec{1, 1, 0}, 1, "publish", 1, nil, 0, nil},
 		{"lone", "a lone event every few milliseconds", corpusSpec{500, 500, 0}, 1, "lone", 1, nil, 0, nil},
 		{"signatures", "verification alone", corpusSpec{}, 0, "signatures", 1, nil, 0, nil},
 		{"idle", "1,000 idle relays", corpusSpec{1, 1, 0}, 1000, "idle", 2, nil, 0, nil},

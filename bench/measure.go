@@ -37,8 +37,14 @@ func measure(ctx context.Context, s scenario, rounds, procs int) error {
 	}
 	defer stop()
 	job := clientJob{Run: s.run, Events: s.corpus.genuine(), Procs: procs}
+	if s.run == "publish" {
+		job.Events, job.Each = 10_000, 1
+		if s.name == "publish64" {
+			job.Each = 64
+		}
+	}
 	for i := range s.relays {
-		path := map[string]string{"stream": fmt.Sprintf("/%d", i), "idle": fmt.Sprintf("/idle/%d", i), "lone": "/lone"}[s.run]
+		path := map[string]string{"stream": fmt.Sprintf("/%d", i), "idle": fmt.Sprintf("/idle/%d", i), "lone": "/lone", "publish": "/publish"}[s.run]
 		job.URLs = append(job.URLs, "ws://"+addr+path)
 	}
 	results := make(map[string][]result)
@@ -133,6 +139,16 @@ func figures(run string) []figure {
 	per := func(f func(result) float64) func(result) float64 {
 		return func(r result) float64 { return f(r) / float64(r.Events) }
 	}
+	if run == "publish" {
+		return []figure{
+			{"CPU per publication", per(func(r result) float64 { return float64(r.CPU) }), micros},
+			{"from Publish to verdict p50", func(r result) float64 { return float64(r.P50) }, micros},
+			{"from Publish to verdict p99", func(r result) float64 { return float64(r.P99) }, micros},
+			{"allocations per publication", per(func(r result) float64 { return float64(r.Allocs) }), func(v float64) string { return fmt.Sprintf("%.1f", v) }},
+			{"CPU of the relay", per(func(r result) float64 { return float64(r.RelayCPU) }), micros},
+			peak,
+		}
+	}
 	return []figure{
 		{"wall", func(r result) float64 { return float64(r.Wall) }, func(v float64) string { return time.Duration(v).Round(time.Millisecond).String() }},
 		{"events per second", func(r result) float64 { return float64(r.Events) / r.Wall.Seconds() }, func(v float64) string { return fmt.Sprintf("%.0f", v) }},
@@ -148,14 +164,14 @@ func mib(v float64) string { return fmt.Sprintf("%.1f MiB", v/(1<<20)) }
 
 // report prints the medians and what each client's is of the first one's.
 func report(s scenario, results map[string][]result) {
-	fmt.Printf("%s\n\n| %-24s | %16s |", s.what, s.name, s.clients[0])
+	fmt.Printf("%s\n\n| %-27s | %16s |", s.what, s.name, s.clients[0])
 	for _, role := range s.clients[1:] {
 		fmt.Printf(" %16s | %8s |", role, "ratio")
 	}
 	fmt.Printf("\n|---|---:|%s\n", strings.Repeat("---:|", 2*len(s.clients)-2))
 	for _, f := range figures(s.run) {
 		first := median(results[s.clients[0]], f.of)
-		fmt.Printf("| %-24s | %16s |", f.name, f.print(first))
+		fmt.Printf("| %-27s | %16s |", f.name, f.print(first))
 		for _, role := range s.clients[1:] {
 			its := median(results[role], f.of)
 			fmt.Printf(" %16s | %8s |", f.print(its), ratio(its, first))

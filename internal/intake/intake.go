@@ -49,6 +49,8 @@ type Letter struct {
 	Message        wire.ServerMessage
 	Ends           bool // it is the CLOSED that ends Request
 
+	repeat bool // Event is the twins' until it is delivered: most copies are dropped before that
+
 	Number uint64 // of its message among those of the connection: later ones are larger
 
 	Kept atomic.Int32 // its owner's: who still needs its room
@@ -65,7 +67,7 @@ type Owner interface {
 	// Had tells whether nobody wants an event any more that is proven genuine and
 	// answers letter.Request: another copy of it has been delivered. It is then
 	// dropped, and takes no room; neither letter nor event is to be kept or changed.
-	// Reader's goroutine.
+	// On the reader's goroutine and, as Deliver, on a verifier's, maybe at once.
 	Had(letter *Letter) bool
 	// Deliver takes a letter. In order, one at a time, on the reader's goroutine or
 	// a verifier's; it must not block.
@@ -133,22 +135,19 @@ func (in *Intake) Take(b *Buffers, text, lone bool) bool {
 		return false
 	}
 	in.taken++
-	letter := &Letter{Owner: in.Owner, Size: len(b.Frame), Number: in.taken}
-	unproven, repeat, ok := in.judge(b, letter)
+	letter := b.newLetter()
+	*letter = Letter{Owner: in.Owner, Size: len(b.Frame), Number: in.taken}
+	unproven, ok := in.judge(b, letter)
 	if !ok {
 		return true
 	}
-	if letter.Event != nil {
-		if unproven == nil && in.Owner.Had(letter) {
-			in.count.events.Add(1)
-			return true
-		}
-		if repeat { // it is the twins' until now, and most copies are dropped before they are made
-			letter.Event = letter.Event.Clone()
-			if unproven != nil {
-				unproven = letter.Event
-			}
-		}
+	if letter.Event != nil && unproven == nil && in.Owner.Had(letter) {
+		in.count.events.Add(1)
+		b.reuse(letter)
+		return true
+	}
+	if letter.repeat && unproven != nil && !in.shared.Ours {
+		unproven = unproven.Clone() // whatever is done to it: the twins' is everybody's
 	}
 	in.parsed(b, letter)
 	// Room first, verification after: so the verifier's workers never wait for delivery.
@@ -163,9 +162,9 @@ func (in *Intake) Take(b *Buffers, text, lone bool) bool {
 		return true
 	}
 	switch {
-	case lone && in.shared.Lone:
+	case lone && in.shared.Ours:
 		in.lane.SubmitLone(letter, unproven)
-	case repeat:
+	case letter.repeat:
 		in.lane.SubmitRepeat(letter, unproven)
 	default:
 		in.lane.Submit(letter, unproven)
@@ -174,9 +173,8 @@ func (in *Intake) Take(b *Buffers, text, lone bool) bool {
 }
 
 // judge parses a frame and fills in the letter. unproven is the event whose
-// signature is still to be checked; a repeat's event is the twins'; not ok: the frame
-// was refused.
-func (in *Intake) judge(b *Buffers, letter *Letter) (unproven *nostr.Event, repeat, ok bool) {
+// signature is still to be checked; not ok: the frame was refused.
+func (in *Intake) judge(b *Buffers, letter *Letter) (unproven *nostr.Event, ok bool) {
 	event, twin, msg, err := in.decode(b)
 	if err != nil {
 		in.refuse(ErrMalformed, err)
@@ -184,25 +182,25 @@ func (in *Intake) judge(b *Buffers, letter *Letter) (unproven *nostr.Event, repe
 			if id, _, ok := b.decoder.Split(b.Frame); ok { // an event all the same, for whoever counts what a page brings
 				in.Requests.Refuse(id)
 			}
-			return nil, false, false
+			return nil, false
 		} // else a part of it only: what is good is delivered
 	}
 	if msg != nil {
 		letter.Message = msg
-		return nil, false, in.answers(msg, letter)
+		return nil, in.answers(msg, letter)
 	}
 	e := event.Event
 	if !in.wanted(event, letter) {
-		return nil, false, false
+		return nil, false
 	}
 	weight := weight(e)
 	letter.Size += weight
 	if in.Trusted {
-		return nil, false, true
+		return nil, true
 	}
 	if !twin.found && !in.hashed(b, e) {
 		letter.Request.Refuse()
-		return nil, false, false
+		return nil, false
 	}
 	proven := in.shared.Pool.Proven(e)
 	if !proven {
@@ -212,7 +210,8 @@ func (in *Intake) judge(b *Buffers, letter *Letter) (unproven *nostr.Event, repe
 	if twin.rest != nil && !proven && !twin.found {
 		in.shared.Twins.Add(twin.rest, e, weight)
 	}
-	return unproven, twin.found, true
+	letter.repeat = twin.found
+	return unproven, true
 }
 
 // twin is what is known of an EVENT frame's bytes beyond what they hold.
@@ -333,6 +332,13 @@ func (in *Intake) deliver(letter *Letter, err error) {
 	}
 	if letter.Event != nil {
 		in.count.events.Add(1)
+	}
+	if letter.repeat {
+		if in.Owner.Had(letter) { // by now: the first copy was being checked when this one came
+			in.Window.Release(letter.Size)
+			return
+		}
+		letter.Event = letter.Event.Clone()
 	}
 	in.Owner.Deliver(letter)
 }

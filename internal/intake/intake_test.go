@@ -3,6 +3,7 @@ package intake_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -34,6 +35,7 @@ type bench struct {
 	ended    chan struct{}
 	checks   int   // guarded by mu
 	rate     int64 // bytes a second of its long message
+	once     bool  // each event is wanted once
 
 	mu      sync.Mutex
 	letters []*intake.Letter // guarded by mu
@@ -44,7 +46,12 @@ type bench struct {
 
 func (b *bench) Ended() <-chan struct{}       { return b.ended }
 func (b *bench) Arrived(m wire.ServerMessage) { b.arrived = append(b.arrived, m) }
-func (b *bench) Had(*intake.Letter) bool      { return false }
+
+func (b *bench) Had(l *intake.Letter) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.once && slices.ContainsFunc(b.letters, func(had *intake.Letter) bool { return had.Event != nil && had.Event.ID == l.Event.ID })
+}
 
 func (b *bench) Deliver(l *intake.Letter) {
 	b.mu.Lock()

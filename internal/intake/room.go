@@ -57,14 +57,14 @@ func NewLongMessages(budget int64) *mailbox.LongMessages {
 type Shared struct {
 	Pool  *verify.Pool
 	Twins *twins.Table
-	Lone  bool // a lone event is checked by its reader: not by a verifier of the user's, which may take its time
+	Ours  bool // the verifier is not the user's, which may take its time: a lone event is checked by its reader
 
 	buffers *sync.Pool // of *Buffers. Apart, for the runtime would hold on to all of the client with it
 }
 
 // NewShared makes it. A verifier that is not ours is not called by readers.
 func NewShared(pool *verify.Pool, ours bool) *Shared {
-	return &Shared{Pool: pool, Twins: twins.New(), Lone: ours, buffers: new(sync.Pool)}
+	return &Shared{Pool: pool, Twins: twins.New(), Ours: ours, buffers: new(sync.Pool)}
 }
 
 // Buffers are what a reader works with while it has a message in hand. Those that
@@ -72,7 +72,24 @@ func NewShared(pool *verify.Pool, ours bool) *Shared {
 type Buffers struct {
 	Frame     []byte
 	decoder   wire.Decoder
-	canonical []byte // room for what is hashed, so that the reader's stack stays small
+	canonical []byte  // room for what is hashed, so that the reader's stack stays small
+	letter    *Letter // an empty one, that nobody has; may be nil
+}
+
+// newLetter returns a letter.
+func (b *Buffers) newLetter() *Letter {
+	l := b.letter
+	if l == nil {
+		return new(Letter)
+	}
+	b.letter = nil
+	return l
+}
+
+// reuse takes back a letter that nobody has kept.
+func (b *Buffers) reuse(l *Letter) {
+	*l = Letter{}
+	b.letter = l
 }
 
 // TakeBuffers returns buffers for one message.

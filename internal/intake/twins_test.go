@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gennostr/gennostr/internal/intake"
+	"github.com/gennostr/gennostr/internal/verify"
 	"github.com/gennostr/gennostr/nostr"
 )
 
@@ -49,4 +50,64 @@ func TestCopiesOfEventsThatAreBeingCheckedAreKnownByTheirBytes(t *testing.T) {
 	b.mu.Unlock()
 	b.Lane().Drain()
 	assert.Len(t, b.letters, 120)
+}
+
+// A copy that came while the first one was being checked is not wanted any more when
+// its turn comes: it is counted, its room is free again, and no copy of it is made.
+func TestCopiesThatWaitedForTheFirstAreDropped(t *testing.T) {
+	b := newBench(t, ample)
+	b.once = true
+	b.ask("a", nostr.Filter{})
+	frame := frameOf("a", event(1, true, nostr.Tag{"t", "x"}))
+	for range 100 {
+		b.take(frame)
+	}
+	require.True(t, b.common.Twins.Hot())
+	require.Len(t, b.letters, 1)
+	other := event(1, true, nostr.Tag{"t", "y"})
+	b.mu.Lock() // the check waits for it
+	for range 3 {
+		b.Take(&intake.Buffers{Frame: []byte(frameOf("a", other))}, true, false)
+	}
+	b.mu.Unlock()
+	b.Lane().Drain()
+	require.Len(t, b.letters, 2)
+	assert.Equal(t, other.String(), b.letters[1].Event.String())
+	assert.EqualValues(t, 103, b.Counts().Events)
+	n, size := b.window.Used()
+	assert.Equal(t, 2, n)
+	assert.EqualValues(t, b.letters[0].Size+b.letters[1].Size, size)
+}
+
+// A verifier of the user's may do to an event what it likes: other copies are not changed by it.
+func TestAVerifierChangesNoOtherCopy(t *testing.T) {
+	b := newBench(t, ample)
+	refuse := false
+	pool := verify.NewPool(verify.Config{Workers: 1, NewCheck: func() verify.Check {
+		return verify.Each(func(e *nostr.Event) error {
+			if refuse {
+				e.Content, e.Tags[0][1] = "spoiled", "too"
+				return nostr.ErrBadSignature
+			}
+			return nil
+		})
+	}})
+	t.Cleanup(pool.Stop)
+	b.common = intake.NewShared(pool, false)
+	b.Intake = intake.New(b.common, b.Config)
+	b.ask("a", nostr.Filter{})
+	for range 100 {
+		b.take(frameOf("a", event(1, true, nostr.Tag{"t", "x"})))
+	}
+	require.True(t, b.common.Twins.Hot())
+	other := event(1, true, nostr.Tag{"t", "y"})
+	refuse = true
+	for range 2 { // the second one is known by its bytes, and not proven
+		b.take(frameOf("a", other))
+	}
+	require.Len(t, b.why, 2)
+	refuse = false
+	b.take(frameOf("a", other))
+	require.Len(t, b.letters, 101)
+	assert.Equal(t, other.String(), b.letters[100].Event.String())
 }

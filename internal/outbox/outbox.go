@@ -11,6 +11,7 @@ import "slices"
 type Queue[M any] struct {
 	limit   int
 	items   []Item[M]
+	taken   int           // of them, those that the writer has in hand
 	writing bool          // a writer is at work: between a Put that said so and the Next that found nothing
 	drained chan struct{} // made by Drain, closed when nothing is left
 }
@@ -38,14 +39,8 @@ func (q *Queue[M]) Put(frame []byte, m M) (start, ok bool) {
 // Own accepts a message of the library's, whose number is bounded elsewhere, full or not.
 func (q *Queue[M]) Own(frame []byte, m M) (start bool) { return q.insert(len(q.items), frame, m) }
 
-// First is Own for one that must not wait for the others, but for the one that is being written.
-func (q *Queue[M]) First(frame []byte, m M) (start bool) {
-	at := 0
-	if q.writing {
-		at = min(1, len(q.items))
-	}
-	return q.insert(at, frame, m)
-}
+// First is Own for one that must not wait for the others, but for those that are being written.
+func (q *Queue[M]) First(frame []byte, m M) (start bool) { return q.insert(q.taken, frame, m) }
 
 func (q *Queue[M]) insert(at int, frame []byte, m M) (start bool) {
 	q.items = slices.Insert(q.items, at, Item[M]{frame, m})
@@ -54,25 +49,34 @@ func (q *Queue[M]) insert(at int, frame []byte, m M) (start bool) {
 	return start
 }
 
-// Next is the writer's: the oldest message's frame; false when there is none,
-// and the writer ends.
-func (q *Queue[M]) Next() (frame []byte, ok bool) {
-	if len(q.items) > 0 {
-		return q.items[0].Frame, true
+// Next is the writer's: the oldest messages' frames, as many as have no more than so many
+// bytes together, and one at least, appended to dst; none when there is none, and the
+// writer ends.
+func (q *Queue[M]) Next(dst [][]byte, bytes int) [][]byte {
+	q.taken = 0
+	for _, item := range q.items {
+		if bytes -= len(item.Frame); bytes < 0 && q.taken > 0 {
+			break
+		}
+		dst = append(dst, item.Frame)
+		q.taken++
 	}
-	q.items = nil // a queue's memory is not kept while there is nothing to write
-	q.writing = false
-	if q.drained != nil {
-		close(q.drained)
-		q.drained = nil
+	if len(q.items) == 0 {
+		q.items = nil // a queue's memory is not kept while there is nothing to write
+		q.writing = false
+		if q.drained != nil {
+			close(q.drained)
+			q.drained = nil
+		}
 	}
-	return nil, false
+	return dst
 }
 
-// Written is the writer's too: what Next gave is out. What was not written stays for Unsent.
-func (q *Queue[M]) Written() {
-	q.items[0] = Item[M]{}
-	q.items = q.items[1:]
+// Written is the writer's too: the oldest n, which Next gave, are out. What was not
+// written stays for Unsent.
+func (q *Queue[M]) Written(n int) {
+	clear(q.items[:n])
+	q.items, q.taken = q.items[n:], 0
 }
 
 // Writing tells whether a writer is at work.

@@ -17,24 +17,43 @@ func TestAWriterIsStartedOnceAndEndsWhenNothingIsLeft(t *testing.T) {
 	start, ok = q.Put([]byte("b"), "B")
 	assert.True(t, !start && ok)
 	for _, want := range []string{"a", "b"} {
-		frame, ok := q.Next()
-		require.True(t, ok)
-		assert.Equal(t, want, string(frame))
-		q.Written()
+		frames := q.Next(nil, 1)
+		require.Len(t, frames, 1)
+		assert.Equal(t, want, string(frames[0]))
+		q.Written(1)
 	}
 	assert.True(t, q.Writing())
-	_, ok = q.Next()
-	assert.False(t, ok)
+	assert.Empty(t, q.Next(nil, 1))
 	assert.False(t, q.Writing())
 	start, _ = q.Put([]byte("c"), "C")
 	assert.True(t, start)
+}
+
+func TestTheWriterTakesAsManyAsFit(t *testing.T) {
+	q := outbox.New[string](5)
+	for _, frame := range []string{"aaaa", "bb", "c", "dddd", "e"} {
+		q.Put([]byte(frame), frame)
+	}
+	taken := func(bytes int) (list []string) {
+		for _, frame := range q.Next(nil, bytes) {
+			list = append(list, string(frame))
+		}
+		return list
+	}
+	assert.Equal(t, []string{"aaaa"}, taken(3), "one at least")
+	assert.Equal(t, []string{"aaaa", "bb", "c"}, taken(7))
+	assert.Equal(t, []string{"aaaa", "bb", "c"}, taken(10), "none is left out for a shorter one")
+	q.Written(2)
+	assert.Equal(t, []string{"c", "dddd", "e"}, taken(100))
+	q.Written(2)
+	assert.Len(t, q.Unsent(), 1)
 }
 
 func TestTheOneThatIsBeingWrittenCountsAndIsUnsent(t *testing.T) {
 	q := outbox.New[string](2)
 	q.Put([]byte("a"), "A")
 	q.Put([]byte("b"), "B")
-	q.Next()
+	q.Next(nil, 1)
 	_, ok := q.Put([]byte("c"), "C")
 	assert.False(t, ok)
 	assert.True(t, q.Full())
@@ -50,19 +69,32 @@ func TestTheOneThatIsBeingWrittenCountsAndIsUnsent(t *testing.T) {
 func TestOwnMessagesInAFullQueue(t *testing.T) {
 	q := outbox.New[string](1)
 	assert.True(t, q.First([]byte("0"), "0"))
-	q.Next() // it is being written
+	q.Next(nil, 1) // it is being written
 	_, ok := q.Put([]byte("a"), "A")
 	assert.False(t, ok)
 	assert.False(t, q.Own([]byte("b"), "B"))
 	assert.False(t, q.First([]byte("c"), "C"))
 	for _, want := range []string{"0", "c", "b"} {
-		frame, ok := q.Next()
-		require.True(t, ok)
-		assert.Equal(t, want, string(frame))
-		q.Written()
+		frames := q.Next(nil, 1)
+		require.Len(t, frames, 1)
+		assert.Equal(t, want, string(frames[0]))
+		q.Written(1)
 	}
-	_, ok = q.Next()
-	assert.False(t, ok)
+	assert.Empty(t, q.Next(nil, 1))
+}
+
+func TestTheFirstGoesBehindWhatIsBeingWritten(t *testing.T) {
+	q := outbox.New[string](5)
+	for _, frame := range []string{"a", "b", "c"} {
+		q.Put([]byte(frame), frame)
+	}
+	require.Len(t, q.Next(nil, 2), 2)
+	q.First([]byte("1"), "1")
+	q.Written(2)
+	assert.Equal(t, [][]byte{[]byte("1"), []byte("c")}, q.Next(nil, 100))
+	q.Written(1)
+	q.First([]byte("2"), "2")
+	assert.Equal(t, [][]byte{[]byte("2"), []byte("c")}, q.Next(nil, 100))
 }
 
 func TestDrain(t *testing.T) {
@@ -74,14 +106,14 @@ func TestDrain(t *testing.T) {
 	}
 	q.Put([]byte("a"), "A")
 	drained := q.Drain()
-	q.Next()
-	q.Written()
+	q.Next(nil, 1)
+	q.Written(1)
 	select {
 	case <-drained:
 		assert.Fail(t, "the writer has not looked yet")
 	default:
 	}
-	q.Next()
+	q.Next(nil, 1)
 	<-drained
 }
 
@@ -101,11 +133,13 @@ func TestNothingIsLost(t *testing.T) {
 					writer = true
 				}
 			} else if writer {
-				frame, ok := q.Next()
-				if writer = ok; ok {
+				frames := q.Next(nil, rapid.IntRange(0, 5).Draw(t, "bytes"))
+				writer = len(frames) > 0
+				written := rapid.IntRange(0, len(frames)).Draw(t, "written")
+				for _, frame := range frames[:written] {
 					seen = append(seen, int(frame[0]))
-					q.Written()
 				}
+				q.Written(written)
 			}
 			require.Equal(t, writer, q.Writing())
 		}

@@ -39,6 +39,9 @@ type body struct {
 	frames frames // of what was handed on
 	full   bool   // the network has last given as much as it was asked for
 
+	held   []byte      // guarded by coder/websocket's frame lock: written while it was corked
+	corked atomic.Bool // more is written at once
+
 	supply   atomic.Int32             // caughtUp, streaming, inHand
 	reads    atomic.Uint32            // calls of Read
 	writers  atomic.Int32             // calls of Write that have not returned
@@ -169,7 +172,17 @@ func (b *body) waits() {
 	}
 }
 
+// Write is called with coder/websocket's frame lock. What is written while it is corked
+// waits for the next write that is not, which follows at once.
 func (b *body) Write(p []byte) (int, error) {
+	held := len(b.held)
+	if b.corked.Load() && held+len(p) <= together {
+		b.held = append(b.held, p...)
+		return len(p), nil
+	}
+	if held > 0 {
+		p, b.held = append(b.held, p...), nil
+	}
 	b.writers.Add(1)
 	defer b.writers.Add(-1)
 	b.waits()
@@ -178,7 +191,7 @@ func (b *body) Write(p []byte) (int, error) {
 	if err != nil {
 		b.broken.Store(true)
 	}
-	return n, foreign.Confine(err)
+	return max(0, n-held), foreign.Confine(err)
 }
 
 // Close closes the raw connection first: TLS of our own would wait up to five

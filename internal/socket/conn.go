@@ -160,6 +160,29 @@ func (c *Conn) Write(p []byte) error {
 	return nil
 }
 
+// together is how much of several messages is written in one piece, in bytes.
+const together = 16 << 10
+
+// WriteAll is Write for several messages. Short ones go out in one piece, which costs a
+// single system call; whether some of them were sent, when there is an error, is as
+// uncertain as for one.
+func (c *Conn) WriteAll(messages [][]byte) error {
+	alarm := c.after(c.dialer.cfg.WriteTimeout, ErrWriteTimeout)
+	var err error
+	for i, p := range messages {
+		c.body.corked.Store(i < len(messages)-1)
+		if err = c.write(p); err != nil {
+			c.body.corked.Store(false)
+			break
+		}
+	}
+	alarm.stop()
+	if err != nil {
+		return c.lastWord(c.ended(err))
+	}
+	return nil
+}
+
 // lastWordTimeout is how long a peer that takes nothing more is heard for what it has to say.
 const lastWordTimeout = time.Second
 

@@ -104,11 +104,14 @@ func (p *Pool) due() bool {
 	return p.waiting > 0 && (p.awaited == 0 || p.whole() || p.overdue || p.stopped)
 }
 
-// room is how many events of those that wait are one worker's: a whole batch in
-// the middle of a stream, less of what a burst has left. Needs mu.
+// room is how many events of those that wait are one worker's. In the middle of a
+// stream all of them, since what it leaves would wait for more to come. Of what a
+// burst has left, its part: the others that have nothing to check take theirs at once,
+// and equal parts cost less than some large and some small ones. Needs mu.
 func (p *Pool) room() int {
-	if p.whole() {
+	if p.awaited > 0 || p.whole() {
 		return p.cfg.MaxBatch
 	}
-	return minBatch
+	free := max(1, p.cfg.Workers-p.checking)
+	return max(minBatch, (p.waiting-p.repeats+free-1)/free)
 }

@@ -191,20 +191,83 @@ func TestL10StopWaitsForNobodyWhoHasMore(t *testing.T) {
 
 // The workers that are needed for what is left when all have paused are called.
 func TestWhatIsLeftOfAStreamIsShared(t *testing.T) {
+	for _, c := range []struct {
+		left  int
+		sizes []int
+	}{
+		{200, []int{200}},
+		{600, []int{256, 256, 88}}, // smaller ones would save too little
+		{900, []int{300, 300, 300}},
+		{1000, []int{334, 333, 333}},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			b := &batches{let: make(chan struct{})}
+			pool := verify.NewPool(b.config(3, 1024))
+			lane := verify.NewLane(pool, func(int, error) {})
+			lane.Expect()
+			for n := range c.left {
+				lane.Submit(n, numbered(n))
+			}
+			synctest.Wait()
+			require.Empty(t, b.all())
+			lane.Pause()
+			synctest.Wait()
+			assert.ElementsMatch(t, c.sizes, b.sizes(), "%d events", c.left)
+			close(b.let)
+			lane.Drain()
+			pool.Stop()
+		})
+	}
+}
+
+// Events of which many lanes have brought the same are as many as there are different ones.
+func TestRepeatsMakeNoLargerPartOfABurst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := &batches{let: make(chan struct{})}
-		pool := verify.NewPool(b.config(3, 1024))
+		b := &batches{}
+		pool := verify.NewPool(b.config(2, 1024))
+		first, again := verify.NewLane(pool, func(int, error) {}), verify.NewLane(pool, func(int, error) {})
+		for n := range 1024 { // neither is a newcomer any more
+			first.Submit(n, numbered(10_000+n))
+			again.Submit(n, numbered(20_000+n))
+		}
+		first.Drain()
+		again.Drain()
+		before := len(b.sizes())
+		b.let = make(chan struct{})
+		first.Expect()
+		for n := range 600 {
+			first.Submit(n, numbered(n))
+			again.SubmitRepeat(n, numbered(n))
+		}
+		first.Pause()
+		synctest.Wait()
+		assert.Equal(t, []int{300, 300}, b.sizes()[before:])
+		close(b.let)
+		first.Drain()
+		again.Drain()
+		pool.Stop()
+	})
+}
+
+// In the middle of a stream a part of what has waited for too long would leave the rest
+// to wait once more, and the more are checked together, the less each of them takes.
+func TestWhatHasWaitedForTooLongIsOneBatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &batches{}
+		pool := verify.NewPool(b.config(2, 1024))
 		lane := verify.NewLane(pool, func(int, error) {})
 		lane.Expect()
-		for n := range 600 {
+		for n := range 900 {
 			lane.Submit(n, numbered(n))
 		}
+		lane.Round()
 		synctest.Wait()
 		require.Empty(t, b.all())
-		lane.Pause()
+		time.Sleep(verify.Patience)
+		lane.Submit(900, numbered(900))
+		lane.Round()
 		synctest.Wait()
-		assert.ElementsMatch(t, []int{256, 256, 88}, b.sizes())
-		close(b.let)
+		assert.Equal(t, []int{901}, b.sizes())
 		lane.Drain()
 		pool.Stop()
 	})

@@ -127,8 +127,9 @@ type Pool struct {
 	since      time.Time            // when the oldest of them began to wait, or the last were claimed
 	overdue    bool                 // that was too long ago
 	awaited    int                  // lanes of which more is worth waiting for: see Lane.recount
+	checking   int                  // workers that check some of those
 	suspects   queue                // lanes apart with events that wait for a worker: see suspects.go
-	suspecting int                  // workers that check some of those
+	suspecting int                  // workers that check events of suspects
 	credit     time.Duration        // what the suspects have of the workers' time
 	alone      *station             // the only lane until now that has submitted events; nil if there is none
 	company    bool                 // there are others

@@ -107,6 +107,7 @@ func (w *worker) account() {
 	p, took := w.pool, time.Since(w.began)
 	switch {
 	case !w.suspect:
+		p.checking--
 		p.credit = min(p.credit+took/suspectShare, maxCredit)
 		return
 	case w.charged:

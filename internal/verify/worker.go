@@ -58,6 +58,7 @@ func (w *worker) run(first *station) {
 		w.touch(first)
 	} else {
 		w.room = min(w.most, p.room())
+		p.checking++
 		p.since, p.overdue = w.began, false
 		first.lane.claim(w)
 		w.touch(first)

@@ -3,6 +3,7 @@ package subscriptions_test
 import (
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -156,6 +157,7 @@ func TestASubscriptionLivesAsSoonAsTheRelayKnowsWhoAsks(t *testing.T) {
 			bot := member{listensTo(textNotes)}
 			client := start(t, bot, network, []string{relayURL}, quickly())
 			waitLive(t, client, 1)
+			synctest.Wait() // the handler has them all, too
 			bot.eachOnce(t, events)
 			relay.DisconnectAll()
 			time.Sleep(200 * time.Millisecond)

@@ -1,0 +1,116 @@
+package gennostr_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gennostr/gennostr"
+	"github.com/gennostr/gennostr/nostrtest"
+)
+
+// What those are told that need a relay.
+
+func TestWhoNeedsARelayIsToldOfEachEnd(t *testing.T) {
+	for name, added := range map[string]bool{"guest": false, "added": true} {
+		t.Run(name, func(t *testing.T) {
+			virtual(t, func(t *testing.T, network *nostrtest.Network) {
+				relay := network.NewRelay(guestURL)
+				relay.Stop()
+				client := start(t, nil, over(network, quietly(), gennostr.WithMaxAttempts(2))...)
+				if added {
+					require.NoError(t, client.AddRelay(guestURL))
+				}
+				need := new(gennostr.Need)
+				require.NoError(t, gennostr.Engage(client, guestURL, need))
+				synctest.Wait()
+				require.Len(t, need.Ends(), 1)
+				assert.True(t, need.Ends()[0].Failed)
+				assert.False(t, need.Ends()[0].Final)
+				assert.ErrorAs(t, need.Ends()[0].Err, new(*gennostr.DialError))
+				require.NoError(t, relay.Restart())
+				time.Sleep(time.Second)
+				synctest.Wait()
+				require.True(t, need.Connected())
+				relay.DisconnectAll()
+				synctest.Wait()
+				require.Len(t, need.Ends(), 2)
+				assert.False(t, need.Ends()[1].Failed)
+				relay.Stop()
+				time.Sleep(time.Minute)
+				ends := need.Ends()
+				require.Len(t, ends, 4)
+				assert.True(t, ends[3].Final)
+				assert.ErrorIs(t, ends[3].Err, gennostr.ErrGaveUp)
+				need.Disengage()
+				synctest.Wait()
+				assert.Zero(t, gennostr.EntriesKept(client))
+			})
+		})
+	}
+}
+
+// One that needs a relay no more as soon as that is lost, or cannot be reached, leaves
+// nothing behind.
+func TestARelayMayBeGivenUpWhenItsEndIsTold(t *testing.T) {
+	virtual(t, func(t *testing.T, network *nostrtest.Network) {
+		relay := network.NewRelay(guestURL)
+		client := start(t, nil, over(network)...)
+		for _, up := range []bool{true, false} {
+			if !up {
+				relay.Stop()
+			}
+			need, stays := &gennostr.Need{Leaves: true}, new(gennostr.Need)
+			require.NoError(t, gennostr.Engage(client, guestURL, need))
+			synctest.Wait()
+			relay.DisconnectAll()
+			synctest.Wait()
+			assert.Len(t, need.Ends(), 1)
+			assert.Zero(t, gennostr.EntriesKept(client))
+			require.NoError(t, gennostr.Engage(client, guestURL, stays))
+			synctest.Wait()
+			assert.Equal(t, up, stays.Connected())
+			stays.Disengage()
+			time.Sleep(time.Minute)
+			assert.Zero(t, gennostr.EntriesKept(client))
+		}
+	})
+}
+
+func TestTheEntryOfARelayIsTheSameAsLongAsSomebodyNeedsIt(t *testing.T) {
+	virtual(t, func(t *testing.T, network *nostrtest.Network) {
+		relay := network.NewRelay(guestURL)
+		r := &recorder{}
+		client := start(t, r, over(network)...)
+		need := new(gennostr.Need)
+		require.NoError(t, gennostr.Engage(client, guestURL, need))
+		same := func(what string) {
+			t.Helper()
+			time.Sleep(10 * time.Second)
+			synctest.Wait()
+			assert.True(t, need.Connected(), what)
+		}
+		same("a guest")
+		require.NoError(t, client.AddRelay(guestURL, gennostr.WithCompression(true)))
+		same("added, and dialled anew")
+		r.On = func(self *gennostr.Self, n note) error {
+			if n.Name == "OnDisconnect" {
+				return self.AddRelay(guestURL)
+			}
+			return nil
+		}
+		relay.DisconnectAll()
+		same("added again in OnDisconnect")
+		require.NoError(t, client.RemoveRelay(guestURL))
+		same("and after it was removed")
+		r.On = nil
+		relay.DisconnectAll()
+		require.NoError(t, client.RemoveRelay(guestURL))
+		same("removed while it was lost")
+		assert.Len(t, client.Guests(), 1)
+		grammar(t, r.All())
+	})
+}
