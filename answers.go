@@ -270,6 +270,7 @@ func (s *supervisor) reask(e *relayEntry, l *leg, within int, these func(*ask) b
 	if len(again) == 0 {
 		return
 	}
+	l.denied = false
 	l.setStatus(SubscriptionPending, "")
 	l.within = within
 	for _, k := range again {
