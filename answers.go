@@ -231,6 +231,7 @@ func (s *supervisor) reask(e *relayEntry, l *leg, within int, these func(*legAsk
 	if len(again) == 0 {
 		return
 	}
+	l.denied = false
 	l.setStatus(SubscriptionPending, "")
 	l.within = within
 	for _, k := range again {

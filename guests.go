@@ -337,6 +337,7 @@ func (s *supervisor) demote(e *relayEntry) {
 func (s *supervisor) takeBack(e *relayEntry) {
 	s.discard(e.again)
 	e.again = nil
+	s.unpublishAdded(e, ErrRelayRemoved)
 	if e.leaving {
 		e.removed = true // another OnDisconnect is due
 	} else {

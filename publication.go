@@ -107,11 +107,12 @@ func (p *Publication) Cancel() {
 	p.c.sup.inbox.Put(cancelled{p})
 }
 
-// report is where it stands.
+// report is where it stands. The event is the reader's own: he may change it, to publish
+// it anew, say, while this one goes on.
 func (p *Publication) report() PublishReport {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return PublishReport{Event: p.event, Outcomes: append([]Outcome(nil), p.outcomes...), AtLeast: p.cfg.atLeast, cause: p.cause}
+	return PublishReport{Event: p.event.Clone(), Outcomes: append([]Outcome(nil), p.outcomes...), AtLeast: p.cfg.atLeast, cause: p.cause}
 }
 
 // begin takes note of the relays. Supervisor goroutine.

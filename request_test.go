@@ -146,6 +146,7 @@ func TestARequestThatNobodyCanAnswerEnds(t *testing.T) {
 		"nobody listens":         {[]nostrtest.Option{nostrtest.WithFaults(nostrtest.MuteUnheard())}, 0, "mute:"},
 		"it is refused":          {[]nostrtest.Option{nostrtest.WithFaults(nostrtest.RefuseEvents("blocked: no"))}, 0, "blocked: no"},
 		"so are its replies":     {[]nostrtest.Option{nostrtest.WithFaults(nostrtest.RefuseRequests("restricted: members only"))}, 0, "restricted: members only"},
+		"it wants AUTH":          {[]nostrtest.Option{nostrtest.WithAuth()}, 0, "auth-required:"},
 		"the relay is not there": {nil, time.Minute, "relay not connected"},
 	} {
 		t.Run(name, func(t *testing.T) {
