@@ -40,7 +40,7 @@ type Publication struct {
 }
 
 // Outcomes yields the verdicts as they come, and ends when there is one of every relay,
-// or at Cancel. A relay that changes its mind before that, by a second OK, is told
+// or at Cancel. Whatever ends the client gives every relay one: see [Client.Stop]. A relay that changes its mind before that, by a second OK, is told
 // again: the newest one counts. Of several that come while the body runs, the newest of
 // each relay is told.
 func (p *Publication) Outcomes() iter.Seq[Outcome] {
