@@ -167,6 +167,7 @@ func (begun) supervise(s *supervisor) {
 			s.dial(e)
 		}
 	}
+	s.publishEarly()
 }
 
 // call dials a guest, once guests are let in.

@@ -245,8 +245,8 @@ func (c *Client) StartPublish(event *nostr.Event, opts ...PublishOption) (*Publi
 // judged like the error of a callback. Without then a failure goes to OnError, as a
 // *[PublishError].
 //
-// In Init the client has no relays yet but for those that Init has added: name those of
-// [WithRelays] with [On], or publish later (SendAfter(0, …)), else it is [ErrNoRelay].
+// What is published in Init begins when Init has returned: then the relays of
+// [WithRelays] are the client's, too.
 //
 // While the client stops, then runs before Terminate. It does not run after a panic, or
 // when Start's context has ended. What is published in Terminate is sent to the relays

@@ -52,11 +52,31 @@ type (
 	cancelled struct{ pub *Publication }
 )
 
-func (ev published) supervise(s *supervisor) { s.publish(ev.pub) }
+// supervise begins a publication. One of Init waits until the relays of WithRelays are there.
+func (ev published) supervise(s *supervisor) {
+	if !s.begun && s.unpublishing == nil {
+		s.early = append(s.early, ev.pub)
+		return
+	}
+	s.publish(ev.pub)
+}
 
 func (ev cancelled) supervise(s *supervisor) {
+	if i := slices.Index(s.early, ev.pub); i >= 0 {
+		s.early = slices.Delete(s.early, i, i+1)
+		ev.pub.begin(nil)
+	}
 	if ev.pub.legs != nil {
 		s.endPublication(ev.pub, context.Canceled)
+	}
+}
+
+// publishEarly begins what has waited for that.
+func (s *supervisor) publishEarly() {
+	early := s.early
+	s.early = nil
+	for _, p := range early {
+		s.publish(p)
 	}
 }
 

@@ -42,10 +42,11 @@ type supervisor struct {
 	slow     slowWatch
 	lines    lines // what is to be logged
 
-	publications int           // begun so far
-	soon         []*publishing // are to be pumped when the inbox is empty
-	unpublishing error         // the client stops: nothing is published any more; nil: it does not
-	unawaited    chan struct{} // closed when no verdict is awaited; nil: nobody waits for that
+	publications int            // begun so far
+	early        []*Publication // wait until Init has returned
+	soon         []*publishing  // are to be pumped when the inbox is empty
+	unpublishing error          // the client stops: nothing is published any more; nil: it does not
+	unawaited    chan struct{}  // closed when no verdict is awaited; nil: nobody waits for that
 }
 
 // alarm is what the supervisor's timer can be set for.
