@@ -159,7 +159,9 @@ func (s *supervisor) publishUp(e *relayEntry) {
 	p, now := e.publishing, s.client.now()
 	s.study(e)
 	for _, leg := range p.held {
-		leg.holdUntil = now.Add(heldPatience)
+		if leg.holdUntil.IsZero() { // this is called again whenever an AUTH moves
+			leg.holdUntil = now.Add(heldPatience)
+		}
 	}
 	p.relay.Connected(now)
 	s.pump(e)

@@ -45,6 +45,7 @@ func (c *Client) Request(ctx context.Context, event *nostr.Event, reply []nostr.
 		}
 		defer sub.Close()
 		defer pub.Cancel()
+		defer context.AfterFunc(ctx, pub.Cancel)() // the body may take long
 		for m := range sub.Events() {
 			if !yield(m.Event, nil) {
 				return
