@@ -303,7 +303,7 @@ func (s *supervisor) verdict(leg *publishLeg, r outcome.Report) {
 	}
 	o := Outcome{Verdict: Verdict(r.Verdict), Message: r.Message, Tries: r.Tries, Err: r.Err}
 	if leg.at != nil && o.Err == nil {
-		o.Err, o.hint = leg.explain(r)
+		o.hint, o.Err = leg.explain(r)
 	}
 	p.note(leg.index, o)
 	if p.replies != nil && !p.state.Heard() {
@@ -318,19 +318,19 @@ func (s *supervisor) verdict(leg *publishLeg, r outcome.Report) {
 }
 
 // explain says what a relay has not said itself.
-func (leg *publishLeg) explain(r outcome.Report) (err error, hint string) {
+func (leg *publishLeg) explain(r outcome.Report) (hint string, err error) {
 	e := leg.at.entry
 	switch {
 	case r.Verdict == outcome.Refused && limits.Dates(r.Message):
-		return leg.wrongClock(), e.hint()
+		return e.hint(), leg.wrongClock()
 	case r.Verdict == outcome.Refused:
-		return nil, e.hint()
+		return e.hint(), nil
 	case r.Verdict != outcome.Unanswered, e.stage == connected:
-		return nil, ""
+		return "", nil
 	case e.lastErr != nil:
-		return fmt.Errorf("%w: %w", ErrNotConnected, e.lastErr), ""
+		return "", fmt.Errorf("%w: %w", ErrNotConnected, e.lastErr)
 	}
-	return ErrNotConnected, ""
+	return "", ErrNotConnected
 }
 
 // endPublication frees what a publication takes up, and tells who has not been told.
