@@ -144,6 +144,7 @@ func TestNothingIsSentAfterTheContextHasEnded(t *testing.T) {
 		client := asking(t, network, relayA, relayB)
 		request, replies := asks("pay")
 		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
 		var last error
 		for _, err := range client.Request(ctx, request, replies) {
 			if last = err; err == nil {
