@@ -131,3 +131,16 @@ func (n *Need) Connected() (is bool) {
 	n.c.sup.do(func(s *supervisor) { is = s.relays[n.entry.url] == n.entry && n.entry.stage == connected })
 	return is
 }
+
+// OpenQueries is how many queries of a client are open, with what they have left behind.
+func OpenQueries(c *Client) (n int) {
+	c.sup.do(func(s *supervisor) {
+		n = len(s.queries)
+		for _, e := range s.relays {
+			if e.asking != nil {
+				n += len(e.asking.queries) + len(e.asking.counts)
+			}
+		}
+	})
+	return n
+}

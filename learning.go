@@ -116,6 +116,7 @@ func (ev learnt) supervise(s *supervisor) {
 			s.refilter(leg, leg.sub.filtersNow())
 		}
 	}
+	s.resplit(e)
 	s.ask(e)
 }
 
