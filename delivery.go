@@ -29,6 +29,7 @@ type route struct {
 	total int        // guarded by mu: stored events of the REQ that were asked for anew
 	every int        // guarded by mu: all of its stored events, if queries are among its members
 	found []*member  // guarded by mu: see wanting
+	skips bool       // guarded by mu: a message was too long to be read
 
 	eose   bool // supervisor goroutine only: it has come
 	looked int  // supervisor goroutine only: how many stored events there were at the last look
@@ -161,6 +162,13 @@ func (r *route) countEvery(l *dataLetter) {
 			m.cut(l.Request)
 		}
 	}
+}
+
+// skip notes that an event of the REQ was too long to be read. The reader's goroutine.
+func (r *route) skip() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.skips = true
 }
 
 // wanting lists the members of the REQ that ask for an event of it; of a single one the

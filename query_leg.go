@@ -42,6 +42,7 @@ type queryAsk struct {
 	leg     *queryLeg
 	of      *query.Ask      // nil of a COUNT
 	counted *query.CountAsk // nil of a REQ
+	skips   bool            // written before the supervisor is told of its page: something was too long to be read
 	id      string          // of a COUNT that is sent
 	words   string          // the relay's, why it wants AUTH
 }
@@ -58,6 +59,7 @@ type pageCounter struct {
 	ids      []nostr.ID            // that have come
 	came     map[nostr.ID]struct{} // the same, once it matters
 	repeated int                   // events that have come before
+	told     bool                  // the supervisor has been
 	cut      bool                  // nothing counts any more: it is asked for again from here
 }
 
@@ -119,6 +121,9 @@ func (k *queryAsk) take(m *member, l *dataLetter, shared bool) {
 
 // pageOf counts each event of the REQ.
 func (k *queryAsk) pageOf(m *member, _, refused int, hint paging.Hint) paging.Page {
+	if !m.asked.told { // the supervisor reads it when it is told of the page
+		m.asked.told, k.skips = true, m.route.skips
+	}
 	return m.asked.Page(m.route.every+refused, refused+m.asked.repeated, hint)
 }
 
@@ -147,6 +152,9 @@ func (ev pageCut) supervise(s *supervisor) {
 	}
 	e.asking.slots.Remove(s.client.now(), &k.ask)
 	delete(k.leg.asks, k.of)
+	if k.skips {
+		k.leg.track.Skipped(k.of)
+	}
 	if p.Oldest == p.Newest && p.Events < queueEvents {
 		s.putAsks(e, k.leg, k.leg.track.Lost(k.of), 0)
 	} else {
@@ -162,6 +170,9 @@ func (k *queryAsk) answered(s *supervisor, e *relayEntry, p paging.Page, caps pa
 		return
 	}
 	delete(l.asks, k.of)
+	if k.skips {
+		l.track.Skipped(k.of)
+	}
 	s.putAsks(e, l, l.track.Answered(k.of, p, caps), 0)
 }
 

@@ -189,13 +189,16 @@ func (t *Table) Event(id string, ev *nostr.Event, now time.Time) Judgement {
 	return Judgement{Verdict: Mismatch}
 }
 
-// Refuse notes that an event for the REQ id was not taken, if that is open.
-func (t *Table) Refuse(id string) {
+// Refuse notes that an event for the REQ id was not taken, if that is open; else nil is returned.
+func (t *Table) Refuse(id string) *Request {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if p := t.byID[reqSpace][id]; p != nil && p.current != nil {
-		p.current.Refuse()
+	p := t.byID[reqSpace][id]
+	if p == nil || p.current == nil {
+		return nil
 	}
+	p.current.Refuse()
+	return p.current
 }
 
 // Timeless reports that nothing is in grace: then it makes no difference to the
