@@ -76,8 +76,7 @@ func (s *supervisor) answered(e *relayEntry, ev reqAnswer) {
 			e.lore().limits.SawPage(p.Events, p.Oldest, p.Newest)
 		}
 	}
-	n, known := e.lore().limits.Page()
-	caps := paging.Caps{Page: n, Known: known}
+	caps := s.caps(e)
 	a.slots.EOSE(s.client.now(), r.number)
 	for i, m := range r.members {
 		m.asker.answered(s, e, ev.pages[i], caps, r.sent)

@@ -20,12 +20,17 @@ import (
 type asking struct {
 	legs    map[*subscription]*leg
 	outside int // how many of them are of subscriptions that were opened from outside
+	queries []*queryLeg
+	soon    bool // it is among the supervisor's toAsk
 
 	// of the open connection, else nil
 	slots  *pack.Slots[*ask]
 	routes map[int]*route
+	counts []*queryAsk // to be sent
+	count  int         // number of the last COUNT
 
 	trouble time.Time // when the relay first spoke of trouble of its own, on this connection
+	taken   uint64    // messages of the connection, when its reader was found to stand still
 	noticed time.Time // when a NOTICE has spoken of too many subscriptions; zero: none has
 }
 
@@ -45,6 +50,8 @@ type ask struct {
 // asker is on whose account something is asked for. The first ones are for deliveries: of
 // one connection one at a time, under the lock of the route. The others are for the supervisor.
 type asker interface {
+	// begin makes it a member of a REQ that is about to be sent. Supervisor goroutine.
+	begin(*member)
 	// had tells whether an event is nothing new. Readers of several connections at once.
 	had(*nostr.Event) bool
 	// copied notes that an event came that was had.
@@ -82,14 +89,17 @@ func wireID(req int) string { return wirePrefix + strconv.Itoa(req) }
 // with subscriptions, publications and AUTH goes by the client's clock, which a Harness has in
 // its hand.
 type laterKey struct {
-	entry   *relayEntry
-	leg     *leg // nil: the relay's slots
-	notice  bool // what a NOTICE was about
-	silent  bool // REQs that are not answered
-	lore    bool // its NIP-11 document
-	idle    bool // a guest that nobody needs
-	publish bool // what is published there
-	auth    bool // its AUTH
+	entry    *relayEntry
+	leg      *leg       // nil: the relay's slots
+	query    *openQuery // its deadline
+	queryLeg *queryLeg  // what was refused for now, or, with notice, what a NOTICE may have refused
+	backlog  bool       // answers that stand behind what is not handled
+	notice   bool       // what a NOTICE was about
+	silent   bool       // REQs that are not answered
+	lore     bool       // its NIP-11 document
+	idle     bool       // a guest that nobody needs
+	publish  bool       // what is published there
+	auth     bool       // its AUTH
 }
 
 // open makes the slots of a new connection.
@@ -97,6 +107,7 @@ func (s *supervisor) open(e *relayEntry) {
 	a := e.asking
 	s.study(e)
 	a.slots, a.routes = pack.New[*ask](e.lore().packing()), make(map[int]*route)
+	a.counts = nil
 	a.noticed, a.trouble = time.Time{}, time.Time{}
 }
 
@@ -132,11 +143,16 @@ func (s *supervisor) ask(e *relayEntry) {
 			if filters[i] = m.Filter; m.Moved && op.Replace && !m.Filter.LimitZero {
 				filters[i].Limit = swapLimit
 			}
-			filters[i].Limit = min(filters[i].Limit, e.lore().limits.Limit())
-			r.members = append(r.members, newMember(m.Key, filters[i], m.Moved, now))
+			if _, query := m.Key.asker.(*queryAsk); !query { // which has to know what it asks for
+				filters[i].Limit = min(filters[i].Limit, e.lore().limits.Limit())
+			}
+			r.members = append(r.members, newMember(r, m.Key, filters[i], m.Moved))
 		}
 		a.routes[op.Req] = r
-		if e.conn.crowded() { // what is asked for stands behind what others have not handled
+		switch { // what is asked for stands behind what others have not handled
+		case r.queries > 0:
+			s.lift(e)
+		case e.conn.crowded():
 			e.conn.awaitsEOSE(true)
 		}
 		if key := (laterKey{entry: e, silent: true}); !s.isSet(key) {
@@ -144,6 +160,7 @@ func (s *supervisor) ask(e *relayEntry) {
 		}
 		e.conn.sendOwn(Req{SubscriptionID: wireID(op.Req), Filters: filters}, r)
 	}
+	s.sendCounts(e)
 	if !a.waits() { // also where the last one was refused
 		e.conn.awaitsEOSE(false)
 	}
@@ -154,8 +171,11 @@ func (s *supervisor) ask(e *relayEntry) {
 	}
 }
 
-// waits tells whether a REQ waits for its EOSE.
+// waits tells whether a REQ waits for its EOSE, or a COUNT for its answer.
 func (a *asking) waits() bool {
+	if a.counting() {
+		return true
+	}
 	for _, r := range a.routes {
 		if !r.eose {
 			return true
@@ -168,6 +188,15 @@ func (a *asking) waits() bool {
 func (s *supervisor) ringLater(now time.Time) {
 	for k, ok := s.later.PopDue(now); ok; k, ok = s.later.PopDue(now) {
 		switch {
+		case k.query != nil:
+			s.expireQuery(k.query)
+			continue
+		case k.queryLeg != nil && k.notice:
+			s.heedCountNotice(k.entry, k.queryLeg)
+		case k.queryLeg != nil:
+			k.queryLeg.askAgain(s, k.entry, func(a *queryAsk) bool { return !a.auth })
+		case k.backlog:
+			s.checkBacklog(k.entry)
 		case k.leg != nil:
 			s.retry(k.entry, k.leg)
 		case k.notice:

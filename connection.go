@@ -38,6 +38,9 @@ type connection struct {
 	written  atomic.Uint64   // messages
 	answers  atomic.Int64    // when the latest ping was sent that has been answered, in Unix nanoseconds
 	noticed  atomic.Bool     // the supervisor has not dealt with a NOTICE of too many subscriptions yet
+	counting atomic.Bool     // COUNTs of the library's are open
+	doubted  atomic.Bool     // the supervisor has not dealt with a NOTICE that may mean them yet
+	held     atomic.Bool     // the supervisor has not dealt with the reader's having no room while an answer is waited for
 	useful   atomic.Bool     // it has brought something that was waited for (DESIGN 3.12)
 	guest    atomic.Bool     // its relay is a guest
 
@@ -127,7 +130,7 @@ func newConnection(client *Client, e *relayEntry) *connection {
 		out:      outbox.New[ClientMessage](e.cfg.sendQueue),
 	}
 	c.in = intake.New(client.intakes, intake.Config{
-		Owner: c, Window: c.window, Long: client.long, Requests: c.requests, Trusted: e.cfg.trusted, MaxTags: e.cfg.maxTags,
+		Owner: c, Window: c.window, Long: client.long, Requests: c.requests, Trusted: e.cfg.trusted, MaxTags: e.cfg.maxTags, NoRoom: c.noRoom,
 	})
 	c.guest.Store(e.guest)
 	if !client.network.patient() {

@@ -22,10 +22,14 @@ type route struct {
 	sent    time.Time
 	accepts int // AUTHs that the relay had accepted before
 	members []*member
+	queries int // how many of them are of queries
+	room    int // stored events that may come for these, and more than that for others
 
 	mu    sync.Mutex // the reader and a delivery may count at once
 	total int        // guarded by mu: stored events of the REQ that were asked for anew
+	every int        // guarded by mu: all of its stored events, if queries are among its members
 	found []*member  // guarded by mu: see wanting
+	skips bool       // guarded by mu: a message was too long to be read
 
 	eose   bool // supervisor goroutine only: it has come
 	looked int  // supervisor goroutine only: how many stored events there were at the last look
@@ -34,6 +38,8 @@ type route struct {
 // member is an ask's part of a REQ.
 type member struct {
 	*ask
+	route        *route
+	asked        *pageCounter    // of a query: what came before the EOSE
 	filter       *reqs.Filters   // as it was sent
 	unlimited    bool            // it has no limit of its own
 	since        nostr.Timestamp // when it was sent
@@ -43,8 +49,13 @@ type member struct {
 	last, before arrival         // guarded by route.mu: of the events that no other member asks for, the last two to come
 }
 
-func newMember(k *ask, filter nostr.Filter, moved bool, sent time.Time) *member {
-	return &member{ask: k, moved: moved, since: nostr.TimestampOf(sent), filter: reqs.Compile([]nostr.Filter{filter}), unlimited: filter.Limit == 0 && !filter.LimitZero}
+func newMember(r *route, k *ask, filter nostr.Filter, moved bool) *member {
+	m := &member{
+		ask: k, route: r, moved: moved, since: nostr.TimestampOf(r.sent),
+		filter: reqs.Compile([]nostr.Filter{filter}), unlimited: filter.Limit == 0 && !filter.LimitZero,
+	}
+	k.asker.begin(m)
+	return m
 }
 
 // count notes an event of the REQ for those of its members that ask for it and are not
@@ -138,6 +149,26 @@ func (r *route) deliver(l *dataLetter) {
 			m.asker.take(m, l, len(wanting) > 1)
 		}
 	}
+	if r.queries > 0 && !l.Live {
+		r.countEvery(l)
+	}
+}
+
+// countEvery counts an event for the queries among the members. A relay that sends more than
+// anybody asks for is asked no further. Needs mu.
+func (r *route) countEvery(l *dataLetter) {
+	if r.every++; r.every+l.Request.Refused() > r.room {
+		for _, m := range r.members {
+			m.cut(l.Request)
+		}
+	}
+}
+
+// skip notes that an event of the REQ was too long to be read. The reader's goroutine.
+func (r *route) skip() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.skips = true
 }
 
 // wanting lists the members of the REQ that ask for an event of it; of a single one the

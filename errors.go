@@ -66,6 +66,14 @@ var (
 	ErrQueueFull = errors.New("gennostr: queue full")
 	// ErrTooManyTasks: Go while [WithMaxTasks] are running.
 	ErrTooManyTasks = errors.New("gennostr: too many tasks")
+	// ErrNotFound: FetchOne, of every relay that was asked: each has said that it has no such event.
+	ErrNotFound = errors.New("gennostr: no relay has such an event")
+	// ErrQueryTooLarge: a query has brought more than it may hold. In an *[IncompleteError].
+	ErrQueryTooLarge = errors.New("gennostr: query too large")
+	// ErrBacklog: the relay's answer to a query stands behind more events that nobody has
+	// handled than may wait: four times the bytes of [WithMailboxWindow], and as many as
+	// [WithMailboxBudget] for all relays. In a [RelayAnswer].
+	ErrBacklog = errors.New("gennostr: the answer stands behind events that are not handled")
 	// ErrPublishQueueFull: Publish while as many publications are open as
 	// [WithPublishQueue] allows. In a *[PublishError].
 	ErrPublishQueueFull = errors.New("gennostr: publish queue full")

@@ -162,3 +162,16 @@ func StartAt(ctx context.Context, now func() time.Time, opts ...Option) (*Client
 	go c.loop(started) // ends with the client
 	return c, <-started
 }
+
+// OpenQueries is how many queries of a client are open, with what they have left behind.
+func OpenQueries(c *Client) (n int) {
+	c.sup.do(func(s *supervisor) {
+		n = len(s.queries)
+		for _, e := range s.relays {
+			if e.asking != nil {
+				n += len(e.asking.queries) + len(e.asking.counts)
+			}
+		}
+	})
+	return n
+}

@@ -240,6 +240,9 @@ func (s *supervisor) guestEnded(e *relayEntry, ev connectionEnded) {
 	e.stage = telling // whoever is told may give the relay up
 	s.tellUsers(e, end)
 	s.pass(e)
+	if end.err != errNotNeeded && end.err != errOtherwise {
+		s.queriesEnded(e, end)
+	}
 }
 
 // deniedGuest is the error of a dial that guests' options do not allow; nil: it is none.

@@ -122,6 +122,7 @@ func (ev studied) supervise(s *supervisor) {
 			s.refilter(leg, leg.sub.filtersNow())
 		}
 	}
+	s.resplit(e)
 	s.ask(e)
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/gennostr/gennostr/internal/intake"
 	"github.com/gennostr/gennostr/internal/limits"
 	"github.com/gennostr/gennostr/internal/paging"
+	"github.com/gennostr/gennostr/internal/query"
 	"github.com/gennostr/gennostr/internal/resume"
 	"github.com/gennostr/gennostr/nostr"
 )
@@ -45,6 +46,9 @@ func (k *legAsk) phase(live, moved bool) Phase {
 	}
 	return PhaseStored
 }
+
+// begin makes room for what it may bring beside the pages of queries.
+func (k *legAsk) begin(m *member) { m.route.room += query.DefaultEvents }
 
 func (k *legAsk) had(e *nostr.Event) bool { return k.leg.sub.had(e) }
 

@@ -132,12 +132,15 @@ func (s *supervisor) endLost() {
 // upAgain asks a relay that has just been connected what its subscriptions want to know.
 func (s *supervisor) upAgain(e *relayEntry) {
 	a := e.asking
-	if a == nil || len(a.legs) == 0 {
+	if a == nil || len(a.legs)+len(a.queries) == 0 {
 		return
 	}
 	s.open(e)
 	for _, l := range a.sorted() {
 		s.begin(e, l)
+	}
+	for _, l := range slices.Clone(a.queries) {
+		s.queryUp(e, l)
 	}
 	s.ask(e)
 }
@@ -168,7 +171,9 @@ func (s *supervisor) goneDown(e *relayEntry) {
 			l.setStatus(SubscriptionPending, "")
 		}
 	}
-	a.slots, a.routes = nil, nil
+	s.queriesDown(e)
+	s.later.Cancel(laterKey{entry: e, backlog: true})
+	a.slots, a.routes, a.counts = nil, nil, nil
 }
 
 // leave takes a relay that is gone, or a guest, out of all subscriptions that do not need it.
@@ -181,6 +186,7 @@ func (s *supervisor) leave(e *relayEntry) {
 			s.part(e, l)
 		}
 	}
+	s.queriesLeave(e)
 }
 
 // relayEnded lets whoever has opened the subscription know how one of its relays fares:

@@ -27,7 +27,11 @@ func (c *connection) oversized(err error) bool {
 		what = fmt.Sprintf("%.20s", verb)
 	}
 	if verb == "EVENT" {
-		c.requests.Refuse(id) // its page is not whole
+		if req := c.requests.Refuse(id); req != nil { // its page is not whole
+			if r, ok := req.Route().(*route); ok {
+				r.skip()
+			}
+		}
 	}
 	c.in.Oversized(fmt.Errorf("%s of %d bytes, at most %d are read", what, long.Length, long.Limit))
 	return true

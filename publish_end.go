@@ -83,7 +83,7 @@ func (s *supervisor) unpublishAll(reason error) {
 // still written, and the connections' end waits for its OKs.
 func (s *supervisor) publishLast(p *Publication) {
 	sent := 0
-	urls := s.targets(p)
+	urls := s.relaysOf(p.cfg.on)
 	out := p.outgoing()
 	out.own = false // what is not written is logged
 	for _, url := range urls {

@@ -88,7 +88,7 @@ func (s *supervisor) publish(p *Publication) {
 	}
 	s.publications++
 	p.number = s.publications
-	urls := s.targets(p)
+	urls := s.relaysOf(p.cfg.on)
 	p.begin(urls)
 	if len(urls) == 0 {
 		s.endPublication(p, ErrNoRelay)
@@ -118,9 +118,9 @@ func (s *supervisor) publish(p *Publication) {
 	}
 }
 
-// targets are the relays of a publication, each once.
-func (s *supervisor) targets(p *Publication) (urls []string) {
-	if p.cfg.on == nil {
+// relaysOf are those that On names, each once, or all of the client's.
+func (s *supervisor) relaysOf(on []string) (urls []string) {
+	if on == nil {
 		for _, e := range s.sorted() {
 			if e.known() {
 				urls = append(urls, e.url)
@@ -128,7 +128,7 @@ func (s *supervisor) targets(p *Publication) (urls []string) {
 		}
 		return urls
 	}
-	for _, url := range p.cfg.on {
+	for _, url := range on {
 		if !slices.Contains(urls, url) {
 			urls = append(urls, url)
 		}

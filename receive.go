@@ -92,6 +92,7 @@ func (c *connection) Arrived(m wire.ServerMessage) {
 		if new(limits.Limits).Notice(m.Message) && !c.noticed.Swap(true) {
 			c.client.sup.inbox.Put(noticed{c})
 		}
+		c.hearCountNotice(m.Message)
 	}
 }
 
@@ -110,7 +111,11 @@ func (c *connection) Deliver(l *intake.Letter) {
 		c.served()
 	}
 	if l.Request != nil {
-		if r, ok := l.Request.Route().(*route); ok {
+		switch r := l.Request.Route().(type) {
+		case *route:
+			r.deliver((*dataLetter)(l))
+			return
+		case *countRoute:
 			r.deliver((*dataLetter)(l))
 			return
 		}

@@ -64,7 +64,7 @@ func (c *Client) beginRequest(ctx context.Context, event *nostr.Event, reply []n
 		return nil, nil, unpublished(event, err).Err()
 	}
 	if pub.cfg.on == nil {
-		if !c.sup.do(func(s *supervisor) { pub.cfg.on = s.targets(pub) }) {
+		if !c.sup.do(func(s *supervisor) { pub.cfg.on = s.relaysOf(nil) }) {
 			return nil, nil, unpublished(event, c.closedErr()).Err()
 		}
 		if len(pub.cfg.on) == 0 {

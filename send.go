@@ -19,7 +19,7 @@ type outgoing struct {
 	frame   []byte
 	opens   wire.ClientMessage // what it says to the table of requests, nil if nothing
 	filters *reqs.Filters      // of a REQ
-	route   any                // of a REQ: on whose account it is open; nil: the program's
+	route   any                // of a REQ or COUNT: on whose account it is open; nil: the program's
 	own     bool               // the library sees itself to what was not written
 	event   nostr.ID           // of a publication
 	first   bool               // it goes before what waits
@@ -51,18 +51,16 @@ func (c *connection) send(o outgoing) error {
 	return nil
 }
 
-// sendOwn sends what the library has to say for subscriptions. Its number is bounded
-// by the relay's slots, so that it needs no room in the queue. On a connection that
+// sendOwn sends what the library has to say for subscriptions and queries. Its number is bounded
+// by the relay's slots, and how many COUNTs a query sends at once, so that it needs no room in the queue. On a connection that
 // is ending it does nothing.
-func (c *connection) sendOwn(msg ClientMessage, r *route) {
+func (c *connection) sendOwn(msg ClientMessage, route any) {
 	out, err := outgoingOf(msg)
 	if err != nil {
 		c.client.log.Error("a message of the library's own cannot be sent", "relay", c.relay.URL, "error", err) // filters have been checked
 		return
 	}
-	if r != nil {
-		out.route = r
-	}
+	out.route = route
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.open {
@@ -242,7 +240,7 @@ func (c *connection) enter(o outgoing) {
 	case wire.Close:
 		c.requests.Close(m.SubscriptionID, now)
 	case wire.CountReq:
-		c.requests.OpenCount(m.SubscriptionID, now)
+		c.requests.OpenCount(m.SubscriptionID, o.route, now)
 	case wire.NegOpen:
 		c.requests.OpenNeg(m.SubscriptionID, now)
 	case wire.NegClose:

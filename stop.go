@@ -112,10 +112,12 @@ func (c *Client) finish(reason error) {
 	}
 	if c.ending < endingPublications {
 		c.ending = endingPublications
+		c.endQueries()
 		c.endPublications(deadline)
 	}
 	if c.ending < endingTerminate {
 		c.ending = endingTerminate
+		c.endQueries()
 		c.endPublishing() // also where a continuation has cut that short
 		c.terminate()
 	}
@@ -292,6 +294,7 @@ func (c *Client) abort(err error) {
 	c.setDeadline()
 	c.tasks.cancel()
 	c.tasks.cancelWork()
+	c.endQueries()
 	c.endPublishing()
 	for _, l := range append(c.queues.close(), c.shut()...) {
 		l.letGo()

@@ -52,12 +52,13 @@ type subscribeConfig struct {
 type OnOption interface {
 	SubscribeOption
 	PublishOption
+	QueryOption
 }
 
 // on is the relays that On names.
 type on []string
 
-// On confines a subscription or a publication to these relays, named by any spelling of
+// On confines a subscription, a publication or a query to these relays, named by any spelling of
 // their URLs. Default: all relays of the client, for a subscription those that are added
 // later too.
 //
@@ -291,16 +292,23 @@ func (c *Client) newSubscription(name string, filters []nostr.Filter, opts []Sub
 
 // askable gives the filters that may be sent. They are copies: what the program does to its own afterwards changes nothing.
 func askable(filters []nostr.Filter) (list []nostr.Filter, err error) {
+	if list, err = validated(filters); err != nil {
+		return nil, err
+	}
+	list = slices.DeleteFunc(list, nostr.Filter.MatchesNothing)
+	if len(list) == 0 {
+		return nil, ErrMatchesNothing
+	}
+	return list, nil
+}
+
+// validated gives copies of filters that say something that can be asked.
+func validated(filters []nostr.Filter) (list []nostr.Filter, err error) {
 	for i, f := range filters {
 		if err := f.Validate(); err != nil {
 			return nil, fmt.Errorf("gennostr: filter number %d: %w", i+1, err)
 		}
-		if !f.MatchesNothing() {
-			list = append(list, f.Clone())
-		}
-	}
-	if len(list) == 0 {
-		return nil, ErrMatchesNothing
+		list = append(list, f.Clone())
 	}
 	return list, nil
 }
@@ -486,6 +494,10 @@ func (c *Client) reserved(m wire.ClientMessage) error {
 		id = m.SubscriptionID
 	case wire.Close:
 		id = m.SubscriptionID
+	case wire.CountReq:
+		if isOwnID(m.SubscriptionID) {
+			id = m.SubscriptionID
+		}
 	default:
 		return nil
 	}

@@ -42,11 +42,15 @@ type supervisor struct {
 	slow     slowWatch
 	lines    lines // what is to be logged
 
-	publications int            // begun so far
-	early        []*Publication // wait until Init has returned
-	soon         []*publishing  // are to be pumped when the inbox is empty
-	unpublishing error          // the client stops: nothing is published any more; nil: it does not
-	unawaited    chan struct{}  // closed when no verdict is awaited; nil: nobody waits for that
+	publications int                     // begun so far
+	early        []*Publication          // wait until Init has returned
+	soon         []*publishing           // are to be pumped when the inbox is empty
+	queries      map[*openQuery]struct{} // that are open
+	asked        int                     // queries begun so far
+	unquerying   error                   // the client stops: nothing is asked any more; nil: it does not
+	toAsk        []*relayEntry           // see askSoon
+	unpublishing error                   // the client stops: nothing is published any more; nil: it does not
+	unawaited    chan struct{}           // closed when no verdict is awaited; nil: nobody waits for that
 }
 
 // alarm is what the supervisor's timer can be set for.
@@ -96,7 +100,7 @@ func newSupervisor(c *Client) *supervisor {
 		inbox:  mailbox.NewQueue[supervisorEvent](),
 		done:   make(chan struct{}),
 		relays: make(map[string]*relayEntry),
-		guests: make(map[*relayEntry]struct{}),
+		guests: make(map[*relayEntry]struct{}), queries: make(map[*openQuery]struct{}),
 	}
 }
 
@@ -112,12 +116,14 @@ func (s *supervisor) run() {
 			ev.supervise(s)
 		}
 		s.pumpNow()
+		s.askNow()
 		s.endLost()
 		now := time.Now()
 		for a, ok := s.due.PopDue(now); ok; a, ok = s.due.PopDue(now) {
 			s.ring(a, now)
 		}
 		s.ringLater(s.client.now())
+		s.askNow()
 		if s.stopping && len(s.relays) == 0 {
 			break
 		}
@@ -140,6 +146,8 @@ func (s *supervisor) run() {
 			close(ev.done) // run was not called: do reports the end
 		case published:
 			s.publish(ev.pub) // which says that it is too late
+		case queryBegun:
+			ev.q.finish(ErrClientClosed)
 		}
 	}
 	s.children.Wait()
@@ -169,6 +177,7 @@ func (r request) supervise(s *supervisor) {
 	s.pumpNow() // who waits is to find done what came before
 	r.run(s)
 	s.pumpNow()
+	s.askNow()
 	close(r.done)
 }
 
@@ -359,6 +368,7 @@ func (ev connectionEnded) supervise(s *supervisor) {
 	e.stage = telling // whoever is told may give the relay up
 	s.tellUsers(e, relayEnd{err: reason, failed: e.failed, final: e.gone})
 	s.tell(e, ev.c, reason)
+	s.queriesEnded(e, relayEnd{err: reason, failed: e.failed, final: e.gone})
 }
 
 // weigh says why a connection or a dial has ended, and sets when the relay is dialled

@@ -83,8 +83,9 @@ type Config struct {
 	Window   *mailbox.Window
 	Long     *mailbox.LongMessages
 	Requests *reqs.Table
-	Trusted  bool // events are taken as they are: neither hashed nor verified
-	MaxTags  int  // of an event
+	Trusted  bool   // events are taken as they are: neither hashed nor verified
+	MaxTags  int    // of an event
+	NoRoom   func() // called when the reader is about to wait for room in the window; nil: nobody wants to know
 }
 
 // Intake is one connection's. Made by New.

@@ -211,6 +211,9 @@ func (in *Intake) reserve(size int) outcome {
 	}
 	in.waits()
 	defer in.held.Store(false)
+	if in.NoRoom != nil {
+		in.NoRoom()
+	}
 	for !in.hurried.Load() {
 		select {
 		case <-in.Window.Freed():

@@ -57,7 +57,7 @@ func read(text string) Reason {
 		return TooManyFilters
 	case ofSubscriptions(s):
 		return TooManySubscriptions
-	case hasAny(s, longWords):
+	case hasAny(s, longWords) || ofList(s):
 		return TooLong
 	case hasAny(s, rateWords) || hasAny(s, perTime) && hasAny(s, manyWords):
 		return RateLimited
@@ -149,6 +149,12 @@ func ofFilters(s string) bool {
 		return true
 	}
 	return strings.Contains(s, "filters") && hasAny(s, manyWords) && !hasAny(s, perTime)
+}
+
+// ofList is for lists in a filter: "135 authors in a filter, at most 100".
+func ofList(s string) bool {
+	about := strings.Contains(s, "filter") && (hasWord(s, "ids") || hasWord(s, "authors") || hasWord(s, "pubkeys") || hasWord(s, "kinds") || hasWord(s, "values") || strings.Contains(s, " #"))
+	return about && hasAny(s, manyWords) && !hasAny(s, perTime)
 }
 
 func ofSubscriptions(s string) bool {

@@ -56,6 +56,8 @@ var words = map[limits.Reason][]string{
 		"message too large (200000 > 131072)",                                  // nostr-rs-relay, NOTICE
 		"payload reached size limit.",                                          // rnostr, NOTICE
 		"invalid: limitation.max_message_length 524288",                        // rnostr
+		"invalid: 135 authors in a filter, at most 100",                        // nostrtest's
+		"invalid: 3 #t in a filter, at most 2",                                 // nostrtest's
 		"invalid: message is too large",                                        // netstr, NOTICE
 		"invalid: too many event IDs (max 5000)",                               // nosflare
 		`invalid: must be less than or equal to 1000 authors at "[2].authors"`, // @nostr-relay

@@ -225,13 +225,13 @@ func (t *Tally) refuse(a *CountAsk, why Why, words string) {
 // nothing else; but a NOTICE may be about anything (P31). So it has to speak of such a thing, and
 // what is open has to stay unanswered for a second.
 func (t *Tally) Noticed(now time.Time, words string) {
-	if len(t.open) > 0 && len(t.doubted) == 0 && aboutCount(words) {
+	if len(t.open) > 0 && len(t.doubted) == 0 && AboutCount(words) {
 		t.notice, t.doubted, t.due = words, slices.Clone(t.open), now.Add(noticeWait)
 	}
 }
 
-// aboutCount tells whether a NOTICE may say that a relay does not know COUNT.
-func aboutCount(words string) bool {
+// AboutCount tells whether a NOTICE may say that a relay does not know COUNT.
+func AboutCount(words string) bool {
 	s := strings.ToLower(words[:min(len(words), 512)])
 	for _, w := range []string{
 		"count", "unknown", "unrecogni", "unsupported", "not supported", "not implemented", "unexpected", "unhandled",

@@ -37,7 +37,7 @@ func TestGraceHoldsAtMost1024IDsAndForgetsTheOldestFirst(t *testing.T) {
 
 func TestTheBoundIsOnAllNamespacesTogether(t *testing.T) {
 	table := newTable(grace)
-	table.OpenCount("c", at(0))
+	table.OpenCount("c", nil, at(0))
 	table.Count("c", at(0))
 	for i := range maxGrace {
 		id := strconv.Itoa(i)

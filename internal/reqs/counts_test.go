@@ -15,14 +15,14 @@ const maxCounts = 1024
 
 func TestOf1025OpenCountsTheOldestEnds(t *testing.T) {
 	table := newTable(grace)
-	table.OpenCount("answered", at(0))
+	table.OpenCount("answered", nil, at(0))
 	require.Equal(t, reqs.Accept, table.Count("answered", at(0)))
 	for i := range maxCounts {
-		table.OpenCount(strconv.Itoa(i), at(0))
+		table.OpenCount(strconv.Itoa(i), nil, at(0))
 	}
-	table.OpenCount("0", at(0)) // asked again: the youngest now, and no more than before
+	table.OpenCount("0", nil, at(0)) // asked again: the youngest now, and no more than before
 	table.Open("req", kinds(1), at(0))
-	table.OpenCount("new", at(0))
+	table.OpenCount("new", nil, at(0))
 	assert.Equal(t, reqs.Late, table.Count("1", at(0)))
 	assert.Equal(t, reqs.Accept, table.Count("0", at(0)))
 	assert.Equal(t, reqs.Accept, table.Count("2", at(0)))
@@ -35,16 +35,16 @@ func TestTrimGivesUpCountsThatAreNeverAnswered(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			most := max(10*grace, time.Minute)
 			table := newTable(grace)
-			table.OpenCount("old", at(0))
-			table.OpenCount("again", at(0))
-			table.OpenCount("again", at(1))
+			table.OpenCount("old", nil, at(0))
+			table.OpenCount("again", nil, at(0))
+			table.OpenCount("again", nil, at(1))
 			table.Open("req", kinds(1), at(0))
 			table.OpenNeg("neg", at(0))
 
 			table.Trim(at(0).Add(most))
 			over := at(0).Add(most + time.Second)
 			assert.Equal(t, reqs.Accept, table.Count("again", at(0).Add(most)), "not older than that")
-			table.OpenCount("again", at(1).Add(most))
+			table.OpenCount("again", nil, at(1).Add(most))
 			table.Trim(over)
 			want := reqs.Late
 			if grace == 0 {

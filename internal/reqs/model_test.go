@@ -189,7 +189,7 @@ func compare(t *testing.T, ops []byte) {
 		case 4:
 			require.Equal(t, m.eose(id, now), table.EOSE(id, now))
 		case 5:
-			table.OpenCount(id, now)
+			table.OpenCount(id, nil, now)
 			begin(m.count, id, nil, now)
 		case 6:
 			want := m.judge(m.count, id, now)

@@ -58,7 +58,7 @@ func (v Verdict) String() string {
 // Judgement is what is to be known of one message of the relay.
 type Judgement struct {
 	Verdict Verdict
-	Request *Request // what an accepted message answers; of a CLOSED the REQ, if there is one
+	Request *Request // what an accepted message answers; of a CLOSED the REQ, if there is one, else the COUNT
 	Live    bool     // of an accepted event: it came after the EOSE (P29)
 	Ends    bool     // of an accepted CLOSED: Request is to be finished once it has been handled
 }
@@ -189,13 +189,16 @@ func (t *Table) Event(id string, ev *nostr.Event, now time.Time) Judgement {
 	return Judgement{Verdict: Mismatch}
 }
 
-// Refuse notes that an event for the REQ id was not taken, if that is open.
-func (t *Table) Refuse(id string) {
+// Refuse notes that an event for the REQ id was not taken, if that is open; else nil is returned.
+func (t *Table) Refuse(id string) *Request {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if p := t.byID[reqSpace][id]; p != nil && p.current != nil {
-		p.current.Refuse()
+	p := t.byID[reqSpace][id]
+	if p == nil || p.current == nil {
+		return nil
 	}
+	p.current.Refuse()
+	return p.current
 }
 
 // Timeless reports that nothing is in grace: then it makes no difference to the
@@ -244,19 +247,23 @@ func (t *Table) Closed(id string, duplicate bool, now time.Time) Judgement {
 			t.end(reqSpace, id, now)
 		}
 	}
-	if t.end(countSpace, id, now) {
-		j.Verdict = Accept
+	if count != nil && count.current != nil {
+		if j.Verdict = Accept; j.Request == nil {
+			j.Request = count.current
+		}
+		t.end(countSpace, id, now)
 	}
 	return j
 }
 
-// OpenCount records a COUNT that is about to be sent. Beyond 1,024 open ones
+// OpenCount records a COUNT that is about to be sent, for whom route says. Beyond 1,024 open ones
 // the oldest is taken for one that will not be answered: it ends.
-func (t *Table) OpenCount(id string, now time.Time) *Request {
+func (t *Table) OpenCount(id string, route any, now time.Time) *Request {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	_, r := t.start(countSpace, id, now)
 	t.asked++
+	r.route = route
 	r.asked, r.askedAt = t.asked, now
 	if t.counts > maxCounts {
 		t.endOldestCount(now)

@@ -247,20 +247,20 @@ func TestP30ClosedEndsTheREQ(t *testing.T) {
 
 func TestACountIsAnsweredOnce(t *testing.T) {
 	table := newTable(grace)
-	table.OpenCount("c", at(0))
+	table.OpenCount("c", nil, at(0))
 	assert.Zero(t, table.Len(), "a COUNT is no subscription")
 	assert.Equal(t, reqs.Accept, table.Count("c", at(1)))
 	assert.Equal(t, reqs.Late, table.Count("c", at(2)))
 	assert.Equal(t, reqs.Unknown, table.Count("c", at(11)))
 
-	table.OpenCount("c", at(12))
+	table.OpenCount("c", nil, at(12))
 	table.CloseCount("c", at(13)) // Q03: nobody waits any more
 	assert.Equal(t, reqs.Late, table.Count("c", at(14)))
 }
 
 func TestP55ClosedRefusesACount(t *testing.T) {
 	table := newTable(grace)
-	table.OpenCount("c", at(0))
+	table.OpenCount("c", nil, at(0))
 	assert.Equal(t, reqs.Accept, table.Closed("c", at(1)))
 	assert.Equal(t, reqs.Late, table.Count("c", at(2)))
 	assert.Equal(t, reqs.Late, table.Closed("c", at(2)))
@@ -270,7 +270,7 @@ func TestP55ClosedRefusesACount(t *testing.T) {
 func TestClosedEndsBothREQAndCountOfOneID(t *testing.T) {
 	table := newTable(grace)
 	table.Open("x", kinds(1), at(0))
-	table.OpenCount("x", at(0))
+	table.OpenCount("x", nil, at(0))
 	assert.Equal(t, reqs.Accept, table.Closed("x", at(1)))
 	assert.Equal(t, reqs.Late, judge(table, "x", 1, 2))
 	assert.Equal(t, reqs.Late, table.Count("x", at(2)))
@@ -280,7 +280,7 @@ func TestClosedEndsBothREQAndCountOfOneID(t *testing.T) {
 func TestP66EachNamespaceIsItsOwn(t *testing.T) {
 	table := newTable(grace)
 	table.Open("req", kinds(1), at(0))
-	table.OpenCount("count", at(0))
+	table.OpenCount("count", nil, at(0))
 	table.OpenNeg("neg", at(0))
 	for id, want := range map[string][4]reqs.Verdict{ // event, EOSE, COUNT, NEG-MSG
 		"req":   {reqs.Accept, reqs.Accept, reqs.Unknown, reqs.Unknown},

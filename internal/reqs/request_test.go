@@ -131,7 +131,7 @@ func TestSubscriptionsAreTheOpenIDs(t *testing.T) {
 	for _, id := range []string{"c", "a", "b", "d"} {
 		table.Open(id, kinds(1), at(0))
 	}
-	table.OpenCount("count", at(0))
+	table.OpenCount("count", nil, at(0))
 	table.Close("b", at(0))
 	table.Closed("d", at(0))
 	assert.Equal(t, []string{"a", "c"}, table.Subscriptions())

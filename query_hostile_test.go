@@ -1,0 +1,256 @@
+package gennostr_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gennostr/gennostr"
+	"github.com/gennostr/gennostr/nostr"
+	"github.com/gennostr/gennostr/nostrtest"
+)
+
+// stored are n events of one kind, a second apart.
+func stored(n int) []*nostr.Event { return crowdedStore(n, 0, 1) }
+
+// A relay that does not do as it is asked costs no event that it gives, no time beyond the
+// deadline, and is not said to be complete where it may not be.
+func TestRelaysThatPageBadly(t *testing.T) {
+	for name, test := range map[string]struct {
+		faults   []nostrtest.Fault
+		least    int  // events that come at least, of 1,200
+		complete bool // may be said
+	}{
+		"finish":            {[]nostrtest.Fault{nostrtest.PageCap(500), nostrtest.EOSEHints("finish")}, 500, true}, // it says so
+		"more for ever":     {[]nostrtest.Fault{nostrtest.EndlessMore(500)}, 500, false},
+		"ignores until":     {[]nostrtest.Fault{nostrtest.PageCap(500), nostrtest.IgnoreUntil()}, 500, false},
+		"repeats its page":  {[]nostrtest.Fault{nostrtest.PageCap(500), nostrtest.RepeatPage()}, 500, false},
+		"exclusive bounds":  {[]nostrtest.Fault{nostrtest.PageCap(500), nostrtest.ExclusiveBounds()}, 1200, true},
+		"ignores limits":    {[]nostrtest.Fault{nostrtest.IgnoreLimits()}, 1200, true},
+		"each event twice":  {[]nostrtest.Fault{nostrtest.PageCap(500), nostrtest.DuplicatedEvents(2)}, 1200, true},
+		"once per filter":   {[]nostrtest.Fault{nostrtest.PageCap(500), nostrtest.OncePerFilter()}, 1200, true},
+		"mismatching":       {[]nostrtest.Fault{nostrtest.PageCap(500), nostrtest.MismatchingEvents()}, 0, true},
+		"two EOSEs":         {[]nostrtest.Fault{nostrtest.PageCap(500), nostrtest.TwoEOSEs()}, 1200, true},
+		"cut in the middle": {[]nostrtest.Fault{nostrtest.PageCap(500), nostrtest.Cut().AfterFrames(300).Times(2)}, 1200, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			virtual(t, func(t *testing.T, network *nostrtest.Network) {
+				relay := network.NewRelay(relayA, nostrtest.WithFaults(test.faults...))
+				relay.Publish(stored(1200)...)
+				client := pool(t, network, gennostr.WithRelays(relayA))
+				began := time.Now()
+				report, err := client.Fetch(t.Context(), []nostr.Filter{ofKind(1)}, gennostr.AllPages())
+				assert.LessOrEqual(t, time.Since(began), 10*time.Second)
+				assert.GreaterOrEqual(t, len(idsOf(t, report.Events)), test.least)
+				if !test.complete {
+					require.Error(t, err)
+				}
+				if len(report.Events) < 1200 && name != "finish" {
+					assert.False(t, report.Complete(), "%d events", len(report.Events))
+				}
+				synctest.Wait()
+				assert.Zero(t, gennostr.OpenQueries(client))
+			})
+		})
+	}
+}
+
+// A search is a choice of the relay's: it comes as it is, in its order, without paging.
+func TestASearchComesInTheRelaysOrder(t *testing.T) {
+	h, err := gennostr.NewHarness(nil, gennostr.WithRelays(relayA), gennostr.WithTrustedRelay(), quietly())
+	require.NoError(t, err)
+	defer h.Stop()
+	require.NoError(t, h.Connect(relayA))
+	var report gennostr.QueryReport
+	require.NoError(t, h.Run(func(self *gennostr.Self) error {
+		self.Query([]nostr.Filter{{Search: "best"}}, func(r gennostr.QueryReport) error { report = r; return nil })
+		return nil
+	}))
+	reqs := h.Subscribed(relayA)
+	require.Len(t, reqs, 1)
+	assert.Equal(t, "best", reqs[0].Filters[0].Search)
+	var want []nostr.ID
+	for i, at := range []nostr.Timestamp{5, 9, 2, 7} {
+		e := madeUp(i, at, 1)
+		want = append(want, e.ID)
+		require.NoError(t, h.Deliver(relayA, gennostr.EventMessage{SubscriptionID: reqs[0].SubscriptionID, Event: e}))
+	}
+	require.NoError(t, h.Deliver(relayA, gennostr.EOSEMessage{SubscriptionID: reqs[0].SubscriptionID}))
+	var got []nostr.ID
+	for _, e := range report.Events {
+		got = append(got, e.ID)
+	}
+	assert.Equal(t, want, got)
+	require.NoError(t, report.Err())
+	assert.Empty(t, h.Subscribed(relayA))
+}
+
+// What is too long to be read is missing, and that is said.
+func TestAnOverlongEventMakesTheAnswerIncomplete(t *testing.T) {
+	virtual(t, func(t *testing.T, network *nostrtest.Network) {
+		relay := network.NewRelay(relayA)
+		long := madeUp(1, 900_000_000, 1)
+		long.Content = strings.Repeat("x", 10_000)
+		relay.Publish(append(stored(5)[2:], long)...)
+		client := pool(t, network, gennostr.WithRelays(relayA), gennostr.WithReadLimit(8_000))
+		report, err := client.Fetch(t.Context(), []nostr.Filter{ofKind(1)}, gennostr.AllPages())
+		var gap *gennostr.GapError
+		require.ErrorAs(t, err, &gap)
+		assert.Equal(t, "an event too long to be read", gap.Reason)
+		assert.Len(t, report.Events, 3)
+	})
+}
+
+// A relay that sends for ever is told to stop.
+func TestARelayThatFloodsIsBounded(t *testing.T) {
+	virtual(t, func(t *testing.T, network *nostrtest.Network) {
+		relay := network.NewRelay(relayA, nostrtest.WithFaults(nostrtest.IgnoreLimits(), nostrtest.NoEOSE()))
+		relay.Publish(stored(30_000)...)
+		client := pool(t, network, gennostr.WithRelays(relayA))
+		report, err := client.Fetch(t.Context(), []nostr.Filter{ofKind(1).WithLimit(10)})
+		require.NoError(t, err, "there are the ten newest of them")
+		assert.Len(t, report.Events, 10)
+		assert.LessOrEqual(t, report.Relays[0].Events, 1021)
+		report, err = client.Fetch(t.Context(), []nostr.Filter{ofKind(1)})
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.LessOrEqual(t, report.Relays[0].Events, 20_001)
+	})
+}
+
+func TestAQueryIsAskedAgainAfterAReconnectAndARefusal(t *testing.T) {
+	for name, fault := range map[string]nostrtest.Fault{
+		"cut": nostrtest.Cut().On("REQ").Times(1), "rate-limited": nostrtest.RefuseRequests("rate-limited: slow down").Times(2),
+		"error": nostrtest.RefuseRequests("error: database locked").Times(1), "no EOSE": nostrtest.Cut().Before("EOSE").Times(1),
+	} {
+		t.Run(name, func(t *testing.T) {
+			virtual(t, func(t *testing.T, network *nostrtest.Network) {
+				network.NewRelay(relayA, nostrtest.WithFaults(fault)).Publish(stored(100)...)
+				client := pool(t, network, gennostr.WithRelays(relayA))
+				report, err := client.Fetch(t.Context(), []nostr.Filter{ofKind(1)})
+				require.NoError(t, err)
+				assert.Len(t, idsOf(t, report.Events), 100)
+			})
+		})
+	}
+}
+
+func TestAQueryAuthenticates(t *testing.T) {
+	virtual(t, func(t *testing.T, network *nostrtest.Network) {
+		network.NewRelay(relayA, nostrtest.WithAuth()).Publish(stored(10)...)
+		me := nostrtest.Key(1)
+		client := pool(t, network, gennostr.WithRelays(relayA), gennostr.WithSigner(me.Signer()))
+		report, err := client.Fetch(t.Context(), []nostr.Filter{ofKind(1)})
+		require.NoError(t, err)
+		assert.Len(t, report.Events, 10)
+
+		nobody := pool(t, network, gennostr.WithRelays(relayA))
+		began := time.Now()
+		_, err = nobody.Fetch(t.Context(), []nostr.Filter{ofKind(1)})
+		var auth *gennostr.AuthError
+		require.ErrorAs(t, err, &auth)
+		assert.Less(t, time.Since(began), 10*time.Second)
+		_, err = nobody.Count(t.Context(), []nostr.Filter{ofKind(1)})
+		require.ErrorAs(t, err, &auth)
+		counts, err := client.Count(t.Context(), []nostr.Filter{ofKind(1)})
+		require.NoError(t, err)
+		assert.EqualValues(t, 10, counts.Relays[0].Filters[0].N)
+	})
+}
+
+// A slow loop stalls no neighbour, loses nothing, and its pauses do not count.
+func TestASlowLoopGetsEverythingAndStallsNobody(t *testing.T) {
+	for name, fault := range map[string]nostrtest.Fault{"pages": nostrtest.PageCap(500), "all at once": nostrtest.PageCap(19_000)} {
+		t.Run(name, func(t *testing.T) {
+			virtual(t, func(t *testing.T, network *nostrtest.Network) {
+				relay := network.NewRelay(relayA, nostrtest.WithFaults(fault))
+				relay.Publish(stored(12_000)...)
+				client := pool(t, network, gennostr.WithRelays(relayA))
+				live, err := client.Subscribe(t.Context(), []nostr.Filter{ofKind(7)})
+				require.NoError(t, err)
+				require.NoError(t, live.CaughtUp(t.Context(), 1))
+				heard := make(chan struct{})
+				go func() { // ends with the subscription
+					for range live.Events() {
+						close(heard)
+						return
+					}
+				}()
+				var events []*nostr.Event
+				for e, err := range client.Query(t.Context(), []nostr.Filter{ofKind(1)}, gennostr.AllPages()) {
+					require.NoError(t, err)
+					events = append(events, e)
+					switch {
+					case len(events) == 1:
+						time.Sleep(30 * time.Second)
+						relay.Publish(madeUp(77_777, nostr.Now(), 7))
+						within(t, "a neighbour's event", heard)
+						_, err := client.FetchOne(t.Context(), ofKind(7))
+						require.NoError(t, err)
+					case len(events)%1000 == 0:
+						time.Sleep(9 * time.Second)
+					}
+				}
+				assert.Len(t, idsOf(t, events), 12_000)
+			})
+		})
+	}
+}
+
+func TestStopEndsQueries(t *testing.T) {
+	virtual(t, func(t *testing.T, network *nostrtest.Network) {
+		network.NewRelay(relayA, nostrtest.WithFaults(nostrtest.NoAnswer().On("REQ")))
+		client := pool(t, network, gennostr.WithRelays(relayA))
+		ended := make(chan error, 1)
+		go func() { // ends with the client
+			_, err := client.Fetch(context.Background(), []nostr.Filter{ofKind(1)})
+			ended <- err
+		}()
+		time.Sleep(time.Second)
+		require.NoError(t, client.Stop(t.Context()))
+		require.ErrorIs(t, within(t, "the end", ended), gennostr.ErrClientClosed)
+		_, err := client.Fetch(t.Context(), []nostr.Filter{ofKind(1)})
+		require.ErrorIs(t, err, gennostr.ErrClientClosed)
+		for _, err := range client.Query(t.Context(), []nostr.Filter{ofKind(1)}) {
+			require.ErrorIs(t, err, gennostr.ErrClientClosed)
+		}
+	})
+}
+
+func TestARelayThatIsRemovedAnswersAtOnce(t *testing.T) {
+	virtual(t, func(t *testing.T, network *nostrtest.Network) {
+		network.NewRelay(relayA, nostrtest.WithFaults(nostrtest.NoAnswer().On("REQ")))
+		for name, opts := range map[string][]gennostr.QueryOption{"all": nil, "On": {gennostr.On(relayA)}} {
+			client := pool(t, network, gennostr.WithRelays(relayA))
+			require.NoError(t, client.Ready(t.Context(), 1))
+			began := time.Now()
+			time.AfterFunc(time.Second, func() { _ = client.RemoveRelay(relayA) })
+			_, err := client.Fetch(t.Context(), []nostr.Filter{ofKind(1)}, opts...)
+			if name == "all" {
+				require.ErrorIs(t, err, gennostr.ErrRelayRemoved)
+				assert.Equal(t, time.Second, time.Since(began))
+			} else { // a guest from then on
+				require.ErrorIs(t, err, context.DeadlineExceeded)
+				assert.Equal(t, 10*time.Second, time.Since(began))
+			}
+		}
+	})
+}
+
+func TestOptionsOfQueriesAreChecked(t *testing.T) {
+	client := start(t, nil, quietly())
+	for name, opts := range map[string][]gennostr.QueryOption{
+		"nil": {nil}, "deadline": {gennostr.WithDeadline(0)}, "no relay": {gennostr.On()}, "no URL": {gennostr.On("http//x")},
+	} {
+		_, err := client.Fetch(t.Context(), []nostr.Filter{ofKind(1)}, opts...)
+		require.Error(t, err, name)
+		assert.NotErrorIs(t, err, gennostr.ErrNoRelay, name)
+	}
+	_, err := client.Fetch(t.Context(), []nostr.Filter{{Tags: nostr.TagMap{"long": {"x"}}}})
+	require.ErrorContains(t, err, "filter number 1", fmt.Sprint(err))
+}
