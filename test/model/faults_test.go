@@ -25,7 +25,7 @@ var plantedFaults = []fault{
 		"\tcase queued, down:\n",
 	},
 	{
-		"a relay that was removed while it was dialled connects all the same", "supervisor.go",
+		"a relay that was removed while it was dialled connects all the same", "dialling.go",
 		"\tif e.stage != dialing || e.aborted {\n",
 		"\tif e.stage != dialing && e.stage != closing || e.aborted {\n",
 	},
@@ -35,7 +35,7 @@ var plantedFaults = []fault{
 		"\tdefer c.in.Drain() //",
 	},
 	{
-		"the schedule never starts anew", "supervisor.go",
+		"the schedule never starts anew", "dialling.go",
 		"\t\te.delay = e.backoff.Lost(now, ev.c.useful.Load())\n",
 		"\t\te.delay = e.backoff.Failed()\n",
 	},
