@@ -230,6 +230,7 @@ func (s *supervisor) reask(e *relayEntry, l *leg, within int, these func(*legAsk
 	if len(again) == 0 {
 		return
 	}
+	l.denied = false
 	l.setStatus(SubscriptionPending, "")
 	l.within = within
 	for _, k := range again {

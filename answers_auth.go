@@ -75,7 +75,15 @@ func (l *leg) authFailed(s *supervisor, e *relayEntry, err *AuthError) {
 	}
 	l.setUnauthenticated(change.State, l.words, err)
 	s.inform(l, change)
+	if l.denied = change.State == SubscriptionRefused; l.denied {
+		s.inbox.Put(deafened{l}) // who publishes may be in the middle of asking for AUTH
+	}
 }
+
+// deafened tells that a subscription has been refused on a relay for want of AUTH.
+type deafened struct{ leg *leg }
+
+func (ev deafened) supervise(s *supervisor) { s.nowHeard(ev.leg) }
 
 // mayWork tells the failures that may be over in a moment.
 func mayWork(err *AuthError) bool {

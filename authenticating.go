@@ -363,7 +363,7 @@ func (s *supervisor) tellAuth(e *relayEntry, id *identity, err *AuthError) {
 		err.PubKey, _ = id.keyNow()
 	}
 	err.URL = e.url
-	s.client.mail.Put(&errorLetter{relay: e.conn.current(), err: err})
+	s.client.mail.Put(&errorLetter{conn: e.conn, err: err})
 }
 
 // sendAuth writes an AUTH that was signed.

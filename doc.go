@@ -33,7 +33,8 @@
 //
 // [Self.Subscribe] declares a subscription of the handler's, [Client.Subscribe] opens one
 // whose events somebody else ranges over. Both live on all relays, those that are added
-// later too, or on those of [On], and say where they stand on each ([Client.Subscriptions]).
+// later too, or on those of [On], which need not be the client's, and say where they
+// stand on each ([Client.Subscriptions]).
 //
 // Each event comes once, among the client's last 262,144 events; after that it may come
 // again. When a relay has been away, what was missed is asked of that relay: from the

@@ -26,12 +26,12 @@ import (
 //	            failed, cut or aborted              telling; gone with the last of WithMaxAttempts
 //	            RemoveRelay                         closing
 //	connected   ended                               telling; gone if too many panics or forgeries
-//	            RemoveRelay                         closing
+//	            RemoveRelay                         closing; connected, a guest, if somebody needs it
 //	closing     ended                               telling, gone
 //	telling     OnDisconnect has returned, and
 //	              RemoveRelay was called meanwhile  telling, gone: once more, with ErrRelayRemoved
 //	              else AddRelay was (again)         queued if it had been removed, else waiting
-//	              else it is gone                   none
+//	              else it is gone                   none; queued, a guest, if somebody needs it
 //	              else manual, and no Reconnect     down
 //	              else                              waiting
 //	waiting     the schedule, or Reconnect          queued; Reconnect in manual mode: nothing
@@ -39,6 +39,8 @@ import (
 //	down        Reconnect                           waiting
 //	            AddRelay                            queued
 //	            RemoveRelay                         telling, gone
+//
+// Guests (guests.go) have the same stages, with other steps.
 //
 // Every panic of a connection counts alike, dialing or connected. When the client shuts
 // down, what has no connection is none at once, and what has one when that has ended.
@@ -164,6 +166,7 @@ func (s *supervisor) forget(e *relayEntry) {
 		s.keepWindow(e)
 	}
 	e.users = nil
+	e.forgetDocument()
 	s.leave(e)
 	s.unpublish(e, ErrRelayRemoved) // nothing is left but what came in a moment ago
 	s.later.Cancel(laterKey{entry: e, publish: true})

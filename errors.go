@@ -42,7 +42,8 @@ var (
 	// ErrUnknownRelay: the URL was not added, or has been removed, or is none.
 	ErrUnknownRelay = errors.New("gennostr: unknown relay")
 	// ErrNoRelay: Publish while the client has no relay, connected or not; Broadcast while
-	// no relay is connected, of anything but a [Close] or a [NegClose]; the end of a [Subscription] of which none of its relays ([On]) is left.
+	// no relay is connected, of anything but a [Close] or a [NegClose]; the end of
+	// a [Subscription] of which all relays ([On]) are gone for good.
 	ErrNoRelay = errors.New("gennostr: no relay is connected")
 	// ErrSubscriptionExists: Subscribe with the name of a subscription that has other filters or options.
 	ErrSubscriptionExists = errors.New("gennostr: subscription exists")

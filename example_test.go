@@ -39,49 +39,6 @@ func Example() {
 	// <nil>
 }
 
-// poster publishes a note and waits for the relay's verdict.
-type poster struct {
-	gennostr.BaseHandler
-	note *nostr.Event
-}
-
-func (p *poster) OnConnect(self *gennostr.Self, relay gennostr.Relay) error {
-	self.Send(relay.URL, gennostr.PublishEvent{Event: p.note})
-	return nil
-}
-
-func (p *poster) OnOK(self *gennostr.Self, relay gennostr.Relay, msg gennostr.OKMessage) error {
-	if msg.EventID != p.note.ID {
-		return nil
-	}
-	if !msg.Accepted {
-		return gennostr.Stop(fmt.Errorf("rejected: %s", msg.Message))
-	}
-	return gennostr.ErrStop
-}
-
-// A note counts as published when the relay has said so.
-func Example_publishing() {
-	relay, _ := nostrtest.StartRelay(nostrtest.WithPolicy(func(_ nostrtest.Connection, e *nostr.Event) string {
-		if e.Content == "spam" {
-			return "blocked: no spam"
-		}
-		return ""
-	}))
-	defer relay.Close()
-	for _, content := range []string{"hello", "spam"} {
-		note := &nostr.Event{Kind: nostr.KindTextNote, Content: content}
-		if err := note.Sign(nostrtest.Key(1)); err != nil {
-			fmt.Println(err)
-		}
-		fmt.Println(gennostr.Run(context.Background(), &poster{note: note}, gennostr.WithRelays(relay.URL()),
-			gennostr.WithLogger(silent)))
-	}
-	// Output:
-	// <nil>
-	// rejected: blocked: no spam
-}
-
 // counter is a server that other goroutines talk to.
 type counter struct {
 	gennostr.BaseHandler

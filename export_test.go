@@ -1,6 +1,7 @@
 package gennostr
 
 import (
+	"context"
 	"time"
 
 	"github.com/gennostr/gennostr/internal/bip340"
@@ -143,4 +144,34 @@ func OpenQueries(c *Client) (n int) {
 		}
 	})
 	return n
+}
+
+// Publishing is what publications take up of a relay: events, OKs that are awaited on its
+// connection, and those of them that are owed.
+func Publishing(c *Client, url string) (events, awaited, owed int) {
+	c.sup.do(func(s *supervisor) {
+		e := s.relays[url]
+		if e.publishing != nil {
+			events = len(e.publishing.legs) + e.publishing.relay.Len() + len(e.publishing.held)
+		}
+		e.conn.mu.Lock()
+		defer e.conn.mu.Unlock()
+		if h := e.conn.hearing; h != nil {
+			awaited, owed = len(h.awaited), h.owed
+		}
+	})
+	return events, awaited, owed
+}
+
+// StartAt is Start of a client without a handler and with a clock of the test's, for what
+// is decided by the time of day.
+func StartAt(ctx context.Context, now func() time.Time, opts ...Option) (*Client, error) {
+	c, err := newClient(ctx, nil, opts, surroundings{network: sockets{}, now: now, beginItems: (*Client).beginWork})
+	if err != nil {
+		return nil, err
+	}
+	go c.sup.run() // ended and joined by the loop, in close
+	started := make(chan error, 1)
+	go c.loop(started) // ends with the client
+	return c, <-started
 }

@@ -20,7 +20,8 @@ import (
 //     the [WithDialPolicy] of [Start] says. A proxy's own address is judged too.
 //   - What [WithHeader] sends to the client's relays is not sent, and nobody is trusted
 //     ([WithTrustedRelay]).
-//   - Otherwise the relay options of Start hold.
+//   - Otherwise the relay options of Start hold. A signer ([WithSigner]) answers guests' challenges
+//     too, unless the [WithAuthPolicy] says otherwise, which sees [Relay].Guest.
 //
 // The options given here are applied on top of that, and replace it: WithDialPolicy(nil)
 // lets guests be anywhere, a policy of your own is the only one that is asked.

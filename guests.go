@@ -167,6 +167,8 @@ func (begun) supervise(s *supervisor) {
 			s.dial(e)
 		}
 	}
+	s.publishEarly()
+	s.queryEarly()
 }
 
 // call dials a guest, once guests are let in.
@@ -340,6 +342,7 @@ func (s *supervisor) demote(e *relayEntry) {
 func (s *supervisor) takeBack(e *relayEntry) {
 	s.discard(e.again)
 	e.again = nil
+	s.unpublishAdded(e, ErrRelayRemoved)
 	if e.leaving {
 		e.removed = true // another OnDisconnect is due
 	} else {

@@ -260,6 +260,12 @@ func TestAddRelayWithATransportOfItsOwnDialsAnew(t *testing.T) {
 	}
 	moves(t, func(m *moving) {
 		m.name()
+		m.add(gennostr.WithSigner(nostrtest.Key(7).Signer()))
+		m.live(1, 1)
+		assert.Equal(m, 2, m.relay.ConnectionCount(), "as somebody else")
+	})
+	moves(t, func(m *moving) {
+		m.name()
 		m.add(gennostr.WithForgeryLimit(3))
 		assert.Equal(m, 1, m.relay.ConnectionCount())
 	})

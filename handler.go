@@ -27,14 +27,18 @@ import (
 // OnConnect or after its OnDisconnect.
 //
 // When the client stops there is no OnDisconnect. Terminate is the last word.
+//
+// Guests ([On]) stand outside of that order: no OnConnect and no OnDisconnect tells of
+// one, nor OnError of its dials and ends. What comes from it is told by the other
+// callbacks, with relay.Guest set.
 type Handler interface {
 	// OnConnect: the connection is open. A [Req] that the handler sends itself belongs
 	// here, for it does not outlive the connection; a subscription does ([Self.Subscribe]).
 	OnConnect(self *Self, relay Relay) error
 
 	// OnDisconnect: the connection is over, or the dial has failed, or the relay
-	// was removed. Nothing more comes from that connection; relay.ConnectedAt is
-	// zero if there was none.
+	// was removed. Nothing more comes from that connection, unless somebody needs the
+	// removed relay as a guest ([On]); relay.ConnectedAt is zero if there was none.
 	//
 	// The relay comes back by itself on the schedule ([WithReconnectSchedule]),
 	// unless reason is [ErrRelayRemoved], [ErrGaveUp], [ErrRestartIntensity] or
@@ -118,7 +122,8 @@ type (
 	}
 	// SubscriptionHandler gets news of subscriptions ([Self.Subscribe]): each time one
 	// is live on a relay, right after OnEOSE; when a relay has refused it, for now or
-	// for good; and when events may be missing. Without it refusals and gaps go to
+	// for good; when events may be missing; and when a guest ([On]) cannot be reached,
+	// or is lost, once until it is back. Without it refusals and gaps go to
 	// OnError as a *[SubscriptionError].
 	SubscriptionHandler interface {
 		OnSubscription(self *Self, relay Relay, change SubscriptionChange) error

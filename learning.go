@@ -19,6 +19,7 @@ type lore struct {
 	told   nip11.Limitation // what it tells of itself
 	at     time.Time        // when that came; zero: it has not
 	asks   bool             // its document is asked for, now and then
+	stop   func()           // ends the asking; nil: it is not asked for at the moment
 }
 
 // lore makes room for what is known of a relay when somebody wants to know it.
@@ -46,9 +47,14 @@ func (s *supervisor) study(e *relayEntry) {
 		return
 	}
 	l.asks = true
-	l.limits.Connected(s.client.now())
-	if s.client.network.automatic() {
-		s.later.Set(laterKey{entry: e, lore: true}, l.at.Add(refresh)) // now, if there is none
+	now := s.client.now()
+	l.limits.Connected(now)
+	switch due := l.at.Add(refresh); {
+	case !s.client.network.automatic():
+	case now.Before(due):
+		s.later.Set(laterKey{entry: e, lore: true}, due)
+	default:
+		s.readDocument(e)
 	}
 }
 
@@ -60,56 +66,56 @@ func (s *supervisor) endStudy(e *relayEntry) {
 	}
 }
 
-// readDocument asks for the document, and sees to it that that is done again.
+// readDocument asks for the document, and sees to it that that is done again. It may take
+// longer than the connection lives: a relay that hangs up on what it does not take says
+// there what it takes.
 func (s *supervisor) readDocument(e *relayEntry) {
-	c := e.conn
+	l, c := e.lore(), e.conn
 	s.later.Set(laterKey{entry: e, lore: true}, s.client.now().Add(refresh))
-	c.spawn(func() {
-		ctx, cancel := context.WithCancel(context.Background())
-		answered := make(chan struct{})
-		go func() { // ends with this function
-			defer cancel()
-			select {
-			case <-c.Ended():
-			case <-answered:
-			}
-		}()
+	if l.stop != nil {
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	l.stop = cancel
+	s.children.Go(func() { // ends with the handshake's timeout, or by forgetDocument; joined with the children
+		defer cancel()
 		doc, err := information(ctx, c.cfg.dialer, target(c.relay.URL, c.relay.Address))
-		close(answered)
-		<-ctx.Done()
-		if err != nil {
-			c.client.sup.inbox.Put(unlearnt{c})
-			return
-		}
-		c.client.sup.inbox.Put(learnt{c, doc.Limitation})
+		s.inbox.Put(studied{e, doc.Limitation, err})
 	})
 }
 
-// unlearnt says that a relay has said nothing of itself.
-type unlearnt struct{ c *connection }
-
-func (ev unlearnt) supervise(s *supervisor) {
-	if e := ev.c.entry; e.conn == ev.c {
-		s.documented(e)
+// forgetDocument is for a relay of which nobody wants to know any more.
+func (e *relayEntry) forgetDocument() {
+	if e.lores != nil && e.lores.stop != nil {
+		e.lores.stop()
 	}
 }
 
-// learnt is what a relay says of itself.
-type learnt struct {
-	c     *connection
+// studied is what a relay says of itself, or that it says nothing.
+type studied struct {
+	entry *relayEntry
 	limit nip11.Limitation
+	err   error
 }
 
-func (ev learnt) supervise(s *supervisor) {
-	e := ev.c.entry
+func (ev studied) supervise(s *supervisor) {
+	e := ev.entry
 	l := e.lore()
-	l.limits.Told(ev.limit)
-	l.told, l.at = ev.limit, s.client.now()
-	s.documented(e)
-	if e.conn != ev.c || e.asking == nil || e.asking.slots == nil {
+	l.stop = nil
+	if ev.err == nil {
+		l.limits.Told(ev.limit)
+		l.told, l.at = ev.limit, s.client.now()
+	}
+	if s.relays[e.url] != e {
 		return
 	}
-	e.asking.slots.SetConfig(e.lore().packing())
+	s.documented(e)
+	if ev.err != nil || e.asking == nil {
+		return
+	}
+	if e.asking.slots != nil {
+		e.asking.slots.SetConfig(l.packing())
+	}
 	for _, leg := range e.asking.sorted() {
 		if leg.bytes > l.limits.MessageBytes() {
 			leg.note()

@@ -93,8 +93,9 @@ func (o *Subscription) lives(ctx context.Context) {
 }
 
 // All yields the messages as they come. It ends when the context of Subscribe does,
-// at Close, when the client stops, and, with [On], when none of these relays is the
-// client's any more: [Subscription.Err] says which. An event counts as handled when
+// at Close, when the client stops, and, with [On], when all of these relays are gone for
+// good: refused as guests, or given up ([SubscriptionChange].Err). [Subscription.Err] says
+// which. One that RemoveRelay takes away is not gone. An event counts as handled when
 // the loop's body comes back, also by break.
 func (o *Subscription) All() iter.Seq[SubscriptionMessage] {
 	return func(yield func(SubscriptionMessage) bool) {
@@ -323,7 +324,8 @@ func (o *Subscription) finish(err error) {
 }
 
 // Err says why a loop has ended: nil after Close or break, else the cause of the
-// context, [ErrClientClosed], or [ErrNoRelay].
+// context, [ErrClientClosed], or [ErrNoRelay], which wraps what has become of the last of
+// its relays.
 func (o *Subscription) Err() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -40,7 +40,7 @@ type Publication struct {
 }
 
 // Outcomes yields the verdicts as they come, and ends when there is one of every relay,
-// or at Cancel. A relay that changes its mind before that, by a second OK, is told
+// or at Cancel. Whatever ends the client gives every relay one: see [Client.Stop]. A relay that changes its mind before that, by a second OK, is told
 // again: the newest one counts. Of several that come while the body runs, the newest of
 // each relay is told.
 func (p *Publication) Outcomes() iter.Seq[Outcome] {
@@ -107,11 +107,12 @@ func (p *Publication) Cancel() {
 	p.c.sup.inbox.Put(cancelled{p})
 }
 
-// report is where it stands.
+// report is where it stands. The event is the reader's own: he may change it, to publish
+// it anew, say, while this one goes on.
 func (p *Publication) report() PublishReport {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return PublishReport{Event: p.event, Outcomes: append([]Outcome(nil), p.outcomes...), AtLeast: p.cfg.atLeast, cause: p.cause}
+	return PublishReport{Event: p.event.Clone(), Outcomes: append([]Outcome(nil), p.outcomes...), AtLeast: p.cfg.atLeast, cause: p.cause}
 }
 
 // begin takes note of the relays. Supervisor goroutine.

@@ -39,8 +39,8 @@ func (o on) applyPublish(c *publishConfig) (err error) {
 }
 
 // AtLeast waits until k relays have the event, or so many cannot have it any more,
-// rather than for the verdicts of all. The others go on behind. Default: all verdicts
-// are waited for, and one relay that has it is success.
+// rather than for the verdicts of all. The others go on behind, as long as the client
+// runs. Default: all verdicts are waited for, and one relay that has it is success.
 func AtLeast(k int) PublishOption {
 	return publishOption(func(c *publishConfig) error { c.atLeast = k; return positive("AtLeast", k) })
 }
@@ -244,6 +244,9 @@ func (c *Client) StartPublish(event *nostr.Event, opts ...PublishOption) (*Publi
 // client's goroutine, like any callback, when the verdicts are there; what it returns is
 // judged like the error of a callback. Without then a failure goes to OnError, as a
 // *[PublishError].
+//
+// What is published in Init begins when Init has returned: then the relays of
+// [WithRelays] are the client's, too.
 //
 // While the client stops, then runs before Terminate. It does not run after a panic, or
 // when Start's context has ended. What is published in Terminate is sent to the relays

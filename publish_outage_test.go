@@ -24,8 +24,10 @@ func numbered(n int) (list []*nostr.Event) {
 	return list
 }
 
-// eventsOf counts how often a relay has got each event.
+// eventsOf counts how often a relay has got each event: the last one's OK may come before
+// the relay has entered it in its books.
 func eventsOf(relay *nostrtest.Relay) map[nostr.ID]int {
+	synctest.Wait()
 	count := make(map[nostr.ID]int)
 	for _, m := range relay.Received() {
 		if m.Verb == "EVENT" {

@@ -335,6 +335,26 @@ func TestARelayThatIsRemovedOwesNothing(t *testing.T) {
 	assert.NoError(t, p.reports[2].Err())
 }
 
+// So does one that was added again and removed before its OnDisconnect came, which stays as
+// a guest for who has named it.
+func TestARelayThatIsTakenBackOwesNothing(t *testing.T) {
+	p, note := &publisher{}, nostrtest.TextNote(nostrtest.Key(1), "gone")
+	h := publishes(t, p)
+	publish(t, h, p, nostrtest.TextNote(nostrtest.Key(1), "named"), gennostr.On(relayA))
+	require.NoError(t, h.Run(func(self *gennostr.Self) error {
+		self.RemoveRelay(relayA)
+		assert.NoError(t, self.AddRelay(relayA))
+		self.Publish(note, p.then)
+		self.RemoveRelay(relayA)
+		return nil
+	}))
+	saysOK(t, h, relayB, note, true, "")
+	require.Len(t, p.reports, 1)
+	assert.Equal(t, []gennostr.Verdict{gennostr.Unanswered, gennostr.Accepted}, verdicts(p.reports[0]))
+	assert.ErrorIs(t, p.reports[0].Outcomes[0].Err, gennostr.ErrRelayRemoved)
+	assert.Len(t, h.Published(), 1, "who has named it waits")
+}
+
 func TestWhatIsNotConnectedIsSaidSo(t *testing.T) {
 	p, note := &publisher{}, nostrtest.TextNote(nostrtest.Key(1), "away")
 	h := publishes(t, p)
@@ -467,4 +487,26 @@ func TestTheEventIsCopiedAtTheCall(t *testing.T) {
 	sent = h.Sent()
 	require.Len(t, sent, 1)
 	assert.True(t, strings.Contains(sent[0].Frame, want), "and sent again as it was")
+}
+
+// The event of a report is the program's, and may be signed anew while other relays have
+// not answered.
+func TestTheEventOfAReportMayBeChanged(t *testing.T) {
+	p, note := &publisher{}, nostrtest.TextNote(nostrtest.Key(1), "first")
+	h := publishes(t, p)
+	publish(t, h, p, note, gennostr.AtLeast(1))
+	saysOK(t, h, relayB, note, true, "")
+	require.Len(t, p.reports, 1)
+	mine := p.reports[0].Event
+	mine.Content = "second"
+	require.NoError(t, mine.Sign(nostrtest.Key(1)))
+	require.Len(t, h.Published(), 1)
+	assert.Equal(t, note, h.Published()[0].Event)
+	saysOK(t, h, relayA, note, true, "")
+	assert.Empty(t, h.Published())
+	_ = h.Sent()
+	publish(t, h, p, note, gennostr.On(relayA))
+	sent := h.Sent()
+	require.Len(t, sent, 1)
+	assert.Equal(t, gennostr.PublishEvent{Event: note}, sent[0].Message)
 }

@@ -25,9 +25,13 @@ type publishing struct {
 	relay *outcome.Relay[*publishLeg]
 	legs  map[nostr.ID][]*publishLeg // by event; several publications may be of one
 
-	held  []*publishLeg // wait for the relay's document or a subscription, and have not been handed to relay
-	soon  bool          // it is among the supervisor's soon
-	blind bool          // on this connection nothing waits for the document: it has come, or will not
+	held []*publishLeg // wait for the relay's document or a subscription, and have not been handed to relay
+	soon bool          // it is among the supervisor's soon
+
+	look   time.Time // when is the next look at it; zero: not before something happens
+	waking bool      // that is a look after a sleep
+
+	blind bool // on this connection nothing waits for the document: it has come, or will not
 }
 
 // publishLeg is a publication on one relay.
@@ -48,11 +52,31 @@ type (
 	cancelled struct{ pub *Publication }
 )
 
-func (ev published) supervise(s *supervisor) { s.publish(ev.pub) }
+// supervise begins a publication. One of Init waits until the relays of WithRelays are there.
+func (ev published) supervise(s *supervisor) {
+	if !s.begun && s.unpublishing == nil {
+		s.early = append(s.early, ev.pub)
+		return
+	}
+	s.publish(ev.pub)
+}
 
 func (ev cancelled) supervise(s *supervisor) {
+	if i := slices.Index(s.early, ev.pub); i >= 0 {
+		s.early = slices.Delete(s.early, i, i+1)
+		ev.pub.begin(nil)
+	}
 	if ev.pub.legs != nil {
 		s.endPublication(ev.pub, context.Canceled)
+	}
+}
+
+// publishEarly begins what has waited for that.
+func (s *supervisor) publishEarly() {
+	early := s.early
+	s.early = nil
+	for _, p := range early {
+		s.publish(p)
 	}
 }
 
@@ -160,7 +184,9 @@ func (s *supervisor) publishUp(e *relayEntry) {
 	p, now := e.publishing, s.client.now()
 	s.study(e)
 	for _, leg := range p.held {
-		leg.holdUntil = now.Add(heldPatience)
+		if leg.holdUntil.IsZero() { // this is called again whenever an AUTH moves
+			leg.holdUntil = now.Add(heldPatience)
+		}
 	}
 	p.relay.Connected(now)
 	s.pump(e)
@@ -247,6 +273,31 @@ func (s *supervisor) pumpNow() {
 	s.soon = s.soon[:0]
 }
 
+const (
+	// late is by how much more than its time a look at publications tells that the
+	// program did not run meanwhile.
+	late = 2 * time.Second
+	// catchUp is how long is waited then: answers that have come lie unread.
+	catchUp = time.Second
+)
+
+// slept tells whether it is too early to look, since the last look was to be long ago:
+// relays are not judged before what they have said meanwhile has been read (DESIGN 3.9).
+func (s *supervisor) slept(p *publishing, now time.Time) bool {
+	switch {
+	case !s.client.network.automatic() || p.look.IsZero():
+		return false
+	case !p.waking && now.Sub(p.look) > late:
+		p.waking, p.look = true, now.Add(catchUp)
+		s.later.Set(laterKey{entry: p.entry, publish: true}, p.look)
+		return true
+	case p.waking && now.Before(p.look):
+		return true
+	}
+	p.waking = false
+	return false
+}
+
 // pump does what is to be done now for what is published on a relay.
 func (s *supervisor) pump(e *relayEntry) {
 	p := e.publishing
@@ -254,6 +305,9 @@ func (s *supervisor) pump(e *relayEntry) {
 		return
 	}
 	now := s.client.now()
+	if s.slept(p, now) {
+		return
+	}
 	heldUntil, held := s.tendHeld(p, now)
 	for steps := p.relay.Do(now); len(steps) > 0; steps = p.relay.Do(now) {
 		for _, step := range steps {
@@ -272,7 +326,9 @@ func (s *supervisor) pump(e *relayEntry) {
 	if held {
 		at, some = earlier(at, some, heldUntil)
 	}
+	p.look = time.Time{}
 	if some {
+		p.look = at
 		s.later.Set(laterKey{entry: e, publish: true}, at)
 	} else {
 		s.later.Cancel(laterKey{entry: e, publish: true})
@@ -320,7 +376,7 @@ func (s *supervisor) verdict(leg *publishLeg, r outcome.Report) {
 	}
 	o := Outcome{Verdict: Verdict(r.Verdict), Message: r.Message, Tries: r.Tries, Err: r.Err}
 	if leg.at != nil && o.Err == nil {
-		o.Err, o.hint = leg.explain(r)
+		o.hint, o.Err = leg.explain(r)
 	}
 	p.note(leg.index, o)
 	if p.replies != nil && !p.state.Heard() {
@@ -335,19 +391,19 @@ func (s *supervisor) verdict(leg *publishLeg, r outcome.Report) {
 }
 
 // explain says what a relay has not said itself.
-func (leg *publishLeg) explain(r outcome.Report) (err error, hint string) {
+func (leg *publishLeg) explain(r outcome.Report) (hint string, err error) {
 	e := leg.at.entry
 	switch {
 	case r.Verdict == outcome.Refused && limits.Dates(r.Message):
-		return leg.wrongClock(), e.hint()
+		return e.hint(), leg.wrongClock()
 	case r.Verdict == outcome.Refused:
-		return nil, e.hint()
+		return e.hint(), nil
 	case r.Verdict != outcome.Unanswered, e.stage == connected:
-		return nil, ""
+		return "", nil
 	case e.lastErr != nil:
-		return fmt.Errorf("%w: %w", ErrNotConnected, e.lastErr), ""
+		return "", fmt.Errorf("%w: %w", ErrNotConnected, e.lastErr)
 	}
-	return ErrNotConnected, ""
+	return "", ErrNotConnected
 }
 
 // endPublication frees what a publication takes up, and tells who has not been told.

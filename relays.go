@@ -23,6 +23,12 @@ import (
 // place in the schedule and the URL that is dialled. One that is [RelayDown] gets
 // the options too, and is dialled at once. What is no relay URL is
 // nostr.ErrInvalidURL.
+//
+// A guest ([On]) becomes one of the client's relays: if it is connected OnConnect is told
+// of the connection that it has, and the options hold from the next dial on. Only where
+// they say how the relay is to be reached ([WithHeader], [WithProxy], [WithDialPolicy], and
+// what else is about the transport) or as whom ([WithSigner], [WithAuthPolicy]), or
+// [WithGuestOptions] has said that of guests, it is dialled anew at once.
 func (c *Client) AddRelay(url string, opts ...RelayOption) error {
 	url, cfg, err := c.relayOf(url, opts)
 	if err != nil {
@@ -44,7 +50,8 @@ func (c *Client) EnsureRelay(url string, opts ...RelayOption) (added bool, err e
 }
 
 // SetRelays makes these the client's relays: adds what is missing, with the
-// options, and removes the rest, so that an empty list removes all. A relay that is
+// options, and removes the rest, so that an empty list removes all. Guests ([On]) are
+// none of them. A relay that is
 // there already under another spelling stays as it is. A bad URL changes nothing.
 func (c *Client) SetRelays(urls []string, opts ...RelayOption) error {
 	want := make(map[string]*relaySpec, len(urls))
@@ -111,6 +118,11 @@ func (c *Client) add(url string, cfg *relaySpec, ensure bool) (added bool, err e
 // relay, but for the *[SendError] of what a callback that ran meanwhile wanted to
 // send to it. What was accepted for sending is written within a second. The error
 // is [ErrUnknownRelay] if it is not there.
+//
+// A relay that is named by [On] and still needed goes on as a guest, with the connection
+// that it has: OnDisconnect is told all the same, what the program itself has asked of it
+// by a [Req] is closed, and subscriptions without On leave it. From the next dial on
+// the options of guests hold. What comes from it then has [Relay].Guest set.
 func (c *Client) RemoveRelay(url string) error {
 	return c.known(url, func(s *supervisor, url string) error { return s.remove(url) })
 }
@@ -178,7 +190,7 @@ func (c *Client) Ready(ctx context.Context, n int) error {
 	}
 }
 
-// Send queues a message for one relay, and never waits for the socket. Every
+// Send queues a message for one relay, or a guest ([On]), and never waits for the socket. Every
 // failure is a *[SendError]: [ErrUnknownRelay], [ErrNotConnected],
 // [ErrSendQueueFull], [ErrClientClosed], or a message that cannot be sent. A message
 // that was accepted and could not be written before the connection ended comes back
@@ -256,8 +268,8 @@ func (c *Client) notConnected(url string) error {
 	return err
 }
 
-// Broadcast queues a message for every connected relay; others are skipped,
-// not reported. The error joins one *[SendError] for each that failed.
+// Broadcast queues a message for every connected relay of the client's; others, and
+// guests ([On]), are skipped, not reported. The error joins one *[SendError] for each that failed.
 //
 // A message for nobody is not sent: with no relay connected the error is
 // [ErrNoRelay]. To close something ([Close], [NegClose]) where nothing is

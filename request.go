@@ -45,6 +45,7 @@ func (c *Client) Request(ctx context.Context, event *nostr.Event, reply []nostr.
 		}
 		defer sub.Close()
 		defer pub.Cancel()
+		defer context.AfterFunc(ctx, pub.Cancel)() // the body may take long
 		for m := range sub.Events() {
 			if !yield(m.Event, nil) {
 				return
@@ -136,7 +137,7 @@ func (e *relayEntry) legOf(sub *subscription) *leg {
 // nowHeard looks again at what is held for a subscription whose state on a relay has changed.
 func (s *supervisor) nowHeard(l *leg) {
 	e := l.entry
-	if l.sub.outside == nil || e.publishing == nil || len(e.publishing.held) == 0 {
+	if l.sub.outside == nil || e == nil || e.publishing == nil || len(e.publishing.held) == 0 {
 		return
 	}
 	s.release(e.publishing, func(leg *publishLeg) bool { return leg.pub.replies == l.sub.outside })

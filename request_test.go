@@ -136,6 +136,51 @@ func TestNobodyPaysAfterTheCallerHasGone(t *testing.T) {
 	})
 }
 
+// Nor while the body of the loop takes its time after ctx has ended.
+func TestNothingIsSentAfterTheContextHasEnded(t *testing.T) {
+	virtual(t, func(t *testing.T, network *nostrtest.Network) {
+		wallet(network, relayA, func(r *nostrtest.Relay, e *nostr.Event) { r.Publish(replyTo(e, "paid")) })
+		busy := network.NewRelay(relayB, nostrtest.WithFaults(nostrtest.RefuseEvents("rate-limited: later")))
+		client := asking(t, network, relayA, relayB)
+		request, replies := asks("pay")
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		var last error
+		for _, err := range client.Request(ctx, request, replies) {
+			if last = err; err == nil {
+				cancel()
+				sent := eventsOf(busy)[request.ID]
+				time.Sleep(30 * time.Second)
+				assert.Equal(t, sent, eventsOf(busy)[request.ID])
+			}
+		}
+		assert.ErrorIs(t, last, context.Canceled)
+	})
+}
+
+// A relay that challenges all the time, and has no end of its stored events, is sent the
+// request nevertheless.
+func TestChallengesDoNotHoldARequestUp(t *testing.T) {
+	virtual(t, func(t *testing.T, network *nostrtest.Network) {
+		relay := network.NewRelay(relayA, nostrtest.WithFaults(nostrtest.NoEOSE()))
+		client := start(t, nil, over(network, quietly(), gennostr.WithRelays(relayA), gennostr.WithSigner(nostrtest.Key(1).Signer()))...)
+		require.NoError(t, client.Ready(t.Context(), 1))
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		go func() { // ends with ctx
+			for i := 0; ctx.Err() == nil; i++ {
+				relay.Break(nostrtest.Say(fmt.Sprintf(`["AUTH","%d"]`, i)))()
+				time.Sleep(time.Second)
+			}
+		}()
+		request, replies := asks("pay")
+		for range client.Request(ctx, request, replies) {
+		}
+		assert.Equal(t, 1, eventsOf(relay)[request.ID])
+		time.Sleep(time.Second)
+	})
+}
+
 // When nobody can answer any more, the loop ends with one error.
 func TestARequestThatNobodyCanAnswerEnds(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -146,6 +191,7 @@ func TestARequestThatNobodyCanAnswerEnds(t *testing.T) {
 		"nobody listens":         {[]nostrtest.Option{nostrtest.WithFaults(nostrtest.MuteUnheard())}, 0, "mute:"},
 		"it is refused":          {[]nostrtest.Option{nostrtest.WithFaults(nostrtest.RefuseEvents("blocked: no"))}, 0, "blocked: no"},
 		"so are its replies":     {[]nostrtest.Option{nostrtest.WithFaults(nostrtest.RefuseRequests("restricted: members only"))}, 0, "restricted: members only"},
+		"it wants AUTH":          {[]nostrtest.Option{nostrtest.WithAuth()}, 0, "auth-required:"},
 		"the relay is not there": {nil, time.Minute, "relay not connected"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -12,6 +12,9 @@ import (
 	"github.com/gennostr/gennostr/nostrtest"
 )
 
+// anywhere lets the relays that others have named be on this machine.
+var anywhere = gennostr.WithGuestOptions(gennostr.WithDialPolicy(nil))
+
 // demo is a conversation of the bot with a visitor who lives on another relay.
 // Each of these relays gives private messages to nobody but their receiver.
 func demo(ctx context.Context, key nostr.SecretKey, say func(who, format string, args ...any)) error {
@@ -31,7 +34,7 @@ func demo(ctx context.Context, key nostr.SecretKey, say func(who, format string,
 	say("relays", "the bot's is %s, the visitor's is %s", ours.URL(), theirs.URL())
 
 	bot := newMail(settings{name: "bot", key: key, inbox: []string{ours.URL()}, onMessage: answer, say: say})
-	serving, err := gennostr.Start(ctx, bot, quiet)
+	serving, err := gennostr.Start(ctx, bot, bot.options(anywhere)...)
 	if err != nil {
 		return err
 	}
@@ -46,7 +49,7 @@ func demo(ctx context.Context, key nostr.SecretKey, say func(who, format string,
 			}
 		},
 	})
-	visiting, err := gennostr.Start(ctx, visitor, quiet)
+	visiting, err := gennostr.Start(ctx, visitor, visitor.options(anywhere)...)
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"slices"
-	"time"
 
 	"github.com/gennostr/gennostr"
 	"github.com/gennostr/gennostr/nostr"
@@ -11,10 +10,7 @@ import (
 	"github.com/gennostr/gennostr/nostr/nip44"
 )
 
-const (
-	inboxID  = "inbox"
-	askAgain = 30 * time.Second // after a relay has closed the inbox
-)
+const inboxID = "inbox"
 
 // settings are what two people differ in.
 type settings struct {
@@ -26,7 +22,6 @@ type settings struct {
 	// onMessage gets each message once, on the client's goroutine. relay is the URL it came from.
 	onMessage func(self *gennostr.Self, m *mail, msg *nip17.Message, relay string)
 	say       func(who, format string, args ...any)
-	strangers []gennostr.RelayOption // for the relays that others have named
 }
 
 // mail receives and sends private messages for one key. Its fields need no locks:
@@ -36,13 +31,11 @@ type mail struct {
 	gennostr.BaseHandler
 	settings
 
-	me      nostr.PubKey
-	keys    nostr.Keyer
-	list    nostr.Event // our relays, kind 10050
-	links   map[string]*link
-	lookups map[string]*lookup // by the id of their subscription
-	asked   int                // how many there have been
-	seen    *memory
+	me    nostr.PubKey
+	keys  nostr.Keyer
+	list  nostr.Event     // our relays, kind 10050
+	boxes map[string]bool // by URL: relays that we get messages on
+	seen  *memory
 
 	client  *gennostr.Client
 	reading *gennostr.Queue[*received]
@@ -50,14 +43,24 @@ type mail struct {
 }
 
 func newMail(s settings) *mail {
-	return &mail{
-		settings: s, me: s.key.PubKey(), keys: nip44.Keyer(s.key),
-		links: make(map[string]*link), lookups: make(map[string]*lookup),
-		seen: newMemory(maxRemembered, nostr.Now()),
-	}
+	return &mail{settings: s, me: s.key.PubKey(), keys: nip44.Keyer(s.key), boxes: make(map[string]bool), seen: newMemory(maxRemembered, nostr.Now())}
 }
 
-// Init makes the list of relays, and adds them.
+// options are how its client reaches relays: ours know who we are (AUTH). Those that
+// others have named do not: a wrap does not tell who has written it, and where one takes
+// authentication a key of the moment does.
+func (m *mail) options(more ...gennostr.Option) []gennostr.Option {
+	return append([]gennostr.Option{
+		gennostr.WithRelays(slices.Concat(m.inbox, m.lists)...),
+		gennostr.WithSigner(m.key.Signer()),
+		gennostr.WithGuestOptions(gennostr.WithSigner(nostr.GenerateSecretKey().Signer())),
+		gennostr.WithMaxGuests(maxGuests),
+		quiet,
+	}, more...)
+}
+
+// Init makes the list of relays, and asks for our messages: also for those of before an
+// outage, and two days further back, for that is how far wraps are dated back on purpose.
 func (m *mail) Init(self *gennostr.Self) (err error) {
 	m.client = self.Client()
 	m.reading = gennostr.NewQueue(self, gennostr.QueueConfig[*received]{Name: "reading", Work: m.read, Then: m.haveRead})
@@ -71,174 +74,58 @@ func (m *mail) Init(self *gennostr.Self) (err error) {
 	if err := m.list.Sign(m.key); err != nil {
 		return err
 	}
-	for i, address := range slices.Concat(m.inbox, m.lists) {
-		if _, err := self.EnsureRelay(address); err != nil {
-			return err
-		}
-		url, role := identity(address), inbox
-		if i >= len(m.inbox) {
-			role = lists
-		}
-		if m.links[url] == nil {
-			m.links[url] = &link{role: role, key: m.key, requests: make(map[string]*request)}
-		}
+	for _, address := range m.inbox {
+		m.boxes[identity(address)] = true
 	}
-	return nil
+	return self.Subscribe(inboxID, []nostr.Filter{nip17.InboxFilter(m.me, m.seen.since)}, gennostr.On(m.inbox...))
 }
 
-// OnConnect publishes our list and asks for our messages: also for those of before
-// an outage, and with InboxFilter two days further back, for that is how far wraps
-// are dated back on purpose.
+// OnConnect publishes our list: the relay may have lost it.
 func (m *mail) OnConnect(self *gennostr.Self, relay gennostr.Relay) error {
-	l := m.links[relay.URL]
-	if l == nil {
-		return nil
-	}
-	if l.role != guest {
-		m.say(m.name, "connected to %s (attempt %d)", relay.URL, relay.Attempts)
-		if l.find(m.list.ID) == nil {
-			l.letters = slices.Insert(l.letters, 0, &letter{event: &m.list, what: "my list of relays"})
-		}
-	}
-	if l.role == inbox {
-		l.requests[inboxID] = &request{filters: []nostr.Filter{nip17.InboxFilter(m.me, m.seen.since)}}
-	}
-	l.open(self, relay)
+	m.say(m.name, "connected to %s (attempt %d)", relay.URL, relay.Attempts)
+	m.bring(self, relay.URL, &m.list, "my list of relays", ourTime)
 	return nil
 }
 
-func (m *mail) OnAuth(self *gennostr.Self, relay gennostr.Relay, msg gennostr.AuthMessage) error {
-	if l := m.links[relay.URL]; l != nil {
-		return l.challenge(self, msg)
-	}
-	return nil
-}
-
-// OnOK is a verdict on a letter, or on our answer to a challenge.
-func (m *mail) OnOK(self *gennostr.Self, relay gennostr.Relay, msg gennostr.OKMessage) error {
-	l := m.links[relay.URL]
-	switch {
-	case l == nil:
-	case msg.EventID == l.auth && !l.auth.IsZero():
-		switch {
-		case msg.Accepted:
-			if l.role != guest {
-				m.say(m.name, "known to %s now", relay.URL)
-			}
-			l.accepted(self)
-		case !l.authLater: // else it was the answer to an earlier challenge
-			m.say(m.name, "not let in by %s: %s", relay.URL, plain(msg.Message))
-		}
-	default:
-		letter := l.verdict(self, msg)
-		switch {
-		case letter == nil:
-			return nil
-		case msg.Accepted:
-			m.say(m.name, "%s is on %s", letter.what, relay.URL)
-		default:
-			m.say(m.name, "%s is refused by %s: %s", letter.what, relay.URL, plain(msg.Message))
-		}
-		m.leave(self, relay.URL)
-	}
-	return nil
-}
-
-// OnEvent gets what the library has verified: a gift wrap for us, or somebody's
-// list. What is in a wrap has yet to be seen.
+// OnEvent gets what the library has verified: a gift wrap for us. What is in it has yet
+// to be seen.
 func (m *mail) OnEvent(self *gennostr.Self, relay gennostr.Relay, msg gennostr.EventMessage) error {
-	if msg.SubscriptionID != inboxID {
-		m.found(msg)
-		return nil
-	}
 	return m.reading.Put(&received{wrap: msg.Event, relay: relay.URL})
 }
 
-func (m *mail) OnEOSE(self *gennostr.Self, relay gennostr.Relay, msg gennostr.EOSEMessage) error {
-	m.answered(self, relay.URL, msg.SubscriptionID)
+// OnSubscription tells of the inbox on a relay.
+func (m *mail) OnSubscription(self *gennostr.Self, relay gennostr.Relay, change gennostr.SubscriptionChange) error {
+	switch {
+	case change.Gap != nil:
+		m.say(m.name, "%s may not bring all messages from %s to %s", relay.URL, change.Gap.Since.Time(), change.Gap.Until.Time())
+	case change.State == gennostr.SubscriptionRetrying && change.RetryAt.IsZero(): // AUTH is under way
+	case change.State == gennostr.SubscriptionLive:
+		m.say(m.name, "gets messages from %s", relay.URL)
+	case change.Message != "":
+		m.say(m.name, "no messages from %s: %s", relay.URL, plain(change.Message))
+	}
 	return nil
 }
 
-// OnClosed: the relay has ended a subscription. If it was for want of
-// authentication, the link opens it again in time.
-func (m *mail) OnClosed(self *gennostr.Self, relay gennostr.Relay, msg gennostr.ClosedMessage) error {
-	l := m.links[relay.URL]
-	if l == nil || !l.closed(self, msg) {
-		return nil
-	}
-	if msg.SubscriptionID != inboxID {
-		m.answered(self, relay.URL, msg.SubscriptionID)
-		return nil
-	}
-	m.say(m.name, "no messages from %s, asking again in %v: %s", relay.URL, askAgain, plain(msg.Message))
-	self.SendAfter(askAgain, inboxClosed{relay})
-	return nil
-}
-
-// What the timers bring to HandleInfo.
-type (
-	inboxClosed struct{ relay gennostr.Relay }
-	lookupOver  struct{ lookup *lookup }
-	letterOver  struct {
-		url string
-		id  nostr.ID
-	}
-)
-
-// HandleInfo gets the timers' messages, and private ones that are to be sent.
+// HandleInfo gets private messages that are to be sent.
 func (m *mail) HandleInfo(self *gennostr.Self, info any) error {
-	switch x := info.(type) {
-	case nip17.Message:
-		return m.send(x, "")
-	case inboxClosed:
-		if l := m.links[x.relay.URL]; l != nil && l.connected && l.relay == x.relay {
-			l.ask(self, inboxID, nip17.InboxFilter(m.me, m.seen.since))
-		}
-	case answerChallenge:
-		if l := m.links[x.relay.URL]; l != nil && l.connected && l.relay == x.relay {
-			return l.authenticate(self)
-		}
-	case lookupOver:
-		m.endLookup(self, x.lookup)
-	case letterOver:
-		if l := m.links[x.url]; l != nil {
-			if letter := l.find(x.id); letter != nil {
-				m.say(m.name, "%s is given up: no verdict from %s", letter.what, x.url)
-				l.drop(letter)
-			}
-			m.leave(self, x.url)
-		}
+	if msg, ok := info.(nip17.Message); ok {
+		return m.send(msg, "")
 	}
 	return nil
 }
 
-// OnDisconnect has little to do: the client reconnects by itself, and OnConnect
-// begins anew.
+// OnDisconnect has little to do: the client reconnects by itself, asks again, and
+// publishes again what was not answered.
 func (m *mail) OnDisconnect(self *gennostr.Self, relay gennostr.Relay, reason error) error {
-	l := m.links[relay.URL]
-	if l == nil || errors.Is(reason, gennostr.ErrRelayRemoved) { // a guest that we have left
-		return nil
-	}
-	l.connected = false
-	for id := range m.lookups {
-		m.answered(self, relay.URL, id)
-	}
 	m.say(m.name, "no connection to %s: %s", relay.URL, plain(reason.Error()))
-	if l.role == guest && errors.Is(reason, gennostr.ErrAddressDenied) { // and it always will be
-		l.letters = nil
-		m.leave(self, relay.URL)
+	if errors.Is(reason, gennostr.ErrRestartIntensity) { // this one does not come back
+		delete(m.boxes, relay.URL)
 	}
-	for _, end := range []error{gennostr.ErrRestartIntensity, gennostr.ErrForgeryLimit, gennostr.ErrGaveUp} {
-		if errors.Is(reason, end) { // this one does not come back
-			delete(m.links, relay.URL)
-		}
+	if len(m.boxes) == 0 {
+		return gennostr.Stop(errors.New("no relay is left to get messages from"))
 	}
-	for _, l := range m.links {
-		if l.role == inbox {
-			return nil
-		}
-	}
-	return gennostr.Stop(errors.New("no relay is left to get messages from"))
+	return nil
 }
 
 func (m *mail) OnNotice(self *gennostr.Self, relay gennostr.Relay, msg gennostr.NoticeMessage) error {
@@ -252,13 +139,12 @@ func (m *mail) OnError(self *gennostr.Self, relay gennostr.Relay, err error) err
 	var (
 		callback *gennostr.CallbackError
 		rejected *gennostr.RejectError
-		unsent   *gennostr.SendError
+		auth     *gennostr.AuthError
 	)
 	switch {
-	case errors.As(err, &unsent) && errors.Is(err, gennostr.ErrNotConnected): // OnConnect will send it
 	case errors.As(err, &rejected) && rejected.Forged():
 		m.say(m.name, "ignored forged events of %s (%d): %s", relay.URL, rejected.Count, plain(err.Error()))
-	case errors.As(err, &unsent), errors.As(err, &rejected), errors.As(err, &callback):
+	case errors.As(err, &auth), errors.As(err, &rejected), errors.As(err, &callback):
 		m.say(m.name, "problem with %s: %s", relay.URL, plain(err.Error()))
 	}
 	return nil

@@ -120,10 +120,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	bot := newMail(settings{
 		name: "bot", key: secret, inbox: inbox, lists: lists, onMessage: answer, say: say,
-		strangers: []gennostr.RelayOption{gennostr.WithDialPolicy(gennostr.DenyPrivateNetworks)}, // not into our own network
 	})
 	say("bot", "I am %s; Ctrl-C ends me", nip19.EncodePubKey(secret.PubKey()))
-	return gennostr.Run(ctx, bot, quiet)
+	return gennostr.Run(ctx, bot, bot.options()...) // guests are nowhere in our own network
 }
 
 // quiet: what mail says is enough.

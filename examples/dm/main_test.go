@@ -28,11 +28,12 @@ func TestDemoIsAConversation(t *testing.T) {
 	require.NoError(t, run(t.Context(), []string{"-key", nostrtest.Key(7).Hex()}, &out, io.Discard))
 	for _, want := range []string{
 		`visitor  says "hello, is anybody there?"`, `writes "hello, is anybody there?"`, `visitor  gets "got it: hello, is anybody there?"`,
-		"bot      known to ws://127.0.0.1:", "visitor  known to ws://127.0.0.1:", "my list of relays is on ws://127.0.0.1:",
+		"bot      gets messages from ws://127.0.0.1:", "visitor  gets messages from ws://127.0.0.1:", "my list of relays on ws://127.0.0.1:",
 		`visitor  gets "got it: can others read this?"`, "bot      goodbye", "visitor  goodbye",
 	} {
 		assert.Contains(t, out.String(), want)
 	}
+	assert.NotContains(t, out.String(), "no messages from")
 	assert.Equal(t, 4, strings.Count(out.String(), "have seen this: a wrap for"))
 	assert.NotContains(t, out.String(), nostrtest.Key(7).Hex())
 }
@@ -84,7 +85,7 @@ func TestServesARelayUntilItIsTold(t *testing.T) {
 	relay.Publish(&list, w.wrapped(malloryKey, nip17.Message{Content: "go there"}))
 	relay.Publish(w.wrapped(visitorKey, nip17.Message{Content: "hi\x1b[2J"}))
 	assert.Equal(t, "got it: hi\x1b[2J", w.toVisitor(relay, 1)[0].Content)
-	out.await(ctx, t, "no connection to "+inside.URL())
+	out.await(ctx, t, "on "+inside.URL()+"/: unanswered: ")
 
 	relay.Notice("\x1b[2J wants the screen")
 	out.await(ctx, t, "·[2J wants the screen")

@@ -11,11 +11,10 @@ import (
 )
 
 const (
-	ourTime    = 10 * time.Minute // how long one of our relays has to take a letter: outages pass
-	guestTime  = 20 * time.Second // and one that others have named
-	maxLetters = 1000             // on their way to one relay
-	maxGuests  = 32               // relays that others have named, at once
-	maxRelays  = 3                // that one person has named: NIP-17 advises no more
+	ourTime   = 10 * time.Minute // how long one of our relays has to take a letter: outages pass
+	guestTime = 20 * time.Second // and one that others have named
+	maxGuests = 32               // relays that others have named, at once
+	maxRelays = 3                // that one person has named: NIP-17 advises no more
 )
 
 // received is a gift wrap and what was in it.
@@ -78,14 +77,14 @@ func (m *mail) write(ctx context.Context, w *written) error {
 		return err
 	}
 	for _, d := range prepared.ToThem {
-		found, err := gennostr.Call[relaysFound](ctx, m.client, findRelays{d.To})
+		relays, listed, err := m.findRelays(ctx, d.To)
 		if err != nil {
 			return err
 		}
-		if !found.listed && w.relay != "" {
-			found.relays = []string{w.relay}
+		if !listed && w.relay != "" {
+			relays = []string{w.relay}
 		}
-		w.envelopes = append(w.envelopes, envelope{d, found.relays})
+		w.envelopes = append(w.envelopes, envelope{d, relays})
 	}
 	return nil
 }
@@ -101,52 +100,25 @@ func (m *mail) haveWritten(self *gennostr.Self, w *written, err error) error {
 			m.say(m.name, "%s is not sent: no relay for it is known", what)
 		}
 		for _, address := range e.relays[:min(len(e.relays), maxRelays)] {
-			m.deliver(self, address, e.Wrap, what)
+			given := guestTime
+			if _, ours := self.Relay(address); ours {
+				given = ourTime
+			}
+			m.bring(self, address, e.Wrap, what, given)
 		}
 	}
 	return nil
 }
 
-// deliver brings a wrap to a relay: one of ours, or one that we visit for it.
-// A visit does not tell who we are: where it takes authentication, a key of the
-// moment does, for the wrap does not tell either.
-func (m *mail) deliver(self *gennostr.Self, address string, wrap *nostr.Event, what string) {
-	url := identity(address)
-	l := m.links[url]
-	if l == nil {
-		guests := 0
-		for _, l := range m.links {
-			if l.role == guest {
-				guests++
-			}
+// bring publishes an event on one relay, ours or not, and tells what has become of it.
+func (m *mail) bring(self *gennostr.Self, address string, event *nostr.Event, what string, given time.Duration) {
+	self.Publish(event, func(report gennostr.PublishReport) error {
+		if len(report.Outcomes) == 0 { // it was not even begun
+			m.say(m.name, "%s is not sent: %s", what, plain(report.Err().Error()))
 		}
-		if guests >= maxGuests {
-			m.say(m.name, "%s is not sent to %s: too many relays at once", what, url)
-			return
+		for _, o := range report.Outcomes {
+			m.say(m.name, "%s on %s", what, plain(o.String()))
 		}
-		if _, err := self.EnsureRelay(address, m.strangers...); err != nil {
-			m.say(m.name, "%s is not sent to %s: %s", what, url, plain(err.Error()))
-			return
-		}
-		l = &link{role: guest, key: nostr.GenerateSecretKey(), requests: make(map[string]*request)}
-		m.links[url] = l
-	}
-	if len(l.letters) >= maxLetters {
-		m.say(m.name, "%s is not sent to %s: too many are on their way", what, url)
-		return
-	}
-	l.post(self, wrap, what)
-	given := ourTime
-	if l.role == guest {
-		given = guestTime
-	}
-	self.SendAfter(given, letterOver{url, wrap.ID})
-}
-
-// leave ends a visit when everything is delivered.
-func (m *mail) leave(self *gennostr.Self, url string) {
-	if l := m.links[url]; l != nil && l.role == guest && len(l.letters) == 0 {
-		delete(m.links, url)
-		self.RemoveRelay(url)
-	}
+		return nil
+	}, gennostr.On(address), gennostr.GiveUpAfter(given))
 }

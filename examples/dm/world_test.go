@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -49,7 +50,8 @@ func inWorld(t *testing.T, f func(t *testing.T, w *world), opts ...nostrtest.Opt
 // start runs a mail until the end of the test.
 func (w *world) start(s settings) *gennostr.Client {
 	s.say = w.log.say
-	client, err := gennostr.Start(context.Background(), newMail(s), quiet, gennostr.WithHTTPClient(w.network.HTTPClient()))
+	m := newMail(s)
+	client, err := gennostr.Start(context.Background(), m, m.options(anywhere, gennostr.WithHTTPClient(w.network.HTTPClient()))...)
 	require.NoError(w.t, err)
 	w.t.Cleanup(func() { assert.NoError(w.t, client.Stop(context.Background())) })
 	return client
@@ -84,12 +86,16 @@ func (w *world) isUp() {
 	w.t.Helper()
 	require.NoError(w.t, w.relay.WaitFor(w.ctx, func() bool {
 		for _, s := range w.relay.Subscriptions() {
-			if s.ID == inboxID {
+			if isInbox(s.Filters) {
 				return true
 			}
 		}
 		return false
 	}), "%s", w.log.String())
+}
+
+func isInbox(filters []nostr.Filter) bool {
+	return len(filters) > 0 && slices.Contains(filters[0].Kinds, nostr.KindGiftWrap)
 }
 
 // wrapped is a message to the bot and whoever else it names.

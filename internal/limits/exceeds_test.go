@@ -2,6 +2,7 @@ package limits_test
 
 import (
 	"math"
+	"math"
 	"strings"
 	"testing"
 
@@ -54,6 +55,9 @@ func TestPlainEvents(t *testing.T) {
 	assert.True(t, limits.Plain(&nostr.Event{CreatedAt: now - 600}, 1, now))
 	assert.False(t, limits.Plain(&nostr.Event{CreatedAt: now + 601}, 1, now))
 	assert.False(t, limits.Plain(&nostr.Event{CreatedAt: now - 601}, 1, now))
+	for _, off := range []nostr.Timestamp{18_446_744_074, math.MaxInt64 - now, math.MinInt64, -18_446_744_073} { // seconds that wrap around as nanoseconds
+		assert.False(t, limits.Plain(&nostr.Event{CreatedAt: now + off}, 1, now), off)
+	}
 	assert.False(t, limits.Plain(&nostr.Event{CreatedAt: now, Tags: make(nostr.Tags, 101)}, 1, now))
 	assert.False(t, limits.Plain(&nostr.Event{CreatedAt: now}, 16<<10+1, now))
 }

@@ -1,24 +1,26 @@
 package outcome
 
+import "slices"
+
 // A Publication is one event on its relays R, which are those of the call: a relay that
 // is added later gets nothing. Made by NewPublication.
 type Publication[R comparable] struct {
 	order   []R
-	reports map[R]Report
-	atLeast int // relays that are to have it for the waiter to be told; 0: all verdicts
+	reports []Report // in that order: most publications have few relays
+	atLeast int      // relays that are to have it for the waiter to be told; 0: all verdicts
 	settled bool
 }
 
 // NewPublication returns a Publication without verdicts. A relay that is named twice
 // counts once. With atLeast 0 or less the waiter waits for all verdicts.
 func NewPublication[R comparable](relays []R, atLeast int) *Publication[R] {
-	p := &Publication[R]{reports: make(map[R]Report, len(relays)), atLeast: max(atLeast, 0)}
+	p := &Publication[R]{order: make([]R, 0, len(relays)), atLeast: max(atLeast, 0)}
 	for _, r := range relays {
-		if _, ok := p.reports[r]; !ok {
-			p.reports[r] = Report{}
+		if !slices.Contains(p.order, r) {
 			p.order = append(p.order, r)
 		}
 	}
+	p.reports = make([]Report, len(p.order))
 	p.settle()
 	return p
 }
@@ -26,10 +28,11 @@ func NewPublication[R comparable](relays []R, atLeast int) *Publication[R] {
 // Tell takes what a relay's verdict is, the first or another; false if it is none of
 // its relays. Whether the waiter is to be told now, for the first time, is the second.
 func (p *Publication[R]) Tell(relay R, report Report) (ok, settled bool) {
-	if _, ok := p.reports[relay]; !ok || report.Verdict == Open {
+	i := slices.Index(p.order, relay)
+	if i < 0 || report.Verdict == Open {
 		return false, false
 	}
-	p.reports[relay] = report
+	p.reports[i] = report
 	return true, p.settle()
 }
 
@@ -87,5 +90,10 @@ func (p *Publication[R]) Heard() bool {
 
 // Relays are the relays, in the order in which they were named; Report is what a relay
 // has last told, Open if nothing.
-func (p *Publication[R]) Relays() []R           { return p.order }
-func (p *Publication[R]) Report(relay R) Report { return p.reports[relay] }
+func (p *Publication[R]) Relays() []R { return p.order }
+func (p *Publication[R]) Report(relay R) Report {
+	if i := slices.Index(p.order, relay); i >= 0 {
+		return p.reports[i]
+	}
+	return Report{}
+}

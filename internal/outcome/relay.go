@@ -37,6 +37,7 @@ type Relay[K comparable] struct {
 	rests     agenda.Agenda[nostr.ID]
 	ends      agenda.Agenda[K]
 	last      uint64 // number of the newest item
+	awaited   int    // items that are
 	connected bool
 	draining  bool
 	reason    error // of draining
@@ -53,6 +54,7 @@ type item[K comparable] struct {
 	waiters []*waiter[K]
 	open    int  // of waiters: not told yet
 	asked   bool // for AUTH, since it NeedsAuth
+	awaited bool // counted as such
 }
 
 type waiter[K comparable] struct {
@@ -121,6 +123,7 @@ func (r *Relay[K]) Forget(key K) {
 		it.open--
 	}
 	if len(it.waiters) == 0 {
+		r.count(it)
 		delete(r.items, it.id)
 		r.rests.Cancel(it.id)
 		r.pace.Remove(it.id)
@@ -215,13 +218,18 @@ func (r *Relay[K]) Drain(err error) {
 }
 
 // Awaited is how many events were written and are not answered, with somebody waiting.
-func (r *Relay[K]) Awaited() (n int) {
-	for _, it := range r.items {
-		if it.State() == Written && it.open > 0 {
-			n++
-		}
+func (r *Relay[K]) Awaited() int { return r.awaited }
+
+// count sees to it that an event is counted among those if it is one.
+func (r *Relay[K]) count(it *item[K]) {
+	awaited := it.State() == Written && it.open > 0
+	switch {
+	case awaited && !it.awaited:
+		r.awaited++
+	case !awaited && it.awaited:
+		r.awaited--
 	}
-	return n
+	it.awaited = awaited
 }
 
 // End tells all who have not been told, with err, and what was refused before.
@@ -254,8 +262,13 @@ func (r *Relay[K]) end(it *item[K], err error) {
 	}
 }
 
+// mostSends is how many events Do says to send, at most. Where the connection's queue is
+// full all of them are Unsent, so that thousands would be taken out and put back each time
+// that it is tried.
+const mostSends = 32
+
 // Do says what is to be done now. It is to be called after everything else, and at
-// Next. What it returns is good until the next call.
+// Next, until it says nothing more. What it returns is good until the next call.
 func (r *Relay[K]) Do(now time.Time) []Step[K] {
 	for key, ok := r.ends.PopDue(now); ok; key, ok = r.ends.PopDue(now) {
 		w := r.waiters[key]
@@ -267,9 +280,14 @@ func (r *Relay[K]) Do(now time.Time) []Step[K] {
 		it.Due(now)
 		r.sync(it)
 	}
-	for id, ok := r.pace.Next(now); ok; id, ok = r.pace.Next(now) {
+	for range mostSends {
+		id, ok := r.pace.Next(now)
+		if !ok {
+			break
+		}
 		it := r.items[id]
 		it.Write()
+		r.count(it)
 		r.steps = append(r.steps, Step[K]{Do: Send, ID: id, Author: it.author})
 	}
 	steps := r.steps
@@ -300,6 +318,7 @@ func (r *Relay[K]) sync(it *item[K]) {
 	} else if r.draining && state != Written {
 		r.end(it, r.reason)
 	}
+	r.count(it)
 	wanted := it.open > 0
 	if state == Queued && wanted {
 		r.pace.Put(it.id, it.author)

@@ -180,6 +180,36 @@ func TestNoRoomInTheConnectionsQueue(t *testing.T) {
 	assert.Equal(t, 1, tells(r.Do(at))["1"].Tries)
 }
 
+// A connection that takes nothing costs the same however much is published: a few are
+// tried each time, and none is overtaken by those that were not.
+func TestAFullQueueIsTriedWithAFewOnly(t *testing.T) {
+	const many = 1000
+	r := outcome.NewRelay[string](outcome.PaceConfig{})
+	r.Connected(start)
+	var all []nostr.ID
+	for i := range many {
+		r.Add(start, fmt.Sprint(i), id(i), author(1), start.Add(time.Hour))
+		all = append(all, id(i))
+	}
+	now, tried := start, 0
+	for range 10 {
+		for steps := r.Do(now); len(steps) > 0; steps = r.Do(now) {
+			for _, s := range steps {
+				tried++
+				r.Unsent(now, s.ID)
+			}
+		}
+		now, _ = r.Next()
+	}
+	assert.Less(t, tried, many/2)
+	var sent []nostr.ID
+	for steps := r.Do(now); len(steps) > 0; steps = r.Do(now) {
+		sent = append(sent, sends(steps)...)
+	}
+	assert.Equal(t, all, sent)
+	assert.Equal(t, many, r.Awaited())
+}
+
 func TestStop(t *testing.T) {
 	stopped := errors.New("stopped")
 	r := one(t)

@@ -167,6 +167,7 @@ func (w *world) do() {
 			w.told(s.Key, s.Report)
 		}
 	}
+	require.Equal(w, w.relay.CountAwaited(), w.relay.Awaited())
 	for _, p := range w.open {
 		require.False(w, len(p.told) == 0 && !p.until.IsZero() && !p.until.After(w.now), "whoever waits is told in time")
 	}

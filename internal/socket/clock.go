@@ -18,7 +18,7 @@ func clockOf(h http.Header) clock {
 	if err != nil {
 		return clock{}
 	}
-	return clock{date.Add(time.Second / 2).Sub(time.Now()), true}
+	return clock{time.Until(date.Add(time.Second / 2)), true}
 }
 
 // Ahead tells how far the peer's clock was ahead of ours in the handshake, give or take a

@@ -69,7 +69,7 @@ var crashFaults = []kit.Fault{
 		Old: "\t\tp.mark.Any, p.mark.At = true, min(p.alive, p.newest)\n", New: "\t\tp.mark.Any, p.mark.At = true, p.newest\n",
 	},
 	{
-		Name: "another filter's page ends this one's", File: "internal/resume/page.go",
+		Name: "another filter's page ends this one's", File: "internal/paging/page.go",
 		Old: "return p.End, p.Shared == 0 || p.Events > p.Shared+1", New: "return p.Oldest, true",
 	},
 	{
