@@ -72,6 +72,15 @@
 //
 // Publications live in memory: a program that is killed has lost those that were open.
 //
+// # Queries
+//
+// [Client.Query], [Client.Fetch], [Client.FetchOne], [Client.Count] and [Self.Query] ask for
+// what relays have stored, once. They page past what a relay gives at once, split what is
+// too long for it, and end by [WithDeadline] at the latest, with a [RelayAnswer] for each
+// relay: a half is never taken for the whole, nor a relay that is away for one that has
+// nothing ([ErrNotFound]). Filters that bound by themselves what can come are asked
+// for to the end, others for a page, unless [AllPages].
+//
 // # What it takes
 //
 // All memory that a relay can make the client keep is bounded: [WithMailboxBudget]

@@ -168,6 +168,7 @@ func (begun) supervise(s *supervisor) {
 		}
 	}
 	s.publishEarly()
+	s.queryEarly()
 }
 
 // call dials a guest, once guests are let in.

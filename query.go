@@ -68,12 +68,13 @@ func WithDeadline(d time.Duration) QueryOption {
 // ([WithSigner]), and after a reconnect. A relay whose dial fails answers at once, and so
 // does one of the client's that waits for its reconnect.
 //
-// What comes is older versions of a replaceable event too, as long as a newer one has not
-// been yielded; [Client.Fetch] resolves them. Each limit holds for each relay.
+// Of a replaceable event an older version may come before a newer one, not after it;
+// [Client.Fetch] resolves them. A limit holds for each relay, not for what is yielded.
 //
-// Events that wait for the loop's body take no room of their relay's window: 4,096, or 4 MiB,
-// may wait. Beyond that relays are told to stop, and asked again from there when half
-// of a quarter of that is left. The events may be others' too: Clone what you change.
+// Events that wait for the loop's body take no room of their relays' windows: from 1,024 of them, or
+// 1 MiB, no further pages are asked for, and from 4,096, or 4 MiB, relays are told to stop. They
+// are asked again, from there, when 512, or half a MiB, are left. An event may be somebody
+// else's too: Clone it to change it.
 //
 // Each loop over the result is a query of its own. Any goroutine may call it, and one that
 // the handler waits for as well.
@@ -176,13 +177,13 @@ func (s *Self) Query(filters []nostr.Filter, then func(QueryReport) error, opts 
 		err = c.beginQuery(context.Background(), q)
 	}
 	if err != nil {
-		c.thenReport(then, QueryReport{cause: err})
+		c.thenReport(then, func() QueryReport { return QueryReport{cause: err} })
 	}
 }
 
-// thenReport hands the handler a report.
-func (c *Client) thenReport(then func(QueryReport) error, r QueryReport) {
-	c.then(&thenLetter{callback: "the continuation of Query", then: func(*Self) error { return then(r) }})
+// thenReport hands the handler a report, which is made on its goroutine: it may be of many events.
+func (c *Client) thenReport(then func(QueryReport) error, report func() QueryReport) {
+	c.then(&thenLetter{callback: "the continuation of Query", then: func(*Self) error { return then(report()) }})
 }
 
 // newQuery checks what is asked.

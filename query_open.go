@@ -220,7 +220,7 @@ func (q *openQuery) finish(cause error) {
 	q.mu.Unlock()
 	close(q.over)
 	if q.then != nil {
-		q.c.thenReport(q.then, q.report())
+		q.c.thenReport(q.then, q.report)
 	}
 }
 

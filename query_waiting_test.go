@@ -133,6 +133,29 @@ func (h *ender) HandleInfo(self *gennostr.Self, _ any) error {
 
 func (h *ender) Terminate(*gennostr.Self, error) { h.terminated() }
 
+// In Init, before the relays of WithRelays are there, a query is as good as later.
+func TestAQueryOfInitAsksTheRelays(t *testing.T) {
+	virtual(t, func(t *testing.T, network *nostrtest.Network) {
+		network.NewRelay(relayA).Publish(stored(3)...)
+		got := make(chan gennostr.QueryReport, 1)
+		h := &opener{then: func(r gennostr.QueryReport) error { got <- r; return nil }}
+		start(t, h, over(network, quietly(), gennostr.WithTrustedRelay(), gennostr.WithRelays(relayA))...)
+		report := within(t, "the report", got)
+		require.NoError(t, report.Err())
+		assert.Len(t, report.Events, 3)
+	})
+}
+
+type opener struct {
+	gennostr.BaseHandler
+	then func(gennostr.QueryReport) error
+}
+
+func (h *opener) Init(self *gennostr.Self) error {
+	self.Query([]nostr.Filter{ofKind(1)}, h.then)
+	return nil
+}
+
 // A Harness plays the relay, and its clock is the deadline's.
 func TestAQueryUnderAHarness(t *testing.T) {
 	h, err := gennostr.NewHarness(nil, gennostr.WithRelays(relayA), quietly())

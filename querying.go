@@ -25,7 +25,37 @@ type (
 	queryDrained struct{ q *openQuery } // there is room again
 )
 
-func (ev queryBegun) supervise(s *supervisor) { s.query(ev.q) }
+// supervise begins a query. One of Init waits until the relays of WithRelays are there.
+func (ev queryBegun) supervise(s *supervisor) {
+	if q := ev.q; !s.begun && s.unquerying == nil && q.cfg.on == nil {
+		s.earlyQueries = append(s.earlyQueries, q)
+		s.later.Set(laterKey{query: q}, q.until)
+		return
+	}
+	s.query(ev.q)
+}
+
+// queryEarly begins what has waited for that.
+func (s *supervisor) queryEarly() {
+	early := s.earlyQueries
+	s.earlyQueries = nil
+	for _, q := range early {
+		s.later.Cancel(laterKey{query: q})
+		s.query(q)
+	}
+}
+
+// endEarly ends a query that waits still; false: it does not.
+func (s *supervisor) endEarly(q *openQuery, cause error) bool {
+	i := slices.Index(s.earlyQueries, q)
+	if i < 0 {
+		return false
+	}
+	s.earlyQueries = slices.Delete(s.earlyQueries, i, i+1)
+	s.later.Cancel(laterKey{query: q})
+	q.finish(cause)
+	return true
+}
 
 func (ev queryCancelled) supervise(s *supervisor) { s.endQuery(ev.q, ev.cause) }
 
@@ -285,6 +315,9 @@ func (s *supervisor) giveUpQueryLeg(l *queryLeg, err error) {
 
 // expireQuery is for the deadline.
 func (s *supervisor) expireQuery(q *openQuery) {
+	if s.endEarly(q, context.DeadlineExceeded) {
+		return
+	}
 	for _, l := range slices.Clone(q.legs) {
 		if l == nil {
 			continue
@@ -302,6 +335,7 @@ func (s *supervisor) expireQuery(q *openQuery) {
 // there can be.
 func (s *supervisor) endQuery(q *openQuery, cause error) {
 	if _, open := s.queries[q]; !open {
+		s.endEarly(q, cause)
 		return
 	}
 	if cause == context.DeadlineExceeded {
@@ -396,6 +430,7 @@ func (s *supervisor) caps(e *relayEntry) paging.Caps {
 func (c *Client) endQueries() {
 	c.sup.do(func(s *supervisor) {
 		s.unquerying = &clientClosedError{c.reason}
+		s.queryEarly() // which says that it is too late
 		open := slices.SortedFunc(maps.Keys(s.queries), func(a, b *openQuery) int { return cmp.Compare(a.number, b.number) })
 		for _, q := range open {
 			s.endQuery(q, s.unquerying)

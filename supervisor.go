@@ -45,12 +45,13 @@ type supervisor struct {
 	publications int                     // begun so far
 	early        []*Publication          // wait until Init has returned
 	soon         []*publishing           // are to be pumped when the inbox is empty
+	unpublishing error                   // the client stops: nothing is published any more; nil: it does not
+	unawaited    chan struct{}           // closed when no verdict is awaited; nil: nobody waits for that
 	queries      map[*openQuery]struct{} // that are open
 	asked        int                     // queries begun so far
 	unquerying   error                   // the client stops: nothing is asked any more; nil: it does not
+	earlyQueries []*openQuery            // wait until Init has returned
 	toAsk        []*relayEntry           // see askSoon
-	unpublishing error                   // the client stops: nothing is published any more; nil: it does not
-	unawaited    chan struct{}           // closed when no verdict is awaited; nil: nobody waits for that
 }
 
 // alarm is what the supervisor's timer can be set for.

@@ -35,7 +35,7 @@ var plantedFaults = []fault{
 		"\tdefer c.in.Drain() //",
 	},
 	{
-		"the schedule never starts anew", "dialling.go",
+		"the schedule never starts anew", "supervisor.go",
 		"\t\te.delay = e.backoff.Lost(now, ev.c.useful.Load())\n",
 		"\t\te.delay = e.backoff.Failed()\n",
 	},
@@ -45,7 +45,7 @@ var plantedFaults = []fault{
 		"\t\te.delay = e.backoff.Lost(now, false)\n",
 	},
 	{
-		"the schedule starts anew after every connection, however short", "supervisor.go",
+		"the schedule starts anew after every connection, however short", "dialling.go",
 		"\te.backoff.Connected(now)\n",
 		"\te.backoff.Connected(now.Add(-time.Hour))\n",
 	},
