@@ -65,21 +65,34 @@ func demo(ctx context.Context, key nostr.SecretKey, say func(who, format string,
 		if err := visiting.Notify(nip17.Message{To: []nostr.PubKey{bot.me}, Content: text}); err != nil {
 			return err
 		}
-		select {
-		case got := <-answers:
-			if want := answerPrefix + text; got != want {
-				return fmt.Errorf("the bot answered %q, want %q", got, want)
-			}
-			say("visitor", "gets %q", got)
-		case <-ctx.Done():
-			return context.Cause(ctx)
+		if err := await(ctx, answers, answerPrefix+text); err != nil {
+			return err
 		}
+		say("visitor", "gets %q", answerPrefix+text)
 	}
-	for _, relay := range []*nostrtest.Relay{ours, theirs} {
+	showWraps(say, ours, theirs)
+	return errors.Join(visiting.Stop(ctx), serving.Stop(ctx))
+}
+
+// showWraps tells what relays have seen of a conversation.
+func showWraps(say func(who, format string, args ...any), relays ...*nostrtest.Relay) {
+	for _, relay := range relays {
 		for _, wrap := range relay.Events(nostr.Filter{}.WithKinds(nostr.KindGiftWrap)) {
 			say("relays", "have seen this: a wrap for %.12s…, by %s, who never wrote before or after, dated %s, %d bytes",
 				wrap.Tags.Find("p").Value(), short(wrap.PubKey), wrap.CreatedAt.Time().Format(time.DateTime), len(wrap.Content))
 		}
 	}
-	return errors.Join(visiting.Stop(ctx), serving.Stop(ctx))
+}
+
+// await waits for an answer.
+func await(ctx context.Context, answers <-chan string, want string) error {
+	select {
+	case got := <-answers:
+		if got != want {
+			return fmt.Errorf("the bot answered %q, want %q", got, want)
+		}
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }

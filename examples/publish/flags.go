@@ -95,14 +95,22 @@ func parse(args []string, usage io.Writer) (options, error) {
 	if err != nil || opts.timeout <= 0 {
 		note("timeout", fmt.Errorf("want a duration such as 10s, not %q", *timeout))
 	}
-	if *atLeast != "" {
-		most := cmp.Or(len(opts.relays), demoSize)
-		if opts.atLeast, err = strconv.Atoi(*atLeast); err != nil || opts.atLeast < 1 || opts.atLeast > most {
-			note("atleast", fmt.Errorf("want a number from 1 to %d, for so many relays there are, not %q", most, *atLeast))
-		}
-	}
+	opts.atLeast, err = parseAtLeast(*atLeast, cmp.Or(len(opts.relays), demoSize))
+	note("atleast", err)
 	errs = append(errs, opts.parseText(flags, args))
 	return opts, errors.Join(errs...)
+}
+
+// parseAtLeast reads how many of so many relays have to take the event; 0: all are waited for.
+func parseAtLeast(s string, most int) (int, error) {
+	if s == "" {
+		return 0, nil
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 1 || n > most {
+		return 0, fmt.Errorf("want a number from 1 to %d, for so many relays there are, not %q", most, s)
+	}
+	return n, nil
 }
 
 // distinct leaves out relays that stand there already, in whatever spelling.

@@ -58,38 +58,17 @@ func demo(ctx context.Context, opts options, stdout io.Writer, say func(string, 
 		return err
 	}
 	defer client.Stop(ctx)
-	wanted := 0
-	publish := func(from, to int) {
-		for n := from; n <= to; n++ {
-			note := nostrtest.TextNote(nostrtest.Key(n%6+1), fmt.Sprintf("note %d", n), nostr.Tag{"t", "demo"})
-			if relay.Publish(note); opts.filter.Matches(note) {
-				wanted++
-			}
-		}
-	}
-	await := func() error {
-		for have := 0; have < wanted; have++ {
-			select {
-			case <-done:
-			case <-client.Done():
-				return errors.Join(client.Wait(), context.Cause(ctx))
-			case <-ctx.Done():
-				return context.Cause(ctx)
-			}
-		}
-		return nil
-	}
 	if err := client.Ready(ctx, 1); err != nil {
 		return err
 	}
-	publish(1, demoNotes/2)
+	wanted := publishNotes(relay, opts.filter, 1, demoNotes/2)
 	say("the relay stops, and gets more notes meanwhile")
 	relay.Stop()
-	publish(demoNotes/2+1, demoNotes)
+	wanted += publishNotes(relay, opts.filter, demoNotes/2+1, demoNotes)
 	if err := relay.Restart(); err != nil {
 		return err
 	}
-	if err := await(); err != nil {
+	if err := await(ctx, client, done, wanted); err != nil {
 		return err
 	}
 	if err := client.Stop(ctx); err != nil {
@@ -97,6 +76,31 @@ func demo(ctx context.Context, opts options, stdout io.Writer, say func(string, 
 	}
 	_, err = fmt.Fprintln(stdout, end)
 	return err
+}
+
+// await waits until so many notes have been delivered.
+func await(ctx context.Context, client *gennostr.Client, done <-chan struct{}, wanted int) error {
+	for range wanted {
+		select {
+		case <-done:
+		case <-client.Done():
+			return errors.Join(client.Wait(), context.Cause(ctx))
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// publishNotes publishes some notes, and tells how many of them are asked for.
+func publishNotes(relay *nostrtest.Relay, asked nostr.Filter, from, to int) (wanted int) {
+	for n := from; n <= to; n++ {
+		note := nostrtest.TextNote(nostrtest.Key(n%6+1), fmt.Sprintf("note %d", n), nostr.Tag{"t", "demo"})
+		if relay.Publish(note); asked.Matches(note) {
+			wanted++
+		}
+	}
+	return wanted
 }
 
 // endpoint takes notes: slowly, and every third request fails.

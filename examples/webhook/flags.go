@@ -39,21 +39,21 @@ Without -relay and -url it shows itself on a relay and an endpoint of its own, a
 // After -h the error is flag.ErrHelp.
 func parse(args []string, usage io.Writer) (options, error) {
 	var opts options
-	var relays, kinds, authors, tags []string
+	var w words
 	flags := flag.NewFlagSet("webhook", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	repeatable := func(name, usage string, values *[]string) {
 		flags.Func(name, usage+" (repeatable)", func(s string) error { *values = append(*values, s); return nil })
 	}
-	repeatable("relay", "`URL` of a relay, such as wss://relay.example.com", &relays)
-	repeatable("kind", "only events of kind `N`, 0 to 65535 (default 1)", &kinds)
-	repeatable("author", "only events of this `key`: an npub or 64 hex digits", &authors)
-	repeatable("tag", "only events with this tag, a letter and a `name=value` such as t=nostr or p=npub1…", &tags)
+	repeatable("relay", "`URL` of a relay, such as wss://relay.example.com", &w.relays)
+	repeatable("kind", "only events of kind `N`, 0 to 65535 (default 1)", &w.kinds)
+	repeatable("author", "only events of this `key`: an npub or 64 hex digits", &w.authors)
+	repeatable("tag", "only events with this tag, a letter and a `name=value` such as t=nostr or p=npub1…", &w.tags)
 	flags.StringVar(&opts.url, "url", "", "`URL` of the endpoint, http or https")
-	since := flags.String("since", "", "also what was published since this `time`: a duration such as 24h, or seconds since 1970 (default now)")
-	parallel := flags.String("parallel", "", "at most `N` requests at once (default 4)")
-	timeout := flags.String("timeout", "", "how much `time` the endpoint has for an answer (default 30s)")
-	tries := flags.String("tries", "", "post a note `N` times at most, 0 for as often as it takes (default 20)")
+	flags.StringVar(&w.since, "since", "", "also what was published since this `time`: a duration such as 24h, or seconds since 1970 (default now)")
+	flags.StringVar(&w.parallel, "parallel", "", "at most `N` requests at once (default 4)")
+	flags.StringVar(&w.timeout, "timeout", "", "how much `time` the endpoint has for an answer (default 30s)")
+	flags.StringVar(&w.tries, "tries", "", "post a note `N` times at most, 0 for as often as it takes (default 20)")
 
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -67,17 +67,27 @@ func parse(args []string, usage io.Writer) (options, error) {
 	if flags.NArg() > 0 {
 		return opts, fmt.Errorf("unexpected argument %q: everything is said with flags, see -h", flags.Arg(0))
 	}
+	return opts, errors.Join(w.read(&opts), opts.filter.Validate())
+}
 
+// words are the values of flags as they were written.
+type words struct {
+	relays, kinds, authors, tags    []string
+	since, parallel, timeout, tries string
+}
+
+// read says what they mean, or everything that is wrong with them.
+func (w *words) read(opts *options) error {
 	var errs []error
 	note := func(name string, err error) {
 		if err != nil {
 			errs = append(errs, fmt.Errorf("-%s: %w", name, err))
 		}
 	}
-	if (len(relays) == 0) != (opts.url == "") {
+	if (len(w.relays) == 0) != (opts.url == "") {
 		errs = append(errs, errors.New("-relay and -url belong together: from where, and to where"))
 	}
-	for _, s := range relays {
+	for _, s := range w.relays {
 		normal, err := nostr.NormalizeURL(s)
 		note("relay", err)
 		if err == nil && !slices.Contains(opts.relays, normal) {
@@ -87,20 +97,20 @@ func parse(args []string, usage io.Writer) (options, error) {
 	if opts.url != "" {
 		note("url", checkEndpoint(opts.url))
 	}
-	for _, s := range kinds {
+	for _, s := range w.kinds {
 		kind, err := parseNumber(s, 0, 65535)
 		note("kind", err)
 		opts.filter.Kinds = append(opts.filter.Kinds, nostr.Kind(kind))
 	}
-	if len(kinds) == 0 {
+	if len(w.kinds) == 0 {
 		opts.filter.Kinds = []nostr.Kind{nostr.KindTextNote}
 	}
-	for _, s := range authors {
+	for _, s := range w.authors {
 		key, err := nostr.ParsePubKey(s)
 		note("author", err)
 		opts.filter.Authors = append(opts.filter.Authors, key)
 	}
-	for _, s := range tags {
+	for _, s := range w.tags {
 		name, value, err := parseTag(s)
 		note("tag", err)
 		if err == nil {
@@ -108,20 +118,17 @@ func parse(args []string, usage io.Writer) (options, error) {
 		}
 	}
 	var err error
-	opts.since, err = parseSince(cmp.Or(*since, "0s"), time.Now())
+	opts.since, err = parseSince(cmp.Or(w.since, "0s"), time.Now())
 	note("since", err)
-	opts.parallel, err = parseNumber(cmp.Or(*parallel, "4"), 1, 1000)
+	opts.parallel, err = parseNumber(cmp.Or(w.parallel, "4"), 1, 1000)
 	note("parallel", err)
-	opts.tries, err = parseNumber(cmp.Or(*tries, "20"), 0, 1_000_000)
+	opts.tries, err = parseNumber(cmp.Or(w.tries, "20"), 0, 1_000_000)
 	note("tries", err)
-	opts.timeout, err = time.ParseDuration(cmp.Or(*timeout, "30s"))
+	opts.timeout, err = time.ParseDuration(cmp.Or(w.timeout, "30s"))
 	if err != nil || opts.timeout <= 0 {
-		note("timeout", fmt.Errorf("want a duration such as 30s, not %q", *timeout))
+		note("timeout", fmt.Errorf("want a duration such as 30s, not %q", w.timeout))
 	}
-	if len(errs) > 0 {
-		return opts, errors.Join(errs...)
-	}
-	return opts, opts.filter.Validate()
+	return errors.Join(errs...)
 }
 
 // checkEndpoint does not repeat the URL: its path may be a secret.
