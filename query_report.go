@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/gennostr/gennostr/internal/limits"
 	"github.com/gennostr/gennostr/internal/query"
 	"github.com/gennostr/gennostr/nostr"
 )
@@ -204,12 +203,4 @@ func unreached(cause error) error {
 		return cause
 	}
 	return fmt.Errorf("%w: %w", ErrNotConnected, cause)
-}
-
-// wordsOf is the reason of a relay's refusal where it gave no words.
-func wordsOf(reason limits.Reason, message string) string {
-	if message == "" {
-		return reason.String()
-	}
-	return message
 }

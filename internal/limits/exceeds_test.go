@@ -2,7 +2,6 @@ package limits_test
 
 import (
 	"math"
-	"math"
 	"strings"
 	"testing"
 
