@@ -133,19 +133,6 @@ func (n *Need) Connected() (is bool) {
 	return is
 }
 
-// OpenQueries is how many queries of a client are open, with what they have left behind.
-func OpenQueries(c *Client) (n int) {
-	c.sup.do(func(s *supervisor) {
-		n = len(s.queries)
-		for _, e := range s.relays {
-			if e.asking != nil {
-				n += len(e.asking.queries) + len(e.asking.counts)
-			}
-		}
-	})
-	return n
-}
-
 // Publishing is what publications take up of a relay: events, OKs that are awaited on its
 // connection, and those of them that are owed.
 func Publishing(c *Client, url string) (events, awaited, owed int) {
@@ -174,4 +161,17 @@ func StartAt(ctx context.Context, now func() time.Time, opts ...Option) (*Client
 	started := make(chan error, 1)
 	go c.loop(started) // ends with the client
 	return c, <-started
+}
+
+// OpenQueries is how many queries of a client are open, with what they have left behind.
+func OpenQueries(c *Client) (n int) {
+	c.sup.do(func(s *supervisor) {
+		n = len(s.queries)
+		for _, e := range s.relays {
+			if e.asking != nil {
+				n += len(e.asking.queries) + len(e.asking.counts)
+			}
+		}
+	})
+	return n
 }

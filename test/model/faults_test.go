@@ -25,7 +25,7 @@ var plantedFaults = []fault{
 		"\tcase queued, down:\n",
 	},
 	{
-		"a relay that was removed while it was dialled connects all the same", "supervisor.go",
+		"a relay that was removed while it was dialled connects all the same", "dialling.go",
 		"\tif e.stage != dialing || e.aborted {\n",
 		"\tif e.stage != dialing && e.stage != closing || e.aborted {\n",
 	},
@@ -45,7 +45,7 @@ var plantedFaults = []fault{
 		"\t\te.delay = e.backoff.Lost(now, false)\n",
 	},
 	{
-		"the schedule starts anew after every connection, however short", "supervisor.go",
+		"the schedule starts anew after every connection, however short", "dialling.go",
 		"\te.backoff.Connected(now)\n",
 		"\te.backoff.Connected(now.Add(-time.Hour))\n",
 	},
