@@ -41,7 +41,7 @@ var (
 	ErrNotConnected = errors.New("gennostr: relay not connected")
 	// ErrUnknownRelay: the URL was not added, or has been removed, or is none.
 	ErrUnknownRelay = errors.New("gennostr: unknown relay")
-	// ErrNoRelay: Publish while the client has no relay, connected or not; Broadcast while
+	// ErrNoRelay: Publish or a query while the client has no relay, connected or not; Broadcast while
 	// no relay is connected, of anything but a [Close] or a [NegClose]; the end of
 	// a [Subscription] of which all relays ([On]) are gone for good.
 	ErrNoRelay = errors.New("gennostr: no relay is connected")
@@ -49,7 +49,7 @@ var (
 	ErrSubscriptionExists = errors.New("gennostr: subscription exists")
 	// ErrUnknownSubscription: SetFilters of a name that was not declared, or has been unsubscribed.
 	ErrUnknownSubscription = errors.New("gennostr: unknown subscription")
-	// ErrReservedSubscriptionID: a [Req] or [Close] whose id is the name of a subscription, or begins with "gn:", as those do that the library sends.
+	// ErrReservedSubscriptionID: a [Req] or [Close] whose id is the name of a subscription, or begins with "gn:", as those do that the library sends; or a [CountReq] whose id begins so.
 	ErrReservedSubscriptionID = errors.New("gennostr: reserved subscription id")
 	// ErrTooManyGuests: [On] names a relay that was not added, while [WithMaxGuests] are connected for others.
 	ErrTooManyGuests = errors.New("gennostr: too many guests")

@@ -32,6 +32,9 @@ import (
 // told, joined. A test that expects no trouble requires NoError of each. After the
 // stop they return [ErrClientClosed] with the reason.
 //
+// A query ([Self.Query]) asks in REQs that stand in [Harness.Subscribed]: Deliver of events and an
+// EOSE to their ids is a relay's answer, and Advance brings the deadline.
+//
 // All methods are for one goroutine, outside of callbacks. What is put into a [Queue]
 // waits until [Harness.Work] does it, on the test's goroutine. Work of [Go] runs on
 // goroutines as always; [Harness.Settle] waits for it. Signers ([WithSigner]) and the policy

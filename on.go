@@ -36,7 +36,7 @@ type on []string
 // [WithRelays] adds are never guests, even if Init has named them before.
 //
 // What becomes of a guest that cannot be reached, or is lost, is news of the
-// subscription ([SubscriptionChange].Err).
+// subscription ([SubscriptionChange].Err); a report tells it of a publication or a query.
 func On(urls ...string) OnOption { return on(urls) }
 
 func (o on) applySubscribe(c *subscribeConfig) (err error) {

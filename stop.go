@@ -24,6 +24,7 @@ import (
 //   - What was queued before is handled.
 //   - Tasks of [Go] are cancelled. Work of a [Queue] that has begun may end, as
 //     long as there is time. Both are joined, and what came of them is told.
+//   - Queries that are open end with [ErrClientClosed].
 //   - Publications ([Client.Publish]) that have not been sent end with [ErrClientClosed].
 //     Relays get half of the time that is left to answer the others. Then all that is
 //     open ends, and is told.

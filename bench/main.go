@@ -48,6 +48,8 @@ func scenarios(events int) []scenario {
 		{"forged", fmt.Sprintf("%d events, every 50th signature wrong", events), corpusSpec{events, 200, 50}, 1, "stream", 1, nil, 0, nil},
 		{"subscribe", fmt.Sprintf("%d events of 200 authors, one relay, subscribed to", events), corpusSpec{events, 200, 0}, 1, "stream", 1, nil, 0, subscribers},
 		{"subscribe5", fmt.Sprintf("the same %d events from five relays, subscribed to: each once", events), corpusSpec{events, 200, 0}, 5, "stream", 1, nil, 0, subscribers},
+		{"query", fmt.Sprintf("%d stored events of 200 authors, one relay, fetched", max(1, events/2)), corpusSpec{max(1, events/2), 200, 0}, 1, "stream", 1, nil, 0, queriers},
+		{"query3", fmt.Sprintf("the same %d events from three relays, fetched: each once", max(1, events/2)), corpusSpec{max(1, events/2), 200, 0}, 3, "stream", 1, nil, 0, queriers},
 		{"publish", "10,000 events published one after the other, to one relay that takes all", corpusSpec{1, 1, 0}, 1, "publish", 1, nil, 0, nil},
 		{"publish64", "the same by 64 callers side by side", corpusSpec{1, 1, 0}, 1, "publish", 1, nil, 0, nil},
 		{"lone", "a lone event every few milliseconds", corpusSpec{500, 500, 0}, 1, "lone", 1, nil, 0, nil},
