@@ -77,7 +77,7 @@ func (a *Ask) Count(p Page) {
 	_, until := Window(a.Filter)
 	end, known := p.EndBefore(until)
 	switch {
-	case p.Shared == 0 && p.Events == a.Filter.Limit && p.Events >= a.Rest, known && p.count(end) >= a.Rest:
+	case p.Shared == 0 && p.Events+p.Refused == a.Filter.Limit && p.Events >= a.Rest, known && p.count(end) >= a.Rest:
 		a.Rest = 0
 	case known && end < until:
 		a.Rest -= p.count(end + 1)

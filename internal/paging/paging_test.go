@@ -76,6 +76,11 @@ func TestALimitCountsWhatHasComeForGood(t *testing.T) {
 		}
 		return list
 	}
+	// Beside what had to be refused as many as the limit are one too many.
+	a, p := paging.Ask{Filter: nostr.Filter{Limit: 5}, Rest: 5, Exact: true}, count(dated(1, 2, 3, 4, 900))
+	p.Refused = 1
+	a.Count(p)
+	assert.Equal(t, 2, a.Rest, "the last may have slipped in")
 	for name, c := range map[string]struct {
 		list []came
 		rest int
@@ -91,7 +96,9 @@ func TestALimitCountsWhatHasComeForGood(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := paging.Ask{Filter: nostr.Filter{Limit: 5}, Rest: 5, Exact: true}
-			a.Count(count(c.list))
+			p := count(c.list)
+			p.Refused = 0
+			a.Count(p)
 			assert.Equal(t, c.rest, a.Rest)
 		})
 	}
