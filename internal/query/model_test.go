@@ -23,6 +23,7 @@ var (
 
 // world is a relay, a query, and what happens meanwhile.
 type world struct {
+	unsplit bool // messages may be as long as filters are
 	t       *rapid.T
 	relay   *relay
 	client  *client
@@ -163,7 +164,9 @@ func (w *world) step() {
 		}
 	case 7:
 		if !c.up {
-			c.bytes = rapid.SampledFrom([]int{230, 400, 1 << 16}).Draw(w.t, "bytes")
+			if bytes := rapid.SampledFrom([]int{230, 400, 1 << 16}).Draw(w.t, "bytes"); !w.unsplit {
+				c.bytes = bytes
+			}
 			c.connect()
 		}
 	case 8:
@@ -328,7 +331,7 @@ func TestASinglePageIsWhole(t *testing.T) {
 		w.relay.longList, w.relay.highLimit, w.mode = 0, 0, query.ByFilter
 		w.filters = w.filters[:1]
 		w.client.leg = query.NewLeg(w.filters, query.Config{})
-		w.client.bytes = 1 << 16
+		w.client.bytes, w.unsplit = 1<<16, true // each part of a list has a page of its own
 		w.run()
 		answer := w.client.leg.Answer()
 		oldest := nostr.Timestamp(math.MaxInt64)
