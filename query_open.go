@@ -25,7 +25,7 @@ type openQuery struct {
 	then    func(QueryReport) error // the handler's
 	begun   nostr.Timestamp
 	over    chan struct{} // closed when it has ended
-	bell    chan struct{} // capacity 1: something has come, or it has ended; for the one who ranges
+	bell    chan struct{} // capacity 1: something has come; for the one who ranges
 
 	// supervisor goroutine only
 	number int         // in the order in which they began
@@ -102,6 +102,7 @@ func (q *openQuery) next(ctx context.Context) (*nostr.Event, bool) {
 		}
 		select {
 		case <-q.bell:
+		case <-q.over:
 		case <-done:
 			done = nil
 			q.cancel(context.Cause(ctx))
@@ -216,7 +217,6 @@ func (q *openQuery) finish(cause error) {
 	if q.cause == nil && !q.satisfied {
 		q.cause = cause
 	}
-	q.ring()
 	q.mu.Unlock()
 	close(q.over)
 	if q.then != nil {
