@@ -4,6 +4,7 @@ package subscriptions_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"sync"
 	"testing"
@@ -18,7 +19,12 @@ import (
 	"github.com/gennostr/gennostr/test/kit"
 )
 
-func TestMain(m *testing.M) { kit.Main(m) }
+func TestMain(m *testing.M) {
+	if underRace { // a program of the model takes seconds; the gate runs hundreds without it
+		_ = flag.Set("rapid.checks", "15") // before the command line is read, which says otherwise
+	}
+	kit.Main(m)
+}
 
 // listener subscribes in Init, and keeps what it hears.
 type listener struct {
