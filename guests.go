@@ -167,8 +167,16 @@ func (begun) supervise(s *supervisor) {
 			s.dial(e)
 		}
 	}
-	s.publishEarly()
-	s.queryEarly()
+	s.superviseEarly()
+}
+
+// superviseEarly takes what was put off until Init has returned, or until it is too late.
+func (s *supervisor) superviseEarly() {
+	early := s.early
+	s.early = nil
+	for _, ev := range early {
+		ev.supervise(s) // which may put it off again
+	}
 }
 
 // call dials a guest, once guests are let in.

@@ -73,7 +73,7 @@ func (s *supervisor) drainedNow() {
 // unpublishAll ends every publication, and those that are to come.
 func (s *supervisor) unpublishAll(reason error) {
 	s.unpublishing, s.unawaited = reason, nil
-	s.publishEarly()
+	s.superviseEarly()
 	for _, e := range s.sorted() {
 		s.unpublish(e, reason)
 	}

@@ -54,29 +54,21 @@ type (
 
 // supervise begins a publication. One of Init waits until the relays of WithRelays are there.
 func (ev published) supervise(s *supervisor) {
-	if !s.begun && s.unpublishing == nil {
-		s.early = append(s.early, ev.pub)
-		return
+	switch {
+	case ev.pub.state != nil: // it was cancelled while it waited
+	case !s.begun && s.unpublishing == nil:
+		s.early = append(s.early, ev)
+	default:
+		s.publish(ev.pub)
 	}
-	s.publish(ev.pub)
 }
 
 func (ev cancelled) supervise(s *supervisor) {
-	if i := slices.Index(s.early, ev.pub); i >= 0 {
-		s.early = slices.Delete(s.early, i, i+1)
+	if ev.pub.state == nil { // it waits still
 		ev.pub.begin(nil)
 	}
 	if ev.pub.legs != nil {
 		s.endPublication(ev.pub, context.Canceled)
-	}
-}
-
-// publishEarly begins what has waited for that.
-func (s *supervisor) publishEarly() {
-	early := s.early
-	s.early = nil
-	for _, p := range early {
-		s.publish(p)
 	}
 }
 

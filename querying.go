@@ -27,34 +27,21 @@ type (
 
 // supervise begins a query. One of Init waits until the relays of WithRelays are there.
 func (ev queryBegun) supervise(s *supervisor) {
-	if q := ev.q; !s.begun && s.unquerying == nil && q.cfg.on == nil {
-		s.earlyQueries = append(s.earlyQueries, q)
+	switch q := ev.q; {
+	case closedChannel(q.over): // it has ended while it waited
+	case !s.begun && s.unquerying == nil && q.cfg.on == nil:
+		s.early = append(s.early, ev)
 		s.later.Set(laterKey{query: q}, q.until)
-		return
-	}
-	s.query(ev.q)
-}
-
-// queryEarly begins what has waited for that.
-func (s *supervisor) queryEarly() {
-	early := s.earlyQueries
-	s.earlyQueries = nil
-	for _, q := range early {
-		s.later.Cancel(laterKey{query: q})
+	default:
 		s.query(q)
 	}
 }
 
-// endEarly ends a query that waits still; false: it does not.
-func (s *supervisor) endEarly(q *openQuery, cause error) bool {
-	i := slices.Index(s.earlyQueries, q)
-	if i < 0 {
-		return false
-	}
-	s.earlyQueries = slices.Delete(s.earlyQueries, i, i+1)
+// finishQuery ends a query that has no leg, or none any more.
+func (s *supervisor) finishQuery(q *openQuery, cause error) {
+	delete(s.queries, q)
 	s.later.Cancel(laterKey{query: q})
 	q.finish(cause)
-	return true
 }
 
 func (ev queryCancelled) supervise(s *supervisor) { s.endQuery(ev.q, ev.cause) }
@@ -64,7 +51,7 @@ func (ev querySettled) supervise(s *supervisor) { s.endQuery(ev.q, nil) }
 // query begins a query on all its relays.
 func (s *supervisor) query(q *openQuery) {
 	if s.unquerying != nil {
-		q.finish(s.unquerying)
+		s.finishQuery(q, s.unquerying)
 		return
 	}
 	nothing := q.newLeg(0, "").done() // to be asked of anybody
@@ -75,7 +62,7 @@ func (s *supervisor) query(q *openQuery) {
 			cause = nil
 		}
 		q.satisfied = nothing
-		q.finish(cause)
+		s.finishQuery(q, cause)
 		return
 	}
 	s.queries[q] = struct{}{}
@@ -266,9 +253,7 @@ func (s *supervisor) endQueryLeg(l *queryLeg) {
 	q.legs[l.index] = nil
 	q.answer(l)
 	if q.left--; q.left == 0 {
-		delete(s.queries, q)
-		s.later.Cancel(laterKey{query: q})
-		q.finish(q.ended)
+		s.finishQuery(q, q.ended)
 	}
 }
 
@@ -315,7 +300,8 @@ func (s *supervisor) giveUpQueryLeg(l *queryLeg, err error) {
 
 // expireQuery is for the deadline.
 func (s *supervisor) expireQuery(q *openQuery) {
-	if s.endEarly(q, context.DeadlineExceeded) {
+	if _, open := s.queries[q]; !open { // it waits for Init still
+		s.finishQuery(q, context.DeadlineExceeded)
 		return
 	}
 	for _, l := range slices.Clone(q.legs) {
@@ -334,12 +320,15 @@ func (s *supervisor) expireQuery(q *openQuery) {
 // endQuery ends a query before its relays have answered. Without a cause it has all that
 // there can be.
 func (s *supervisor) endQuery(q *openQuery, cause error) {
-	if _, open := s.queries[q]; !open {
-		s.endEarly(q, cause)
+	_, open := s.queries[q]
+	switch {
+	case closedChannel(q.over):
 		return
-	}
-	if cause == context.DeadlineExceeded {
+	case cause == context.DeadlineExceeded:
 		s.expireQuery(q)
+		return
+	case !open: // it waits for Init still
+		s.finishQuery(q, cause)
 		return
 	}
 	q.ended = cause
@@ -430,7 +419,7 @@ func (s *supervisor) caps(e *relayEntry) paging.Caps {
 func (c *Client) endQueries() {
 	c.sup.do(func(s *supervisor) {
 		s.unquerying = &clientClosedError{c.reason}
-		s.queryEarly() // which says that it is too late
+		s.superviseEarly() // which says that it is too late
 		open := slices.SortedFunc(maps.Keys(s.queries), func(a, b *openQuery) int { return cmp.Compare(a.number, b.number) })
 		for _, q := range open {
 			s.endQuery(q, s.unquerying)

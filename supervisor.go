@@ -28,7 +28,8 @@ type supervisor struct {
 	// supervisor goroutine only
 	relays   map[string]*relayEntry
 	guests   map[*relayEntry]struct{}   // those among them that are none of the client's
-	begun    bool                       // guests are let in
+	begun    bool                       // Init has returned: guests are let in
+	early    []supervisorEvent          // wait for that
 	windows  map[string]*mailbox.Window // of relays that are gone, as long as messages of theirs are held
 	due      agenda.Agenda[alarm]
 	subs     []*subscription           // in the order of their declaration
@@ -43,14 +44,12 @@ type supervisor struct {
 	lines    lines // what is to be logged
 
 	publications int                     // begun so far
-	early        []*Publication          // wait until Init has returned
 	soon         []*publishing           // are to be pumped when the inbox is empty
 	unpublishing error                   // the client stops: nothing is published any more; nil: it does not
 	unawaited    chan struct{}           // closed when no verdict is awaited; nil: nobody waits for that
 	queries      map[*openQuery]struct{} // that are open
 	asked        int                     // queries begun so far
 	unquerying   error                   // the client stops: nothing is asked any more; nil: it does not
-	earlyQueries []*openQuery            // wait until Init has returned
 	toAsk        []*relayEntry           // see askSoon
 }
 
