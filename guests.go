@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"log/slog"
 	"maps"
 	"slices"
 	"time"
@@ -241,10 +240,7 @@ func (s *supervisor) guestEnded(e *relayEntry, ev connectionEnded) {
 			end.err, e.lastErr, e.gone = denied, denied, true
 		}
 		end.final = e.gone
-		var panicked *PanicError
-		if errors.As(end.err, &panicked) { // no fault of the guest's, and nobody else tells
-			s.log(slog.LevelWarn, "panic in a guest's connection", slog.String("relay", e.url), slog.Any("error", end.err), slog.String("stack", string(panicked.Stack)))
-		}
+		s.logPanic("panic in a guest's connection", e, end.err) // no fault of the guest's, and nobody else tells
 	}
 	e.stage = telling // whoever is told may give the relay up
 	s.tellUsers(e, end)

@@ -75,16 +75,21 @@ func (s *supervisor) readDocument(e *relayEntry) {
 	if l.stop != nil {
 		return
 	}
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.Background()) // beside the handshake's timeout
 	l.stop = cancel
-	s.children.Go(func() { // ends with the handshake's timeout, or by forgetDocument; joined with the children
-		defer cancel()
+	ev := studied{entry: e}
+	s.beside("relay information", func() error { // the transport may be the program's
 		doc, err := information(ctx, c.cfg.dialer, target(c.relay.URL, c.relay.Address))
-		s.inbox.Put(studied{e, doc.Limitation, err})
+		ev.limit = doc.Limitation
+		return err
+	}, func(err error) {
+		cancel()
+		ev.err = err
+		s.inbox.Put(ev)
 	})
 }
 
-// forgetDocument is for a relay of which nobody wants to know any more.
+// forgetDocument is for a relay that is forgotten, as all are at the client's end.
 func (e *relayEntry) forgetDocument() {
 	if e.lores != nil && e.lores.stop != nil {
 		e.lores.stop()
@@ -106,6 +111,7 @@ func (ev studied) supervise(s *supervisor) {
 		l.limits.Told(ev.limit)
 		l.told, l.at = ev.limit, s.client.now()
 	}
+	s.logPanic("panic while a relay's document was read", e, ev.err)
 	if s.relays[e.url] != e {
 		return
 	}

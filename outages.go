@@ -96,6 +96,14 @@ func (s *supervisor) log(level slog.Level, msg string, attrs ...slog.Attr) {
 	s.startWritingLocked()
 }
 
+// logPanic logs an error that is a panic of the program's of which no callback tells.
+func (s *supervisor) logPanic(msg string, e *relayEntry, err error) {
+	var panicked *PanicError
+	if errors.As(err, &panicked) {
+		s.log(slog.LevelWarn, msg, slog.String("relay", e.url), slog.Any("error", err), slog.String("stack", string(panicked.Stack)))
+	}
+}
+
 // beginLog lets the lines out. Client goroutine, once Init has returned.
 func (s *supervisor) beginLog() {
 	s.lines.mu.Lock()

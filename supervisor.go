@@ -401,7 +401,6 @@ func (ev shutdown) supervise(s *supervisor) {
 		s.cutBy(ev.at)
 	}
 	for _, e := range s.relays {
-		e.forgetDocument()
 		switch {
 		case e.conn == nil:
 			s.forget(e)
