@@ -1,6 +1,7 @@
 package gennostr
 
 import (
+	"log/slog"
 	"time"
 )
 
@@ -96,12 +97,10 @@ func (s *supervisor) publishLast(p *Publication) {
 	p.inside = false
 	s.endPublication(p, s.unpublishing)
 	if told && sent == 0 {
-		log, id, reason := s.client.log, p.event.ID, s.unpublishing
+		reason := s.unpublishing
 		if len(urls) == 0 {
 			reason = ErrNoRelay
 		}
-		s.children.Go(func() { // a logger is user code; joined with the children
-			log.Warn("event not published", "event", id, "error", reason)
-		})
+		s.log(slog.LevelWarn, "event not published", slog.Any("event", p.event.ID), slog.Any("error", reason))
 	}
 }

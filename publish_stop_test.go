@@ -1,8 +1,11 @@
 package gennostr_test
 
 import (
+	"bytes"
 	"context"
+	"log/slog"
 	"runtime"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -103,6 +106,23 @@ func TestWhatTerminatePublishesIsStillWritten(t *testing.T) {
 		assert.Len(t, relay.Events(), 1)
 		assert.Empty(t, p.reports)
 	})
+}
+
+// What Terminate publishes and nobody is connected for is not lost silently.
+func TestWhatTerminatePublishesInVainIsLogged(t *testing.T) {
+	for name, relays := range map[string][]string{"not connected": {"wss://nowhere.example"}, "no relay": nil} {
+		t.Run(name, func(t *testing.T) {
+			virtual(t, func(t *testing.T, network *nostrtest.Network) {
+				note := numbered(1)[0]
+				p := &publisher{last: func(self *gennostr.Self) { self.Publish(note, nil) }}
+				var log bytes.Buffer
+				client := start(t, p, over(network, gennostr.WithLogger(slog.New(slog.NewTextHandler(&log, nil))), gennostr.WithRelays(relays...))...)
+				require.NoError(t, client.Stop(t.Context()))
+				assert.Equal(t, 1, strings.Count(log.String(), "event not published"))
+				assert.Contains(t, log.String(), note.ID.String())
+			})
+		})
+	}
 }
 
 // A then that publishes while the client stops: what it hands in is written too.
