@@ -81,22 +81,22 @@ func (s *supervisor) unpublishAll(reason error) {
 }
 
 // publishLast is for what is published when all others have ended: that of Terminate is
-// still written, and the connections' end waits for its OKs.
+// still written, and the connections' end waits for its OKs. That of an Init which does
+// not let the client start is not.
 func (s *supervisor) publishLast(p *Publication) {
-	sent := 0
+	sent, writes := 0, p.inside && s.begun
 	urls := s.relaysOf(p.cfg.on)
 	out := p.outgoing()
 	out.own = false // what is not written is logged
 	for _, url := range urls {
-		if e := s.relays[url]; p.inside && e != nil && e.stage == connected && e.conn.send(out) == nil {
+		if e := s.relays[url]; writes && e != nil && e.stage == connected && e.conn.send(out) == nil {
 			sent++
 		}
 	}
 	p.begin(urls)
-	told := p.inside
-	p.inside = false
+	p.inside = false // nobody is told
 	s.endPublication(p, s.unpublishing)
-	if told && sent == 0 {
+	if writes && sent == 0 {
 		reason := s.unpublishing
 		if len(urls) == 0 {
 			reason = ErrNoRelay

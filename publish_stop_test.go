@@ -237,9 +237,10 @@ func TestInitMayPublish(t *testing.T) {
 	})
 }
 
-// An Init that does not let the client start leaves nobody waiting.
+// An Init that does not let the client start leaves nobody waiting, and publishes nothing.
 func TestAnInitThatFailsTellsNobody(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
+		relay := network.NewRelay(relayA)
 		var pub *gennostr.Publication
 		b := newBot(nil)
 		b.On = func(self *gennostr.Self, n note) (err error) {
@@ -248,6 +249,8 @@ func TestAnInitThatFailsTellsNobody(t *testing.T) {
 				self.Publish(numbered(1)[0], func(gennostr.PublishReport) error { assert.Fail(t, "told"); return nil })
 				pub, err = self.Client().StartPublish(numbered(1)[0])
 				assert.NoError(t, err)
+				time.Sleep(time.Second)
+				assert.Equal(t, 1, relay.ConnectionCount())
 				return gennostr.ErrIgnore
 			}
 			return nil
@@ -256,5 +259,6 @@ func TestAnInitThatFailsTellsNobody(t *testing.T) {
 		require.ErrorIs(t, err, gennostr.ErrIgnore)
 		_, err = pub.Wait(t.Context())
 		assert.ErrorIs(t, err, gennostr.ErrClientClosed)
+		assert.Empty(t, relay.Received())
 	})
 }
