@@ -4,14 +4,6 @@ import "github.com/gennostr/gennostr/nostr"
 
 // Events that a relay has refused for want of AUTH (NIP-42).
 
-// wantAuth has an event published again when the relay has accepted an AUTH: of its
-// author's where that is one of the signers. It is for pump, which sees to what follows.
-func (s *supervisor) wantAuth(e *relayEntry, id nostr.ID, author nostr.PubKey) {
-	s.want(e, unauthenticatedEvent{id}, author)
-	s.doAuth(e)
-	s.ask(e)
-}
-
 // unwantAuth is for an event that nobody publishes any more.
 func (s *supervisor) unwantAuth(e *relayEntry, id nostr.ID) {
 	if e.auth != nil {
@@ -19,7 +11,8 @@ func (s *supervisor) unwantAuth(e *relayEntry, id nostr.ID) {
 	}
 }
 
-// unauthenticatedEvent waits for AUTH.
+// unauthenticatedEvent waits for AUTH, to be published again when the relay has accepted
+// one: of its author's where that is one of the signers.
 type unauthenticatedEvent struct{ id nostr.ID }
 
 func (w unauthenticatedEvent) authDone(s *supervisor, e *relayEntry) {

@@ -302,15 +302,21 @@ func (s *supervisor) pump(e *relayEntry) {
 	}
 	heldUntil, held := s.tendHeld(p, now)
 	for steps := p.relay.Do(now); len(steps) > 0; steps = p.relay.Do(now) {
+		wanted := false
 		for _, step := range steps {
 			switch step.Do {
 			case outcome.Send:
 				s.sendEvent(p, step.ID)
 			case outcome.Auth:
-				s.wantAuth(e, step.ID, step.Author)
+				s.want(e, unauthenticatedEvent{step.ID}, step.Author)
+				wanted = true
 			case outcome.Tell:
 				s.verdict(step.Key, step.Report)
 			}
+		}
+		if wanted { // once for all of them
+			s.doAuth(e)
+			s.ask(e)
 		}
 	}
 	s.drainedNow()
