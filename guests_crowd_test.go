@@ -19,10 +19,14 @@ import (
 
 	"github.com/gennostr/gennostr"
 	"github.com/gennostr/gennostr/nostrtest"
+	"github.com/gennostr/gennostr/test/kit"
 )
 
 // Guests whose URLs come from strangers, by the hundred: dead ones, and such as lead to
 // the machine itself and its neighbours.
+
+// strangersCrowd is how many relays a crowd has: fewer under the race detector.
+var strangersCrowd = kit.Sized(1000, 300)
 
 // watched is a network that notes which addresses are dialled.
 type watched struct {
