@@ -400,10 +400,7 @@ func TestStopWithGuestsInEveryStage(t *testing.T) {
 				"up": gennostr.RelayConnected, "idle": gennostr.RelayConnected, "demoted": gennostr.RelayConnected, "lost": gennostr.RelayWaiting,
 				"hangs": gennostr.RelayDialing, "queued": gennostr.RelayDialing, "nobody": gennostr.RelayWaiting,
 			}, states)
-			go func() {
-				time.Sleep(time.Second)
-				close(stuck)
-			}()
+			time.AfterFunc(time.Second, func() { close(stuck) })
 			if orderly {
 				require.NoError(t, client.Stop(context.Background()))
 				assert.NoError(t, client.Wait())

@@ -284,7 +284,7 @@ func TestARelayThatServesNobodyWithoutAuthIsAskedNothingBefore(t *testing.T) {
 				relay.DisconnectAll()
 				time.Sleep(20 * time.Millisecond)
 				published := make(chan error, 1)
-				go func() {
+				go func() { // ends with the client; joined below
 					_, err := client.Publish(t.Context(), nostrtest.TextNote(me, "hello"))
 					published <- err
 				}()

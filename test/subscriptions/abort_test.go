@@ -36,7 +36,7 @@ func TestALoopOverASubscriptionEndsWhenInitFails(t *testing.T) {
 		_, err := gennostr.Start(t.Context(), f, kit.Over(network, kit.Quietly())...)
 		require.Error(t, err)
 		ended := make(chan struct{})
-		go func() {
+		go func() { // ends with the subscription; joined below
 			for range f.sub.All() {
 			}
 			close(ended)

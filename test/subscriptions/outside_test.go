@@ -163,7 +163,7 @@ func TestAnOutsideSubscriptionEndsWithItsContextAndWithTheClient(t *testing.T) {
 		require.Len(t, relay.Subscriptions(), 2)
 		ended := make(chan error, 2)
 		for _, sub := range []*gennostr.Subscription{first, second} {
-			go func() {
+			go func() { // ends with the subscription; joined below
 				for range sub.Events() {
 				}
 				ended <- sub.Err()
