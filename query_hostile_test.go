@@ -175,7 +175,7 @@ func TestASlowLoopGetsEverythingAndStallsNobody(t *testing.T) {
 				require.NoError(t, err)
 				require.NoError(t, live.CaughtUp(t.Context(), 1))
 				heard := make(chan struct{})
-				go func() { // ends with the subscription
+				go func() { // ends with the subscription; joined by within
 					for range live.Events() {
 						close(heard)
 						return
@@ -207,7 +207,7 @@ func TestStopEndsQueries(t *testing.T) {
 		network.NewRelay(relayA, nostrtest.WithFaults(nostrtest.NoAnswer().On("REQ")))
 		client := pool(t, network, gennostr.WithRelays(relayA))
 		ended := make(chan error, 1)
-		go func() { // ends with the client
+		go func() { // ends with the client; joined by within
 			_, err := client.Fetch(context.Background(), []nostr.Filter{ofKind(1)})
 			ended <- err
 		}()

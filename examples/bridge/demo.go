@@ -44,6 +44,9 @@ func demo(ctx context.Context, opts options, stdout io.Writer, say func(string, 
 		return err
 	}
 	defer func() { err = errors.Join(err, wallet.Stop(context.WithoutCancel(ctx))) }()
+	if _, err := relay.WaitRequest(ctx, nil); err != nil { // it listens
+		return err
+	}
 
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -53,7 +56,7 @@ func demo(ctx context.Context, opts options, stdout io.Writer, say func(string, 
 	opts.timeout, opts.private = min(opts.timeout, 3*time.Second), true
 	serving, stop := context.WithCancel(ctx)
 	served := make(chan error, 1)
-	go func() { // ended by stop
+	go func() { // ended by stop; joined below
 		served <- serve(serving, opts, listener, slog.New(slog.DiscardHandler))
 	}()
 	c := &caller{base: "http://" + listener.Addr().String(), http: &http.Client{Transport: &http.Transport{}}}

@@ -42,6 +42,7 @@ import (
 	"time"
 
 	"github.com/gennostr/gennostr"
+	"github.com/gennostr/gennostr/examples/internal/cli"
 )
 
 func main() {
@@ -49,7 +50,7 @@ func main() {
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait for anything
 	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
-		fmt.Fprintln(os.Stderr, "bridge:", err)
+		fmt.Fprintln(os.Stderr, "bridge:", cli.Failure(err))
 		os.Exit(1)
 	}
 }
@@ -128,7 +129,7 @@ func serve(ctx context.Context, opts options, listener net.Listener, logger *slo
 		ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(listener) }() // ended by Shutdown or Close
+	go func() { ended <- server.Serve(listener) }() // ended by Shutdown or Close; joined below
 	select {
 	case err = <-ended:
 	case <-ctx.Done():

@@ -116,19 +116,21 @@ func (w *world) opts(t *testing.T, relay string) {
 func TestAReplyOfAStrangerIsNone(t *testing.T) {
 	w := newWorld(t, options{timeout: 500 * time.Millisecond, requests: 1})
 	question := request("silence")
-	go func() { // ends with the request
-		if _, err := w.relay.WaitEvent(t.Context(), nostr.Filter{}.WithIDs(question.ID)); err == nil {
-			w.relay.Publish(nostrtest.Event(nostrtest.Key(3), replyKind, "mine", nostr.Tag{"e", question.ID.String()}))
-		}
+	answered := make(chan int, 1)
+	go func() { // ends with the request; joined below
+		status, _ := w.call(t.Context(), w.relay.URL(), question)
+		answered <- status
 	}()
-	status, body := w.call(t.Context(), w.relay.URL(), question)
-	assert.Equal(t, http.StatusGatewayTimeout, status, body)
+	_, err := w.relay.WaitEvent(t.Context(), nostr.Filter{}.WithIDs(question.ID))
+	require.NoError(t, err)
+	w.relay.Publish(nostrtest.Event(nostrtest.Key(3), replyKind, "mine", nostr.Tag{"e", question.ID.String()}))
+	assert.Equal(t, http.StatusGatewayTimeout, <-answered)
 }
 
 func TestTooManyRequestsAreRefused(t *testing.T) {
 	w := newWorld(t, options{timeout: 2 * time.Second, requests: 1})
-	first := make(chan int)
-	go func() {
+	first := make(chan int, 1)
+	go func() { // ends with the request; joined below
 		status, _ := w.call(t.Context(), w.relay.URL(), request("silence, the first"))
 		first <- status
 	}()
@@ -161,14 +163,14 @@ func TestTheServiceEndsInGoodOrder(t *testing.T) {
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(t.Context())
 	served := make(chan error, 1)
-	go func() {
+	go func() { // ended by stop; joined below
 		served <- serve(ctx, options{timeout: 5 * time.Second, requests: 10, private: true}, listener, silent)
 	}()
 	c := &caller{"http://" + listener.Addr().String(), &http.Client{Transport: &http.Transport{}}}
 	defer c.http.CloseIdleConnections()
 	question := request("silence at first")
 	answered := make(chan int, 1)
-	go func() {
+	go func() { // ends with the request; joined below
 		status, _ := c.call(t.Context(), w.relay.URL(), question)
 		answered <- status
 	}()

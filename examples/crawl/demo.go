@@ -58,5 +58,5 @@ func followList(n int, version nostr.Timestamp) *nostr.Event {
 		follow(1+demoFirst+(n-1)*demoSecond, demoSecond)
 		follow(1, 1) // whom everybody follows
 	}
-	return nostrtest.EventAt(1_700_000_000+version, nostrtest.Key(n), kindFollows, "", tags...)
+	return nostrtest.EventAt(1_700_000_000+version, nostrtest.Key(n), nostr.KindFollowList, "", tags...)
 }

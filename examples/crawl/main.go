@@ -28,6 +28,7 @@ import (
 	"time"
 
 	"github.com/gennostr/gennostr"
+	"github.com/gennostr/gennostr/examples/internal/cli"
 	"github.com/gennostr/gennostr/nostr"
 	"github.com/gennostr/gennostr/nostr/nip19"
 )
@@ -46,7 +47,7 @@ func main() {
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait for anything
 	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
-		fmt.Fprintln(os.Stderr, "crawl:", err)
+		fmt.Fprintln(os.Stderr, "crawl:", cli.Failure(err))
 		os.Exit(1)
 	}
 }

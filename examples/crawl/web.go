@@ -11,8 +11,6 @@ import (
 	"github.com/gennostr/gennostr/nostr"
 )
 
-const kindFollows nostr.Kind = 3 // NIP-02
-
 // web is who follows whom, as far as it is known.
 type web struct {
 	next      []nostr.PubKey        // whose lists are to be asked for
@@ -43,7 +41,7 @@ func (w *web) step(ctx context.Context, client *gennostr.Client, deadline time.D
 	if len(authors) == 0 {
 		return 0, report, nil
 	}
-	filter := nostr.Filter{}.WithKinds(kindFollows).WithAuthors(authors...)
+	filter := nostr.Filter{}.WithKinds(nostr.KindFollowList).WithAuthors(authors...)
 	report, err = client.Fetch(ctx, []nostr.Filter{filter}, gennostr.WithDeadline(deadline))
 	for _, list := range report.Events { // the newest of each author
 		w.read(list)
@@ -57,12 +55,8 @@ func (w *web) step(ctx context.Context, client *gennostr.Client, deadline time.D
 // read takes a list: whom it names twice is followed once.
 func (w *web) read(list *nostr.Event) {
 	named := make(map[nostr.PubKey]bool)
-	for _, tag := range list.Tags {
-		if len(tag) < 2 || tag[0] != "p" {
-			continue
-		}
-		key, err := nostr.PubKeyFromHex(tag[1])
-		if err != nil || named[key] || key == list.PubKey {
+	for key := range list.Tags.PubKeys("p") {
+		if named[key] || key == list.PubKey {
 			continue
 		}
 		named[key] = true

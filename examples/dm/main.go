@@ -37,17 +37,15 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"io/fs"
 	"log"
 	"log/slog"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 	"time"
-	"unicode"
 
 	"github.com/gennostr/gennostr"
+	"github.com/gennostr/gennostr/examples/internal/cli"
 	"github.com/gennostr/gennostr/nostr"
 	"github.com/gennostr/gennostr/nostr/nip19"
 )
@@ -57,7 +55,7 @@ func main() {
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait for anything
 	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
-		fmt.Fprintln(os.Stderr, "dm:", err)
+		fmt.Fprintln(os.Stderr, "dm:", cli.Failure(err))
 		os.Exit(1)
 	}
 }
@@ -105,8 +103,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	secret := nostr.GenerateSecretKey()
 	if key != nil {
-		if secret, err = secretKey(*key); err != nil {
-			return err
+		if secret, err = cli.SecretKey(*key); err != nil {
+			return fmt.Errorf("-key: %w", err)
 		}
 	}
 
@@ -137,16 +135,8 @@ func teller(w io.Writer) func(who, format string, args ...any) {
 	}
 }
 
-// plain makes what a relay or a stranger says fit for one line of a terminal: no
-// controls, nothing that turns the direction of writing, not too long.
-func plain(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || unicode.In(r, unicode.Zl, unicode.Zp) {
-			return '·'
-		}
-		return r
-	}, cut(text, 300))
-}
+// plain makes what a relay or a stranger says fit for one line of a terminal.
+func plain(text string) string { return cli.Safe(text, 300) }
 
 // short is enough of a key to tell people apart in a log.
 func short(key nostr.PubKey) string { return nip19.EncodePubKey(key)[:12] + "…" }
@@ -155,29 +145,4 @@ func short(key nostr.PubKey) string { return nip19.EncodePubKey(key)[:12] + "…
 func identity(address string) string {
 	url, _ := nostr.NormalizeURL(address)
 	return url
-}
-
-// secretKey reads a key from the flag: hex or nsec, or a file with one of them.
-// Errors repeat nothing of the argument: it may be a key with a slip in it.
-func secretKey(arg string) (nostr.SecretKey, error) {
-	if key, err := nostr.ParseSecretKey(arg); err == nil {
-		return key, nil
-	}
-	var data []byte
-	file, err := os.Open(arg)
-	if err == nil {
-		defer file.Close()
-		data, err = io.ReadAll(io.LimitReader(file, 4096))
-	}
-	if err != nil {
-		if path := (*fs.PathError)(nil); errors.As(err, &path) {
-			err = path.Err // without the name
-		}
-		return nostr.SecretKey{}, fmt.Errorf("-key: neither a secret key nor a file that can be read: %w", err)
-	}
-	key, err := nostr.ParseSecretKey(strings.TrimSpace(string(data)))
-	if err != nil {
-		return nostr.SecretKey{}, fmt.Errorf("-key: the file: %w", err)
-	}
-	return key, nil
 }

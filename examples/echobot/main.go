@@ -18,7 +18,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"io/fs"
 	"log"
 	"os"
 	"os/signal"
@@ -27,6 +26,7 @@ import (
 	"time"
 
 	"github.com/gennostr/gennostr"
+	"github.com/gennostr/gennostr/examples/internal/cli"
 	"github.com/gennostr/gennostr/nostr"
 )
 
@@ -34,7 +34,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
-		fmt.Fprintln(os.Stderr, "echobot:", err)
+		fmt.Fprintln(os.Stderr, "echobot:", cli.Failure(err))
 		os.Exit(1)
 	}
 }
@@ -69,9 +69,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if flags.NArg() > 0 {
 		return errors.New("unexpected argument; see -h") // not repeated: it may be a key
 	}
-	secret, err := secretKey(*key)
-	if err != nil {
-		return err
+	secret := nostr.GenerateSecretKey()
+	if *key != "" {
+		var err error
+		if secret, err = cli.SecretKey(*key); err != nil {
+			return fmt.Errorf("-key: %w", err)
+		}
 	}
 
 	say := teller(stdout)
@@ -80,42 +83,19 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		say("bot", "I am %s; Ctrl-C ends me", secret.PubKey())
 		return gennostr.Run(ctx, bot, gennostr.WithRelays(urls...), gennostr.WithSigner(secret.Signer())) // relays that want to know who it is (NIP-42)
 	}
-	err = demo(ctx, bot, say)
+	err := demo(ctx, bot, say)
 	if ctx.Err() != nil {
 		return nil // Ctrl-C
 	}
 	return err
 }
 
-// teller prints who does what, and when. Several goroutines speak.
+// teller prints who does what, and when: one line each, fit for a terminal, since it may
+// hold a relay's words. Several goroutines speak.
 func teller(w io.Writer) func(who, format string, args ...any) {
 	lines := log.New(w, "", 0)
 	start := time.Now()
 	return func(who, format string, args ...any) {
-		lines.Printf("%6.2fs  %-8s %s", time.Since(start).Seconds(), who, fmt.Sprintf(format, args...))
+		lines.Printf("%6.2fs  %-8s %s", time.Since(start).Seconds(), who, cli.Safe(fmt.Sprintf(format, args...), cli.MaxLine))
 	}
-}
-
-// secretKey reads a key from the flag: hex or nsec, or a file with one of them.
-// Errors repeat nothing of the argument: it may be a key with a slip in it.
-func secretKey(arg string) (nostr.SecretKey, error) {
-	if arg == "" {
-		return nostr.GenerateSecretKey(), nil
-	}
-	if key, err := nostr.ParseSecretKey(arg); err == nil {
-		return key, nil
-	}
-	data, err := os.ReadFile(arg)
-	if err != nil {
-		var path *fs.PathError
-		if errors.As(err, &path) {
-			err = path.Err
-		}
-		return nostr.SecretKey{}, fmt.Errorf("-key: neither a secret key nor a file that can be read: %w", err)
-	}
-	key, err := nostr.ParseSecretKey(strings.TrimSpace(string(data)))
-	if err != nil {
-		return nostr.SecretKey{}, fmt.Errorf("-key: the file: %w", err)
-	}
-	return key, nil
 }

@@ -113,3 +113,10 @@ func TestAnswersWhatItHasMissedAndNothingTwice(t *testing.T) {
 	assert.Equal(t, []string{"echo: live", "echo: live", "echo: missed"}, answers)
 	require.Len(t, h.Published(), 2, "and the first of them is the same event again")
 }
+
+func TestATerminalIsNotToldWhatToDo(t *testing.T) {
+	var out bytes.Buffer
+	teller(&out)("bot", "problem: %s", "\x1b[2J\nof a relay")
+	assert.Contains(t, out.String(), `problem: \x1b[2J of a relay`)
+	assert.Equal(t, 1, strings.Count(out.String(), "\n"))
+}

@@ -5,12 +5,11 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
+	"github.com/gennostr/gennostr/examples/internal/cli"
 	"github.com/gennostr/gennostr/nostr"
 )
 
@@ -79,7 +78,7 @@ func parse(args []string, usage io.Writer) (opts options, err error) {
 		errs = append(errs, errors.New("no -relay to publish on"))
 	}
 	if *keyFile != "" {
-		opts.key, err = readKey(*keyFile)
+		opts.key, err = cli.SecretKeyFile(*keyFile)
 		note("key", err)
 	}
 	perMinute, err := number(*pace, 30)
@@ -90,19 +89,6 @@ func parse(args []string, usage io.Writer) (opts options, err error) {
 	opts.every, err = duration(*every, 0, time.Second)
 	note("every", err)
 	return opts, errors.Join(errs...)
-}
-
-// readKey does not repeat what it has read, nor the name of the file: a slip may have made that the key.
-func readKey(path string) (nostr.SecretKey, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nostr.SecretKey{}, errors.New("cannot read the file; want the name of a file that holds a secret key")
-	}
-	key, err := nostr.ParseSecretKey(strings.TrimSpace(string(data)))
-	if err != nil {
-		return nostr.SecretKey{}, errors.New("the file holds no secret key")
-	}
-	return key, nil
 }
 
 func number(s string, otherwise float64) (float64, error) {

@@ -28,12 +28,11 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"regexp"
-	"strings"
+	"slices"
 	"syscall"
 
 	"github.com/gennostr/gennostr"
-	"github.com/gennostr/gennostr/nostr"
+	"github.com/gennostr/gennostr/examples/internal/cli"
 )
 
 func main() {
@@ -41,7 +40,7 @@ func main() {
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait for anything
 	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
-		fmt.Fprintln(os.Stderr, "feed:", aKey.ReplaceAllString(brief(err.Error()), "nsec1…")) // a slip is not repeated
+		fmt.Fprintln(os.Stderr, "feed:", cli.Failure(err)) // a slip is not repeated
 		os.Exit(1)
 	}
 }
@@ -56,7 +55,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	lines := log.New(stderr, "feed: ", log.Ltime|log.Lmsgprefix)
-	say := func(format string, args ...any) { lines.Print(brief(fmt.Sprintf(format, args...))) }
+	say := func(format string, args ...any) { lines.Print(cli.Safe(fmt.Sprintf(format, args...), cli.MaxLine)) }
 	if len(opts.relays) == 0 {
 		return demo(ctx, opts, stdout, say)
 	}
@@ -95,34 +94,10 @@ func publish(ctx context.Context, opts options, stdout io.Writer, say func(strin
 	return err
 }
 
-// aKey is a secret key in a text, or what begins like one.
-var aKey = regexp.MustCompile(`(?i)nsec1[0-9a-z]*`)
-
 // givesAway tells whether somebody's secret key would be published.
 func givesAway(it item) bool {
-	texts := []string{it.text}
-	for _, tag := range it.tags {
-		texts = append(texts, tag...)
-	}
-	for _, word := range aKey.FindAllString(strings.Join(texts, " "), -1) {
-		if _, err := nostr.ParseSecretKey(word); err == nil {
-			return true
-		}
-	}
-	return false
+	return cli.HasSecretKey(append(slices.Concat(it.tags...), it.text)...)
 }
 
 // brief makes a stranger's words safe for a terminal: one line, not long.
-func brief(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 || r >= 0x200b && r <= 0x202e || r >= 0x2060 && r <= 0x206f {
-			return ' '
-		}
-		return r
-	}, s)
-	s = strings.Join(strings.Fields(s), " ")
-	if runes := []rune(s); len(runes) > 300 {
-		s = string(runes[:300]) + "…"
-	}
-	return s
-}
+func brief(s string) string { return cli.Safe(s, 300) }

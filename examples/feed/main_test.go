@@ -53,7 +53,7 @@ func TestANoteThatNoRelayTakesIsToldAndTriedTheNextTime(t *testing.T) {
 	var stdout strings.Builder
 	require.Error(t, publish(t.Context(), opts, &stdout, func(string, ...any) {}))
 	assert.Contains(t, stdout.String(), "refused")
-	assert.Contains(t, stdout.String(), "blocked: [31mno", "a terminal is not told what to do")
+	assert.Contains(t, stdout.String(), `blocked: \x1b[31mno`, "a terminal is not told what to do")
 	spool, err := openSpool(opts.spool)
 	require.NoError(t, err)
 	defer spool.close()

@@ -7,12 +7,12 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/gennostr/gennostr/examples/internal/cli"
 	"github.com/gennostr/gennostr/nostr"
 )
 
@@ -78,7 +78,7 @@ func parse(args []string, usage io.Writer) (options, error) {
 	opts.relays, err = distinct(addresses)
 	note("relay", err)
 	if key != nil {
-		opts.key, err = parseKey(*key)
+		opts.key, err = cli.SecretKey(*key)
 		note("key", err)
 	}
 	n, err := strconv.ParseUint(cmp.Or(*kind, "1"), 10, 16)
@@ -157,30 +157,6 @@ func (opts *options) parseText(flags *flag.FlagSet, args []string) error {
 		opts.content, opts.fromStdin = "", true
 	}
 	return nil
-}
-
-// parseKey reads a secret key, or a file that holds one, and repeats neither in its error.
-func parseKey(s string) (nostr.SecretKey, error) {
-	key, err := nostr.ParseSecretKey(s)
-	if err == nil {
-		return key, nil
-	}
-	var data []byte
-	file, ferr := os.Open(s)
-	if ferr == nil {
-		defer file.Close()
-		data, ferr = io.ReadAll(io.LimitReader(file, 4096))
-	}
-	if ferr != nil {
-		if pathErr := (*os.PathError)(nil); errors.As(ferr, &pathErr) {
-			ferr = pathErr.Err // without the name, which may be a mistyped key
-		}
-		return key, fmt.Errorf("%w; nor is it a file: %w", err, ferr)
-	}
-	if key, err = nostr.ParseSecretKey(string(data)); err != nil {
-		return key, fmt.Errorf("in that file: %w", err)
-	}
-	return key, nil
 }
 
 // parseTag reads name=value as a tag. Keys and ids may be bech32, which is not for the wire.

@@ -27,15 +27,13 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"regexp"
+	"slices"
 	"syscall"
 
+	"github.com/gennostr/gennostr/examples/internal/cli"
 	"github.com/gennostr/gennostr/nostr"
 	"github.com/gennostr/gennostr/nostr/nip19"
 )
-
-// aKey is a secret key in a text, or what begins like one.
-var aKey = regexp.MustCompile(`(?i)nsec1[0-9a-z]*`)
 
 func main() {
 	signal.Ignore(syscall.SIGPIPE) // a reader that has gone is an error of the write, and not the end of the program
@@ -43,25 +41,14 @@ func main() {
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait for anything
 	if err := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr); err != nil {
-		fmt.Fprintln(os.Stderr, "publish:", aKey.ReplaceAllString(safe(err.Error()), "nsec1…")) // a slip is not repeated
+		fmt.Fprintln(os.Stderr, "publish:", cli.Failure(err)) // a slip is not repeated
 		os.Exit(1)
 	}
 }
 
 // givesAway tells whether somebody's secret key would be published.
 func givesAway(content string, tags nostr.Tags) bool {
-	texts := []string{content}
-	for _, tag := range tags {
-		texts = append(texts, tag...)
-	}
-	for _, text := range texts {
-		for _, word := range aKey.FindAllString(text, -1) {
-			if _, err := nostr.ParseSecretKey(word); err == nil {
-				return true
-			}
-		}
-	}
-	return false
+	return cli.HasSecretKey(append(slices.Concat(tags...), content)...)
 }
 
 // run is the program: verdicts go to stdout, everything else to stderr. It returns nil

@@ -5,10 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/gennostr/gennostr"
 )
@@ -84,36 +82,4 @@ func why(err error) string {
 	}
 	text := strings.ReplaceAll(err.Error(), "gennostr: ", "")
 	return strings.TrimPrefix(text, "relay not connected: ") // which the line says already
-}
-
-// maxLine bounds what is printed of a text, in characters.
-const maxLine = 500
-
-// safe makes a stranger's text fit for one line of a terminal: not too long;
-// runs of white space, line ends among them, are one space; what a terminal
-// might obey (C0, DEL and C1 controls, and the controls that turn the direction
-// of writing) is spelled out, as \x1b or \u202e.
-func safe(text string) string {
-	var b strings.Builder
-	n, gap := 0, false
-	for _, r := range text {
-		if unicode.IsSpace(r) {
-			gap = n > 0
-			continue
-		}
-		if n++; n > maxLine {
-			b.WriteString(" …")
-			break
-		}
-		if gap {
-			b.WriteByte(' ')
-			gap = false
-		}
-		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
-			b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(r), "'"))
-		} else {
-			b.WriteRune(r) // bytes that are not UTF-8 have become U+FFFD
-		}
-	}
-	return b.String()
 }

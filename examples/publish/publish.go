@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gennostr/gennostr"
+	"github.com/gennostr/gennostr/examples/internal/cli"
 	"github.com/gennostr/gennostr/nostr"
 )
 
@@ -56,7 +57,7 @@ func publish(ctx context.Context, opts options, event *nostr.Event, stdout, stde
 	}
 	for o := range publication.Outcomes() {
 		// Whether it can be written changes nothing: the exit status tells the most of it.
-		_, _ = fmt.Fprintf(stdout, "%-*s  %s\n", width, o.URL, safe(verdict(o, opts.timeout)))
+		_, _ = fmt.Fprintf(stdout, "%-*s  %s\n", width, o.URL, cli.Safe(verdict(o, opts.timeout), cli.MaxLine))
 	}
 	<-stopped
 	report, err := publication.Wait(ctx)
@@ -76,7 +77,7 @@ type news struct {
 }
 
 func (n *news) say(format string, args ...any) {
-	_, _ = fmt.Fprintln(n.out, safe(fmt.Sprintf(format, args...)))
+	_, _ = fmt.Fprintln(n.out, cli.Safe(fmt.Sprintf(format, args...), cli.MaxLine))
 }
 
 func (n *news) OnNotice(self *gennostr.Self, relay gennostr.Relay, msg gennostr.NoticeMessage) error {

@@ -5,12 +5,12 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/gennostr/gennostr/examples/internal/cli"
 	"github.com/gennostr/gennostr/nostr"
 )
 
@@ -142,7 +142,7 @@ func parseAuthors(s string) ([]nostr.PubKey, error) {
 	if err == nil {
 		return []nostr.PubKey{key}, nil
 	}
-	data, ferr := readFile(s)
+	data, ferr := cli.ReadFile(s, maxKeyFile)
 	if ferr != nil {
 		return nil, fmt.Errorf("%w; nor is it a file: %w", err, ferr)
 	}
@@ -162,25 +162,6 @@ func parseAuthors(s string) ([]nostr.PubKey, error) {
 
 // maxKeyFile bounds what is read of a file of keys, in bytes.
 const maxKeyFile = 1 << 20
-
-func readFile(name string) ([]byte, error) {
-	file, err := os.Open(name)
-	if err == nil {
-		defer file.Close()
-		var data []byte
-		if data, err = io.ReadAll(io.LimitReader(file, maxKeyFile+1)); err == nil {
-			if len(data) > maxKeyFile {
-				return nil, fmt.Errorf("more than %d bytes", maxKeyFile)
-			}
-			return data, nil
-		}
-	}
-	var pathErr *os.PathError
-	if errors.As(err, &pathErr) {
-		err = pathErr.Err // without the name, which may be a mistyped key
-	}
-	return nil, err
-}
 
 // parseTag reads name=value as a condition. Keys and ids may be bech32, which is not for the wire.
 func parseTag(s string) (name, value string, err error) {

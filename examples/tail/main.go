@@ -30,15 +30,12 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"regexp"
 	"syscall"
 	"time"
 
 	"github.com/gennostr/gennostr"
+	"github.com/gennostr/gennostr/examples/internal/cli"
 )
-
-// aKey is a secret key in a text, or what begins like one.
-var aKey = regexp.MustCompile(`(?i)nsec1[0-9a-z]*`)
 
 func main() {
 	signal.Ignore(syscall.SIGPIPE) // a reader that has gone is an error of the write, and not the end of the program
@@ -47,7 +44,7 @@ func main() {
 	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait for anything
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	if err != nil && !errors.Is(err, syscall.EPIPE) { // whoever read has had enough: tail | head
-		fmt.Fprintln(os.Stderr, "tail:", aKey.ReplaceAllString(safe(err.Error(), maxNews), "nsec1…")) // a slip is not repeated
+		fmt.Fprintln(os.Stderr, "tail:", cli.Failure(err)) // a slip is not repeated
 		os.Exit(1)
 	}
 }
@@ -82,14 +79,11 @@ func settings(relays []string) []gennostr.Option {
 	}
 }
 
-// maxNews bounds a line on standard error, in characters.
-const maxNews = 500
-
 // teller prints news, one line each, with the time of day. All of it is made
 // safe here, since it may hold a relay's words. Any goroutine may call it.
 func teller(w io.Writer) func(format string, args ...any) {
 	lines := log.New(w, "tail: ", log.Ltime|log.Lmsgprefix)
 	return func(format string, args ...any) {
-		lines.Print(safe(fmt.Sprintf(format, args...), maxNews))
+		lines.Print(cli.Safe(fmt.Sprintf(format, args...), cli.MaxLine))
 	}
 }

@@ -7,9 +7,9 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"unicode"
 
 	"github.com/gennostr/gennostr"
+	"github.com/gennostr/gennostr/examples/internal/cli"
 	"github.com/gennostr/gennostr/nostr"
 	"github.com/gennostr/gennostr/nostr/nip19"
 )
@@ -28,7 +28,7 @@ func jsonLine(ev *nostr.Event, _ gennostr.Phase) []byte { return append(ev.Appen
 func readableLine(ev *nostr.Event, phase gennostr.Phase) []byte {
 	author := nip19.EncodePubKey(ev.PubKey)
 	author = author[:12] + "…" + author[len(author)-4:]
-	text := safe(ev.Content, maxText)
+	text := cli.Safe(ev.Content, maxText)
 	if text == "" {
 		text = fmt.Sprintf("(no text, %d tags)", len(ev.Tags))
 	}
@@ -42,35 +42,6 @@ func clock(at nostr.Timestamp) string {
 		return "@" + strconv.FormatInt(int64(at), 10)
 	}
 	return at.Time().Local().Format("2006-01-02 15:04:05")
-}
-
-// safe makes a stranger's text fit for one line of a terminal: at most limit
-// characters; runs of white space, line ends among them, are one space; what a
-// terminal might obey (C0, DEL and C1 controls, and the controls that turn the
-// direction of writing) is spelled out, as \x1b or \u202e.
-func safe(text string, limit int) string {
-	var b strings.Builder
-	n, gap := 0, false
-	for _, r := range text {
-		if unicode.IsSpace(r) {
-			gap = n > 0
-			continue
-		}
-		if n++; n > limit {
-			b.WriteString(" …")
-			break
-		}
-		if gap {
-			b.WriteByte(' ')
-			gap = false
-		}
-		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
-			b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(r), "'"))
-		} else {
-			b.WriteRune(r) // bytes that are not UTF-8 have become U+FFFD
-		}
-	}
-	return b.String()
 }
 
 // why is the reason in short: the relay's URL is on the line already.

@@ -11,7 +11,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -163,18 +162,6 @@ func TestWhatStrangersWriteCannotReachTheTerminal(t *testing.T) {
 		assert.Contains(t, out.String(), "(no text, 1 tags)\n")
 		assert.Contains(t, out.String(), "@4611686018427387904  live     kind 1")
 	})
-}
-
-func TestSafe(t *testing.T) {
-	for in, want := range map[string]string{
-		"": "", " \t\n ": "", " a\r\n\tb ": "a b", "naïve 👩‍💻": "naïve 👩‍💻", "日本語": "日本語",
-		"a\xffb": "a\ufffdb", "\x00": `\x00`, "0123456789": "0123456789", "0123456789a": "0123456789 …",
-		"01234 56789 ": "01234 56789", "\u2066x\u2069": `\u2066x\u2069`,
-	} {
-		got := safe(in, 10)
-		assert.Equal(t, want, got, "%q", in)
-		assert.True(t, utf8.ValidString(got))
-	}
 }
 
 func wireID(relay *nostrtest.Relay) string { return relay.Subscriptions()[0].ID }

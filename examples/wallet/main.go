@@ -30,7 +30,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"io/fs"
 	"log"
 	"log/slog"
 	"math/rand/v2"
@@ -38,11 +37,11 @@ import (
 	"net/url"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 	"time"
 
 	"github.com/gennostr/gennostr"
+	"github.com/gennostr/gennostr/examples/internal/cli"
 	"github.com/gennostr/gennostr/nostr"
 )
 
@@ -51,7 +50,7 @@ func main() {
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait for anything
 	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
-		fmt.Fprintln(os.Stderr, "wallet:", err)
+		fmt.Fprintln(os.Stderr, "wallet:", cli.Failure(err))
 		os.Exit(1)
 	}
 }
@@ -142,8 +141,10 @@ func (opts *options) understand(said words) (err error) {
 	case opts.bank != "" && len(opts.customers) == 0:
 		return errors.New("-customer: a wallet that has a -bank needs to know who may spend")
 	}
-	opts.key, err = secretKey(said.key)
-	return err
+	if opts.key, err = cli.SecretKey(said.key); err != nil {
+		return fmt.Errorf("-key: %w", err)
+	}
+	return nil
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
@@ -186,31 +187,12 @@ func serve(ctx context.Context, opts options, say func(who, format string, args 
 		gennostr.WithLogger(slog.New(slog.DiscardHandler))) // OnError and the error of Run tell everything already
 }
 
-// teller prints who does what, and when. Several goroutines speak.
+// teller prints who does what, and when: one line each, fit for a terminal, since it may
+// hold a relay's words. Several goroutines speak.
 func teller(w io.Writer) func(who, format string, args ...any) {
 	lines := log.New(w, "", 0)
 	start := time.Now()
 	return func(who, format string, args ...any) {
-		lines.Printf("%6.2fs  %-9s %s", time.Since(start).Seconds(), who, fmt.Sprintf(format, args...))
+		lines.Printf("%6.2fs  %-9s %s", time.Since(start).Seconds(), who, cli.Safe(fmt.Sprintf(format, args...), cli.MaxLine))
 	}
-}
-
-// secretKey reads a key from the flag: hex or nsec, or a file with one of them.
-// Errors repeat nothing of the argument: it may be a key with a slip in it.
-func secretKey(arg string) (nostr.SecretKey, error) {
-	if key, err := nostr.ParseSecretKey(arg); err == nil {
-		return key, nil
-	}
-	data, err := os.ReadFile(arg)
-	if err != nil {
-		if path := (*fs.PathError)(nil); errors.As(err, &path) {
-			err = path.Err
-		}
-		return nostr.SecretKey{}, fmt.Errorf("-key: neither a secret key nor a file that can be read: %w", err)
-	}
-	key, err := nostr.ParseSecretKey(strings.TrimSpace(string(data)))
-	if err != nil {
-		return nostr.SecretKey{}, fmt.Errorf("-key: the file: %w", err)
-	}
-	return key, nil
 }

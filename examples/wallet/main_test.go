@@ -95,8 +95,8 @@ func TestMistakesAreExplained(t *testing.T) {
 		{[]string{"-relay", "wss://x.example"}, "-key: a wallet on a -relay needs one"},
 		{[]string{"-key", nsec}, "-relay"},
 		{[]string{"-bank", "https://bank.example"}, "-relay"},
-		{[]string{"-relay", "wss://x.example", "-key", nsec[1:]}, "neither a secret key nor a file"},
-		{[]string{"-relay", "wss://x.example", "-key", rubbish}, "-key: the file: "},
+		{[]string{"-relay", "wss://x.example", "-key", nsec[1:]}, "nor is it a file"},
+		{[]string{"-relay", "wss://x.example", "-key", rubbish}, "-key: in that file: "},
 		{[]string{"-relay", "wss://x.example", "-key", nsec, "-customer", nsec}, "-customer: nostr: public key: this is an nsec"},
 		{[]string{"-relay", "wss://x.example", "-key", nsec, "-bank", "ftp://" + nsec}, "-bank: want an http or https URL"},
 		{[]string{"-relay", "wss://x.example", "-key", nsec, "-bank", "https://bank.example"}, "-customer: "},
@@ -151,4 +151,11 @@ func TestServesARelayUntilItIsTold(t *testing.T) {
 	assert.NoError(t, ended)
 	same := request.ID.String() + " lnbc1 4000000000"
 	assert.Equal(t, []string{same, same}, asked, strings.Join(asked, "\n"))
+}
+
+func TestATerminalIsNotToldWhatToDo(t *testing.T) {
+	var out bytes.Buffer
+	teller(&out)("bot", "problem: %s", "\x1b[2J\nof a relay")
+	assert.Contains(t, out.String(), `problem: \x1b[2J of a relay`)
+	assert.Equal(t, 1, strings.Count(out.String(), "\n"))
 }

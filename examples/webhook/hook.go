@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"time"
-	"unicode"
 
 	"github.com/gennostr/gennostr"
 	"github.com/gennostr/gennostr/nostr"
@@ -192,24 +190,6 @@ func (h *Hook) Terminate(self *gennostr.Self, reason error) {
 		from = min(from, event.CreatedAt)
 	}
 	h.say("to go on with what is left: -since %d", from)
-}
-
-// safe makes a stranger's text fit for one line of a terminal: at most limit
-// characters, no controls, and none that turn the direction of writing.
-func safe(text string, limit int) string {
-	var b strings.Builder
-	n := 0
-	for _, r := range text {
-		if n++; n > limit {
-			b.WriteString(" …")
-			break
-		}
-		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029' {
-			r = ' '
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
 }
 
 // rememberIDs is how many notes are remembered as taken: some 6 MB.

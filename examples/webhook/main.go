@@ -31,22 +31,19 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
-	"regexp"
 	"syscall"
 	"time"
 
 	"github.com/gennostr/gennostr"
+	"github.com/gennostr/gennostr/examples/internal/cli"
 )
-
-// aKey is a secret key in a text, or what begins like one.
-var aKey = regexp.MustCompile(`(?i)nsec1[0-9a-z]*`)
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait for anything
 	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
-		fmt.Fprintln(os.Stderr, "webhook:", aKey.ReplaceAllString(safe(err.Error(), maxNews), "nsec1…")) // a slip is not repeated
+		fmt.Fprintln(os.Stderr, "webhook:", cli.Failure(err)) // a slip is not repeated
 		os.Exit(1)
 	}
 }
@@ -93,14 +90,11 @@ func settings(relays []string) []gennostr.Option {
 	}
 }
 
-// maxNews bounds a line on standard error, in characters.
-const maxNews = 500
-
 // teller prints news, one line each, with the time of day. All of it is made
 // safe here, since it may hold a stranger's words. Any goroutine may call it.
 func teller(w io.Writer) func(format string, args ...any) {
 	lines := log.New(w, "webhook: ", log.Ltime|log.Lmsgprefix)
 	return func(format string, args ...any) {
-		lines.Print(safe(fmt.Sprintf(format, args...), maxNews))
+		lines.Print(cli.Safe(fmt.Sprintf(format, args...), cli.MaxLine))
 	}
 }

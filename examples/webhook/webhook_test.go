@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -246,12 +245,6 @@ func TestAsksAgainFromTheNewestThatHasCome(t *testing.T) {
 	assert.Equal(t, 2, h.Client().Stats().Queues[0].Waiting, "each once")
 	require.NoError(t, h.Work())
 	assert.Equal(t, 2, hook.delivered)
-}
-
-func TestSafe(t *testing.T) {
-	assert.Equal(t, " [2Ja b  …", safe("\x1b[2Ja\nb\u202ecdefg", 8))
-	assert.Equal(t, "naïve 👩‍💻", safe("naïve 👩‍💻", 100))
-	assert.Equal(t, 10, strings.Count(safe(strings.Repeat("x", 100), 10), "x"))
 }
 
 func TestMemoryIsBounded(t *testing.T) {

@@ -24,8 +24,8 @@ func TestOneAuthForTwenty400ConnectionsInARow(t *testing.T) {
 		rounds  int
 		options []nostrtest.Option
 	}{
-		"a challenge at once": {sized(400, 40), []nostrtest.Option{nostrtest.WithAuth()}},
-		"a challenge when it is needed": {sized(100, 20), []nostrtest.Option{
+		"a challenge at once": {kit.Sized(400, 40), []nostrtest.Option{nostrtest.WithAuth()}},
+		"a challenge when it is needed": {kit.Sized(100, 20), []nostrtest.Option{
 			nostrtest.WithReadPolicy(func(c nostrtest.Connection, _ nostrtest.Request) string { return known(c) }),
 			nostrtest.WithPolicy(func(c nostrtest.Connection, _ *nostr.Event) string { return known(c) }),
 		}},
@@ -43,17 +43,17 @@ func TestOneAuthForTwenty400ConnectionsInARow(t *testing.T) {
 						events = append(events, nostrtest.TextNote(me, fmt.Sprint(round, " ", i)))
 					}
 					publishMany(t, client, events)
-					waitUntil(t, "live", func() bool { return live(client) })
+					kit.WaitUntil(t, "live", func() bool { return live(client) })
 					require.Equal(t, round+1, s.asked(), "one signature for each connection")
 					status, ok := client.Relay(relayURL)
 					require.True(t, ok)
 					require.Equal(t, []nostr.PubKey{me.PubKey()}, status.Authenticated)
 					conns := relay.Connections()
 					require.Equal(t, []nostr.PubKey{me.PubKey()}, conns[len(conns)-1].Authenticated)
-					waitUntil(t, "all", func() bool { return m.count() == 100*(round+1) })
+					kit.WaitUntil(t, "all", func() bool { return m.count() == 100*(round+1) })
 					relay.Clear() // else each connection brings all that there ever was
 					relay.DisconnectAll()
-					waitUntil(t, "cut", func() bool { st, _ := client.Relay(relayURL); return st.Connects == round+2 })
+					kit.WaitUntil(t, "cut", func() bool { st, _ := client.Relay(relayURL); return st.Connects == round+2 })
 				}
 				for id, n := range m.seen() {
 					require.Equal(t, 10, n, "event %v comes once for each subscription", id)
@@ -73,19 +73,19 @@ func known(c nostrtest.Connection) string {
 
 // count is how many events came, once for each subscription.
 func (m *member) count() (n int) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, times := range m.heard {
+	m.Mu.Lock()
+	defer m.Mu.Unlock()
+	for _, times := range m.Heard {
 		n += times
 	}
 	return n
 }
 
 func (m *member) seen() map[nostr.ID]int {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	all := make(map[nostr.ID]int, len(m.heard))
-	for id, n := range m.heard {
+	m.Mu.Lock()
+	defer m.Mu.Unlock()
+	all := make(map[nostr.ID]int, len(m.Heard))
+	for id, n := range m.Heard {
 		all[id] = n
 	}
 	return all
@@ -131,7 +131,7 @@ func TestChallengesThatComeLateAndAgain(t *testing.T) {
 						gennostr.WithAuthPolicy(func(gennostr.Relay, gennostr.AuthMessage) gennostr.AuthDecision {
 							return gennostr.AuthDecision{When: when}
 						}))
-					waitUntil(t, "live", func() bool { return live(client) })
+					kit.WaitUntil(t, "live", func() bool { return live(client) })
 					assert.LessOrEqual(t, auths(relay)[1], 8)
 					assert.Empty(t, m.authErrors())
 				})
@@ -204,8 +204,8 @@ func TestDirectMessagesOnDeployedRelays(t *testing.T) {
 					return []nostr.Filter{nostr.Filter{}.WithKinds(nostr.KindTextNote)}
 				}}
 				client := join(t, m, network, gennostr.WithSigner(me.Signer()))
-				waitUntil(t, "live", func() bool { return live(client) })
-				waitUntil(t, "the message", func() bool { return m.seen()[wrap.ID] == 1 })
+				kit.WaitUntil(t, "live", func() bool { return live(client) })
+				kit.WaitUntil(t, "the message", func() bool { return m.seen()[wrap.ID] == 1 })
 				assert.Empty(t, m.authErrors())
 			})
 		})
@@ -234,7 +234,7 @@ func TestAPackIsNotLostForOneThatNeedsAuth(t *testing.T) {
 			return []nostr.Filter{nostr.Filter{}.WithKinds(nostr.KindTextNote).WithTag("t", name)}
 		}
 		client := join(t, m, network)
-		waitUntil(t, "all but one", func() bool {
+		kit.WaitUntil(t, "all but one", func() bool {
 			n := 0
 			for _, s := range client.Subscriptions() {
 				n += s.Live
@@ -249,9 +249,9 @@ func TestAPackIsNotLostForOneThatNeedsAuth(t *testing.T) {
 			}
 			assert.Equal(t, want, state, name)
 		}
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		for _, c := range m.changes {
+		m.Mu.Lock()
+		defer m.Mu.Unlock()
+		for _, c := range m.Changes {
 			if c.State == gennostr.SubscriptionRefused {
 				assert.ErrorIs(t, c.Err, gennostr.ErrNoSigner)
 			}
@@ -284,13 +284,13 @@ func TestARelayThatServesNobodyWithoutAuthIsAskedNothingBefore(t *testing.T) {
 				relay.DisconnectAll()
 				time.Sleep(20 * time.Millisecond)
 				published := make(chan error, 1)
-				go func() {
+				go func() { // ends with the client; joined below
 					_, err := client.Publish(t.Context(), nostrtest.TextNote(me, "hello"))
 					published <- err
 				}()
 				began := time.Now()
 				if c.within > 0 {
-					waitUntil(t, "live", func() bool { return live(client) })
+					kit.WaitUntil(t, "live", func() bool { return live(client) })
 					assert.Less(t, time.Since(began), c.within)
 					assert.NoError(t, <-published)
 				} else {

@@ -9,8 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/require"
-
 	"github.com/gennostr/gennostr"
 	"github.com/gennostr/gennostr/nostr"
 	"github.com/gennostr/gennostr/nostrtest"
@@ -28,15 +26,10 @@ var (
 
 // member has subscriptions, and keeps what it hears of them.
 type member struct {
-	gennostr.BaseHandler
-	names   []string
-	filters func(name string) []nostr.Filter
-
-	mu         sync.Mutex
-	heard      map[nostr.ID]int
-	challenges int
-	changes    []gennostr.SubscriptionChange
-	errs       []error
+	kit.Listener
+	names      []string
+	filters    func(name string) []nostr.Filter
+	challenges int // guarded by Mu
 }
 
 // memberOf subscribes to text notes, under so many names.
@@ -51,7 +44,6 @@ func memberOf(n int) *member {
 }
 
 func (m *member) Init(self *gennostr.Self) error {
-	m.heard = make(map[nostr.ID]int)
 	for _, name := range m.names {
 		if err := self.Subscribe(name, m.filters(name)); err != nil {
 			return err
@@ -60,39 +52,18 @@ func (m *member) Init(self *gennostr.Self) error {
 	return nil
 }
 
-func (m *member) OnEvent(_ *gennostr.Self, _ gennostr.Relay, msg gennostr.EventMessage) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.heard[msg.Event.ID]++
-	return nil
-}
-
 func (m *member) OnAuth(*gennostr.Self, gennostr.Relay, gennostr.AuthMessage) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
+	m.Mu.Lock()
+	defer m.Mu.Unlock()
 	m.challenges++
 	return nil
 }
 
-func (m *member) OnSubscription(_ *gennostr.Self, _ gennostr.Relay, change gennostr.SubscriptionChange) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.changes = append(m.changes, change)
-	return nil
-}
-
-func (m *member) OnError(_ *gennostr.Self, _ gennostr.Relay, err error) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.errs = append(m.errs, err)
-	return nil
-}
-
-// problems are what OnError was told, but for the ends of connections.
+// authErrors are what OnError was told of AUTH.
 func (m *member) authErrors() (list []*gennostr.AuthError) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, err := range m.errs {
+	m.Mu.Lock()
+	defer m.Mu.Unlock()
+	for _, err := range m.Errors {
 		if failed, ok := err.(*gennostr.AuthError); ok {
 			list = append(list, failed)
 		}
@@ -101,10 +72,10 @@ func (m *member) authErrors() (list []*gennostr.AuthError) {
 }
 
 func (m *member) last() (change gennostr.SubscriptionChange) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if n := len(m.changes); n > 0 {
-		change = m.changes[n-1]
+	m.Mu.Lock()
+	defer m.Mu.Unlock()
+	if n := len(m.Changes); n > 0 {
+		change = m.Changes[n-1]
 	}
 	return change
 }
@@ -119,18 +90,6 @@ func over(network *nostrtest.Network, opts ...gennostr.Option) []gennostr.Option
 	return kit.Over(network, append([]gennostr.Option{
 		gennostr.WithRelays(relayURL), gennostr.WithReconnectSchedule(10 * time.Millisecond), kit.Quietly(),
 	}, opts...)...)
-}
-
-// waitUntil looks every 5 ms.
-func waitUntil(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for range 12_000 {
-		if ok() {
-			return
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
-	require.FailNow(t, "never: "+what)
 }
 
 // live tells whether all subscriptions are live.
@@ -207,12 +166,4 @@ func (s *signer) asked() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.calls
-}
-
-// sized is a test's number, and another one under the race detector.
-func sized(n, race int) int {
-	if underRace {
-		return race
-	}
-	return n
 }

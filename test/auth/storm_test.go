@@ -22,7 +22,7 @@ func TestAStormOfTenThousandChallenges(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
-				storms := sized(10, 2)
+				storms := kit.Sized(10, 2)
 				relay := network.NewRelay(relayURL)
 				m := memberOf(3)
 				consulted := 0
@@ -31,13 +31,13 @@ func TestAStormOfTenThousandChallenges(t *testing.T) {
 						consulted++
 						return gennostr.AuthDecision{}
 					}))...)
-				waitUntil(t, "live", func() bool { return live(client) })
+				kit.WaitUntil(t, "live", func() bool { return live(client) })
 				storm := func(n int) {
 					relay.Break(nostrtest.AuthStorm(n).Times(1))
-					waitUntil(t, "the storm", func() bool { return m.challenged() >= n })
-					m.mu.Lock()
+					kit.WaitUntil(t, "the storm", func() bool { return m.challenged() >= n })
+					m.Mu.Lock()
 					m.challenges = 0
-					m.mu.Unlock()
+					m.Mu.Unlock()
 					relay.Mend()
 				}
 				storm(1000)
@@ -46,7 +46,7 @@ func TestAStormOfTenThousandChallenges(t *testing.T) {
 					storm(10_000)
 				}
 				time.Sleep(30 * time.Second)
-				waitUntil(t, "live", func() bool { return live(client) })
+				kit.WaitUntil(t, "live", func() bool { return live(client) })
 				after := kit.Heap()
 				t.Logf("heap %d → %d KiB, %d AUTHs, %d questions", before>>10, after>>10, len(relay.Received()), consulted)
 				assert.Less(t, after, before+2<<20)
@@ -61,7 +61,7 @@ func TestAStormOfTenThousandChallenges(t *testing.T) {
 }
 
 func (m *member) challenged() int {
-	m.mu.Lock()
-	defer m.mu.Unlock()
+	m.Mu.Lock()
+	defer m.Mu.Unlock()
 	return m.challenges
 }

@@ -53,3 +53,24 @@ func Heap() int64 {
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc)
 }
+
+// WaitUntil looks every 5 ms, in virtual time or not, as long as no machine is that slow.
+func WaitUntil(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	for range 12_000 {
+		if ok() {
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	require.FailNow(t, "never: "+what)
+}
+
+// Sized is a test's number, and another one under the race detector: a signature takes
+// ten times as long there, and the large numbers are shown without it.
+func Sized(n, race int) int {
+	if UnderRace {
+		return race
+	}
+	return n
+}

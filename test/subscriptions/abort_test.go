@@ -30,12 +30,13 @@ func (f *failing) Init(self *gennostr.Self) (err error) {
 // A server that Init has started ranges over a subscription; Init fails, so the client
 // has stopped: the loop ends.
 func TestALoopOverASubscriptionEndsWhenInitFails(t *testing.T) {
+	t.Parallel()
 	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		f := &failing{}
 		_, err := gennostr.Start(t.Context(), f, kit.Over(network, kit.Quietly())...)
 		require.Error(t, err)
 		ended := make(chan struct{})
-		go func() {
+		go func() { // ends with the subscription; joined below
 			for range f.sub.All() {
 			}
 			close(ended)

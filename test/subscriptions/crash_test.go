@@ -100,6 +100,7 @@ func (s *survivor) OnError(*gennostr.Self, gennostr.Relay, error) error { return
 // TestABotThatIsKilledAndCutAllTheTimeHandlesEverything is the same as the model, with
 // relays, links that are cut, and a client that is killed while they all run.
 func TestABotThatIsKilledAndCutAllTheTimeHandlesEverything(t *testing.T) {
+	t.Parallel()
 	for seed := range uint64(8) {
 		random := rand.New(rand.NewPCG(seed, 1))
 		steps := make([]int, 30)
@@ -139,7 +140,7 @@ func survive(t *testing.T, network *nostrtest.Network, pages int, steps []int) {
 	defer func() { crash() }()
 	for i, step := range steps {
 		for n := range 4 {
-			e := nostrtest.TextNote(nostrtest.Key(1), fmt.Sprint(i, "/", n))
+			e := plain(nostr.Now(), 1, fmt.Sprint(i, "/", n))
 			relays[n%2].Publish(e)
 			if n == 3 {
 				relays[0].Publish(e)
@@ -165,7 +166,7 @@ func survive(t *testing.T, network *nostrtest.Network, pages int, steps []int) {
 	}
 	network.Heal(urls[0])
 	all := append(relays[0].Events(), relays[1].Events()...)
-	waitUntil(t, "all handled", func() bool {
+	kit.WaitUntil(t, "all handled", func() bool {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		for _, e := range all {

@@ -15,7 +15,8 @@ import (
 )
 
 func TestAnOutageBeforeTheEOSELosesNothingOfWhatIsStored(t *testing.T) {
-	stored := sized(1000, 100)
+	t.Parallel()
+	stored := kit.Sized(1000, 100)
 	for _, at := range []int{1, stored / 3, stored - 1, stored} {
 		kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
 			relay := network.NewRelay(relayURL, nostrtest.WithFaults(nostrtest.Cut().On("EVENT").Nth(at)))
@@ -31,6 +32,7 @@ func TestAnOutageBeforeTheEOSELosesNothingOfWhatIsStored(t *testing.T) {
 
 // The relay gives 100 events a page, and 450 were published while it was away.
 func TestAnOutageWithMoreEventsThanThePageHas(t *testing.T) {
+	t.Parallel()
 	for what, option := range map[string]nostrtest.Option{
 		"untold": nostrtest.WithFaults(nostrtest.PageCap(100)),
 		"told":   nostrtest.WithLimits(nostrtest.Limits{Limit: 100}),
@@ -42,7 +44,7 @@ func TestAnOutageWithMoreEventsThanThePageHas(t *testing.T) {
 			waitLive(t, client, 1)
 			network.Partition(relayURL)
 			relay.DisconnectAll()
-			for i := range sized(450, 250) {
+			for i := range kit.Sized(450, 250) {
 				relay.Publish(nostrtest.TextNote(nostrtest.Key(1), fmt.Sprint(what, i)))
 				time.Sleep(time.Second)
 			}
@@ -50,7 +52,7 @@ func TestAnOutageWithMoreEventsThanThePageHas(t *testing.T) {
 			time.Sleep(time.Second)
 			waitLive(t, client, 1)
 			bot.eachOnce(t, relay.Events())
-			assert.Equal(t, sized(450, 250), bot.count(), what)
+			assert.Equal(t, kit.Sized(450, 250), bot.count(), what)
 			assert.Empty(t, bot.gaps(), what)
 		})
 	}
@@ -58,6 +60,7 @@ func TestAnOutageWithMoreEventsThanThePageHas(t *testing.T) {
 
 // A second that holds more than a page, of one author and kind: what cannot be had is said.
 func TestASecondWithMoreThanAPageIsAGapAndNothingElseIsLost(t *testing.T) {
+	t.Parallel()
 	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		relay := network.NewRelay(relayURL, nostrtest.WithLimits(nostrtest.Limits{Limit: 100}))
 		bot := listensTo(textNotes)
@@ -89,6 +92,7 @@ func TestASecondWithMoreThanAPageIsAGapAndNothingElseIsLost(t *testing.T) {
 }
 
 func TestGiftWrapsThatAreDatedTwoDaysBackComeAfterAnOutage(t *testing.T) {
+	t.Parallel()
 	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		relay := network.NewRelay(relayURL)
 		bot := listensTo([]nostr.Filter{nostr.Filter{}.WithKinds(nostr.KindGiftWrap, nostr.KindTextNote).WithTag("p", nostrtest.PubKey(9).String())})
@@ -118,6 +122,7 @@ func TestGiftWrapsThatAreDatedTwoDaysBackComeAfterAnOutage(t *testing.T) {
 
 // Whose clock is ten minutes off, before or behind, loses nothing by that.
 func TestPublishersWhoseClockIsTenMinutesOff(t *testing.T) {
+	t.Parallel()
 	for _, skew := range []time.Duration{-10 * time.Minute, 10 * time.Minute} {
 		kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
 			relay := network.NewRelay(relayURL, nostrtest.WithFaults(nostrtest.ClockSkew(skew)))
@@ -142,13 +147,14 @@ func TestPublishersWhoseClockIsTenMinutesOff(t *testing.T) {
 				publish(30)
 			}
 			all := relay.Events()
-			waitUntil(t, "all", func() bool { return bot.count() == len(all) })
+			kit.WaitUntil(t, "all", func() bool { return bot.count() == len(all) })
 			bot.eachOnce(t, all)
 		})
 	}
 }
 
 func TestABogusEventOfTheYear2100MutesNothing(t *testing.T) {
+	t.Parallel()
 	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		relay := network.NewRelay(relayURL)
 		bogus := nostrtest.TextNoteAt(4_102_444_800, nostrtest.Key(8), "from the future")
@@ -169,6 +175,7 @@ func TestABogusEventOfTheYear2100MutesNothing(t *testing.T) {
 }
 
 func TestFiveRelaysEachCutAtRandomGiveEachEventOnce(t *testing.T) {
+	t.Parallel()
 	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		var relays []*nostrtest.Relay
 		var urls []string
@@ -181,7 +188,7 @@ func TestFiveRelaysEachCutAtRandomGiveEachEventOnce(t *testing.T) {
 		waitLive(t, client, 5)
 		random := rand.New(rand.NewPCG(1, 2))
 		var all []*nostr.Event
-		for i := range sized(2000, 400) {
+		for i := range kit.Sized(2000, 400) {
 			e := nostrtest.TextNote(nostrtest.Key(1+i%9), fmt.Sprint(i))
 			all = append(all, e)
 			for n, relay := range relays {
@@ -196,13 +203,14 @@ func TestFiveRelaysEachCutAtRandomGiveEachEventOnce(t *testing.T) {
 		}
 		time.Sleep(time.Second)
 		waitLive(t, client, 5)
-		waitUntil(t, "all events", func() bool { return bot.count() == len(all) })
+		kit.WaitUntil(t, "all events", func() bool { return bot.count() == len(all) })
 		bot.eachOnce(t, all)
 		assert.Empty(t, bot.gaps())
 	})
 }
 
 func TestOneRelaysCutChangesNothingForItsNeighbours(t *testing.T) {
+	t.Parallel()
 	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		cut, neighbour := network.NewRelay("ws://cut.example"), network.NewRelay("ws://neighbour.example")
 		bot := listensTo(textNotes)
@@ -219,7 +227,7 @@ func TestOneRelaysCutChangesNothingForItsNeighbours(t *testing.T) {
 			}
 		}
 		waitLive(t, client, 2)
-		waitUntil(t, "300 events", func() bool { return bot.count() == 300 })
+		kit.WaitUntil(t, "300 events", func() bool { return bot.count() == 300 })
 		bot.eachOnce(t, events)
 		assert.Len(t, neighbour.Received(), before, "messages to the neighbour")
 		assert.Empty(t, bot.gaps())

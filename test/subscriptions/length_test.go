@@ -16,6 +16,7 @@ import (
 // 600 authors, on a relay that tells that a message may have 16 KiB, and hangs up on
 // longer ones: the list is split by that, and the subscription is live.
 func TestALongListIsSplitByWhatTheRelaySaysAMessageMayBe(t *testing.T) {
+	t.Parallel()
 	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		relay := network.NewRelay(relayURL, nostrtest.WithLimits(nostrtest.Limits{MessageLength: 16 << 10}))
 		f := nostr.Filter{}.WithKinds(nostr.KindTextNote)

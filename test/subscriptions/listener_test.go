@@ -6,12 +6,10 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 
 	"github.com/gennostr/gennostr"
 	"github.com/gennostr/gennostr/nostr"
@@ -20,7 +18,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if underRace { // a program of the model takes seconds; the gate runs hundreds without it
+	if kit.UnderRace { // a program of the model takes seconds; the gate runs hundreds without it
 		_ = flag.Set("rapid.checks", "15") // before the command line is read, which says otherwise
 	}
 	kit.Main(m)
@@ -28,17 +26,11 @@ func TestMain(m *testing.M) {
 
 // listener subscribes in Init, and keeps what it hears.
 type listener struct {
-	gennostr.BaseHandler
+	kit.Listener
 	subscribe func(*gennostr.Self) error
 	onEvent   func(*gennostr.Self, gennostr.EventMessage) error
-
-	mu      sync.Mutex
-	heard   map[nostr.ID]int
-	phases  map[gennostr.Phase]int
-	order   []gennostr.EventMessage
-	changes []gennostr.SubscriptionChange
-	eoses   int
-	errors  []error
+	order     []gennostr.EventMessage // guarded by Mu
+	eoses     int                     // guarded by Mu
 }
 
 // listensTo makes one with a subscription "all".
@@ -48,19 +40,13 @@ func listensTo(filters []nostr.Filter, opts ...gennostr.SubscribeOption) *listen
 
 var textNotes = []nostr.Filter{nostr.Filter{}.WithKinds(nostr.KindTextNote)}
 
-func (l *listener) Init(self *gennostr.Self) error {
-	if l.heard == nil {
-		l.heard, l.phases = map[nostr.ID]int{}, map[gennostr.Phase]int{}
-	}
-	return l.subscribe(self)
-}
+func (l *listener) Init(self *gennostr.Self) error { return l.subscribe(self) }
 
-func (l *listener) OnEvent(self *gennostr.Self, _ gennostr.Relay, msg gennostr.EventMessage) error {
-	l.mu.Lock()
-	l.heard[msg.Event.ID]++
-	l.phases[msg.Phase]++
+func (l *listener) OnEvent(self *gennostr.Self, relay gennostr.Relay, msg gennostr.EventMessage) error {
+	_ = l.Listener.OnEvent(self, relay, msg)
+	l.Mu.Lock()
 	l.order = append(l.order, msg)
-	l.mu.Unlock()
+	l.Mu.Unlock()
 	if l.onEvent != nil {
 		return l.onEvent(self, msg)
 	}
@@ -68,40 +54,37 @@ func (l *listener) OnEvent(self *gennostr.Self, _ gennostr.Relay, msg gennostr.E
 }
 
 func (l *listener) OnEOSE(*gennostr.Self, gennostr.Relay, gennostr.EOSEMessage) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	l.Mu.Lock()
+	defer l.Mu.Unlock()
 	l.eoses++
 	return nil
 }
 
-func (l *listener) OnSubscription(_ *gennostr.Self, _ gennostr.Relay, change gennostr.SubscriptionChange) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.changes = append(l.changes, change)
-	return nil
-}
-
-func (l *listener) OnError(_ *gennostr.Self, _ gennostr.Relay, err error) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.errors = append(l.errors, err)
-	return nil
+// phases counts the events of each phase.
+func (l *listener) phases() map[gennostr.Phase]int {
+	l.Mu.Lock()
+	defer l.Mu.Unlock()
+	count := make(map[gennostr.Phase]int)
+	for _, m := range l.order {
+		count[m.Phase]++
+	}
+	return count
 }
 
 func (l *listener) count() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.heard)
+	l.Mu.Lock()
+	defer l.Mu.Unlock()
+	return len(l.Heard)
 }
 
 // eachOnce demands that every event was heard, each once.
 func (l *listener) eachOnce(t *testing.T, events []*nostr.Event) {
 	t.Helper()
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	l.Mu.Lock()
+	defer l.Mu.Unlock()
 	missing, twice := 0, 0
 	for _, e := range events {
-		switch n := l.heard[e.ID]; {
+		switch n := l.Heard[e.ID]; {
 		case n == 0:
 			missing++
 		case n > 1:
@@ -114,9 +97,9 @@ func (l *listener) eachOnce(t *testing.T, events []*nostr.Event) {
 
 // gaps lists the gaps that were reported.
 func (l *listener) gaps() (list []gennostr.Gap) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, c := range l.changes {
+	l.Mu.Lock()
+	defer l.Mu.Unlock()
+	for _, c := range l.Changes {
 		if c.Gap != nil {
 			list = append(list, *c.Gap)
 		}
@@ -127,7 +110,7 @@ func (l *listener) gaps() (list []gennostr.Gap) {
 // waitLive waits until all subscriptions of a client are live on n relays.
 func waitLive(t *testing.T, client *gennostr.Client, n int) {
 	t.Helper()
-	waitUntil(t, fmt.Sprintf("live on %d", n), func() bool {
+	kit.WaitUntil(t, fmt.Sprintf("live on %d", n), func() bool {
 		for _, s := range client.Subscriptions() {
 			if s.Live < n {
 				return false
@@ -135,18 +118,6 @@ func waitLive(t *testing.T, client *gennostr.Client, n int) {
 		}
 		return true
 	})
-}
-
-// waitUntil looks every 5 ms, in virtual time or not, as long as no machine is that slow.
-func waitUntil(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for range 12_000 {
-		if ok() {
-			return
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
-	require.FailNow(t, "never: "+what)
 }
 
 func start(t *testing.T, h gennostr.Handler, network *nostrtest.Network, urls []string, opts ...gennostr.Option) *gennostr.Client {
@@ -157,10 +128,40 @@ func start(t *testing.T, h gennostr.Handler, network *nostrtest.Network, urls []
 
 var background = context.Background()
 
-// sized is a test's number, and another one under the race detector.
-func sized(n, race int) int {
-	if underRace {
-		return race
+// plain is a text note for a test of thousands, which is about something else than
+// signatures: under the race detector, where one takes ten milliseconds, it has none.
+// Clients take it by plainly.
+func plain(at nostr.Timestamp, author int, content string, tags ...nostr.Tag) *nostr.Event {
+	if !kit.UnderRace {
+		return nostrtest.TextNoteAt(at, nostrtest.Key(author), content, tags...)
 	}
-	return n
+	e := &nostr.Event{PubKey: authors[author], CreatedAt: at, Kind: nostr.KindTextNote, Tags: append(nostr.Tags{}, tags...), Content: content}
+	e.ID = e.GetID()
+	return e
+}
+
+// authors are the public keys of the first test keys.
+var authors = func() (list [9]nostr.PubKey) {
+	for i := range list {
+		list[i] = nostrtest.PubKey(i)
+	}
+	return list
+}()
+
+// plains are n plain notes, one in each step back from now.
+func plains(n int, step time.Duration) []*nostr.Event {
+	list := make([]*nostr.Event, n)
+	for i := range list {
+		list[i] = plain(nostr.TimestampOf(time.Now().Add(-time.Duration(i)*step)), 1+i%5, fmt.Sprint(i))
+	}
+	return list
+}
+
+// plainly starts a client that takes plain notes.
+func plainly(t *testing.T, h gennostr.Handler, network *nostrtest.Network, urls []string, opts ...gennostr.Option) *gennostr.Client {
+	t.Helper()
+	if kit.UnderRace {
+		opts = append(opts, gennostr.WithTrustedRelay())
+	}
+	return start(t, h, network, urls, opts...)
 }

@@ -15,6 +15,7 @@ import (
 // With On, a loop goes on when its relay is removed, as long as that can be reached, and
 // ends when it is gone for good (All).
 func TestALoopOverRelaysThatAreGoneForGoodEnds(t *testing.T) {
+	t.Parallel()
 	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		relay := network.NewRelay(relayURL)
 		client := start(t, nil, network, []string{relayURL}, gennostr.WithMaxAttempts(3))

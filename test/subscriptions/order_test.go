@@ -17,6 +17,7 @@ import (
 // events which another relay has brought already. Theirs are the signatures that take
 // time; the next page begins at the end of this one all the same.
 func TestLiveEventsThatAreProvenLateAreNotTakenForTheEndOfAPage(t *testing.T) {
+	t.Parallel()
 	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		events := spread(200, time.Second)
 		first := network.NewRelay("ws://first.example")

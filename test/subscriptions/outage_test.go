@@ -19,6 +19,7 @@ const relayURL = "ws://relay.example"
 func quickly() gennostr.Option { return gennostr.WithReconnectSchedule(50 * time.Millisecond) }
 
 func TestASubscriptionHearsWhatIsStoredAndWhatIsPublished(t *testing.T) {
+	t.Parallel()
 	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		relay := network.NewRelay(relayURL)
 		stored, live := notes("stored", 10), notes("live", 10)
@@ -27,23 +28,24 @@ func TestASubscriptionHearsWhatIsStoredAndWhatIsPublished(t *testing.T) {
 		client := start(t, bot, network, []string{relayURL})
 		waitLive(t, client, 1)
 		relay.Publish(live...)
-		waitUntil(t, "20 events", func() bool { return bot.count() == 20 })
+		kit.WaitUntil(t, "20 events", func() bool { return bot.count() == 20 })
 		bot.eachOnce(t, append(stored, live...))
-		assert.Equal(t, map[gennostr.Phase]int{gennostr.PhaseStored: 10, gennostr.PhaseLive: 10}, bot.phases)
+		assert.Equal(t, map[gennostr.Phase]int{gennostr.PhaseStored: 10, gennostr.PhaseLive: 10}, bot.phases())
 		assert.Equal(t, 1, bot.eoses)
 		assert.Equal(t, "all", bot.order[0].SubscriptionID)
-		assert.Empty(t, bot.errors)
+		assert.Empty(t, bot.Errors)
 	})
 }
 
 // 2,000 live events at 200 a second, through a link that is cut every 300 ms.
 func TestNothingIsLostThroughALinkThatIsCutAllTheTime(t *testing.T) {
+	t.Parallel()
 	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		relay := network.NewRelay(relayURL)
 		bot := listensTo(textNotes)
 		client := start(t, bot, network, []string{relayURL}, quickly())
 		waitLive(t, client, 1)
-		for i := range sized(2000, 400) {
+		for i := range kit.Sized(2000, 400) {
 			relay.Publish(nostrtest.TextNote(nostrtest.Key(1), fmt.Sprint(i)))
 			time.Sleep(5 * time.Millisecond)
 			if i%60 == 59 {
@@ -52,14 +54,15 @@ func TestNothingIsLostThroughALinkThatIsCutAllTheTime(t *testing.T) {
 		}
 		waitLive(t, client, 1)
 		all := relay.Events()
-		waitUntil(t, "all events", func() bool { return bot.count() == len(all) })
-		assert.Len(t, all, sized(2000, 400))
+		kit.WaitUntil(t, "all events", func() bool { return bot.count() == len(all) })
+		assert.Len(t, all, kit.Sized(2000, 400))
 		bot.eachOnce(t, all)
 		assert.Empty(t, bot.gaps())
 	})
 }
 
 func TestNothingIsLostOverOutages(t *testing.T) {
+	t.Parallel()
 	for _, outage := range []time.Duration{time.Second, 2 * time.Second, 5 * time.Second} {
 		kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
 			relay := network.NewRelay(relayURL)
@@ -69,18 +72,18 @@ func TestNothingIsLostOverOutages(t *testing.T) {
 			for round := range 3 {
 				network.Partition(relayURL)
 				relay.DisconnectAll()
-				for i := range sized(200, 40) {
+				for i := range kit.Sized(200, 40) {
 					relay.Publish(nostrtest.TextNote(nostrtest.Key(1), fmt.Sprint(round, "/", i)))
-					time.Sleep(outage / time.Duration(sized(200, 40)))
+					time.Sleep(outage / time.Duration(kit.Sized(200, 40)))
 				}
 				network.Heal(relayURL)
 				time.Sleep(200 * time.Millisecond)
 				waitLive(t, client, 1)
 			}
 			all := relay.Events()
-			waitUntil(t, "all events", func() bool { return bot.count() == len(all) })
+			kit.WaitUntil(t, "all events", func() bool { return bot.count() == len(all) })
 			bot.eachOnce(t, all)
-			assert.Equal(t, 3*sized(200, 40), bot.phases[gennostr.PhaseResumed]+bot.phases[gennostr.PhaseLive])
+			assert.Equal(t, 3*kit.Sized(200, 40), bot.phases()[gennostr.PhaseResumed]+bot.phases()[gennostr.PhaseLive])
 		})
 	}
 }

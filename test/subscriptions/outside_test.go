@@ -18,13 +18,14 @@ import (
 
 // A handler that is stuck, with its relay's window full, delays nobody on another relay.
 func TestABlockedHandlerDelaysNoOutsideSubscriberOfAnotherRelay(t *testing.T) {
+	t.Parallel()
 	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		full, other := network.NewRelay("ws://full.example"), network.NewRelay("ws://other.example")
-		full.Publish(spread(sized(3000, 2100), time.Second)...)
+		full.Publish(plains(3000, time.Second)...)
 		stuck := make(chan struct{})
 		bot := listensTo(textNotes, gennostr.On(full.URL()))
 		bot.onEvent = func(*gennostr.Self, gennostr.EventMessage) error { <-stuck; return nil }
-		client := start(t, bot, network, []string{full.URL(), other.URL()})
+		client := plainly(t, bot, network, []string{full.URL(), other.URL()})
 		sub, err := client.Subscribe(t.Context(), textNotes, gennostr.On(other.URL()))
 		require.NoError(t, err)
 		require.NoError(t, sub.CaughtUp(t.Context(), 1))
@@ -66,21 +67,22 @@ func pull(sub *gennostr.Subscription) (next func() *nostr.Event, stop func()) {
 // A reader that is slow is parked, its neighbour on the same socket goes on, and in
 // the end both have had everything, in a buffer that never grew far.
 func TestASlowOutsideSubscriberIsParkedAndLosesNothing(t *testing.T) {
+	t.Parallel()
 	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		relay := network.NewRelay(relayURL)
 		bot := listensTo(textNotes)
-		client := start(t, bot, network, []string{relayURL})
+		client := plainly(t, bot, network, []string{relayURL})
 		slow, err := client.Subscribe(t.Context(), textNotes, gennostr.WithBuffer(50))
 		require.NoError(t, err)
 		waitLive(t, client, 1)
 		events := make([]*nostr.Event, 1000)
 		for i := range events {
-			events[i] = nostrtest.TextNote(nostrtest.Key(1), fmt.Sprint(i))
+			events[i] = plain(nostr.Now(), 1, fmt.Sprint(i))
 			relay.Publish(events[i])
 			time.Sleep(time.Millisecond)
 			assert.LessOrEqual(t, slow.Status().Waiting, 60)
 		}
-		waitUntil(t, "the neighbour", func() bool { return bot.count() == 1000 })
+		kit.WaitUntil(t, "the neighbour", func() bool { return bot.count() == 1000 })
 		assert.Equal(t, gennostr.SubscriptionParked, slow.Status().Relays[0].State)
 		heard := map[nostr.ID]int{}
 		for m := range slow.Events() {
@@ -97,10 +99,11 @@ func TestASlowOutsideSubscriberIsParkedAndLosesNothing(t *testing.T) {
 
 // What a first load brings beyond the buffer is asked for page by page.
 func TestASlowOutsideSubscriberIsServedPageByPage(t *testing.T) {
+	t.Parallel()
 	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		relay := network.NewRelay(relayURL, nostrtest.WithLimits(nostrtest.Limits{Limit: 50}))
-		relay.Publish(spread(1000, time.Second)...)
-		client := start(t, listensTo(topic(1)), network, []string{relayURL})
+		relay.Publish(plains(1000, time.Second)...)
+		client := plainly(t, listensTo(topic(1)), network, []string{relayURL})
 		all := []nostr.Filter{textNotes[0].WithSince(nostr.Now() - 5000)}
 		slow, err := client.Subscribe(t.Context(), all, gennostr.WithBuffer(100))
 		require.NoError(t, err)
@@ -120,6 +123,7 @@ func TestASlowOutsideSubscriberIsServedPageByPage(t *testing.T) {
 }
 
 func TestDropOldestKeepsTheNewestAndCounts(t *testing.T) {
+	t.Parallel()
 	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		relay := network.NewRelay(relayURL)
 		client := start(t, nil, network, []string{relayURL})
@@ -146,6 +150,7 @@ func TestDropOldestKeepsTheNewestAndCounts(t *testing.T) {
 }
 
 func TestAnOutsideSubscriptionEndsWithItsContextAndWithTheClient(t *testing.T) {
+	t.Parallel()
 	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		relay := network.NewRelay(relayURL)
 		client := kit.Launch(t, nil, kit.Over(network, gennostr.WithRelays(relayURL), kit.Quietly())...)
@@ -158,7 +163,7 @@ func TestAnOutsideSubscriptionEndsWithItsContextAndWithTheClient(t *testing.T) {
 		require.Len(t, relay.Subscriptions(), 2)
 		ended := make(chan error, 2)
 		for _, sub := range []*gennostr.Subscription{first, second} {
-			go func() {
+			go func() { // ends with the subscription; joined below
 				for range sub.Events() {
 				}
 				ended <- sub.Err()
@@ -178,9 +183,10 @@ func TestAnOutsideSubscriptionEndsWithItsContextAndWithTheClient(t *testing.T) {
 // 5,000 events that are held: what they take stays within the window, and an OK on
 // that relay still comes within a second.
 func TestFiveThousandHeldMessages(t *testing.T) {
+	t.Parallel()
 	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		relay := network.NewRelay(relayURL)
-		events := spread(sized(5000, 2600), time.Second)
+		events := plains(5000, time.Second)
 		relay.Publish(events...)
 		var releases []func()
 		bot := &holder{listener: listensTo(textNotes), oks: make(chan time.Time, 1)}
@@ -188,14 +194,14 @@ func TestFiveThousandHeldMessages(t *testing.T) {
 			releases = append(releases, self.Hold())
 			return nil
 		}
-		client := start(t, bot, network, []string{relayURL})
+		client := plainly(t, bot, network, []string{relayURL})
 		synctest.Wait()
 		time.Sleep(time.Second)
 		assert.LessOrEqual(t, bot.count(), 2048, "as many as the window has")
 		began := time.Now()
 		require.NoError(t, client.Send(relayURL, gennostr.PublishEvent{Event: nostrtest.TextNote(nostrtest.Key(3), "published")}))
 		assert.Less(t, (<-bot.oks).Sub(began), time.Second)
-		for bot.count() < sized(5000, 2600)+1 {
+		for bot.count() < 5000+1 {
 			require.NoError(t, client.Notify(nil))
 			synctest.Wait()
 			_, err := client.Call(background, func() {

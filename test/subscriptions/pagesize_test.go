@@ -15,6 +15,7 @@ import (
 // Live events that slip in before a slow EOSE are no measure of the relay's page: after
 // an outage everything comes, page by page.
 func TestAPageThatWasLongForLiveEventsDoesNotMakeTheNextLookComplete(t *testing.T) {
+	t.Parallel()
 	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		relay := network.NewRelay(relayURL, nostrtest.WithFaults(nostrtest.PageCap(100), nostrtest.LateEOSE(10*time.Second).Nth(1)))
 		relay.Publish(spread(100, time.Second)...)

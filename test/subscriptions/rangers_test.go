@@ -18,14 +18,15 @@ import (
 // Several goroutines range over one subscription, each takes its time: it is parked
 // meanwhile, and goes on when they have caught up.
 func TestASubscriptionThatSeveralRangeOverIsNotParkedForEver(t *testing.T) {
+	t.Parallel()
 	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		relay := network.NewRelay(relayURL)
-		client := start(t, listensTo(textNotes), network, []string{relayURL})
+		client := plainly(t, listensTo(textNotes), network, []string{relayURL})
 		sub, err := client.Subscribe(t.Context(), textNotes, gennostr.WithBuffer(8))
 		require.NoError(t, err)
 		waitLive(t, client, 1)
 		for i := range 500 {
-			relay.Publish(nostrtest.TextNote(nostrtest.Key(1), fmt.Sprint(i)))
+			relay.Publish(plain(nostr.Now(), 1, fmt.Sprint(i)))
 			time.Sleep(time.Millisecond)
 		}
 		require.Equal(t, gennostr.SubscriptionParked, sub.Status().Relays[0].State)

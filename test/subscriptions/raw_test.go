@@ -16,18 +16,19 @@ import (
 // An outside subscriber that does not read has its relay for itself, until the program
 // sends a REQ of its own there: that is answered.
 func TestARawREQBesideAnUnreadSubscriptionIsAnswered(t *testing.T) {
+	t.Parallel()
 	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		relay := network.NewRelay(relayURL)
-		relay.Publish(spread(1500, time.Second)...) // less than the window has, more than the buffer
+		relay.Publish(plains(1500, time.Second)...) // less than the window has, more than the buffer
 		bot := &listener{subscribe: func(*gennostr.Self) error { return nil }}
-		client := start(t, bot, network, []string{relayURL})
+		client := plainly(t, bot, network, []string{relayURL})
 		_, err := client.Subscribe(t.Context(), textNotes)
 		require.NoError(t, err)
 		time.Sleep(time.Second)
 		reaction := nostr.Filter{}.WithKinds(nostr.KindReaction)
 		require.NoError(t, client.Send(relayURL, gennostr.Req{SubscriptionID: "raw", Filters: []nostr.Filter{reaction}}))
 		time.Sleep(time.Second)
-		relay.Publish(spread(1000, time.Millisecond)...)
+		relay.Publish(plains(1000, time.Millisecond)...)
 		relay.Publish(nostrtest.Event(nostrtest.Key(2), nostr.KindReaction, "+"))
 		time.Sleep(10 * time.Second)
 		assert.Equal(t, 1, bot.count())

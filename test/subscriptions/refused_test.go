@@ -20,6 +20,7 @@ const few = 48 // as many filters as one REQ may have
 // What a relay takes less than is assumed of one that tells nothing is learnt from
 // its refusals, and remembered for the next connection.
 func TestFewerSlotsThanAssumedAreLearnt(t *testing.T) {
+	t.Parallel()
 	for how, relayThat := range map[string]struct {
 		fault nostrtest.Fault
 		most  int // REQs after a reconnect
@@ -39,7 +40,7 @@ func TestFewerSlotsThanAssumedAreLearnt(t *testing.T) {
 					}
 					return nil
 				}}
-				client := start(t, bot, network, []string{relayURL}, quickly())
+				client := plainly(t, bot, network, []string{relayURL}, quickly())
 				began := time.Now()
 				waitLive(t, client, 1)
 				t.Logf("live after %v and %d REQs", time.Since(began), len(relay.Requests()))
@@ -52,14 +53,14 @@ func TestFewerSlotsThanAssumedAreLearnt(t *testing.T) {
 					}
 				}
 				publish("live")
-				waitUntil(t, "all live", func() bool { return bot.count() == len(all) })
+				kit.WaitUntil(t, "all live", func() bool { return bot.count() == len(all) })
 				before := len(relay.Requests())
 				relay.DisconnectAll()
 				publish("outage")
 				time.Sleep(100 * time.Millisecond)
 				waitLive(t, client, 1)
 				publish("again")
-				waitUntil(t, "all again", func() bool { return bot.count() == len(all) })
+				kit.WaitUntil(t, "all again", func() bool { return bot.count() == len(all) })
 				bot.eachOnce(t, all)
 				if !assert.LessOrEqual(t, len(relay.Requests())-before, relayThat.most, "it is known now") {
 					for _, r := range relay.Requests()[before:] {
@@ -73,6 +74,7 @@ func TestFewerSlotsThanAssumedAreLearnt(t *testing.T) {
 
 // One of many filters that share REQs is refused: the others live.
 func TestOneBadFilterOfManyIsFound(t *testing.T) {
+	t.Parallel()
 	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		network.NewRelay(relayURL, nostrtest.WithFaults(nostrtest.SubscriptionCap(5)),
 			nostrtest.WithReadPolicy(func(_ nostrtest.Connection, r nostrtest.Request) string {
@@ -96,7 +98,7 @@ func TestOneBadFilterOfManyIsFound(t *testing.T) {
 			return nil
 		}}
 		client := start(t, bot, network, []string{relayURL}, quickly())
-		waitUntil(t, "all but one", func() bool {
+		kit.WaitUntil(t, "all but one", func() bool {
 			live := 0
 			for _, s := range client.Subscriptions() {
 				live += s.Live
@@ -116,6 +118,7 @@ func TestOneBadFilterOfManyIsFound(t *testing.T) {
 
 // A relay that refuses for good is not asked again and again (65,000 times, elsewhere).
 func TestARefusalIsNoStormOfREQs(t *testing.T) {
+	t.Parallel()
 	for text, most := range map[string]int{
 		"restricted: members only": 1, "blocked: no": 1, "invalid: filter": 1, "auth-required: who are you": 1,
 		"error: database locked": 30, "rate-limited: slow down": 30, "shutting down": 30,
@@ -149,6 +152,7 @@ func (m member) OnAuth(self *gennostr.Self, relay gennostr.Relay, msg gennostr.A
 }
 
 func TestASubscriptionLivesAsSoonAsTheRelayKnowsWhoAsks(t *testing.T) {
+	t.Parallel()
 	for range 20 {
 		kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
 			relay := network.NewRelay(relayURL, nostrtest.WithAuth())
@@ -168,6 +172,7 @@ func TestASubscriptionLivesAsSoonAsTheRelayKnowsWhoAsks(t *testing.T) {
 }
 
 func TestASubscriptionThatARelayEndsIsAskedAgain(t *testing.T) {
+	t.Parallel()
 	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		relay := network.NewRelay(relayURL)
 		bot := listensTo(textNotes)
@@ -178,13 +183,14 @@ func TestASubscriptionThatARelayEndsIsAskedAgain(t *testing.T) {
 		relay.Publish(notes("meanwhile", 10)...)
 		time.Sleep(5 * time.Second)
 		waitLive(t, client, 1)
-		waitUntil(t, "20 events", func() bool { return bot.count() == 20 })
+		kit.WaitUntil(t, "20 events", func() bool { return bot.count() == 20 })
 		bot.eachOnce(t, relay.Events())
 	})
 }
 
 // A relay that does not answer is asked again once in a while, and what it brings counts all the same.
 func TestARelayThatSendsNoEOSE(t *testing.T) {
+	t.Parallel()
 	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		relay := network.NewRelay(relayURL, nostrtest.WithFaults(nostrtest.NoEOSE()))
 		bot := listensTo(textNotes)

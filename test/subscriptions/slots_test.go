@@ -20,7 +20,7 @@ var takesTwenty = map[string]nostrtest.Option{
 	"NOTICE": nostrtest.WithFaults(nostrtest.SubscriptionCapNotice(20)),
 }
 
-var manySubscriptions = sized(300, 80)
+var manySubscriptions = kit.Sized(300, 80)
 
 // topic is the filter of one of many subscriptions.
 func topic(i int) []nostr.Filter {
@@ -28,10 +28,11 @@ func topic(i int) []nostr.Filter {
 }
 
 func ofTopic(i int, what string) *nostr.Event {
-	return nostrtest.TextNote(nostrtest.Key(1+i%5), fmt.Sprint(what, i), nostr.Tag{"t", fmt.Sprint("topic", i)})
+	return plain(nostr.Now(), 1+i%5, fmt.Sprint(what, i), nostr.Tag{"t", fmt.Sprint("topic", i)})
 }
 
 func TestThreeHundredSubscriptionsOnARelayThatTakesTwenty(t *testing.T) {
+	t.Parallel()
 	for how, option := range takesTwenty {
 		t.Run(how, func(t *testing.T) {
 			kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
@@ -53,11 +54,11 @@ func TestThreeHundredSubscriptionsOnARelayThatTakesTwenty(t *testing.T) {
 					return nil
 				}}
 				began := time.Now()
-				client := start(t, bot, network, []string{relayURL}, quickly())
+				client := plainly(t, bot, network, []string{relayURL}, quickly())
 				waitLive(t, client, 1)
 				assert.LessOrEqual(t, time.Since(began), 5*time.Second)
 				publish("live")
-				waitUntil(t, "600 events", func() bool { return bot.count() == len(all) })
+				kit.WaitUntil(t, "600 events", func() bool { return bot.count() == len(all) })
 
 				before := len(relay.Requests())
 				relay.DisconnectAll()
@@ -65,7 +66,7 @@ func TestThreeHundredSubscriptionsOnARelayThatTakesTwenty(t *testing.T) {
 				time.Sleep(100 * time.Millisecond)
 				waitLive(t, client, 1)
 				publish("again")
-				waitUntil(t, "1,200 events", func() bool { return bot.count() == len(all) })
+				kit.WaitUntil(t, "1,200 events", func() bool { return bot.count() == len(all) })
 				bot.eachOnce(t, all)
 				assert.LessOrEqual(t, len(relay.Requests())-before, 150, "REQs after the cut")
 				for _, m := range bot.order {
@@ -77,6 +78,7 @@ func TestThreeHundredSubscriptionsOnARelayThatTakesTwenty(t *testing.T) {
 }
 
 func TestSubscriptionsThatComeOneByOneReplayLittle(t *testing.T) {
+	t.Parallel()
 	for how, option := range takesTwenty {
 		t.Run(how, func(t *testing.T) {
 			kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
@@ -87,7 +89,7 @@ func TestSubscriptionsThatComeOneByOneReplayLittle(t *testing.T) {
 					}
 				}
 				bot := &listener{subscribe: func(*gennostr.Self) error { return nil }}
-				client := start(t, bot, network, []string{relayURL}, quickly())
+				client := plainly(t, bot, network, []string{relayURL}, quickly())
 				for i := range manySubscriptions {
 					sub, err := client.Subscribe(background, topic(i))
 					assert.NoError(t, err)

@@ -14,6 +14,7 @@ import (
 
 // What waits to be ranged over and matches none of the new filters is dropped (SetFilters).
 func TestSetFiltersDropsWhatWaitsToBeRangedOver(t *testing.T) {
+	t.Parallel()
 	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		relay := network.NewRelay(relayURL)
 		client := start(t, nil, network, []string{relayURL})

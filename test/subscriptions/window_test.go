@@ -18,6 +18,7 @@ import (
 // An outside subscriber that does not read is parked before it stalls its neighbours on
 // the same socket, whatever fills first: its buffer, or the relay's window.
 func TestASlowOutsideSubscriberStallsNoNeighbour(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		subscribers, bytes int
 		opts               []gennostr.SubscribeOption
@@ -30,7 +31,7 @@ func TestASlowOutsideSubscriberStallsNoNeighbour(t *testing.T) {
 			kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
 				relay := network.NewRelay(relayURL)
 				bot := listensTo([]nostr.Filter{nostr.Filter{}.WithKinds(nostr.KindReaction)})
-				client := start(t, bot, network, []string{relayURL})
+				client := plainly(t, bot, network, []string{relayURL})
 				for i := range c.subscribers {
 					f := nostr.Filter{}.WithKinds(nostr.KindTextNote).WithTag("t", fmt.Sprint(i))
 					_, err := client.Subscribe(t.Context(), []nostr.Filter{f}, c.opts...)
@@ -39,7 +40,7 @@ func TestASlowOutsideSubscriberStallsNoNeighbour(t *testing.T) {
 				waitLive(t, client, 1)
 				for i := range 1000 * max(1, 3/c.subscribers) {
 					for s := range c.subscribers {
-						relay.Publish(nostrtest.TextNote(nostrtest.Key(1), fmt.Sprint(i)+strings.Repeat("x", c.bytes), nostr.Tag{"t", fmt.Sprint(s)}))
+						relay.Publish(plain(nostr.Now(), 1, fmt.Sprint(i)+strings.Repeat("x", c.bytes), nostr.Tag{"t", fmt.Sprint(s)}))
 					}
 					time.Sleep(time.Millisecond)
 				}
@@ -54,11 +55,12 @@ func TestASlowOutsideSubscriberStallsNoNeighbour(t *testing.T) {
 // One that had the socket for itself has filled the window, unread: what is asked for
 // there afterwards is answered all the same.
 func TestWhoComesAfterAnUnreadSubscriptionIsServed(t *testing.T) {
+	t.Parallel()
 	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		relay := network.NewRelay(relayURL)
-		relay.Publish(spread(sized(5000, 2600), time.Second)...)
+		relay.Publish(plains(5000, time.Second)...)
 		relay.Publish(nostrtest.Event(nostrtest.Key(2), nostr.KindReaction, "+"))
-		client := start(t, nil, network, []string{relayURL})
+		client := plainly(t, nil, network, []string{relayURL})
 		_, err := client.Subscribe(t.Context(), textNotes)
 		require.NoError(t, err)
 		time.Sleep(time.Second)

@@ -1,0 +1,6 @@
+//go:build race
+
+package kit
+
+// UnderRace tells whether the race detector looks on.
+const UnderRace = true
