@@ -54,11 +54,9 @@ type asker interface {
 	begin(*member)
 	// had tells whether an event is nothing new. Readers of several connections at once.
 	had(*nostr.Event) bool
-	// copied notes that an event came that was had.
-	copied()
-	// count notes an event; shared: other members of the REQ ask for it as well.
-	count(m *member, l *intake.Letter, shared bool)
-	// take hands it on.
+	// copied counts an event that was had; shared: other members of the REQ ask for it as well.
+	copied(m *member, l *intake.Letter, shared bool)
+	// take hands one on, and counts it.
 	take(m *member, l *dataLetter, shared bool)
 	// pageOf is what has been counted at the EOSE.
 	pageOf(m *member, total, refused int, hint paging.Hint) paging.Page

@@ -27,7 +27,7 @@ type route struct {
 
 	mu    sync.Mutex // the reader and a delivery may count at once
 	total int        // guarded by mu: stored events of the REQ that were asked for anew
-	every int        // guarded by mu: all of its stored events, if queries are among its members
+	every int        // guarded by mu: all of its stored events
 	found []*member  // guarded by mu: see wanting
 	skips bool       // guarded by mu: a message was too long to be read
 
@@ -38,15 +38,14 @@ type route struct {
 // member is an ask's part of a REQ.
 type member struct {
 	*ask
-	route        *route
-	asked        *pageCounter    // of a query: what came before the EOSE
-	filter       *reqs.Filters   // as it was sent
-	unlimited    bool            // it has no limit of its own
-	since        nostr.Timestamp // when it was sent
-	slipped      int             // guarded by route.mu: events of the page that are dated later, and were published meanwhile
-	moved        bool            // it was live in another REQ, which this one takes over
-	page         paging.Page     // guarded by route.mu: what came before the EOSE
-	last, before arrival         // guarded by route.mu: of the events that no other member asks for, the last two to come
+	route     *route
+	filter    *reqs.Filters   // as it was sent
+	unlimited bool            // it has no limit of its own
+	since     nostr.Timestamp // when it was sent
+	moved     bool            // it was live in another REQ, which this one takes over
+	page      paging.Counter  // guarded by route.mu: of what came before the EOSE
+	slipped   int             // guarded by route.mu: events of the page that are dated later, and were published meanwhile
+	asked     *queryPage      // guarded by route.mu: what a query has to know of it beside; nil of a subscription
 }
 
 func newMember(r *route, k *ask, filter nostr.Filter, moved bool) *member {
@@ -58,60 +57,28 @@ func newMember(r *route, k *ask, filter nostr.Filter, moved bool) *member {
 	return m
 }
 
-// count notes an event of the REQ for those of its members that ask for it and are not
-// gone: of one that is gone nothing counts for where it stands. Needs mu.
+// count counts an event of the REQ. Needs mu.
 func (r *route) count(l *intake.Letter, wanting []*member) {
-	anew := false // one of the few that are asked for to take over says nothing about the rest
-	for _, m := range wanting {
-		if !m.gone.Load() {
-			m.asker.count(m, l, len(wanting) > 1)
-			anew = anew || !l.Live && !m.moved
-		}
-	}
-	if anew {
-		r.total++
-	}
-}
-
-// stored counts an event that has come before the EOSE; shared: others of the REQ's
-// members ask for it as well, those that are gone included, for the relay has them still.
-func (m *member) stored(l *intake.Letter, now nostr.Timestamp, shared bool) {
-	p, at := &m.page, l.Event.CreatedAt
-	switch {
-	case p.Events == 0 || at < p.Oldest:
-		p.Oldest, p.Edge = at, 1
-	case at == p.Oldest:
-		p.Edge++
-	}
-	if (p.Newest == 0 || at > p.Newest) && !at.IsAhead(now) { // one from the future says nothing of what the relay has brought
-		p.Newest = at
-	}
-	if at >= m.since {
-		m.slipped++
-	}
-	if p.Events++; shared {
-		p.Shared++
+	if l.Live {
 		return
 	}
-	if p.Events-p.Shared == 1 {
-		p.End = at
-		m.last, m.before = arrival{l.Number, at}, arrival{0, at}
+	r.every++
+	for _, m := range wanting {
+		if !m.gone.Load() && !m.moved { // one of the few that are asked for to take over says nothing about the rest
+			r.total++
+			return
+		}
 	}
-	p.End = min(p.End, at)
-	// They are counted as they are proven, which is not always as they have come.
-	switch {
-	case l.Number > m.last.number:
-		m.before, m.last = m.last, arrival{l.Number, at}
-	case l.Number > m.before.number && l.Number != m.last.number:
-		m.before = arrival{l.Number, at}
-	}
-	p.Last = max(m.before.at, m.last.at)
 }
 
-// arrival is when an event came, and its date.
-type arrival struct {
-	number uint64
-	at     nostr.Timestamp
+// stored counts an event that has come before the EOSE. Fresh: whoever asks had not had it;
+// shared: others of the REQ's members ask for it as well, those that are gone included, for
+// the relay has them still.
+func (m *member) stored(l *intake.Letter, now nostr.Timestamp, fresh, shared bool) {
+	if l.Event.CreatedAt >= m.since {
+		m.slipped++
+	}
+	m.page.Event(l.Number, l.Event.CreatedAt, now, fresh, shared)
 }
 
 // had tells whether a proven event has been delivered to all who ask for it; then it
@@ -127,7 +94,9 @@ func (r *route) had(l *intake.Letter) bool {
 	}
 	r.count(l, wanting)
 	for _, m := range wanting {
-		m.asker.copied()
+		if !m.gone.Load() { // of one that is, nothing counts for where it stands
+			m.asker.copied(m, l, len(wanting) > 1)
+		}
 	}
 	return true
 }
@@ -149,15 +118,7 @@ func (r *route) deliver(l *dataLetter) {
 			m.asker.take(m, l, len(wanting) > 1)
 		}
 	}
-	if r.queries > 0 && !l.Live {
-		r.countEvery(l)
-	}
-}
-
-// countEvery counts an event for the queries among the members. A relay that sends more than
-// anybody asks for is asked no further. Needs mu.
-func (r *route) countEvery(l *dataLetter) {
-	if r.every++; r.every+l.Request.Refused() > r.room {
+	if r.queries > 0 && !l.Live && r.every+l.Request.Refused() > r.room { // more than anybody asks for
 		for _, m := range r.members {
 			m.cut(l.Request)
 		}

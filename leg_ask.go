@@ -48,30 +48,33 @@ func (k *legAsk) phase(live, moved bool) Phase {
 }
 
 // begin makes room for what it may bring beside the pages of queries.
-func (k *legAsk) begin(m *member) { m.route.room += query.DefaultEvents }
+func (k *legAsk) begin(m *member) {
+	m.page = k.Counter()
+	m.route.room += query.DefaultEvents
+}
 
 func (k *legAsk) had(e *nostr.Event) bool { return k.leg.sub.had(e) }
 
-func (k *legAsk) copied() { k.leg.sub.repeat.Add(1) }
-
-func (k *legAsk) count(m *member, l *intake.Letter, shared bool) {
+func (k *legAsk) copied(m *member, l *intake.Letter, shared bool) {
+	k.leg.sub.repeat.Add(1)
 	if l.Live {
 		k.proven(l.Event.CreatedAt)
 	} else {
-		m.stored(l, k.leg.sub.c.date(), shared)
+		m.stored(l, k.leg.sub.c.date(), false, shared)
 	}
 }
 
-func (k *legAsk) take(m *member, l *dataLetter, _ bool) {
-	if k.leg.sub.take(m, k, l) && !l.Live {
-		m.page.Fresh++
+func (k *legAsk) take(m *member, l *dataLetter, shared bool) {
+	if l.Live {
+		k.proven(l.Event.CreatedAt) // before it is handled: a cursor taken then counts on it
+		k.leg.sub.take(m, k, l)
+	} else {
+		m.stored((*intake.Letter)(l), k.leg.sub.c.date(), k.leg.sub.take(m, k, l), shared)
 	}
 }
 
 func (k *legAsk) pageOf(m *member, total, refused int, hint paging.Hint) paging.Page {
-	p := m.page
-	p.Total, p.Refused, p.Hint = total, refused, hint
-	return p
+	return m.page.Page(total, refused, hint)
 }
 
 // answered is for the EOSE of its REQ.

@@ -53,9 +53,8 @@ func newQueryAsk(l *queryLeg, a *query.Ask) *queryAsk {
 	return k
 }
 
-// pageCounter is what a member of a REQ has for a query. Guarded by route.mu.
-type pageCounter struct {
-	paging.Counter
+// queryPage is what a member of a REQ has for a query, beside what it counts. Guarded by route.mu.
+type queryPage struct {
 	ids      []nostr.ID            // that have come
 	came     map[nostr.ID]struct{} // the same, once it matters
 	repeated int                   // events that have come before
@@ -64,7 +63,7 @@ type pageCounter struct {
 }
 
 // repeats tells whether an event has come before, and notes it.
-func (p *pageCounter) repeats(id nostr.ID, fresh bool) bool {
+func (p *queryPage) repeats(id nostr.ID, fresh bool) bool {
 	if fresh && p.came == nil { // then it has not, and most are
 		p.ids = append(p.ids, id)
 		return false
@@ -83,7 +82,7 @@ func (p *pageCounter) repeats(id nostr.ID, fresh bool) bool {
 
 // begin makes a member of a REQ one of a query's. Supervisor goroutine, before it is sent.
 func (k *queryAsk) begin(m *member) {
-	m.asked = new(pageCounter)
+	m.asked, m.page = new(queryPage), k.of.Counter()
 	m.route.queries++
 	m.route.room += k.leg.track.Room(k.of)
 }
@@ -91,10 +90,7 @@ func (k *queryAsk) begin(m *member) {
 // had is always false: each query wants an event by itself.
 func (k *queryAsk) had(*nostr.Event) bool { return false }
 
-func (k *queryAsk) copied() {}
-
-// count does nothing: take does, which knows whether the event was fresh.
-func (k *queryAsk) count(*member, *intake.Letter, bool) {}
+func (k *queryAsk) copied(*member, *intake.Letter, bool) {}
 
 // take hands a stored event to the query, at once: it takes no room in the relay's window.
 func (k *queryAsk) take(m *member, l *dataLetter, shared bool) {
@@ -102,17 +98,14 @@ func (k *queryAsk) take(m *member, l *dataLetter, shared bool) {
 	if l.Live || p.cut {
 		return
 	}
-	fresh, full := p.Events() == 0, false
+	fresh, full := m.page.Events() == 0, false
 	if !k.of.Silent {
 		fresh, full = k.leg.q.take(k.leg, l.Event)
 	}
 	if p.repeats(l.Event.ID, fresh) {
 		p.repeated++
 	} else {
-		if l.Event.CreatedAt >= m.since {
-			m.slipped++
-		}
-		p.Event(l.Number, l.Event.CreatedAt, k.leg.q.begun, fresh, shared)
+		m.stored((*intake.Letter)(l), k.leg.q.begun, fresh, shared)
 	}
 	if full {
 		m.cut(l.Request)
@@ -124,7 +117,7 @@ func (k *queryAsk) pageOf(m *member, _, refused int, hint paging.Hint) paging.Pa
 	if !m.asked.told { // the supervisor reads it when it is told of the page
 		m.asked.told, k.skips = true, m.route.skips
 	}
-	return m.asked.Page(m.route.every+refused, refused+m.asked.repeated, hint)
+	return m.page.Page(m.route.every+refused, refused+m.asked.repeated, hint)
 }
 
 // cut has what came so far taken for a page, after which there is more. Needs route.mu.

@@ -2,13 +2,17 @@ package paging
 
 import "github.com/gennostr/gennostr/nostr"
 
-// A Counter counts the events that come for an ask into its Page. It keeps nothing of them but
-// their dates, without which the pages of an Exact ask cannot be told from each other. The
-// zero value has counted nothing.
+// A Counter counts the events that come for an ask into its Page. Ask.Counter makes it. Of an
+// Exact ask with a limit it keeps the events' dates: without them nobody knows how many of a page
+// have come for good. Of any other it keeps nothing, however large the page.
 type Counter struct {
 	page         Page
+	dated        bool    // it keeps dates
 	last, before arrival // of the events that no other ask of the REQ wants, the last two to come
 }
+
+// Counter is that of an ask; it has counted nothing.
+func (a Ask) Counter() Counter { return Counter{dated: a.Exact && a.Rest > 0} }
 
 // arrival is when an event came, and its date.
 type arrival struct {
@@ -42,7 +46,9 @@ func (c *Counter) Event(number uint64, at, now nostr.Timestamp, fresh, shared bo
 		c.last, c.before = arrival{number, at}, arrival{0, at}
 	}
 	p.End = min(p.End, at)
-	p.dates = append(p.dates, at)
+	if c.dated {
+		p.dates = append(p.dates, at)
+	}
 	switch {
 	case number > c.last.number:
 		c.before, c.last = c.last, arrival{number, at}

@@ -49,7 +49,7 @@ type Page struct {
 	// Hint is the EOSE's.
 	Hint Hint
 
-	dates []nostr.Timestamp // of those that are not Shared, from a Counter
+	dates []nostr.Timestamp // of those that are not Shared, from a Counter that keeps them
 }
 
 // Caps is what is known of how many events a relay gives at once.

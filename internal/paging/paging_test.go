@@ -21,8 +21,9 @@ type came struct {
 	shared bool
 }
 
-func count(list []came) paging.Page {
-	var c paging.Counter
+func count(list []came) paging.Page { return countBy(paging.Ask{Rest: 5, Exact: true}.Counter(), list) }
+
+func countBy(c paging.Counter, list []came) paging.Page {
 	for _, e := range list {
 		c.Event(e.number, e.date, now, true, e.shared)
 	}
@@ -59,6 +60,31 @@ func TestAPageIsTheSameInWhateverOrderItIsCounted(t *testing.T) {
 		}
 		require.Equal(t, []any{len(list) + 2, 1, paging.More}, []any{got.Total, got.Refused, got.Hint})
 	})
+}
+
+// A page is as long as a relay makes it.
+func TestOnlyALimitThatIsExactTakesMemoryForItsPage(t *testing.T) {
+	for name, c := range map[string]struct {
+		ask  paging.Ask
+		flat bool
+	}{
+		"a subscription's":                  {paging.Ask{}, true},
+		"a subscription's, with a limit":    {paging.Ask{Rest: 5}, true},
+		"a query's":                         {paging.Ask{Exact: true}, true},
+		"a query's, with a limit":           {paging.Ask{Rest: 5, Exact: true}, false},
+		"a query's, for a part of a second": {paging.Ask{Rest: 5, Exact: true}.Within(now), true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			counter := c.ask.Counter()
+			allocs := testing.AllocsPerRun(1, func() {
+				for n := range uint64(100_000) {
+					counter.Event(n+1, now-nostr.Timestamp(n), now, true, false)
+				}
+			})
+			assert.Equal(t, c.flat, allocs == 0, "%v allocations", allocs)
+			assert.Equal(t, 200_000, counter.Events())
+		})
+	}
 }
 
 func TestADateFromTheFutureIsNotTheNewest(t *testing.T) {

@@ -74,7 +74,8 @@ func (c *client) send(n int, slips *nostr.Event) {
 	q := &req{asks: slices.Clone(c.queue[:n]), counts: map[*query.Ask]*paging.Counter{}, seen: map[nostr.ID]bool{}}
 	for _, a := range q.asks {
 		c.log("REQ: %p %s silent %v", a, a.Filter, a.Silent)
-		q.counts[a] = new(paging.Counter)
+		counter := a.Counter()
+		q.counts[a] = &counter
 	}
 	c.asked += n
 	c.queue = slices.Delete(c.queue, 0, n)

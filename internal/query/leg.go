@@ -47,6 +47,9 @@ type Ask struct {
 	words    string // of the last one
 }
 
+// Counter makes what counts the events that come for an ask before its EOSE.
+func (a *Ask) Counter() paging.Counter { return a.page.Counter() }
+
 // second is one that was divided, since it holds more than a page.
 type second struct {
 	at   nostr.Timestamp
