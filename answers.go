@@ -72,7 +72,7 @@ func (s *supervisor) answered(e *relayEntry, ev reqAnswer) {
 	a, r := e.asking, ev.route
 	r.eose = true
 	for i, m := range r.members {
-		if p := ev.pages[i]; m.unlimited && ev.slipped[i] == 0 { // what slips in is no measure of a page
+		if p := ev.pages[i]; m.unlimited && ev.slipped[i] == 0 && p.Shared == 0 { // what slips in, or is in another's page, is no measure of one
 			e.lore().limits.SawPage(p.Events, p.Oldest, p.Newest)
 		}
 	}

@@ -153,7 +153,7 @@ func Publishing(c *Client, url string) (events, awaited, owed int) {
 // StartAt is Start of a client without a handler and with a clock of the test's, for what
 // is decided by the time of day.
 func StartAt(ctx context.Context, now func() time.Time, opts ...Option) (*Client, error) {
-	c, err := newClient(ctx, nil, opts, surroundings{network: sockets{}, now: now, beginItems: (*Client).beginWork})
+	c, err := newClient(ctx, nil, opts, surroundings{network: sockets{}, now: now, beginItems: (*Client).beginWork, helper: (*Client).help})
 	if err != nil {
 		return nil, err
 	}

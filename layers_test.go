@@ -27,6 +27,8 @@ func floor(dir string) int {
 		return 5
 	case dir == "nostr":
 		return 10
+	case dir == "examples/internal/cli": // what an example must not get wrong
+		return 45
 	case dir == "internal/refs": // what several NIPs have in their tags
 		return 11
 	case first == "nostr":

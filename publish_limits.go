@@ -89,6 +89,7 @@ func (s *supervisor) admit(p *publishing, leg *publishLeg) {
 
 // hold keeps an event from a relay for a while.
 func (s *supervisor) hold(p *publishing, leg *publishLeg) {
+	leg.held = true
 	p.held = append(p.held, leg)
 	if p.entry.stage == connected {
 		leg.holdUntil = s.client.now().Add(heldPatience)
@@ -112,8 +113,9 @@ func (s *supervisor) release(p *publishing, which func(*publishLeg) bool) {
 	p.held = nil
 	for _, leg := range held {
 		switch {
-		case leg.at == nil: // it is over by what was said of another
+		case !leg.held: // it is over by what was said of another
 		case which(leg):
+			leg.held = false
 			s.admit(p, leg)
 		default:
 			p.held = append(p.held, leg)
@@ -133,9 +135,11 @@ func (s *supervisor) tendHeld(p *publishing, now time.Time) (next time.Time, som
 		return due
 	})
 	for _, leg := range slices.Clone(p.held) {
-		if until := leg.pub.until; !now.Before(until) {
+		switch until := leg.pub.until; {
+		case !leg.held: // it is over by what was said of another
+		case !now.Before(until):
 			s.letGo(leg, leg.unheard())
-		} else {
+		default:
 			next, some = earlier(next, some, until)
 			next, some = earlier(next, some, leg.holdUntil)
 		}
@@ -145,17 +149,27 @@ func (s *supervisor) tendHeld(p *publishing, now time.Time) (next time.Time, som
 
 // letGo ends a leg that has not been handed to its relay.
 func (s *supervisor) letGo(leg *publishLeg, reason error) {
-	p := leg.at
-	p.held = slices.DeleteFunc(p.held, func(other *publishLeg) bool { return other == leg })
+	leg.unhold()
 	s.verdict(leg, outcome.Report{Verdict: outcome.Unanswered, Err: reason})
 }
 
 // letAllGo ends all of them.
 func (s *supervisor) letAllGo(p *publishing, reason error) {
-	for _, leg := range slices.Clone(p.held) {
-		if leg.at != nil {
-			s.letGo(leg, reason)
+	held := p.held
+	p.held = nil
+	for _, leg := range held {
+		if leg.held {
+			leg.held = false
+			s.verdict(leg, outcome.Report{Verdict: outcome.Unanswered, Err: reason})
 		}
+	}
+}
+
+// unhold takes a leg out of those that are held, if it is one.
+func (leg *publishLeg) unhold() {
+	if leg.held {
+		leg.held = false
+		leg.at.held = slices.DeleteFunc(leg.at.held, func(other *publishLeg) bool { return other == leg })
 	}
 }
 

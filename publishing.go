@@ -42,6 +42,7 @@ type publishLeg struct {
 	verdict outcome.Verdict // the relay's last
 	sent    int             // how often the event was sent
 
+	held      bool        // it is among at.held
 	holdUntil time.Time   // while it is held, and the relay is connected
 	waited    bool        // it has been, on this connection, for long enough
 	needs     *relayEntry // what it has engaged, of a publication that names its relays; else nil
@@ -215,7 +216,7 @@ func (s *supervisor) unpublishAdded(e *relayEntry, reason error) {
 
 // give tells that there will be no verdict.
 func (s *supervisor) give(leg *publishLeg, reason error) {
-	if slices.Contains(leg.at.held, leg) {
+	if leg.held {
 		s.letGo(leg, reason)
 	} else {
 		leg.at.relay.Give(leg, reason)
@@ -257,7 +258,8 @@ func (s *supervisor) pumpSoon(e *relayEntry) {
 
 // pumpNow does what pumpSoon has put off.
 func (s *supervisor) pumpNow() {
-	for _, p := range s.soon {
+	for i := 0; i < len(s.soon); i++ { // it may grow
+		p := s.soon[i]
 		p.soon = false
 		s.pump(p.entry)
 	}
@@ -429,8 +431,8 @@ func (s *supervisor) drop(leg *publishLeg) {
 		return
 	}
 	p, id := leg.at, leg.pub.event.ID
+	leg.unhold()
 	leg.at = nil
-	p.held = slices.DeleteFunc(p.held, func(other *publishLeg) bool { return other == leg })
 	p.relay.Forget(leg)
 	legs := slices.DeleteFunc(p.legs[id], func(other *publishLeg) bool { return other == leg })
 	if len(legs) > 0 {

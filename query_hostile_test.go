@@ -3,7 +3,9 @@ package gennostr_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -253,4 +255,29 @@ func TestOptionsOfQueriesAreChecked(t *testing.T) {
 	}
 	_, err := client.Fetch(t.Context(), []nostr.Filter{{Tags: nostr.TagMap{"long": {"x"}}}})
 	require.ErrorContains(t, err, "filter number 1", fmt.Sprint(err))
+}
+
+// Queries share the only REQ: what some are asked for matches another as well. That makes nobody
+// believe that the relay gives so much at once.
+func TestPagesThatShareAREQDoNotMakeTheNextLookComplete(t *testing.T) {
+	virtual(t, func(t *testing.T, network *nostrtest.Network) {
+		relay := network.NewRelay(relayA, nostrtest.WithLimits(nostrtest.Limits{Subscriptions: 1}), nostrtest.WithFaults(nostrtest.PageCap(60), nostrtest.SlowAnswers(time.Second)))
+		relay.Publish(stored(400)...)
+		client := pool(t, network, gennostr.WithRelays(relayA))
+		require.NoError(t, client.Ready(t.Context(), 1))
+		var running sync.WaitGroup
+		for _, until := range []nostr.Timestamp{399, 350, 280, 210} {
+			running.Go(func() { // ends with its query
+				_, _ = client.Fetch(t.Context(), []nostr.Filter{nostr.Filter{}.WithUntil(900_000_000 + until)}, gennostr.OnePage())
+			})
+			time.Sleep(100 * time.Millisecond) // the first has the slot, for which the others wait
+		}
+		running.Wait()
+		shared := slices.IndexFunc(relay.Requests(), func(r nostrtest.Request) bool { return len(r.Filters) == 3 })
+		require.Positive(t, shared)
+
+		report, err := client.Fetch(t.Context(), []nostr.Filter{{}}, gennostr.AllPages(), gennostr.WithDeadline(time.Minute))
+		require.NoError(t, err)
+		assert.Equal(t, 400, len(report.Events))
+	})
 }

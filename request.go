@@ -163,8 +163,9 @@ func (leg *publishLeg) unheard() error {
 func (s *supervisor) holdAgain(p *publishing) {
 	for _, legs := range p.legs {
 		for _, leg := range legs {
-			if leg.pub.replies != nil && leg.verdict == outcome.Open && !slices.Contains(p.held, leg) {
+			if leg.pub.replies != nil && leg.verdict == outcome.Open && !leg.held {
 				p.relay.Forget(leg)
+				leg.held = true
 				p.held = append(p.held, leg)
 			}
 		}

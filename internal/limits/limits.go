@@ -185,7 +185,8 @@ func (l *Limits) Page() (limit int, known bool) {
 }
 
 // SawPage takes note of how many stored events came for a filter without a limit, and
-// of the first and the last of their dates.
+// of the first and the last of their dates. Those that may have come for another filter of
+// the REQ are not to be among them.
 func (l *Limits) SawPage(events int, oldest, newest nostr.Timestamp) {
 	events, ends := min(events, most), [2]nostr.Timestamp{oldest, newest}
 	switch {

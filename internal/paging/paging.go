@@ -55,8 +55,8 @@ type Page struct {
 // Caps is what is known of how many events a relay gives at once.
 type Caps struct {
 	// Page is the relay's cap for a filter without a limit. If the relay has not told
-	// it: the most events that any one ask without a limit has brought from it, 50 at
-	// least. Not more than what the relay gives: a shorter page counts as complete.
+	// it: the most events that any one ask without a limit has brought from it, none of
+	// them Shared, 50 at least. Not more than what the relay gives: a shorter page counts as complete.
 	Page int
 	// Known: it is told, by NIP-11, and counts for each filter. Else it may be for the REQ.
 	Known bool
