@@ -378,8 +378,14 @@ func (w *crashWorld) end() {
 	}
 	w.rest()
 	w.complete()
-	// Whoever starts with the last cursor has nothing to do, whatever relays are there first.
+	// Whoever starts with the last cursor has nothing to do, whatever relays are there first,
+	// but for what an earlier life has handled, and this one was told is in a gap.
 	before := maps.Clone(w.handled)
+	for _, p := range w.all {
+		if !w.bot.sub.begun[p.ID] && !w.bot.sub.from.remembered[p.ID] && w.excused(p) {
+			delete(before, p.ID)
+		}
+	}
 	for at := range w.relays {
 		w.asIf(func(self *gennostr.Self) error { w.bot.save(self, nil); return nil })
 		w.restart()
