@@ -195,6 +195,9 @@ func (b *crashBot) cursor(self *gennostr.Self, atHand *crashWork) *savedCursor {
 		b.w.violate("the cursor has no text: %v", err)
 	}
 	s := &savedCursor{text: text, remembered: maps.Clone(b.sub.from.remembered), at: b.w.now(), filters: b.w.filters, added: b.w.added}
+	for id := range b.sub.begun { // what had to come again, of other filters, is what it is now
+		delete(s.remembered, id)
+	}
 	for id := range b.sub.finished {
 		s.remembered[id] = true
 	}
