@@ -319,6 +319,12 @@ func (w *crashWorld) begins(sub *crashSub, url string, e *nostr.Event) {
 	}
 }
 
+// dated is the date of an event that was published.
+func (w *crashWorld) dated(id nostr.ID) nostr.Timestamp {
+	i := slices.IndexFunc(w.all, func(p publication) bool { return p.ID == id })
+	return w.all[i].CreatedAt
+}
+
 func (w *crashWorld) text(e *nostr.Event) string {
 	return fmt.Sprintf("event %d (kind %d, dated %+d s)", binary.BigEndian.Uint64(e.ID[:]), e.Kind, e.CreatedAt-w.begin)
 }
