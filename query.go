@@ -128,9 +128,9 @@ func (c *Client) Fetch(ctx context.Context, filters []nostr.Filter, opts ...Quer
 }
 
 // FetchOne returns the newest event that a filter matches; of a search (NIP-50) the first.
-// An id ends it when the event is there. For anything else it waits until all relays
-// have answered that can be reached: another may have a newer one. What it has found then is
-// returned without an error, whatever has become of other relays.
+// It ends when the event of an id is there, or of several ids all events. For anything else it
+// waits until all relays have answered that can be reached: another may have a newer one. What
+// it has found then is returned without an error, whatever has become of other relays.
 //
 // Without an event the error is [ErrNotFound] only if every relay has said that it has
 // none; else an *[IncompleteError] that says what kept which from answering.
@@ -141,7 +141,6 @@ func (c *Client) FetchOne(ctx context.Context, filter nostr.Filter, opts ...Quer
 	}
 	q, err := c.newQuery([]nostr.Filter{filter}, opts)
 	if err == nil {
-		q.first = filter.IDs != nil
 		err = c.beginQuery(ctx, q)
 	}
 	if err != nil {

@@ -20,7 +20,6 @@ type openQuery struct {
 	filters []nostr.Filter
 	cfg     queryConfig
 	stream  bool                    // its events are yielded as they come
-	first   bool                    // one event is enough
 	count   bool                    // it asks how many
 	then    func(QueryReport) error // the handler's
 	begun   nostr.Timestamp
@@ -162,7 +161,7 @@ func (q *openQuery) take(l *queryLeg, e *nostr.Event) (fresh, full bool) {
 		q.bytes += sizeOf(e)
 		q.ring()
 	}
-	if q.merge.Satisfied() || q.first && q.merge.Len() > 0 {
+	if q.merge.Satisfied() {
 		q.satisfied = true
 		q.settle()
 	}
