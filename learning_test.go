@@ -75,6 +75,7 @@ func TestADocumentThatNeverComesHoldsUpNoEndOfAGuest(t *testing.T) {
 		_, err := client.Publish(t.Context(), nostrtest.TextNote(nostrtest.Key(1), ""), gennostr.On(relayA))
 		require.NoError(t, err)
 		time.Sleep(time.Second)
+		synctest.Wait()
 		require.Equal(t, 1, *asked)
 		require.Empty(t, client.Guests())
 		began := time.Now()
