@@ -29,7 +29,7 @@ type route struct {
 	total int        // guarded by mu: stored events of the REQ that were asked for anew
 	every int        // guarded by mu: all of its stored events
 	found []*member  // guarded by mu: see wanting
-	skips bool       // guarded by mu: a message was too long to be read
+	skips bool       // guarded by mu: an event could not be read, or not be verified
 
 	eose   bool // supervisor goroutine only: it has come
 	looked int  // supervisor goroutine only: how many stored events there were at the last look
@@ -125,7 +125,7 @@ func (r *route) deliver(l *dataLetter) {
 	}
 }
 
-// skip notes that an event of the REQ was too long to be read. The reader's goroutine.
+// skip notes that an event of the REQ could not be read, or not be verified. Any goroutine.
 func (r *route) skip() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -68,8 +68,10 @@ var (
 	ErrTooManyTasks = errors.New("gennostr: too many tasks")
 	// ErrNotFound: FetchOne, of every relay that was asked: each has said that it has no such event.
 	ErrNotFound = errors.New("gennostr: no relay has such an event")
-	// ErrQueryTooLarge: a query has brought more than it may hold. In an *[IncompleteError].
+	// ErrQueryTooLarge: a query has brought more than [WithQueryBudget] lets it hold, or 1,048,576 events. In an *[IncompleteError].
 	ErrQueryTooLarge = errors.New("gennostr: query too large")
+	// ErrTooManyQueries: a query or a count while [WithMaxQueries] are open. In an *[IncompleteError].
+	ErrTooManyQueries = errors.New("gennostr: too many queries")
 	// ErrBacklog: the relay's answer to a query stands behind more events that nobody has
 	// handled than may wait: four times the bytes of [WithMailboxWindow], and as many as
 	// [WithMailboxBudget] for all relays. In a [RelayAnswer].

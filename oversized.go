@@ -27,10 +27,8 @@ func (c *connection) oversized(err error) bool {
 		what = fmt.Sprintf("%.20s", verb)
 	}
 	if verb == "EVENT" {
-		if req := c.requests.Refuse(id); req != nil { // its page is not whole
-			if r, ok := req.Route().(*route); ok {
-				r.skip()
-			}
+		if req := c.requests.Refuse(id); req != nil {
+			c.Unread(req)
 		}
 	}
 	c.in.Oversized(fmt.Errorf("%s of %d bytes, at most %d are read", what, long.Length, long.Limit))

@@ -42,7 +42,7 @@ type queryAsk struct {
 	leg     *queryLeg
 	of      *query.Ask      // nil of a COUNT
 	counted *query.CountAsk // nil of a REQ
-	skips   bool            // written before the supervisor is told of its page: something was too long to be read
+	skips   bool            // written before the supervisor is told of its page: something could not be read
 	id      string          // of a COUNT that is sent
 	words   string          // the relay's, why it wants AUTH
 }
