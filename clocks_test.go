@@ -1,7 +1,6 @@
 package gennostr_test
 
 import (
-	"fmt"
 	"testing"
 	"time"
 
@@ -137,7 +136,7 @@ func TestAWrongClockIsNamedToThoseWhoNeedAuth(t *testing.T) {
 				namesClock(t, err, c.ahead)
 				assert.ErrorIs(t, err, gennostr.ErrAuthRefused)
 				status := client.Subscriptions()[0].Relays[0]
-				assert.Equal(t, gennostr.SubscriptionRefused, status.State, fmt.Sprint(status))
+				assert.Equal(t, gennostr.SubscriptionRefused, status.State, "%v", status)
 				assert.ErrorIs(t, status.Err, gennostr.ErrAuthRefused)
 			})
 		})
