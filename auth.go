@@ -2,7 +2,6 @@ package gennostr
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/gennostr/gennostr/internal/authn"
 	"github.com/gennostr/gennostr/nostr"
@@ -71,7 +70,8 @@ type AuthError struct {
 	Err     error
 }
 
-func (e *AuthError) Error() string {
+func (e *AuthError) Error() string { return textPrefix + e.inside("") }
+func (e *AuthError) inside(url string) string {
 	who := ""
 	if !e.PubKey.IsZero() {
 		who = " as " + e.PubKey.String()
@@ -80,7 +80,7 @@ func (e *AuthError) Error() string {
 	if e.Message != "" {
 		words = ": " + brief(e.Message)
 	}
-	return fmt.Sprintf("gennostr: AUTH to %s%s: %v%s", e.URL, who, e.Err, words)
+	return "AUTH" + of(" to ", e.URL, url) + who + ": " + inner(e.Err, e.URL) + words
 }
 func (e *AuthError) Unwrap() error { return e.Err }
 

@@ -349,7 +349,9 @@ func (s *supervisor) ringAuth(e *relayEntry) {
 
 func (s *supervisor) giveUpAuth(e *relayEntry, who authWaiter, message string, err error) {
 	e.auth.vain = true
-	who.authFailed(s, e, &AuthError{URL: e.url, Message: message, Err: err})
+	failed := &AuthError{URL: e.url, Message: message, Err: err}
+	e.explainAuth(failed, s.client.now())
+	who.authFailed(s, e, failed)
 }
 
 // tellAuth tells OnError why there is no AUTH, once for each identity.
@@ -363,6 +365,7 @@ func (s *supervisor) tellAuth(e *relayEntry, id *identity, err *AuthError) {
 		err.PubKey, _ = id.keyNow()
 	}
 	err.URL = e.url
+	e.explainAuth(err, s.client.now())
 	s.client.mail.Put(&errorLetter{conn: e.conn, err: err})
 }
 

@@ -58,7 +58,7 @@ type Client struct {
 	posted       atomic.Int64 // Calls, Casts, Notifys that wait or are kept, failed sends that wait: for WithMailboxLimit
 	waking       atomic.Bool  // a wakeLetter is in the mailbox
 
-	leavesAuth atomic.Bool // BaseHandler.OnAuth has been called: the handler does not answer challenges
+	leavesAuth atomic.Bool // there is no handler, or BaseHandler.OnAuth has been called: it does not answer challenges
 
 	stopOnce sync.Once
 	hardOnce sync.Once
@@ -146,6 +146,7 @@ func newClient(ctx context.Context, h Handler, opts []Option, in surroundings) (
 		long:   intake.NewLongMessages(cfg.mailboxBudget),
 		hard:   make(chan struct{}), dead: make(chan struct{}), done: make(chan struct{}),
 	}
+	c.leavesAuth.Store(plain)
 	if cfg.name != "" {
 		c.log = c.log.With("client", cfg.name)
 	}

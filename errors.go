@@ -153,7 +153,7 @@ func Stop(reason error) error {
 
 type stopError struct{ reason error }
 
-func (e *stopError) Error() string { return "gennostr: stop: " + e.reason.Error() }
+func (e *stopError) Error() string { return "gennostr: stop: " + inner(e.reason, "") }
 func (e *stopError) Unwrap() error { return e.reason }
 
 // stopReason tells whether an error that a callback returned stops the client.
@@ -187,7 +187,7 @@ func (e *clientClosedError) Error() string {
 	if e.reason == nil {
 		return ErrClientClosed.Error()
 	}
-	return ErrClientClosed.Error() + ": " + e.reason.Error()
+	return ErrClientClosed.Error() + ": " + inner(e.reason, "")
 }
 func (e *clientClosedError) Is(target error) bool { return target == ErrClientClosed }
 func (e *clientClosedError) Unwrap() error        { return e.reason }
@@ -201,9 +201,9 @@ type CallbackError struct {
 
 func (e *CallbackError) Error() string {
 	if e.Relay.URL == "" {
-		return fmt.Sprintf("gennostr: %s: %v", e.Callback, e.Err)
+		return fmt.Sprintf("gennostr: %s: %s", e.Callback, inner(e.Err, ""))
 	}
-	return fmt.Sprintf("gennostr: %s (%s): %v", e.Callback, e.Relay.URL, e.Err)
+	return fmt.Sprintf("gennostr: %s (%s): %s", e.Callback, e.Relay.URL, inner(e.Err, e.Relay.URL))
 }
 func (e *CallbackError) Unwrap() error { return e.Err }
 
@@ -242,11 +242,9 @@ type SendError struct {
 	Err     error
 }
 
-func (e *SendError) Error() string {
-	if e.URL == "" {
-		return fmt.Sprintf("gennostr: send: %v", e.Err)
-	}
-	return fmt.Sprintf("gennostr: send to %s: %v", e.URL, e.Err)
+func (e *SendError) Error() string { return textPrefix + e.inside("") }
+func (e *SendError) inside(url string) string {
+	return "send" + of(" to ", e.URL, url) + ": " + inner(e.Err, e.URL)
 }
 func (e *SendError) Unwrap() error { return e.Err }
 
@@ -259,11 +257,13 @@ type DialError struct {
 	Err        error
 }
 
-func (e *DialError) Error() string {
+func (e *DialError) Error() string { return textPrefix + e.inside("") }
+func (e *DialError) inside(url string) string {
+	status := ""
 	if e.Status != 0 {
-		return fmt.Sprintf("gennostr: dial %s: %d %s: %v", e.URL, e.Status, http.StatusText(e.Status), e.Err)
+		status = fmt.Sprintf(": %d %s", e.Status, http.StatusText(e.Status))
 	}
-	return fmt.Sprintf("gennostr: dial %s: %v", e.URL, e.Err)
+	return "dial" + of(" ", e.URL, url) + status + ": " + inner(e.Err, e.URL)
 }
 func (e *DialError) Unwrap() error { return e.Err }
 
@@ -388,7 +388,7 @@ func (e *HandlerError) Error() string {
 }
 
 // initError wraps what made Init, and so Start, fail (R04).
-func initError(err error) error { return fmt.Errorf("gennostr: init: %w", err) }
+func initError(err error) error { return &asPart{"gennostr: init", err} }
 
 // errGoexit is the value of a *PanicError that was no panic: the goroutine was
 // ended by runtime.Goexit, which t.FailNow calls.

@@ -166,20 +166,15 @@ func (l *leg) down() {
 	l.track.Down()
 }
 
-// setUnauthenticated notes that the relay has refused it, and why there is no AUTH.
-func (l *leg) setUnauthenticated(state SubscriptionState, message string, err *AuthError) {
+// setRefusal notes that the relay has refused it, and what explains that.
+func (l *leg) setRefusal(state SubscriptionState, message string, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.status.State, l.status.Message, l.status.Err = state, message, err
 }
 
-// setStatus notes where the leg stands and returns it.
-func (l *leg) setStatus(state SubscriptionState, message string) RelaySubscription {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.status.State, l.status.Message, l.status.Err = state, message, nil
-	return l.status
-}
+// setStatus notes where the leg stands.
+func (l *leg) setStatus(state SubscriptionState, message string) { l.setRefusal(state, message, nil) }
 
 // setRefused notes that the relay is gone for good, or does not come.
 func (l *leg) setRefused(err error) {

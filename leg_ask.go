@@ -115,11 +115,11 @@ func (k *legAsk) refused(s *supervisor, e *relayEntry, reason limits.Reason, mes
 	if final(reason) {
 		state = SubscriptionRefused
 	}
-	change := SubscriptionChange{State: state, Message: message}
+	change := SubscriptionChange{State: state, Message: message, Err: e.wrongClockFor(message, s.client.now(), k.filter)}
 	if state == SubscriptionRetrying {
 		change.RetryAt = s.retryAt(e, l)
 	}
-	l.setStatus(state, message)
+	l.setRefusal(state, message, change.Err)
 	s.inform(l, change)
 	if l.denied = state == SubscriptionRefused && reason != limits.AuthRequired; l.denied {
 		s.nowHeard(l)

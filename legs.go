@@ -1,7 +1,6 @@
 package gennostr
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -223,7 +222,7 @@ func (sub *subscription) unserved() error {
 	if sub.why == nil {
 		return ErrNoRelay
 	}
-	return fmt.Errorf("%w: %w", ErrNoRelay, sub.why)
+	return because(ErrNoRelay, sub.why)
 }
 
 // begin asks what a leg wants to know at the beginning of a connection.

@@ -110,7 +110,7 @@ func (o Outcome) String() string {
 		fmt.Fprintf(&b, " (%s)", o.hint)
 	}
 	if o.Err != nil {
-		fmt.Fprintf(&b, ": %v", o.Err)
+		b.WriteString(": " + inner(o.Err, o.URL))
 	}
 	return b.String()
 }
@@ -167,7 +167,7 @@ func (e *PublishError) Error() string {
 		}
 	}
 	if e.Report.cause != nil {
-		fmt.Fprintf(&b, "%s%v", sep, e.Report.cause)
+		b.WriteString(sep + inner(e.Report.cause, ""))
 	}
 	told := 0
 	for _, o := range e.Report.Outcomes {

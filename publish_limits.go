@@ -11,7 +11,7 @@ import (
 )
 
 // What is known of a relay before something is published there, and what explains its
-// refusals: the limits of its information document (NIP-11), and its clock.
+// refusals: the limits of its information document (NIP-11), and its clock (clocks.go).
 
 // LimitError is an event that a relay would refuse, as it says itself in its information
 // document (NIP-11). Nothing was sent. It is the Err of an [Outcome].
@@ -22,41 +22,19 @@ type LimitError struct {
 	Value int64  // what the event has
 }
 
-func (e *LimitError) Error() string {
-	return fmt.Sprintf("gennostr: %s states a %s of %d, and the event has %d", e.URL, e.Limit, e.Bound, e.Value)
-}
-
-// ClockError explains a refusal that speaks of dates: this machine's clock differs from
-// the relay's. It is the Err of an [Outcome].
-type ClockError struct {
-	URL   string        // the relay's identity, as in [Relay]
-	Ahead time.Duration // how far this machine's clock is ahead of the relay's, to a second or two; negative: behind
-}
-
-func (e *ClockError) Error() string {
-	how := "ahead of"
-	if e.Ahead < 0 {
-		how = "behind"
+func (e *LimitError) Error() string { return textPrefix + e.inside("") }
+func (e *LimitError) inside(url string) string {
+	who := e.URL
+	if who == url {
+		who = "it"
 	}
-	return fmt.Sprintf("gennostr: this machine's clock is %v %s that of %s", e.Ahead.Abs().Round(time.Second), how, e.URL)
+	return fmt.Sprintf("%s states a %s of %d, and the event has %d", who, e.Limit, e.Bound, e.Value)
 }
-
-// clockTolerance is how far clocks may differ until that explains a refusal.
-const clockTolerance = time.Minute
 
 // heldPatience is how long an event that a relay may well refuse waits for the relay's
 // document, and a request for its subscription to be live, from the beginning of a
 // connection on. Some relays have no document, and some never send EOSE.
 const heldPatience = 5 * time.Second
-
-// ahead is how far the clock of a relay that is connected is ahead of ours, 0 if it has not told.
-func (e *relayEntry) ahead() time.Duration {
-	if e.stage != connected {
-		return 0
-	}
-	d, _ := e.conn.link.Ahead()
-	return d
-}
 
 // admit has an event published on a relay, unless the relay has stated that it takes no
 // such event. If nothing is known of the relay yet, most events are sent all the same;
@@ -75,7 +53,7 @@ func (s *supervisor) admit(p *publishing, leg *publishLeg) {
 		if x, exceeds := limits.Exceeds(e.lores.told, pub.event, len(pub.frame), theirs); exceeds {
 			err := error(&LimitError{URL: e.url, Limit: x.Limit, Bound: x.Bound, Value: x.Value})
 			if clock := leg.wrongClock(); clock != nil && limits.Dates(x.Limit) {
-				err = fmt.Errorf("%w: %w", err, clock)
+				err = &dueTo{err, clock}
 			}
 			s.verdict(leg, outcome.Report{Verdict: outcome.Refused, Err: err})
 			return
@@ -173,16 +151,9 @@ func (leg *publishLeg) unhold() {
 	}
 }
 
-// wrongClock tells that our clock is wrong, if it is, and the event was dated by it. Of
-// one that is dated by another clock ours says nothing.
+// wrongClock tells that our clock is wrong, if it is, and the event was dated by it.
 func (leg *publishLeg) wrongClock() error {
-	e := leg.at.entry
-	ahead := -e.ahead()
-	off := leg.pub.begun.Sub(leg.pub.event.CreatedAt.Time())
-	if ahead.Abs() < clockTolerance || off.Abs() > ahead.Abs()/2 {
-		return nil
-	}
-	return &ClockError{URL: e.url, Ahead: ahead}
+	return leg.at.entry.wrongClock(leg.pub.begun, leg.pub.event.CreatedAt)
 }
 
 // hint is what a relay says of itself that may explain a refusal.

@@ -3,7 +3,6 @@ package gennostr
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -401,7 +400,7 @@ func (leg *publishLeg) explain(r outcome.Report) (hint string, err error) {
 	case r.Verdict != outcome.Unanswered, e.stage == connected:
 		return "", nil
 	case e.lastErr != nil:
-		return "", fmt.Errorf("%w: %w", ErrNotConnected, e.lastErr)
+		return "", because(ErrNotConnected, e.lastErr)
 	}
 	return "", ErrNotConnected
 }

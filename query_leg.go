@@ -34,6 +34,7 @@ type queryLeg struct {
 	authing bool  // some of held wait for AUTH
 	over    bool  // nothing more is asked
 	err     error // why the relay cannot be asked, or was not waited for
+	clock   error // a *ClockError: what explains that the relay refuses dates
 }
 
 // queryAsk is one filter of a query as it is asked for on one connection, or one COUNT.
@@ -182,6 +183,9 @@ func (k *queryAsk) lost(s *supervisor, e *relayEntry, within int) {
 // refused asks for something else, or later, if that makes sense.
 func (k *queryAsk) refused(s *supervisor, e *relayEntry, reason limits.Reason, message string) {
 	k.gone.Store(true)
+	if clock := e.wrongClockFor(message, s.client.now(), k.asksFor()); clock != nil {
+		k.leg.clock = clock
+	}
 	if l := k.leg; k.counted != nil {
 		asks, wait := l.tally.Refused(k.counted, reason, message)
 		s.putOff(e, k, wait)
@@ -192,6 +196,14 @@ func (k *queryAsk) refused(s *supervisor, e *relayEntry, reason limits.Reason, m
 		s.putOff(e, k, wait)
 		s.putAsks(e, l, asks, 0)
 	}
+}
+
+// asksFor is what was refused.
+func (k *queryAsk) asksFor() nostr.Filter {
+	if k.counted != nil {
+		return k.counted.Filter
+	}
+	return k.filter
 }
 
 // needsAuth has it wait for AUTH. What it has to wait for, doAuth says.

@@ -254,7 +254,7 @@ func (q *openQuery) answer(l *queryLeg) {
 		a.Complete, a.Err = c.complete()
 	} else {
 		answer := l.track.Answer()
-		a.Events, a.Complete, a.Err = q.merge.Events(l.index), answer.Complete, errorOf(l.url, answer, l.err)
+		a.Events, a.Complete, a.Err = q.merge.Events(l.index), answer.Complete, errorOf(l.url, answer, l.err, l.clock)
 	}
 	q.answers[l.index] = a
 }

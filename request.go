@@ -155,7 +155,7 @@ func (leg *publishLeg) unheard() error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return &SubscriptionError{SubscriptionChange{State: l.status.State, Message: l.status.Message}}
+	return &SubscriptionError{SubscriptionChange{State: l.status.State, Message: l.status.Message, Err: l.status.Err}}
 }
 
 // holdAgain takes back what was sent for requests and has not been answered: on the next

@@ -296,7 +296,7 @@ func (s *supervisor) weigh(e *relayEntry, ev connectionEnded) (reason error) {
 		// R45: a recovered panic restarts at once.
 		e.delay = 0
 		if e.panics.Add(now) {
-			reason = fmt.Errorf("%w: %w", ErrRestartIntensity, reason)
+			reason = because(ErrRestartIntensity, reason)
 			e.gone = true
 			e.delay = e.backoff.Failed()
 		}
@@ -310,7 +310,7 @@ func (s *supervisor) weigh(e *relayEntry, ev connectionEnded) (reason error) {
 		e.backoff.AtLeast(told.RetryAfter)
 		e.delay = e.backoff.Failed()
 		if n := e.cfg.maxAttempts; n > 0 && e.failures >= n {
-			reason = fmt.Errorf("%w after %d dials: %w", ErrGaveUp, e.failures, reason)
+			reason = &dueTo{fmt.Errorf("%w after %d dials", ErrGaveUp, e.failures), reason}
 			e.gone = true
 		}
 	default:
