@@ -114,6 +114,7 @@ func child(ctx context.Context, role, job string) error {
 	c, ok := map[string]client{
 		"gennostr": ours{}, "go-nostr": theirs{}, "SimplePool": pool{}, "Self.Subscribe": inside{}, "Client.Subscribe": outside{},
 		"FetchMany": fetchMany{}, "Client.Fetch": fetching{}, "Client.Query": querying{},
+		"bare websocket": bare{},
 	}[role]
 	if !ok {
 		return fmt.Errorf("no role %q", role)
