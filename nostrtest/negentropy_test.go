@@ -101,7 +101,7 @@ func notes(n int) []*nostr.Event {
 
 // unsigned returns what Relay.Publish takes as it is: signing thousands takes its time.
 func unsigned(at nostr.Timestamp, content string) *nostr.Event {
-	event := &nostr.Event{PubKey: nostrtest.PubKey(1), CreatedAt: at, Kind: 1, Tags: nostr.Tags{}, Content: content}
+	event := &nostr.Event{CreatedAt: at, Kind: 1, Tags: nostr.Tags{}, Content: content}
 	event.ID = event.GetID()
 	return event
 }
