@@ -1,0 +1,46 @@
+//go:build !race
+
+package interop_test
+
+import (
+	"fmt"
+	"testing"
+
+	gonostr "github.com/nbd-wtf/go-nostr"
+	"github.com/nbd-wtf/go-nostr/nip77"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gennostr/gennostr/nostrtest"
+)
+
+// go-nostr's client brings two relays to the same state, in as many messages as a small
+// frame makes of it.
+func TestGoNostrReconcilesWithOurRelay(t *testing.T) {
+	store, client := connect(t)
+	relay, other := connect(t, nostrtest.WithNegentropyFrame(4096))
+	var all []gonostr.Event
+	for i := range 600 {
+		event := sign(t, 1, 1000+i/2, 1, fmt.Sprint("note ", i))
+		all = append(all, event)
+		if i%3 != 0 {
+			require.NoError(t, client.Publish(ctx(t), event))
+		}
+		if i%3 != 1 {
+			require.NoError(t, other.Publish(ctx(t), event))
+		}
+	}
+	filter := gonostr.Filter{Kinds: []int{1}}
+	require.NoError(t, nip77.NegentropySync(ctx(t), client, relay.URL(), filter, nip77.Both))
+	for _, synced := range []*nostrtest.Relay{store, relay} {
+		var got []gonostr.Event
+		for _, event := range synced.Events() {
+			got = append(got, gonostr.Event{ID: event.ID.String()})
+		}
+		assert.Equal(t, ids(all...), ids(got...))
+	}
+	session := relay.Reconciliations()[0]
+	assert.Equal(t, 400, session.Events)
+	assert.Greater(t, session.Messages, 2)
+	assert.Empty(t, session.Refusal)
+}
