@@ -53,7 +53,7 @@ type asker interface {
 	// begin makes it a member of a REQ that is about to be sent. Supervisor goroutine.
 	begin(*member)
 	// had tells whether an event is nothing new. Readers of several connections at once.
-	had(*nostr.Event) bool
+	had(*intake.Letter) bool
 	// copied counts an event that was had; shared: other members of the REQ ask for it as well.
 	copied(m *member, l *intake.Letter, shared bool)
 	// take hands one on, and counts it.

@@ -88,10 +88,17 @@ func (k *queryAsk) begin(m *member) {
 	m.route.room += k.leg.track.Room(k.of)
 }
 
-// had is always false: each query wants an event by itself.
-func (k *queryAsk) had(*nostr.Event) bool { return false }
+// had tells whether the query has an event already, or takes none: then a copy is counted, and
+// nothing else. That is done in the order of arrival: where a page is cut, all that came before
+// that has been counted, and nothing that came after.
+func (k *queryAsk) had(l *intake.Letter) bool {
+	return l.InOrder && (k.of.Silent || k.leg.q.had(l.Event.ID))
+}
 
-func (k *queryAsk) copied(*member, *intake.Letter, bool) {}
+// copied counts a copy, of which nothing is kept.
+func (k *queryAsk) copied(m *member, l *intake.Letter, shared bool) {
+	k.take(m, (*dataLetter)(l), shared)
+}
 
 // take hands a stored event to the query, at once: it takes no room in the relay's window.
 func (k *queryAsk) take(m *member, l *dataLetter, shared bool) {

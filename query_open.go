@@ -187,6 +187,13 @@ func sizeOf(e *nostr.Event) int {
 	return n
 }
 
+// had tells whether an event has come before, and another copy is of no use but to be counted.
+func (q *openQuery) had(id nostr.ID) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.closed || q.merge.Has(id)
+}
+
 // take takes an event of a relay. Fresh: the relay had not sent it; full: no more finds room.
 // Deliveries of several connections at once.
 func (q *openQuery) take(l *queryLeg, e *nostr.Event) (fresh, full bool) {
