@@ -249,8 +249,9 @@ func (c *Client) StartPublish(event *nostr.Event, opts ...PublishOption) (*Publi
 // [WithRelays] are the client's, too.
 //
 // While the client stops, then runs before Terminate. It does not run after a panic, or
-// when Start's context has ended. What is published in Terminate is sent to the relays
-// that are connected, and nobody is told what became of it.
+// when Start's context has ended. What is published by such a then, or in Terminate, is
+// sent to the relays that are connected, and nobody waits to be told what became of it:
+// the report is that of [ErrClientClosed], and in Terminate there is none.
 func (s *Self) Publish(event *nostr.Event, then func(PublishReport) error, opts ...PublishOption) {
 	c := s.c
 	p, err := c.newPublication(event, opts)
@@ -320,13 +321,21 @@ func (c *Client) beginPublication(p *Publication) error {
 // WithMailboxLimit allows: a handler that publishes faster than relays take it must not
 // fill the memory with what it could not do.
 func (c *Client) refusePublication(r PublishReport, then func(PublishReport) error) {
-	if c.post(reportLetter(r, then, &c.posted)) != nil {
+	err := c.post(reportLetter(r, then, &c.posted))
+	if errors.Is(err, ErrClientClosed) { // there may be a time for it before Terminate
+		l := reportLetter(r, then, nil)
+		l.lost = r.Err()
+		if c.late.Put(l) {
+			return
+		}
+	}
+	if err != nil {
 		c.log.Warn("event not published", "error", r.Err())
 	}
 }
 
-// reportLetter is what the handler is told of a publication; room counts it until then.
-// nil: there is nothing to tell.
+// reportLetter is what the handler is told of a publication; room counts it until then,
+// unless it is nil. nil: there is nothing to tell.
 func reportLetter(r PublishReport, then func(PublishReport) error, room counter) *thenLetter {
 	l := &thenLetter{callback: "the continuation of Publish"}
 	if then == nil {
