@@ -67,7 +67,8 @@ const (
 	Superseded = Verdict(outcome.Superseded)
 	// Refused: the relay has said no, or the event exceeds a limit of its, which Err tells.
 	Refused = Verdict(outcome.Refused)
-	// Unanswered: the relay has not answered in time, or there was no connection to it.
+	// Unanswered: the relay has not answered in time, or there was no connection to it. Err
+	// says what was waited for.
 	// If Tries is not 0 it may have the event all the same.
 	Unanswered = Verdict(outcome.Unanswered)
 )
@@ -91,7 +92,8 @@ type Outcome struct {
 	Tries   int    // how often the event was sent
 	// Err is what the relay has not said itself: *[LimitError], *[ClockError],
 	// [ErrUnknownRelay], [ErrNotConnected] with the reason, [ErrRelayRemoved],
-	// [ErrClientClosed], why there was no AUTH, …; nil where its words say it all.
+	// [ErrClientClosed], why there was no AUTH, context.DeadlineExceeded with what was
+	// waited for, …; nil where its words say it all, and never of what is Unanswered.
 	Err error
 
 	hint string // of what is Refused: what the relay says of itself that may explain it
