@@ -251,6 +251,11 @@ func (a *authenticating) forget(who authWaiter) {
 	a.machine.Forget(who)
 }
 
+// awaits tells whether somebody waits for AUTH.
+func (a *authenticating) awaits(who authWaiter) bool {
+	return a != nil && (slices.ContainsFunc(a.waiting, func(w authWanting) bool { return w.who == who }) || a.machine.Awaits(who))
+}
+
 // resolve hands to the machine what waits until it is known who may be asked.
 func (s *supervisor) resolve(e *relayEntry) {
 	a, now := e.auth, s.client.now()

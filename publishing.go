@@ -8,7 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/gennostr/gennostr/internal/limits"
 	"github.com/gennostr/gennostr/internal/outcome"
 	"github.com/gennostr/gennostr/internal/wire"
 	"github.com/gennostr/gennostr/nostr"
@@ -387,22 +386,6 @@ func (s *supervisor) verdict(leg *publishLeg, r outcome.Report) {
 	} else if settled {
 		p.decide()
 	}
-}
-
-// explain says what a relay has not said itself.
-func (leg *publishLeg) explain(r outcome.Report) (hint string, err error) {
-	e := leg.at.entry
-	switch {
-	case r.Verdict == outcome.Refused && limits.Dates(r.Message):
-		return e.hint(), leg.wrongClock()
-	case r.Verdict == outcome.Refused:
-		return e.hint(), nil
-	case r.Verdict != outcome.Unanswered, e.stage == connected:
-		return "", nil
-	case e.lastErr != nil:
-		return "", because(ErrNotConnected, e.lastErr)
-	}
-	return "", ErrNotConnected
 }
 
 // endPublication frees what a publication takes up, and tells who has not been told.

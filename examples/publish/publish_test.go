@@ -325,7 +325,7 @@ func TestSendsAgainOnceOnly(t *testing.T) {
 	})
 	lines, _, err := publishTo(t, "-relay", relay.URL(), "x")
 	assert.ErrorIs(t, err, errNoneAccepted)
-	assert.Equal(t, []string{relay.URL() + "/  rejected: auth-required: members only"}, lines)
+	assert.Equal(t, []string{relay.URL() + "/  rejected: auth-required: members only (the relay wants AUTH although it has accepted one)"}, lines)
 	assert.Equal(t, 2, received(relay, "EVENT"))
 	assert.Equal(t, 1, received(relay, "AUTH"))
 }

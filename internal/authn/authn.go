@@ -272,6 +272,12 @@ func (a *Auth[W, I]) Accepted(name I) bool {
 // them. What was sent before the last of them may be refused for want of it still.
 func (a *Auth[W, I]) Accepts() int { return a.accepts }
 
+// Awaits tells whether who waits for AUTH.
+func (a *Auth[W, I]) Awaits(who W) bool {
+	w := a.wants[who]
+	return w != nil && w.waits
+}
+
 // Waiting is how many wait for AUTH.
 func (a *Auth[W, I]) Waiting() int { return len(a.waiting) }
 
