@@ -202,7 +202,7 @@ func TestPublishFailures(t *testing.T) {
 		"no JSON":  {[]byte("hello"), http.StatusBadRequest, "want an event"},
 		"nothing":  {nil, http.StatusBadRequest, "want an event"},
 		"forged":   {forged.AppendJSON(nil), http.StatusBadRequest, "hash"},
-		"an AUTH":  {auth.AppendJSON(nil), http.StatusBadRequest, "authentication events"},
+		"an AUTH":  {auth.AppendJSON(nil), http.StatusBadRequest, "never published"},
 		"too long": {bytes.Repeat([]byte(" "), maxBody+1), http.StatusRequestEntityTooLarge, "at most"},
 	} {
 		status, body, err := w.call(w.soon(), http.MethodPost, "/events", c.body)
