@@ -61,6 +61,10 @@ func TestAllStreamsShareOneSubscription(t *testing.T) {
 		assert.Len(t, relay.Subscriptions(), 1)
 		assert.Len(t, relay.Connections(), 1)
 	}
+	head, err := w.http.Head(w.base + "/stream")
+	require.NoError(t, err, "which ends")
+	require.NoError(t, head.Body.Close())
+	assert.Equal(t, "text/event-stream", head.Header.Get("Content-Type"))
 	for _, query := range []string{"limit=1", "search=x", "kind=x"} {
 		var said struct{ Error string }
 		assert.Equal(t, http.StatusBadRequest, w.get("/stream?"+query, &said), query)
