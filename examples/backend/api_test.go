@@ -131,6 +131,7 @@ func TestPublishTellsTheVerdictOfEachRelay(t *testing.T) {
 	w := newWorld(t, settings(list...), list)
 	defer list[1].Break(nostrtest.RefuseEvents("blocked: not here"))()
 	defer list[2].Break(nostrtest.NoOK())()
+	defer list[2].Stop() // nobody waits for its OK at the end
 	status, p := w.post(note())
 	require.Equal(t, http.StatusCreated, status, p)
 	assert.Equal(t, note().ID, p.ID)
@@ -221,6 +222,7 @@ func TestPublishRefusesWhatIsTooMuch(t *testing.T) {
 	opts.wait = 50 * time.Millisecond
 	w := newWorld(t, opts, list, gennostr.WithPublishQueue(1))
 	defer list[0].Break(nostrtest.NoOK())()
+	defer list[0].Stop() // nobody waits for its OK at the end
 	status, p := w.post(note())
 	require.Equal(t, http.StatusAccepted, status, p)
 	resp, err := w.http.Post(w.base+"/events", "application/json", bytes.NewReader(note().AppendJSON(nil)))
