@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -70,7 +71,13 @@ func newWorld(t *testing.T, opts options, relays []*nostrtest.Relay, more ...gen
 	var err error
 	w.service, err = start(opts, logger, append(more, quick())...)
 	require.NoError(t, err)
-	server := httptest.NewServer(w.service.handler())
+	server := httptest.NewUnstartedServer(w.service.handler())
+	server.Config.ConnState = func(conn net.Conn, state http.ConnState) {
+		if state == http.StateNew { // a browser that does not read is soon felt
+			_ = conn.(*net.TCPConn).SetWriteBuffer(64 << 10)
+		}
+	}
+	server.Start()
 	w.caller = &caller{server.URL, server.Client()}
 	t.Cleanup(func() {
 		w.service.drain()
