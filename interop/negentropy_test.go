@@ -44,3 +44,32 @@ func TestGoNostrReconcilesWithOurRelay(t *testing.T) {
 	assert.Greater(t, session.Messages, 2)
 	assert.Empty(t, session.Refusal)
 }
+
+// gists are what a relay says to messages of NIP-77 that are no use.
+func gists(t *testing.T, p peer, messages ...string) (said []string) {
+	t.Helper()
+	c := p.talk(t)
+	for _, message := range messages {
+		c.say(message)
+		parts := c.hear()
+		gist := text(parts[0])
+		if gist == "NEG-ERROR" {
+			gist += " " + text(parts[1])
+		}
+		if len(parts) == 3 && text(parts[2]) == "CLOSED" {
+			gist += " CLOSED"
+		}
+		said = append(said, gist)
+	}
+	return said
+}
+
+func TestQ02KhatruProfileReconcilesAsKhatruDoes(t *testing.T) {
+	messages := []string{
+		`["NEG-OPEN","n",{},"6100000200"]`, `["NEG-MSG","other","6100000200"]`, `["NEG-OPEN","n",{"kinds":[1]},"61ff"]`,
+		`["NEG-OPEN","n",{},"6200"]`,
+	}
+	want := []string{"NEG-MSG", "NEG-ERROR other CLOSED", "NEG-ERROR n", "NEG-MSG"}
+	assert.Equal(t, want, gists(t, startKhatru(t, 500), messages...))
+	assert.Equal(t, want, gists(t, startOurs(t, nostrtest.Khatru()), messages...))
+}

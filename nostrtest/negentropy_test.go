@@ -275,6 +275,26 @@ func TestP68WithoutNegentropyANoticeAnswers(t *testing.T) {
 	})
 }
 
+func TestP68CloseReconciliationSendsNegErr(t *testing.T) {
+	inBubble(t, func(t *testing.T, network *nostrtest.Network, relay *nostrtest.Relay) {
+		c, other := dial(t, network.HTTPClient(), home), dial(t, network.HTTPClient(), home)
+		for _, c := range []*client{c, other} {
+			c.ask("NEG-OPEN", "n", everything, "6100000200")
+		}
+		c.ask("REQ", "n", everything)
+		assert.Equal(t, 2, relay.CloseReconciliation("n", "closed: you took too long"))
+		for _, c := range []*client{c, other} {
+			assert.Equal(t, []string{`["NEG-ERR","n","closed: you took too long"]`}, c.got())
+		}
+		for _, view := range relay.Reconciliations() {
+			assert.False(t, view.Open())
+			assert.Equal(t, "closed: you took too long", view.Refusal)
+		}
+		assert.Zero(t, relay.CloseReconciliation("n", "again"))
+		assert.Len(t, relay.Subscriptions(), 1)
+	})
+}
+
 func TestNegentropyLimitsAreChecked(t *testing.T) {
 	for _, opt := range []nostrtest.Option{
 		nostrtest.WithNegentropyFrame(4095), nostrtest.WithNegentropyFrame(-1),

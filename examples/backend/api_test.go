@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -70,7 +71,13 @@ func newWorld(t *testing.T, opts options, relays []*nostrtest.Relay, more ...gen
 	var err error
 	w.service, err = start(opts, logger, append(more, quick())...)
 	require.NoError(t, err)
-	server := httptest.NewServer(w.service.handler())
+	server := httptest.NewUnstartedServer(w.service.handler())
+	server.Config.ConnState = func(conn net.Conn, state http.ConnState) {
+		if state == http.StateNew { // a browser that does not read is soon felt
+			_ = conn.(*net.TCPConn).SetWriteBuffer(64 << 10)
+		}
+	}
+	server.Start()
 	w.caller = &caller{server.URL, server.Client()}
 	t.Cleanup(func() {
 		w.service.drain()
@@ -131,6 +138,7 @@ func TestPublishTellsTheVerdictOfEachRelay(t *testing.T) {
 	w := newWorld(t, settings(list...), list)
 	defer list[1].Break(nostrtest.RefuseEvents("blocked: not here"))()
 	defer list[2].Break(nostrtest.NoOK())()
+	defer list[2].Stop() // nobody waits for its OK at the end
 	status, p := w.post(note())
 	require.Equal(t, http.StatusCreated, status, p)
 	assert.Equal(t, note().ID, p.ID)
@@ -221,6 +229,7 @@ func TestPublishRefusesWhatIsTooMuch(t *testing.T) {
 	opts.wait = 50 * time.Millisecond
 	w := newWorld(t, opts, list, gennostr.WithPublishQueue(1))
 	defer list[0].Break(nostrtest.NoOK())()
+	defer list[0].Stop() // nobody waits for its OK at the end
 	status, p := w.post(note())
 	require.Equal(t, http.StatusAccepted, status, p)
 	resp, err := w.http.Post(w.base+"/events", "application/json", bytes.NewReader(note().AppendJSON(nil)))

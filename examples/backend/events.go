@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	maxBody      = 256 << 10 // bytes of an event
+	maxBody      = 128 << 10 // bytes of an event
 	defaultLimit = 20        // events of a query
 	maxLimit     = 500
 	maxValues    = 100 // of one parameter

@@ -58,10 +58,14 @@ func (h *hub) event(e *nostr.Event) { h.add(entry{event: e, data: e.AppendJSON(n
 
 func (h *hub) gap(g gap) { h.add(g.entry()) }
 
-// add keeps an entry, the oldest make room for it, and lets those know who wait.
+// add keeps an entry, the oldest make room for it, and lets those know who wait. After the end,
+// when the relays still bring something, nobody does.
 func (h *hub) add(e entry) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.over {
+		return
+	}
 	h.entries = append(h.entries, e)
 	h.bytes += len(e.data)
 	for len(h.entries) > 1 && (len(h.entries) > h.most || h.bytes > h.mostBytes) {

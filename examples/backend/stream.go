@@ -48,8 +48,8 @@ func (s *service) stream(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header.Set("Content-Type", "text/event-stream")
 	header.Set("Cache-Control", "no-store")
-	header.Set("X-Accel-Buffering", "no") // for nginx before it
-	if b.flush(comeBack) == nil {
+	header.Set("X-Accel-Buffering", "no")                       // for nginx before it
+	if r.Method == http.MethodGet && b.flush(comeBack) == nil { // HEAD gets the header
 		b.run(r.Context())
 	}
 }
