@@ -32,7 +32,12 @@ var (
 	minute = flag.Int("soak.minutes", 5, "virtual minutes of chaos in a round")
 )
 
-func TestMain(m *testing.M) { kit.Main(m) }
+func TestMain(m *testing.M) {
+	if kit.UnderRace { // signatures take forty times as long there
+		_ = flag.Set("soak.minutes", "1") // before the command line is read, which may say otherwise
+	}
+	kit.Main(m)
+}
 
 // maxGrowth is how much more memory may be in use after all rounds but the first than
 // after that, in bytes: caches of the process, such as that of public keys, fill slowly.
@@ -74,6 +79,9 @@ func inUse() uint64 {
 // What the soak looks for it finds: a client that takes what is forged, and one that has
 // no memory of what it has handled.
 func TestSoakFindsFaults(t *testing.T) {
+	if kit.UnderRace {
+		t.Skip("what the soak looks for is the same without the race detector")
+	}
 	for what, spoil := range map[string]func(*world){
 		"an event was handled that nobody has made": func(w *world) {
 			w.options = append(w.options, gennostr.WithVerifier(kit.Judge(func(nostr.PubKey, nostr.ID, nostr.Sig) error { return nil })))
