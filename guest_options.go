@@ -44,8 +44,9 @@ func WithGuestIdle(d time.Duration) Option {
 }
 
 // WithMaxGuests bounds the guests that are needed at once ([On]): [ErrTooManyGuests]
-// beyond. One that nobody needs any more makes room. Relays that RemoveRelay makes
-// guests of count, and are never refused. Default: 1,024.
+// beyond. Publications and queries are refused, subscriptions wait until there is room. One
+// that nobody needs any more makes room. Relays that RemoveRelay makes guests of count, and
+// are never refused. Default: 1,024.
 func WithMaxGuests(n int) Option {
 	return option(func(c *config) error { c.maxGuests = n; return nil })
 }
