@@ -20,8 +20,11 @@ import (
 //     the [WithDialPolicy] of [Start] says. A proxy's own address is judged too.
 //   - What [WithHeader] sends to the client's relays is not sent, and nobody is trusted
 //     ([WithTrustedRelay]).
-//   - Otherwise the relay options of Start hold. A signer ([WithSigner]) answers guests' challenges
-//     too, unless the [WithAuthPolicy] says otherwise, which sees [Relay].Guest.
+//   - Nobody is told unasked who the client is: a signer ([WithSigner]) answers a guest that has
+//     refused something for want of AUTH, or says in its document that it serves nobody else
+//     ([AuthDefault]). A [WithAuthPolicy], which sees [Relay].Guest, may say never; a signer
+//     that is given here takes the place of those of Start, for guests.
+//   - Otherwise the relay options of Start hold.
 //
 // The options given here are applied on top of that, and replace it: WithDialPolicy(nil)
 // lets guests be anywhere, a policy of your own is the only one that is asked.
