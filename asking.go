@@ -96,6 +96,7 @@ type laterKey struct {
 	silent   bool       // REQs that are not answered
 	lore     bool       // its NIP-11 document
 	idle     bool       // a guest that nobody needs
+	places   bool       // of no entry: subscriptions that wait for room for a guest
 	publish  bool       // what is published there
 	auth     bool       // its AUTH
 }
@@ -188,6 +189,9 @@ func (s *supervisor) ringLater(now time.Time) {
 		switch {
 		case k.query != nil:
 			s.expireQuery(k.query)
+			continue
+		case k.places:
+			s.seekPlaces()
 			continue
 		case k.queryLeg != nil && k.notice:
 			s.heedCountNotice(k.entry, k.queryLeg)

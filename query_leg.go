@@ -219,11 +219,21 @@ func (k *queryAsk) needsAuth(s *supervisor, e *relayEntry, message string, share
 	delete(l.asks, k.of)
 	k.gone.Store(true)
 	k.auth, k.shared, k.words = true, shared, message
+	k.heldBack(message)
 	l.held = append(l.held, k)
 	if !l.authing {
 		l.authing = true
 		s.authOf(e).machine.Tried(l) // of what was accepted since, it would have been told
 		s.want(e, l, nostr.PubKey{})
+	}
+}
+
+// heldBack notes in what words the relay has refused it until there is AUTH.
+func (k *queryAsk) heldBack(words string) {
+	if k.counted != nil {
+		k.leg.tally.HeldBack(k.counted, words)
+	} else {
+		k.leg.track.HeldBack(k.of, words)
 	}
 }
 
@@ -262,6 +272,9 @@ func (l *queryLeg) askAgain(s *supervisor, e *relayEntry, these func(*queryAsk) 
 	l.held = nil
 	for _, k := range held {
 		if these(k) {
+			if k.auth {
+				k.heldBack("")
+			}
 			k.lost(s, e, 0)
 		} else {
 			l.held = append(l.held, k)

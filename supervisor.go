@@ -34,6 +34,7 @@ type supervisor struct {
 	due      agenda.Agenda[alarm]
 	subs     []*subscription           // in the order of their declaration
 	lost     []*subscription           // whose relays may all be gone
+	places   []placeless               // who waits for room for a guest, in the order in which they came
 	later    agenda.Agenda[laterKey]   // what subscriptions and publications have to do, by the client's clock
 	dials    *dials.Dials[*relayEntry] // whose turn it is to dial; made by run, by when the configuration is final
 	waiters  []*readyWaiter
