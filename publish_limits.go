@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/gennostr/gennostr/internal/authn"
 	"github.com/gennostr/gennostr/internal/limits"
 	"github.com/gennostr/gennostr/internal/outcome"
 	"github.com/gennostr/gennostr/nostr"
@@ -175,7 +174,7 @@ func (leg *publishLeg) explain(r outcome.Report) (hint string, err error) {
 	case e.stage != connected:
 		return "", ErrNotConnected
 	case refused && !e.auth.awaits(unauthenticatedEvent{leg.pub.event.ID}):
-		return e.hint(), &AuthError{URL: e.url, Err: authn.ErrNotEnough}
+		return e.hint(), errNoOK // after the AUTH
 	case refused, r.Tries == 0 && e.awaitsAuth():
 		return e.hint(), &AuthError{URL: e.url, Err: errAuthLate}
 	case r.Tries == 0:
