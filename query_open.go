@@ -22,6 +22,7 @@ type openQuery struct {
 	stream  bool                    // its events are yielded as they come
 	first   bool                    // one event is enough
 	count   bool                    // it asks how many
+	plain   bool                    // older versions of replaceable events count like any other event
 	then    func(QueryReport) error // the handler's
 	begun   nostr.Timestamp
 	over    chan struct{} // closed when it has ended
@@ -63,7 +64,7 @@ func (c *Client) beginQuery(ctx context.Context, q *openQuery) error {
 	q.begun = nostr.TimestampOf(now)
 	q.until = now.Add(q.cfg.deadline)
 	if !q.count {
-		q.merge = query.NewMerge(q.filters, query.MergeConfig{Stream: q.stream, Now: q.begun})
+		q.merge = query.NewMerge(q.filters, query.MergeConfig{Stream: q.stream, Versions: q.plain, Now: q.begun})
 	}
 	if !c.sup.inbox.Put(queryBegun{q}) {
 		return c.closedErr()
