@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/gennostr/gennostr/internal/socket"
 )
@@ -30,6 +31,13 @@ func (c *connection) oversized(err error) bool {
 		if req := c.requests.Refuse(id); req != nil { // its page is not whole
 			if r, ok := req.Route().(*route); ok {
 				r.skip()
+			}
+		}
+	}
+	if verb == "NEG-MSG" {
+		if req := c.requests.Neg(id, time.Now()).Request; req != nil { // nobody waits for the rest of its session
+			if r, ok := req.Route().(*negRoute); ok {
+				r.end(fmt.Sprintf("a message too large to be read: %d bytes, at most %d are", long.Length, long.Limit), 0)
 			}
 		}
 	}

@@ -22,6 +22,7 @@ type openQuery struct {
 	stream  bool                    // its events are yielded as they come
 	first   bool                    // one event is enough
 	count   bool                    // it asks how many
+	once    bool                    // it ends with its connection
 	plain   bool                    // older versions of replaceable events count like any other event
 	then    func(QueryReport) error // the handler's
 	begun   nostr.Timestamp

@@ -93,6 +93,7 @@ func (c *connection) Arrived(m wire.ServerMessage) {
 			c.client.sup.inbox.Put(noticed{c})
 		}
 		c.hearCountNotice(m.Message)
+		c.hearNegNotice(m.Message)
 	}
 }
 
@@ -116,6 +117,9 @@ func (c *connection) Deliver(l *intake.Letter) {
 			r.deliver((*dataLetter)(l))
 			return
 		case *countRoute:
+			r.deliver((*dataLetter)(l))
+			return
+		case *negRoute:
 			r.deliver((*dataLetter)(l))
 			return
 		}

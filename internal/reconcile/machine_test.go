@@ -151,7 +151,9 @@ func TestARelayThatLosesEverySessionIsPaged(t *testing.T) {
 
 func TestARelayThatDoesNotKnowNIP77IsPaged(t *testing.T) {
 	for name, answer := range map[string]func(*reconcile.Machine, reconcile.Step) []reconcile.Step{
-		"it is silent": func(m *reconcile.Machine, _ reconcile.Step) []reconcile.Step { return m.Rang(noon.Add(20 * time.Second)) },
+		"it is silent": func(m *reconcile.Machine, _ reconcile.Step) []reconcile.Step {
+			return m.Rang(noon.Add(20 * time.Second))
+		},
 		"it says so in a NOTICE": func(m *reconcile.Machine, _ reconcile.Step) []reconcile.Step {
 			m.Noticed(noon, "ERROR: bad msg: negentropy disabled")
 			return m.Rang(noon.Add(time.Second))

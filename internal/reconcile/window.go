@@ -13,8 +13,8 @@ type Window struct{ Since, Until nostr.Timestamp }
 // Forever is the Until of a window without an end, and 0 the Since of one without a beginning.
 const Forever = nostr.Timestamp(math.MaxInt64)
 
-// earliest is when there were no events yet, but for some that bear a wrong date: 2020.
-const earliest nostr.Timestamp = 1_577_836_800
+// Earliest is when there were no events yet, but for some that bear a wrong date: 2020.
+const Earliest nostr.Timestamp = 1_577_836_800
 
 const (
 	day = nostr.Timestamp(24 * 60 * 60)
@@ -46,8 +46,8 @@ func divide(w Window, ours *nip77.Set, most int64, now nostr.Timestamp) (parts [
 		return append(parts, Window{since, w.Until})
 	}
 	lower, upper := w.Since, w.Until
-	if upper > earliest { // where there can be something
-		lower = max(lower, earliest)
+	if upper > Earliest { // where there can be something
+		lower = max(lower, Earliest)
 	}
 	if tomorrow := now + day; lower < tomorrow {
 		upper = min(upper, tomorrow)
@@ -62,7 +62,7 @@ func divide(w Window, ours *nip77.Set, most int64, now nostr.Timestamp) (parts [
 // newest cuts a window that is longer than a span of seconds in two, of which the newer one is not.
 // 0 is any span.
 func newest(w Window, span, now nostr.Timestamp) (rest, part Window, cut bool) {
-	if span <= 0 || w.Until <= earliest {
+	if span <= 0 || w.Until <= Earliest {
 		return Window{}, w, false
 	}
 	last := w.Until
