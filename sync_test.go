@@ -353,13 +353,13 @@ func TestSyncIsNotTalkedOutOfItsMemory(t *testing.T) {
 
 func TestSyncOfAMessageThatIsTooLongToBeReadAsksForLess(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
-		events := invented(4000)
+		events := invented(2000)
 		network.NewRelay(relayA).Publish(events...)
 		client := pool(t, network, gennostr.WithRelays(relayA), gennostr.WithReadLimit(64<<10))
 		have := archiveOf(t)
 		report, err := client.Sync(t.Context(), relayA, nostr.Filter{}, nil, gennostr.Fetching(have.take))
 		require.NoError(t, err)
-		assert.Equal(t, 4000, len(have.events))
+		assert.Equal(t, 2000, len(have.events))
 		assert.True(t, report.Negentropy)
 		assert.Greater(t, report.Windows, 1)
 	})
