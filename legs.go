@@ -137,7 +137,7 @@ func (s *supervisor) endLost() {
 // upAgain asks a relay that has just been connected what its subscriptions want to know.
 func (s *supervisor) upAgain(e *relayEntry) {
 	a := e.asking
-	if a == nil || len(a.legs)+len(a.queries) == 0 {
+	if a == nil || len(a.legs)+len(a.queries)+len(a.syncs) == 0 {
 		return
 	}
 	s.open(e)
@@ -146,6 +146,9 @@ func (s *supervisor) upAgain(e *relayEntry) {
 	}
 	for _, l := range slices.Clone(a.queries) {
 		s.queryUp(e, l)
+	}
+	for _, o := range a.syncs {
+		s.syncUp(e, o)
 	}
 	s.ask(e)
 }
@@ -177,6 +180,7 @@ func (s *supervisor) goneDown(e *relayEntry) {
 		}
 	}
 	s.queriesDown(e)
+	s.syncsDown(e)
 	s.later.Cancel(laterKey{entry: e, backlog: true})
 	a.slots, a.routes, a.counts = nil, nil, nil
 }
@@ -192,6 +196,7 @@ func (s *supervisor) leave(e *relayEntry) {
 		}
 	}
 	s.queriesLeave(e)
+	s.syncsLeave(e)
 }
 
 // relayEnded lets whoever has opened the subscription know how one of its relays fares:

@@ -432,9 +432,13 @@ func (c *Client) reserved(m wire.ClientMessage) error {
 	case wire.Close:
 		id = m.SubscriptionID
 	case wire.CountReq:
-		if isOwnID(m.SubscriptionID) {
-			id = m.SubscriptionID
-		}
+		id = ownID(m.SubscriptionID)
+	case wire.NegOpen:
+		id = ownID(m.SubscriptionID)
+	case wire.NegMsg:
+		id = ownID(m.SubscriptionID)
+	case wire.NegClose:
+		id = ownID(m.SubscriptionID)
 	default:
 		return nil
 	}
@@ -442,6 +446,14 @@ func (c *Client) reserved(m wire.ClientMessage) error {
 		return fmt.Errorf("%w: %.70q", ErrReservedSubscriptionID, id)
 	}
 	return nil
+}
+
+// ownID is the id if it is one that the library sends, else empty.
+func ownID(id string) string {
+	if isOwnID(id) {
+		return id
+	}
+	return ""
 }
 
 // changeLetter is news of a subscription for the handler.

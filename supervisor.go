@@ -51,6 +51,7 @@ type supervisor struct {
 	unawaited    chan struct{}           // closed when no verdict is awaited; nil: nobody waits for that
 	queries      map[*openQuery]struct{} // that are open
 	asked        int                     // queries begun so far
+	syncs        []*openSync             // that are not over
 	unquerying   error                   // the client stops: nothing is asked any more; nil: it does not
 	toAsk        []*relayEntry           // see askSoon
 }
@@ -150,6 +151,8 @@ func (s *supervisor) run() {
 			s.publish(ev.pub) // which says that it is too late
 		case queryBegun:
 			ev.q.finish(ErrClientClosed)
+		case syncBegun:
+			ev.o.news.goneFor(ErrClientClosed)
 		}
 	}
 	s.children.Wait()
