@@ -252,6 +252,43 @@ func TestACrowdOfStrangersRelays(t *testing.T) {
 	})
 }
 
+// The same for a query: each relay's answer says what became of it, and nothing is left of any.
+func TestACrowdOfStrangersRelaysIsQueried(t *testing.T) {
+	strangers(t, func(t *testing.T, network *watched, opts []gennostr.Option) {
+		urls, private, alive := crowd(network, strangersCrowd)
+		client := start(t, nil, opts...)
+		synctest.Wait()
+		goroutines := runtime.NumGoroutine()
+		for range 3 {
+			report, err := client.Fetch(t.Context(), allNotes, gennostr.On(urls...), gennostr.WithDeadline(time.Minute))
+			require.ErrorAs(t, err, new(*gennostr.IncompleteError))
+			require.Len(t, report.Relays, len(urls))
+			complete, denied, dead := 0, 0, 0
+			for i, answer := range report.Relays {
+				switch {
+				case answer.Complete:
+					complete++
+				case errors.Is(answer.Err, gennostr.ErrAddressDenied):
+					denied++
+				default:
+					assert.Error(t, answer.Err, urls[i])
+					dead++
+				}
+			}
+			assert.Equal(t, []int{alive, len(private), len(urls) - alive - len(private)}, []int{complete, denied, dead})
+			for _, addr := range private {
+				require.Zero(t, network.dials(addr), addr)
+			}
+			time.Sleep(time.Minute)
+			synctest.Wait()
+			assert.Zero(t, gennostr.EntriesKept(client))
+			assert.Zero(t, client.Stats().Queries)
+			assert.Zero(t, client.Stats().QueryBytes)
+			assert.Equal(t, goroutines, runtime.NumGoroutine())
+		}
+	})
+}
+
 // What is remembered of guests that are gone does not add up.
 func TestCrowdsOfStrangersRelaysLeaveNothingBehind(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
@@ -263,6 +300,8 @@ func TestCrowdsOfStrangersRelaysLeaveNothingBehind(t *testing.T) {
 			}
 			sub, err := client.Subscribe(t.Context(), allNotes, gennostr.On(urls...))
 			require.NoError(t, err)
+			_, err = client.Fetch(t.Context(), allNotes, gennostr.On(urls...))
+			require.ErrorIs(t, err, gennostr.ErrAddressDenied)
 			time.Sleep(3 * time.Second)
 			sub.Close()
 			time.Sleep(time.Minute)

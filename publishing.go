@@ -119,8 +119,10 @@ func (s *supervisor) relaysOf(on []string) (urls []string) {
 		}
 		return urls
 	}
+	named := make(map[string]struct{}, len(on)) // strangers may have named very many
 	for _, url := range on {
-		if !slices.Contains(urls, url) {
+		if _, again := named[url]; !again {
+			named[url] = struct{}{}
 			urls = append(urls, url)
 		}
 	}
