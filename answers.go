@@ -45,10 +45,10 @@ func answerOf(r *route, l *dataLetter) reqAnswer {
 
 func hintOf(hints []string) paging.Hint {
 	switch {
+	case slices.Contains(hints, "more"): // also of a relay that says both
+		return paging.More
 	case slices.Contains(hints, "finish"):
 		return paging.Finish
-	case slices.Contains(hints, "more"):
-		return paging.More
 	}
 	return paging.None
 }

@@ -73,7 +73,7 @@ func (l *leg) authFailed(s *supervisor, e *relayEntry, err *AuthError) {
 			k.auth = false
 		}
 	}
-	l.setUnauthenticated(change.State, l.words, err)
+	l.setRefusal(change.State, l.words, err)
 	s.inform(l, change)
 	if l.denied = change.State == SubscriptionRefused; l.denied {
 		s.inbox.Put(deafened{l}) // who publishes may be in the middle of asking for AUTH
@@ -87,9 +87,10 @@ func (ev deafened) supervise(s *supervisor) { s.nowHeard(ev.leg) }
 
 // mayWork tells the failures that may be over in a moment.
 func mayWork(err *AuthError) bool {
-	switch err.Err {
-	case authn.ErrNoSigner, authn.ErrNoChallenge, authn.ErrRefused, authn.ErrNotEnough:
-		return false
+	for _, final := range []error{authn.ErrNoSigner, authn.ErrNoChallenge, authn.ErrRefused, authn.ErrNotEnough} {
+		if errors.Is(err.Err, final) {
+			return false
+		}
 	}
 	return true
 }

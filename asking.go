@@ -55,7 +55,7 @@ type asker interface {
 	// begin makes it a member of a REQ that is about to be sent. Supervisor goroutine.
 	begin(*member)
 	// had tells whether an event is nothing new. Readers of several connections at once.
-	had(*nostr.Event) bool
+	had(*intake.Letter) bool
 	// copied counts an event that was had; shared: other members of the REQ ask for it as well.
 	copied(m *member, l *intake.Letter, shared bool)
 	// take hands one on, and counts it.
@@ -99,6 +99,7 @@ type laterKey struct {
 	silent   bool       // REQs that are not answered
 	lore     bool       // its NIP-11 document
 	idle     bool       // a guest that nobody needs
+	places   bool       // of no entry: subscriptions that wait for room for a guest
 	publish  bool       // what is published there
 	auth     bool       // its AUTH
 }
@@ -200,6 +201,9 @@ func (s *supervisor) ringLater(now time.Time) {
 		switch {
 		case k.query != nil:
 			s.expireQuery(k.query)
+			continue
+		case k.places:
+			s.seekPlaces()
 			continue
 		case k.sync != nil:
 			k.sync.news.ring()

@@ -133,6 +133,8 @@ type Stats struct {
 	Callback     string        // the callback that is running, "" if none is
 	Running      time.Duration // and for how long
 	Tasks        int           // running tasks of Go
+	Queries      int           // queries and counts that are open, or of which the handler is to be told
+	QueryBytes   int64         // bytes that they hold, about
 	Queues       []QueueStats  // of NewQueue, in the order in which they were made
 	Holds        int           // messages held by [Self.Hold]
 	OldestHold   HoldStats     // the one that has been held for the longest, zero if none is
@@ -150,6 +152,7 @@ func (c *Client) Stats() Stats {
 	s := Stats{Mailbox: c.mail.Len(), MailboxBytes: c.budget.Used()}
 	s.Callback, s.Running = c.running.get().status()
 	s.Tasks = c.tasks.count()
+	s.Queries, s.QueryBytes = int(c.queries.Load()), c.queryBytes.Load()
 	for _, q := range c.queues.list() {
 		s.Queues = append(s.Queues, q.status())
 	}
@@ -166,3 +169,7 @@ type onLoop struct{}
 type inTask struct{ c *Client }
 
 func (c *Client) onLoop(ctx context.Context) bool { return ctx.Value(onLoop{}) == any(c) }
+
+// inInit tells whether a context is that of an Init that has not returned: what needs the
+// client's relays begins when it has, so that waiting for it there would be for ever.
+func (c *Client) inInit(ctx context.Context) bool { return !c.initialised.Load() && c.onLoop(ctx) }

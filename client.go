@@ -53,10 +53,13 @@ type Client struct {
 	spoilt       bool                        // client goroutine only: something went wrong at the end
 	running      running
 	publications atomic.Int64 // that are open, or of which the handler is to be told: for WithPublishQueue
+	queries      atomic.Int64 // that are open, or of which the handler is to be told: for WithMaxQueries
+	queryBytes   atomic.Int64 // what they hold, about: for WithQueryBudget
 	posted       atomic.Int64 // Calls, Casts, Notifys that wait or are kept, failed sends that wait: for WithMailboxLimit
 	waking       atomic.Bool  // a wakeLetter is in the mailbox
 
-	leavesAuth atomic.Bool // BaseHandler.OnAuth has been called: the handler does not answer challenges
+	initialised atomic.Bool // Init has returned
+	leavesAuth  atomic.Bool // there is no handler, or BaseHandler.OnAuth has been called: it does not answer challenges
 
 	stopOnce sync.Once
 	hardOnce sync.Once
@@ -144,6 +147,7 @@ func newClient(ctx context.Context, h Handler, opts []Option, in surroundings) (
 		long:   intake.NewLongMessages(cfg.mailboxBudget),
 		hard:   make(chan struct{}), dead: make(chan struct{}), done: make(chan struct{}),
 	}
+	c.leavesAuth.Store(plain)
 	if cfg.name != "" {
 		c.log = c.log.With("client", cfg.name)
 	}

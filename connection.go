@@ -424,11 +424,11 @@ func readError(err error) error {
 	case errors.As(err, &closed):
 		return &CloseError{Code: closed.Code, Reason: closed.Reason}
 	case errors.Is(err, socket.ErrTooLarge):
-		return fmt.Errorf("%w: %w", ErrFrameTooLarge, err)
+		return renamed(err, socket.ErrTooLarge, ErrFrameTooLarge)
 	case errors.Is(err, socket.ErrMessageTimeout):
-		return fmt.Errorf("%w: %w", ErrMessageTimeout, err)
+		return renamed(err, socket.ErrMessageTimeout, ErrMessageTimeout)
 	case errors.Is(err, socket.ErrWriteTimeout):
-		return fmt.Errorf("%w: %w", ErrWriteTimeout, err)
+		return renamed(err, socket.ErrWriteTimeout, ErrWriteTimeout)
 	}
 	return fmt.Errorf("gennostr: connection lost: %w", foreign.Confine(err))
 }

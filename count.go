@@ -110,7 +110,7 @@ func (l *queryLeg) counted() RelayCount {
 		f := FilterCount{Filter: l.q.filters[i], N: n.N, Approximate: n.Approximate, HLL: n.HLL}
 		if !n.Counted {
 			f.N, f.HLL = 0, nil
-			if f.Err = lackError(l.url, n.Lack, l.err); f.Err == nil {
+			if f.Err = lackError(l.url, n.Lack, l.err, l.clock); f.Err == nil {
 				f.Err = fmt.Errorf("gennostr: not counted: %v", n.Lack)
 			}
 		}

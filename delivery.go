@@ -29,7 +29,7 @@ type route struct {
 	total int        // guarded by mu: stored events of the REQ that were asked for anew
 	every int        // guarded by mu: all of its stored events
 	found []*member  // guarded by mu: see wanting
-	skips bool       // guarded by mu: a message was too long to be read
+	skips bool       // guarded by mu: an event could not be read, or not be verified
 
 	eose   bool // supervisor goroutine only: it has come
 	looked int  // supervisor goroutine only: how many stored events there were at the last look
@@ -88,7 +88,7 @@ func (r *route) had(l *intake.Letter) bool {
 	defer r.mu.Unlock()
 	wanting := r.wanting(l.Event)
 	for _, m := range wanting {
-		if !m.gone.Load() && !m.asker.had(l.Event) {
+		if !m.gone.Load() && !m.asker.had(l) {
 			return false
 		}
 	}
@@ -98,6 +98,7 @@ func (r *route) had(l *intake.Letter) bool {
 			m.asker.copied(m, l, len(wanting) > 1)
 		}
 	}
+	r.bound(l)
 	return true
 }
 
@@ -118,14 +119,19 @@ func (r *route) deliver(l *dataLetter) {
 			m.asker.take(m, l, len(wanting) > 1)
 		}
 	}
-	if r.queries > 0 && !l.Live && r.every+l.Request.Refused() > r.room { // more than anybody asks for
+	r.bound((*intake.Letter)(l))
+}
+
+// bound has the queries of a REQ that brings more than anybody asks for go on from here. Needs mu.
+func (r *route) bound(l *intake.Letter) {
+	if r.queries > 0 && !l.Live && r.every+l.Request.Refused() > r.room {
 		for _, m := range r.members {
 			m.cut(l.Request)
 		}
 	}
 }
 
-// skip notes that an event of the REQ was too long to be read. The reader's goroutine.
+// skip notes that an event of the REQ could not be read, or not be verified. Any goroutine.
 func (r *route) skip() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

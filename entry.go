@@ -83,6 +83,7 @@ type relayEntry struct {
 
 	guest   bool           // none of the client's relays: see guests.go
 	leaving bool           // of a guest: the OnDisconnect with which it ceased to be one of the client's is queued or running
+	behind  int            // of a guest: ends that the loop has not come to (pass)
 	users   map[any]uint64 // who needs it, numbered as they came
 	came    uint64         // the number of the last one
 

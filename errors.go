@@ -30,7 +30,9 @@ var (
 	// ErrClientClosed: the client has stopped or is stopping. It wraps the reason, where there is one.
 	ErrClientClosed = errors.New("gennostr: client closed")
 	// ErrCallingSelf: Call, Stop, Ready or Sync with self.Context() of the very client
-	// they wait for, or with a context made from it. A goroutine that a callback
+	// they wait for, or with a context made from it; in Init also what waits for relays, which
+	// the client has when Init has returned: Publish, Request, CaughtUp, and queries without
+	// [On]. A goroutine that a callback
 	// started and that calls its client needs another context: that of [Go] is one.
 	ErrCallingSelf = errors.New("gennostr: self.Context() cannot wait for its own client")
 	// ErrMailboxFull: more is waiting, or kept, than [WithMailboxLimit] allows.
@@ -68,8 +70,10 @@ var (
 	ErrTooManyTasks = errors.New("gennostr: too many tasks")
 	// ErrNotFound: FetchOne, of every relay that was asked: each has said that it has no such event.
 	ErrNotFound = errors.New("gennostr: no relay has such an event")
-	// ErrQueryTooLarge: a query has brought more than it may hold. In an *[IncompleteError].
+	// ErrQueryTooLarge: a query has brought more than [WithQueryBudget] lets it hold, or 1,048,576 events. In an *[IncompleteError].
 	ErrQueryTooLarge = errors.New("gennostr: query too large")
+	// ErrTooManyQueries: a query or a count while [WithMaxQueries] are open. In an *[IncompleteError].
+	ErrTooManyQueries = errors.New("gennostr: too many queries")
 	// ErrBacklog: the relay's answer to a query stands behind more events that nobody has
 	// handled than may wait: four times the bytes of [WithMailboxWindow], and as many as
 	// [WithMailboxBudget] for all relays. In a [RelayAnswer].
@@ -151,7 +155,7 @@ func Stop(reason error) error {
 
 type stopError struct{ reason error }
 
-func (e *stopError) Error() string { return "gennostr: stop: " + e.reason.Error() }
+func (e *stopError) Error() string { return "gennostr: stop: " + inner(e.reason, "") }
 func (e *stopError) Unwrap() error { return e.reason }
 
 // stopReason tells whether an error that a callback returned stops the client.
@@ -185,7 +189,7 @@ func (e *clientClosedError) Error() string {
 	if e.reason == nil {
 		return ErrClientClosed.Error()
 	}
-	return ErrClientClosed.Error() + ": " + e.reason.Error()
+	return ErrClientClosed.Error() + ": " + inner(e.reason, "")
 }
 func (e *clientClosedError) Is(target error) bool { return target == ErrClientClosed }
 func (e *clientClosedError) Unwrap() error        { return e.reason }
@@ -199,9 +203,9 @@ type CallbackError struct {
 
 func (e *CallbackError) Error() string {
 	if e.Relay.URL == "" {
-		return fmt.Sprintf("gennostr: %s: %v", e.Callback, e.Err)
+		return fmt.Sprintf("gennostr: %s: %s", e.Callback, inner(e.Err, ""))
 	}
-	return fmt.Sprintf("gennostr: %s (%s): %v", e.Callback, e.Relay.URL, e.Err)
+	return fmt.Sprintf("gennostr: %s (%s): %s", e.Callback, e.Relay.URL, inner(e.Err, e.Relay.URL))
 }
 func (e *CallbackError) Unwrap() error { return e.Err }
 
@@ -240,11 +244,9 @@ type SendError struct {
 	Err     error
 }
 
-func (e *SendError) Error() string {
-	if e.URL == "" {
-		return fmt.Sprintf("gennostr: send: %v", e.Err)
-	}
-	return fmt.Sprintf("gennostr: send to %s: %v", e.URL, e.Err)
+func (e *SendError) Error() string { return textPrefix + e.inside("") }
+func (e *SendError) inside(url string) string {
+	return "send" + of(" to ", e.URL, url) + ": " + inner(e.Err, e.URL)
 }
 func (e *SendError) Unwrap() error { return e.Err }
 
@@ -257,11 +259,13 @@ type DialError struct {
 	Err        error
 }
 
-func (e *DialError) Error() string {
+func (e *DialError) Error() string { return textPrefix + e.inside("") }
+func (e *DialError) inside(url string) string {
+	status := ""
 	if e.Status != 0 {
-		return fmt.Sprintf("gennostr: dial %s: %d %s: %v", e.URL, e.Status, http.StatusText(e.Status), e.Err)
+		status = fmt.Sprintf(": %d %s", e.Status, http.StatusText(e.Status))
 	}
-	return fmt.Sprintf("gennostr: dial %s: %v", e.URL, e.Err)
+	return "dial" + of(" ", e.URL, url) + status + ": " + inner(e.Err, e.URL)
 }
 func (e *DialError) Unwrap() error { return e.Err }
 
@@ -386,7 +390,7 @@ func (e *HandlerError) Error() string {
 }
 
 // initError wraps what made Init, and so Start, fail (R04).
-func initError(err error) error { return fmt.Errorf("gennostr: init: %w", err) }
+func initError(err error) error { return &asPart{"gennostr: init", err} }
 
 // errGoexit is the value of a *PanicError that was no panic: the goroutine was
 // ended by runtime.Goexit, which t.FailNow calls.

@@ -24,7 +24,7 @@ func TestErrorsReadWellAndUnwrap(t *testing.T) {
 		"gennostr: HandleCast: EOF":                 {&gennostr.CallbackError{Callback: "HandleCast", Err: io.EOF}, []error{io.EOF}},
 		"gennostr: panic in OnEvent: EOF":           {&gennostr.PanicError{Where: "OnEvent", Value: io.EOF}, []error{io.EOF}},
 		"gennostr: panic in OnEvent: boom":          {&gennostr.PanicError{Where: "OnEvent", Value: "boom"}, nil},
-		"gennostr: send to wss://a.example/: gennostr: relay not connected": {
+		"gennostr: send to wss://a.example/: relay not connected": {
 			&gennostr.SendError{URL: relay.URL, Err: gennostr.ErrNotConnected}, []error{gennostr.ErrNotConnected}},
 		"gennostr: dial wss://a.example/: EOF": {&gennostr.DialError{URL: relay.URL, Err: io.EOF}, []error{io.EOF}},
 		"gennostr: dial wss://a.example/: 503 Service Unavailable: EOF": {

@@ -17,7 +17,8 @@ import (
 // A guest has the stages of any relay (entry.go), with these differences. No callback
 // tells of it. When its connection has ended, or a dial has failed, it is telling until
 // the loop has handled what had come from it, so that one that comes and goes fills no
-// mailbox; nothing is told.
+// mailbox; nothing is told. One that was connected, and that somebody needs, does not wait
+// for that, once: he may be in a callback, for which the loop waits.
 //
 //	none        engage                              queued
 //	queued      its turn to dial                    dialing
@@ -32,8 +33,10 @@ import (
 //	              AddRelay was called               queued, no guest any more
 //	              nobody needs it, or it is gone    none
 //	              else                              waiting
+//	            somebody needs it, it was connected,
+//	            and the loop is one end behind      waiting
 //	waiting     the schedule                        queued
-//	            nobody needs it                     none
+//	            nobody needs it                     none; telling, if the loop is behind
 //
 // AddRelay makes one of the client's of it: connected and dialing it goes on, unless the
 // options say that the relay is to be reached in another way, or as somebody else: then
@@ -101,7 +104,12 @@ func (s *supervisor) disengage(e *relayEntry, user any) {
 		s.closeGuest(e, errNotNeeded)
 	case queued, waiting:
 		s.dialEnded(e)
-		s.forget(e)
+		if e.behind == 0 {
+			s.forget(e)
+		} else {
+			s.due.Cancel(alarm{e, alarmDial})
+			e.stage = telling
+		}
 	}
 	// closing, telling: it is decided at their end.
 }
@@ -118,6 +126,7 @@ func (s *supervisor) use(e *relayEntry, user any) {
 	e.users[user] = e.came
 	if e.guest {
 		s.later.Cancel(laterKey{entry: e, idle: true})
+		s.goAhead(e)
 	}
 }
 
@@ -232,7 +241,7 @@ func (s *supervisor) guestEnded(e *relayEntry, ev connectionEnded) {
 	s.later.Cancel(laterKey{entry: e, idle: true})
 	end := relayEnd{err: ev.err}
 	if e.stage == closing {
-		e.redialAt = s.client.now()
+		e.redialAt, e.failed = s.client.now(), false
 	} else {
 		end.failed = e.stage == dialing
 		end.err = s.weigh(e, ev)
@@ -248,6 +257,7 @@ func (s *supervisor) guestEnded(e *relayEntry, ev connectionEnded) {
 	if end.err != errNotNeeded && end.err != errOtherwise {
 		s.queriesEnded(e, end)
 	}
+	s.goAhead(e)
 }
 
 // deniedGuest is the error of a dial that guests' options do not allow; nil: it is none.
@@ -264,8 +274,17 @@ func deniedGuest(err error) error {
 // pass waits until the loop has handled what has come from a guest.
 func (s *supervisor) pass(e *relayEntry) {
 	e.stage = telling
+	e.behind++
 	s.client.mail.Put(&passedLetter{e})
 	// A refused letter means that the client is stopping: shutdown follows and forgets the entry.
+}
+
+// goAhead has a guest dialled again before the loop has handled what has come from it, if it
+// has only the last connection to come to.
+func (s *supervisor) goAhead(e *relayEntry) {
+	if e.stage == telling && e.behind == 1 && len(e.users) > 0 && !e.failed && !e.gone && !e.removed && !e.leaving && e.again == nil {
+		s.wait(e)
+	}
 }
 
 // passedLetter runs no callback: all that was put before it has been handled.
@@ -280,7 +299,7 @@ type guestPassed struct{ entry *relayEntry }
 
 func (ev guestPassed) supervise(s *supervisor) {
 	e := ev.entry
-	if s.relays[e.url] != e || !e.guest || e.stage != telling || s.stopping {
+	if e.behind--; s.relays[e.url] != e || !e.guest || e.stage != telling || e.behind > 0 || s.stopping {
 		return
 	}
 	switch {

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gennostr/gennostr"
+	"github.com/gennostr/gennostr/nostr"
 	"github.com/gennostr/gennostr/nostrtest"
 )
 
@@ -112,5 +113,67 @@ func TestTheEntryOfARelayIsTheSameAsLongAsSomebodyNeedsIt(t *testing.T) {
 		same("removed while it was lost")
 		assert.Len(t, client.Guests(), 1)
 		grammar(t, r.All())
+	})
+}
+
+// A guest whose connection ends while a callback runs that then needs it is dialled again,
+// though the loop has not come to that end.
+func TestAGuestThatGoesWhileACallbackRunsIsThereForIt(t *testing.T) {
+	for name, ends := range map[string]func(*nostrtest.Relay){
+		"nobody needed it": func(*nostrtest.Relay) { time.Sleep(2 * time.Second) },
+		"it has hung up":   func(r *nostrtest.Relay) { r.DisconnectAll(); time.Sleep(time.Millisecond) },
+		"it has closed it": func(r *nostrtest.Relay) { r.CloseConnection(1, 1001, "idle"); time.Sleep(time.Millisecond) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			virtual(t, func(t *testing.T, network *nostrtest.Network) {
+				guest := network.NewRelay(guestURL)
+				guest.Publish(textNotes(3)...)
+				var client *gennostr.Client
+				fetched := make(chan error, 1)
+				r := newBot(func(_ *gennostr.Self, n note) error {
+					if n.Name == "HandleInfo" {
+						ends(guest)
+						_, err := client.FetchOne(t.Context(), ofKind(nostr.KindTextNote), gennostr.On(guestURL), gennostr.WithDeadline(2*time.Second))
+						fetched <- err
+					}
+					return nil
+				})
+				client = start(t, r, over(network, quietly())...)
+				_, err := client.FetchOne(t.Context(), ofKind(nostr.KindTextNote), gennostr.On(guestURL))
+				require.NoError(t, err)
+				time.Sleep(29 * time.Second) // one more, and it is closed
+				require.NoError(t, client.Notify(nil))
+				require.NoError(t, within(t, "the answer", fetched))
+				assert.Equal(t, 2, guest.ConnectionCount())
+				time.Sleep(time.Minute)
+				assert.Zero(t, gennostr.EntriesKept(client))
+			})
+		})
+	}
+}
+
+// That is done once: one that comes and goes while the handler hangs waits for it.
+func TestAGuestThatIsAskedOverAndOverWhileTheHandlerHangsFillsNoMailbox(t *testing.T) {
+	virtual(t, func(t *testing.T, network *nostrtest.Network) {
+		guest := network.NewRelay(guestURL)
+		stuck := make(chan struct{})
+		r := newBot(func(_ *gennostr.Self, n note) error {
+			if n.Name == "HandleInfo" {
+				<-stuck
+			}
+			return nil
+		})
+		client := start(t, r, over(network, quietly())...)
+		require.NoError(t, client.Notify(nil))
+		for range 50 {
+			_, _ = client.FetchOne(t.Context(), ofKind(nostr.KindTextNote), gennostr.On(guestURL), gennostr.WithDeadline(time.Second))
+			guest.DisconnectAll()
+			time.Sleep(time.Second)
+		}
+		assert.LessOrEqual(t, client.Stats().Mailbox, 3)
+		assert.LessOrEqual(t, guest.ConnectionCount(), 2)
+		close(stuck)
+		synctest.Wait()
+		assert.Zero(t, gennostr.EntriesKept(client))
 	})
 }

@@ -147,22 +147,27 @@ func (e *ClosedError) Error() string {
 // SubscriptionError is news of a subscription that no OnSubscription took: a refusal or a gap.
 type SubscriptionError struct{ SubscriptionChange }
 
-func (e *SubscriptionError) Error() string {
+func (e *SubscriptionError) Error() string { return textPrefix + e.inside("") }
+func (e *SubscriptionError) inside(url string) string {
+	which := "the subscription"
+	if e.SubscriptionID != "" {
+		which = fmt.Sprintf("subscription %.70q", e.SubscriptionID)
+	}
 	if g := e.Gap; g != nil {
 		may := "events are missing"
 		if g.Possible {
 			may = "events that are not stored may be missing"
 		}
-		return fmt.Sprintf("gennostr: subscription %.70q: %s, dated %d to %d", e.SubscriptionID, may, g.Since, g.Until)
+		return fmt.Sprintf("%s: %s, dated %d to %d", which, may, g.Since, g.Until)
 	}
 	if e.Err != nil && e.Message == e.Err.Error() {
-		return fmt.Sprintf("gennostr: subscription %.70q: %v", e.SubscriptionID, e.Err)
+		return which + ": " + inner(e.Err, url)
 	}
 	why := ""
 	if e.Err != nil {
-		why = ": " + e.Err.Error()
+		why = ": " + inner(e.Err, url)
 	}
-	return fmt.Sprintf("gennostr: relay refused subscription %.70q (%s): %s%s", e.SubscriptionID, e.State, brief(e.Message), why)
+	return fmt.Sprintf("relay refused %s (%s): %s%s", which, e.State, brief(e.Message), why)
 }
 
 // Unwrap gives the change's Err.

@@ -165,7 +165,7 @@ func TestHarnessStopTellsWhatWasNotWorkedOn(t *testing.T) {
 		assert.Equal(t, []string{fmt.Sprint("work note ", i), fmt.Sprint("then note ", i, " <nil>")}, k.story[2*i:])
 	}
 	require.NoError(t, h.Stop())
-	closed := gennostr.ErrClientClosed.Error() + ": " + gennostr.ErrShutdown.Error()
+	closed := gennostr.ErrClientClosed.Error() + ": shutdown"
 	assert.Equal(t, []string{"then note 2 " + closed, "then note 3 " + closed}, k.story[4:])
 	assert.Equal(t, "Terminate", k.Names()[len(k.Names())-1])
 }

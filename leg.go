@@ -63,6 +63,9 @@ func (l *leg) parts(filters []nostr.Filter) (list []nostr.Filter) {
 	if l.entry != nil {
 		l.bytes = l.entry.lore().limits.MessageBytes()
 	}
+	if l.bytes == 0 { // it has never been asked anything
+		return slices.Clone(filters)
+	}
 	for _, f := range filters {
 		list = append(list, limits.Split(f, max(1, l.bytes-frameOf))...)
 	}
@@ -166,20 +169,15 @@ func (l *leg) down() {
 	l.track.Down()
 }
 
-// setUnauthenticated notes that the relay has refused it, and why there is no AUTH.
-func (l *leg) setUnauthenticated(state SubscriptionState, message string, err *AuthError) {
+// setRefusal notes that the relay has refused it, and what explains that.
+func (l *leg) setRefusal(state SubscriptionState, message string, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.status.State, l.status.Message, l.status.Err = state, message, err
 }
 
-// setStatus notes where the leg stands and returns it.
-func (l *leg) setStatus(state SubscriptionState, message string) RelaySubscription {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.status.State, l.status.Message, l.status.Err = state, message, nil
-	return l.status
-}
+// setStatus notes where the leg stands.
+func (l *leg) setStatus(state SubscriptionState, message string) { l.setRefusal(state, message, nil) }
 
 // setRefused notes that the relay is gone for good, or does not come.
 func (l *leg) setRefused(err error) {
@@ -187,6 +185,14 @@ func (l *leg) setRefused(err error) {
 	defer l.mu.Unlock()
 	l.gone = false
 	l.status.State, l.status.Message, l.status.Err = SubscriptionRefused, err.Error(), err
+}
+
+// setPlaceless notes that there is no room for the relay.
+func (l *leg) setPlaceless(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.gone = false
+	l.status.State, l.status.Message, l.status.Err = SubscriptionRetrying, err.Error(), err
 }
 
 // setProblem notes what is the matter with the relay.

@@ -53,7 +53,7 @@ func (k *legAsk) begin(m *member) {
 	m.route.room += query.DefaultEvents
 }
 
-func (k *legAsk) had(e *nostr.Event) bool { return k.leg.sub.had(e) }
+func (k *legAsk) had(l *intake.Letter) bool { return k.leg.sub.had(l.Event) }
 
 func (k *legAsk) copied(m *member, l *intake.Letter, shared bool) {
 	k.leg.sub.repeat.Add(1)
@@ -115,11 +115,11 @@ func (k *legAsk) refused(s *supervisor, e *relayEntry, reason limits.Reason, mes
 	if final(reason) {
 		state = SubscriptionRefused
 	}
-	change := SubscriptionChange{State: state, Message: message}
+	change := SubscriptionChange{State: state, Message: message, Err: e.wrongClockFor(message, s.client.now(), k.filter)}
 	if state == SubscriptionRetrying {
 		change.RetryAt = s.retryAt(e, l)
 	}
-	l.setStatus(state, message)
+	l.setRefusal(state, message, change.Err)
 	s.inform(l, change)
 	if l.denied = state == SubscriptionRefused && reason != limits.AuthRequired; l.denied {
 		s.nowHeard(l)

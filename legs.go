@@ -1,7 +1,7 @@
 package gennostr
 
 import (
-	"fmt"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -18,7 +18,11 @@ import (
 func (s *supervisor) subscribe(sub *subscription) {
 	s.subs = append(s.subs, sub)
 	for _, url := range slices.Sorted(maps.Keys(sub.on)) {
-		if _, err := s.engage(url, sub.cfg.written[url], sub); err != nil {
+		_, err := s.engage(url, sub.cfg.written[url], sub)
+		switch {
+		case errors.Is(err, ErrTooManyGuests):
+			s.awaitPlace(sub, url, err)
+		case err != nil:
 			s.refuse(sub.legOn(url, nil), Relay{URL: url, Address: sub.cfg.written[url], Guest: true}, err)
 			s.lost = append(s.lost, sub)
 		}
@@ -32,6 +36,7 @@ func (s *supervisor) subscribe(sub *subscription) {
 // unsubscribe ends one.
 func (s *supervisor) unsubscribe(sub *subscription) {
 	s.subs = slices.DeleteFunc(s.subs, func(o *subscription) bool { return o == sub })
+	s.forgetPlaces(sub)
 	for _, e := range s.sorted() {
 		if a := e.asking; a != nil && a.legs[sub] != nil {
 			s.part(e, a.legs[sub])
@@ -122,7 +127,7 @@ func (s *supervisor) part(e *relayEntry, l *leg) {
 // that is removed and added again in one step is not lost.
 func (s *supervisor) endLost() {
 	for _, sub := range s.lost {
-		if left := sub.forgetLegs(); left == 0 && sub.outside != nil && sub.on != nil {
+		if left := sub.forgetLegs(); left == 0 && sub.outside != nil && sub.on != nil && !s.awaitsPlace(sub) {
 			sub.outside.end(sub.unserved())
 		}
 	}
@@ -228,7 +233,7 @@ func (sub *subscription) unserved() error {
 	if sub.why == nil {
 		return ErrNoRelay
 	}
-	return fmt.Errorf("%w: %w", ErrNoRelay, sub.why)
+	return because(ErrNoRelay, sub.why)
 }
 
 // begin asks what a leg wants to know at the beginning of a connection.

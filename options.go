@@ -25,6 +25,8 @@ const (
 	defaultWindowBytes     = 4 << 20          // per relay
 	defaultSendQueue       = 1_024            // messages per relay
 	defaultPublishQueue    = 4_096            // publications
+	defaultMaxQueries      = 4_096            // queries and counts
+	defaultQueryBudget     = 1 << 30          // bytes
 	defaultReadLimit       = 4 << 20          // bytes of one message
 	defaultMaxTags         = 65_536           // of one event: follow lists have tens of thousands
 	defaultMessageTimeout  = time.Minute      // from its first byte to its last
@@ -82,6 +84,8 @@ type config struct {
 	guestIdle       time.Duration
 	guestOptions    []RelayOption
 	publishQueue    int
+	maxQueries      int
+	queryBudget     int64
 	workers         int
 	verifier        Verifier // nil: our own
 	crashOnPanic    bool
@@ -103,6 +107,8 @@ func newConfig(opts []Option) (config, error) {
 		maxGuests:       defaultMaxGuests,
 		guestIdle:       defaultGuestIdle,
 		publishQueue:    defaultPublishQueue,
+		maxQueries:      defaultMaxQueries,
+		queryBudget:     defaultQueryBudget,
 		workers:         runtime.GOMAXPROCS(0),
 		relay:           defaultRelayConfig(),
 	}
@@ -131,6 +137,7 @@ func (c *config) validate() error {
 		notNegative("WithSlowCallback", c.slowCallback),
 		positive("WithMailboxLimit", c.mailboxLimit), positive("WithMailboxBudget", c.mailboxBudget),
 		positive("WithMaxDials", c.maxDials), positive("WithMaxTasks", c.maxTasks), positive("WithPublishQueue", c.publishQueue), positive("WithVerifyWorkers", c.workers),
+		positive("WithMaxQueries", c.maxQueries), positive("WithQueryBudget", c.queryBudget),
 		positive("WithMaxGuests", c.maxGuests), notNegative("WithGuestIdle", c.guestIdle),
 		c.relay.validate(),
 	)
@@ -250,6 +257,20 @@ func WithMaxTasks(n int) Option {
 // Default: 4,096.
 func WithPublishQueue(n int) Option {
 	return option(func(c *config) error { c.publishQueue = n; return nil })
+}
+
+// WithMaxQueries bounds the queries and counts that are open at once, and those of [Self.Query]
+// of which the handler has not been told: [ErrTooManyQueries] beyond. Default: 4,096.
+func WithMaxQueries(n int) Option {
+	return option(func(c *config) error { c.maxQueries = n; return nil })
+}
+
+// WithQueryBudget bounds what the queries that are open make the client hold, in bytes over all
+// of them, about: the events of reports until they are handed over, what waits for a loop, and
+// the ids by which each event comes once. A query that brings more than that leaves, or than a
+// quarter of it, ends with [ErrQueryTooLarge]. Default: 1 GiB.
+func WithQueryBudget(bytes int64) Option {
+	return option(func(c *config) error { c.queryBudget = bytes; return nil })
 }
 
 // WithVerifyWorkers sets how many goroutines verify, at most; each takes up to

@@ -35,6 +35,8 @@ func TestBadOptionsAreRefusedByName(t *testing.T) {
 		"WithMailboxBudget":   {gennostr.WithMailboxBudget(0), gennostr.WithMailboxBudget(-1)},
 		"WithMaxDials":        {gennostr.WithMaxDials(0), gennostr.WithMaxDials(-1)},
 		"WithMaxTasks":        {gennostr.WithMaxTasks(0), gennostr.WithMaxTasks(-1)},
+		"WithMaxQueries":      {gennostr.WithMaxQueries(0), gennostr.WithMaxQueries(-1)},
+		"WithQueryBudget":     {gennostr.WithQueryBudget(0), gennostr.WithQueryBudget(-1)},
 		"WithVerifyWorkers":   {gennostr.WithVerifyWorkers(0), gennostr.WithVerifyWorkers(-1)},
 		"WithVerifier":        {gennostr.WithVerifier(nil)},
 		"nil Option":          {nil},

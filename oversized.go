@@ -28,10 +28,8 @@ func (c *connection) oversized(err error) bool {
 		what = fmt.Sprintf("%.20s", verb)
 	}
 	if verb == "EVENT" {
-		if req := c.requests.Refuse(id); req != nil { // its page is not whole
-			if r, ok := req.Route().(*route); ok {
-				r.skip()
-			}
+		if req := c.requests.Refuse(id); req != nil {
+			c.Unread(req)
 		}
 	}
 	if verb == "NEG-MSG" {

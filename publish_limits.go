@@ -1,6 +1,7 @@
 package gennostr
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"time"
@@ -11,7 +12,7 @@ import (
 )
 
 // What is known of a relay before something is published there, and what explains its
-// refusals: the limits of its information document (NIP-11), and its clock.
+// refusals: the limits of its information document (NIP-11), and its clock (clocks.go).
 
 // LimitError is an event that a relay would refuse, as it says itself in its information
 // document (NIP-11). Nothing was sent. It is the Err of an [Outcome].
@@ -22,41 +23,19 @@ type LimitError struct {
 	Value int64  // what the event has
 }
 
-func (e *LimitError) Error() string {
-	return fmt.Sprintf("gennostr: %s states a %s of %d, and the event has %d", e.URL, e.Limit, e.Bound, e.Value)
-}
-
-// ClockError explains a refusal that speaks of dates: this machine's clock differs from
-// the relay's. It is the Err of an [Outcome].
-type ClockError struct {
-	URL   string        // the relay's identity, as in [Relay]
-	Ahead time.Duration // how far this machine's clock is ahead of the relay's, to a second or two; negative: behind
-}
-
-func (e *ClockError) Error() string {
-	how := "ahead of"
-	if e.Ahead < 0 {
-		how = "behind"
+func (e *LimitError) Error() string { return textPrefix + e.inside("") }
+func (e *LimitError) inside(url string) string {
+	who := e.URL
+	if who == url {
+		who = "it"
 	}
-	return fmt.Sprintf("gennostr: this machine's clock is %v %s that of %s", e.Ahead.Abs().Round(time.Second), how, e.URL)
+	return fmt.Sprintf("%s states a %s of %d, and the event has %d", who, e.Limit, e.Bound, e.Value)
 }
-
-// clockTolerance is how far clocks may differ until that explains a refusal.
-const clockTolerance = time.Minute
 
 // heldPatience is how long an event that a relay may well refuse waits for the relay's
 // document, and a request for its subscription to be live, from the beginning of a
 // connection on. Some relays have no document, and some never send EOSE.
 const heldPatience = 5 * time.Second
-
-// ahead is how far the clock of a relay that is connected is ahead of ours, 0 if it has not told.
-func (e *relayEntry) ahead() time.Duration {
-	if e.stage != connected {
-		return 0
-	}
-	d, _ := e.conn.link.Ahead()
-	return d
-}
 
 // admit has an event published on a relay, unless the relay has stated that it takes no
 // such event. If nothing is known of the relay yet, most events are sent all the same;
@@ -71,11 +50,15 @@ func (s *supervisor) admit(p *publishing, leg *publishLeg) {
 	case pub.replies != nil && !e.hears(pub.replies, leg.waited):
 		s.hold(p, leg)
 		return
+	case p.hasTwin(leg):
+		leg.setTwin(true)
+		s.hold(p, leg)
+		return
 	case e.lores != nil && !e.lores.at.IsZero():
 		if x, exceeds := limits.Exceeds(e.lores.told, pub.event, len(pub.frame), theirs); exceeds {
 			err := error(&LimitError{URL: e.url, Limit: x.Limit, Bound: x.Bound, Value: x.Value})
 			if clock := leg.wrongClock(); clock != nil && limits.Dates(x.Limit) {
-				err = fmt.Errorf("%w: %w", err, clock)
+				err = &dueTo{err, clock}
 			}
 			s.verdict(leg, outcome.Report{Verdict: outcome.Refused, Err: err})
 			return
@@ -91,7 +74,8 @@ func (s *supervisor) admit(p *publishing, leg *publishLeg) {
 func (s *supervisor) hold(p *publishing, leg *publishLeg) {
 	leg.held = true
 	p.held = append(p.held, leg)
-	if p.entry.stage == connected {
+	leg.holdUntil = time.Time{}
+	if p.entry.stage == connected && !leg.twin {
 		leg.holdUntil = s.client.now().Add(heldPatience)
 	}
 }
@@ -116,6 +100,7 @@ func (s *supervisor) release(p *publishing, which func(*publishLeg) bool) {
 		case !leg.held: // it is over by what was said of another
 		case which(leg):
 			leg.held = false
+			leg.setTwin(false)
 			s.admit(p, leg)
 		default:
 			p.held = append(p.held, leg)
@@ -128,6 +113,7 @@ func (s *supervisor) tendHeld(p *publishing, now time.Time) (next time.Time, som
 	if len(p.held) == 0 {
 		return next, false
 	}
+	s.freeTwins(p)
 	s.release(p, func(leg *publishLeg) bool {
 		due := !leg.holdUntil.IsZero() && !now.Before(leg.holdUntil)
 		leg.waited = leg.waited || due
@@ -160,6 +146,7 @@ func (s *supervisor) letAllGo(p *publishing, reason error) {
 	for _, leg := range held {
 		if leg.held {
 			leg.held = false
+			leg.setTwin(false)
 			s.verdict(leg, outcome.Report{Verdict: outcome.Unanswered, Err: reason})
 		}
 	}
@@ -169,20 +156,54 @@ func (s *supervisor) letAllGo(p *publishing, reason error) {
 func (leg *publishLeg) unhold() {
 	if leg.held {
 		leg.held = false
+		leg.setTwin(false)
 		leg.at.held = slices.DeleteFunc(leg.at.held, func(other *publishLeg) bool { return other == leg })
 	}
 }
 
-// wrongClock tells that our clock is wrong, if it is, and the event was dated by it. Of
-// one that is dated by another clock ours says nothing.
+// wrongClock tells that our clock is wrong, if it is, and the event was dated by it.
 func (leg *publishLeg) wrongClock() error {
+	return leg.at.entry.wrongClock(leg.pub.begun, leg.pub.event.CreatedAt)
+}
+
+// explain says what a relay has not said itself: what explains a refusal, and what was
+// waited for until it was given up.
+func (leg *publishLeg) explain(r outcome.Report) (hint string, err error) {
 	e := leg.at.entry
-	ahead := -e.ahead()
-	off := leg.pub.begun.Sub(leg.pub.event.CreatedAt.Time())
-	if ahead.Abs() < clockTolerance || off.Abs() > ahead.Abs()/2 {
-		return nil
+	refused, wantsAuth := r.Verdict == outcome.Refused, r.Reason == outcome.AuthRequired
+	switch {
+	case refused && limits.Dates(r.Message):
+		return e.hint(), leg.wrongClock()
+	case refused && !wantsAuth:
+		return e.hint(), nil
+	case !refused && r.Verdict != outcome.Unanswered:
+		return "", nil
+	case e.stage != connected && e.lastErr != nil:
+		return "", because(ErrNotConnected, e.lastErr)
+	case e.stage != connected:
+		return "", ErrNotConnected
+	case refused && !e.auth.awaits(unauthenticatedEvent{leg.pub.event.ID}):
+		return e.hint(), errNoOK // after the AUTH
+	case refused, r.Tries == 0 && e.awaitsAuth():
+		return e.hint(), &AuthError{URL: e.url, Err: errAuthLate}
+	case r.Tries == 0:
+		return "", errNotSent
 	}
-	return &ClockError{URL: e.url, Ahead: ahead}
+	return "", errNoOK
+}
+
+// What was waited for when a publication was given up, on a relay that is connected.
+var (
+	errAuthLate   = inTime("the relay wants AUTH first, and has not accepted one")
+	errNotSent    = inTime("its turn to be sent has not come")
+	errNoOK       = inTime("the relay has not answered")
+	errNoDocument = inTime("the relay has not told its limits, for which this event waits")
+	errTwin       = inTime("the relay has not answered another event with its id, whose signature differs")
+	errNotLive    = inTime("the subscription to the replies is not live")
+)
+
+func inTime(what string) error {
+	return fmt.Errorf("gennostr: %s in time: %w", what, context.DeadlineExceeded)
 }
 
 // hint is what a relay says of itself that may explain a refusal.

@@ -59,7 +59,7 @@ func TestWhatExceedsALimitIsNotSentToThatRelay(t *testing.T) {
 				_, err = client.Publish(t.Context(), c.event, gennostr.On(relayA))
 				var limit *gennostr.LimitError
 				require.ErrorAs(t, err, &limit)
-				assert.Contains(t, err.Error(), relayA+" states a "+name+" of ")
+				assert.Contains(t, err.Error(), relayA+": refused: it states a "+name+" of ")
 			})
 		})
 	}

@@ -89,7 +89,7 @@ func (c *Client) Query(ctx context.Context, filters []nostr.Filter, opts ...Quer
 			yield(nil, &IncompleteError{Err: err})
 			return
 		}
-		defer q.cancel(errUnwanted) // nothing to do if it is over
+		defer q.leave() // nothing to do if it is over
 		for {
 			e, ok := q.next(ctx)
 			if !ok {
@@ -112,7 +112,8 @@ var errUnwanted = errors.New("gennostr: nobody wants the rest of the query")
 // newest first, no more than the limits of the filters. It waits until each relay has
 // answered, or the deadline ([WithDeadline]) or ctx ends. The error is that of the report:
 // nil, or an *[IncompleteError] that says which relay did what. Then the report has what
-// came all the same. It keeps 256 MiB or 1,048,576 events at most ([ErrQueryTooLarge]).
+// came all the same. It keeps a quarter of [WithQueryBudget], 256 MiB unless said, or
+// 1,048,576 events at most ([ErrQueryTooLarge]).
 func (c *Client) Fetch(ctx context.Context, filters []nostr.Filter, opts ...QueryOption) (QueryReport, error) {
 	q, err := c.newQuery(filters, opts)
 	if err == nil {
@@ -128,9 +129,9 @@ func (c *Client) Fetch(ctx context.Context, filters []nostr.Filter, opts ...Quer
 }
 
 // FetchOne returns the newest event that a filter matches; of a search (NIP-50) the first.
-// An id ends it when the event is there. For anything else it waits until all relays
-// have answered that can be reached: another may have a newer one. What it has found then is
-// returned without an error, whatever has become of other relays.
+// It ends when the event of an id is there, or of several ids all events. For anything else it
+// waits until all relays have answered that can be reached: another may have a newer one. What
+// it has found then is returned without an error, whatever has become of other relays.
 //
 // Without an event the error is [ErrNotFound] only if every relay has said that it has
 // none; else an *[IncompleteError] that says what kept which from answering.
@@ -141,7 +142,6 @@ func (c *Client) FetchOne(ctx context.Context, filter nostr.Filter, opts ...Quer
 	}
 	q, err := c.newQuery([]nostr.Filter{filter}, opts)
 	if err == nil {
-		q.first = filter.IDs != nil
 		err = c.beginQuery(ctx, q)
 	}
 	if err != nil {
@@ -168,7 +168,9 @@ func oneVersion(f nostr.Filter) bool {
 // returns is judged like the error of a callback. What came of it says [QueryReport.Err].
 //
 // While the client stops, queries that are open end with [ErrClientClosed], and then runs
-// before Terminate. It does not run after a panic, or when Start's context has ended.
+// before Terminate. It does not run after a panic, or when Start's context has ended. A handler
+// that begins more queries than [WithMaxQueries] at once is told of those that were refused as
+// far as [WithMailboxLimit] allows.
 func (s *Self) Query(filters []nostr.Filter, then func(QueryReport) error, opts ...QueryOption) {
 	c := s.c
 	q, err := c.newQuery(filters, opts)
@@ -177,13 +179,26 @@ func (s *Self) Query(filters []nostr.Filter, then func(QueryReport) error, opts 
 		err = c.beginQuery(context.Background(), q)
 	}
 	if err != nil {
-		c.thenReport(then, func() QueryReport { return QueryReport{cause: err} })
+		c.refuseQuery(err, then)
 	}
 }
 
-// thenReport hands the handler a report, which is made on its goroutine: it may be of many events.
-func (c *Client) thenReport(then func(QueryReport) error, report func() QueryReport) {
-	c.then(&thenLetter{callback: "the continuation of Query", then: func(*Self) error { return then(report()) }})
+// refuseQuery tells the handler of a query that was not begun.
+func (c *Client) refuseQuery(err error, then func(QueryReport) error) {
+	l := reportOf(func() QueryReport { return QueryReport{cause: err} }, then)
+	if !errors.Is(err, ErrTooManyQueries) {
+		c.then(l)
+		return
+	}
+	l.room = &c.posted // a handler that cannot stop asking must not fill the memory with that
+	if err := c.post(l); err != nil {
+		c.log.Warn("query refused, and the handler not told", "error", err)
+	}
+}
+
+// reportOf hands the handler a report, which is made on its goroutine: it may be of many events.
+func reportOf(report func() QueryReport, then func(QueryReport) error) *thenLetter {
+	return &thenLetter{callback: "the continuation of Query", then: func(*Self) error { return then(report()) }}
 }
 
 // newQuery checks what is asked.

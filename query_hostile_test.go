@@ -104,9 +104,55 @@ func TestAnOverlongEventMakesTheAnswerIncomplete(t *testing.T) {
 		report, err := client.Fetch(t.Context(), []nostr.Filter{ofKind(1)}, gennostr.AllPages())
 		var gap *gennostr.GapError
 		require.ErrorAs(t, err, &gap)
-		assert.Equal(t, "an event too long to be read", gap.Reason)
+		assert.Equal(t, "an event that could not be read or verified", gap.Reason)
 		assert.Len(t, report.Events, 3)
 	})
+}
+
+// So is what has too many tags, and what the verifier fails on: none of it is the relay's fault,
+// and nobody may say that there is no such event.
+func TestWhatCannotBeTakenIsNotSaidToBeNowhere(t *testing.T) {
+	notes := textNotes(3)
+	crowded := madeUp(1, 900_000_000, 1)
+	crowded.Tags = nostr.Tags{{"t", "a"}, {"t", "b"}, {"t", "c"}}
+	for name, test := range map[string]struct {
+		event *nostr.Event
+		opts  []gennostr.Option
+	}{
+		"too many tags":            {crowded, []gennostr.Option{gennostr.WithMaxTags(2), gennostr.WithTrustedRelay()}},
+		"a verifier that panics":   {notes[0], []gennostr.Option{gennostr.WithVerifier(panicking{})}},
+		"too much to parse at all": {heavy(), []gennostr.Option{gennostr.WithMailboxBudget(2 << 20), gennostr.WithReadLimit(600_000)}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			virtual(t, func(t *testing.T, network *nostrtest.Network) {
+				network.NewRelay(relayA).Publish(test.event)
+				client := start(t, nil, over(network, append(test.opts, quietly(), gennostr.WithRelays(relayA))...)...)
+				for _, filter := range []nostr.Filter{{IDs: []nostr.ID{test.event.ID}}, ofKind(1)} {
+					_, err := client.FetchOne(t.Context(), filter)
+					require.NotErrorIs(t, err, gennostr.ErrNotFound)
+					var gap *gennostr.GapError
+					require.ErrorAs(t, err, &gap)
+					_, err = client.Fetch(t.Context(), []nostr.Filter{filter})
+					require.ErrorAs(t, err, &gap)
+					assert.Equal(t, "an event that could not be read or verified", gap.Reason)
+				}
+			})
+		})
+	}
+}
+
+// panicking is a verifier that fails.
+type panicking struct{}
+
+func (panicking) VerifySignature(nostr.PubKey, nostr.ID, nostr.Sig) error { panic("no") }
+
+// heavy is an event that takes much more to parse than to read.
+func heavy() *nostr.Event {
+	e := madeUp(2, 900_000_000, 1)
+	for range 20_000 {
+		e.Tags = append(e.Tags, nostr.Tag{"t", ""})
+	}
+	return e
 }
 
 // A relay that sends for ever is told to stop.
@@ -162,6 +208,28 @@ func TestAQueryAuthenticates(t *testing.T) {
 		counts, err := client.Count(t.Context(), []nostr.Filter{ofKind(1)})
 		require.NoError(t, err)
 		assert.EqualValues(t, 10, counts.Relays[0].Filters[0].N)
+	})
+}
+
+// A relay that wants AUTH and never says how has answered, in its words; it has not been silent.
+func TestARelayThatWantsAUTHAndNeverChallengesHasRefused(t *testing.T) {
+	virtual(t, func(t *testing.T, network *nostrtest.Network) {
+		network.NewRelay(relayA, nostrtest.WithFaults(nostrtest.NoChallenge(), nostrtest.RefuseRequests("auth-required: who are you?").On("REQ", "COUNT")))
+		client := pool(t, network, gennostr.WithRelays(relayA), gennostr.WithSigner(nostrtest.Key(1).Signer()))
+		refused := func(err error) {
+			t.Helper()
+			var words *gennostr.RefusedError
+			require.ErrorAs(t, err, &words)
+			assert.Equal(t, "auth-required: who are you?", words.Message)
+		}
+		for _, deadline := range []time.Duration{time.Second, 10 * time.Second} {
+			_, err := client.FetchOne(t.Context(), ofKind(1), gennostr.WithDeadline(deadline))
+			refused(err)
+			_, err = client.Count(t.Context(), []nostr.Filter{ofKind(1)}, gennostr.WithDeadline(deadline))
+			refused(err)
+		}
+		_, err := client.FetchOne(t.Context(), ofKind(1), gennostr.WithDeadline(time.Minute))
+		require.ErrorAs(t, err, new(*gennostr.AuthError))
 	})
 }
 

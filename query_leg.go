@@ -34,6 +34,7 @@ type queryLeg struct {
 	authing bool  // some of held wait for AUTH
 	over    bool  // nothing more is asked
 	err     error // why the relay cannot be asked, or was not waited for
+	clock   error // a *ClockError: what explains that the relay refuses dates
 }
 
 // queryAsk is one filter of a query as it is asked for on one connection, or one COUNT.
@@ -42,7 +43,7 @@ type queryAsk struct {
 	leg     *queryLeg
 	of      *query.Ask      // nil of a COUNT
 	counted *query.CountAsk // nil of a REQ
-	skips   bool            // written before the supervisor is told of its page: something was too long to be read
+	skips   bool            // written before the supervisor is told of its page: something could not be read
 	id      string          // of a COUNT that is sent
 	words   string          // the relay's, why it wants AUTH
 }
@@ -87,10 +88,17 @@ func (k *queryAsk) begin(m *member) {
 	m.route.room += k.leg.track.Room(k.of)
 }
 
-// had is always false: each query wants an event by itself.
-func (k *queryAsk) had(*nostr.Event) bool { return false }
+// had tells whether the query has an event already, or takes none: then a copy is counted, and
+// nothing else. That is done in the order of arrival: where a page is cut, all that came before
+// that has been counted, and nothing that came after.
+func (k *queryAsk) had(l *intake.Letter) bool {
+	return l.InOrder && (k.of.Silent || k.leg.q.had(l.Event.ID))
+}
 
-func (k *queryAsk) copied(*member, *intake.Letter, bool) {}
+// copied counts a copy, of which nothing is kept.
+func (k *queryAsk) copied(m *member, l *intake.Letter, shared bool) {
+	k.take(m, (*dataLetter)(l), shared)
+}
 
 // take hands a stored event to the query, at once: it takes no room in the relay's window.
 func (k *queryAsk) take(m *member, l *dataLetter, shared bool) {
@@ -182,6 +190,9 @@ func (k *queryAsk) lost(s *supervisor, e *relayEntry, within int) {
 // refused asks for something else, or later, if that makes sense.
 func (k *queryAsk) refused(s *supervisor, e *relayEntry, reason limits.Reason, message string) {
 	k.gone.Store(true)
+	if clock := e.wrongClockFor(message, s.client.now(), k.asksFor()); clock != nil {
+		k.leg.clock = clock
+	}
 	if l := k.leg; k.counted != nil {
 		asks, wait := l.tally.Refused(k.counted, reason, message)
 		s.putOff(e, k, wait)
@@ -194,17 +205,35 @@ func (k *queryAsk) refused(s *supervisor, e *relayEntry, reason limits.Reason, m
 	}
 }
 
+// asksFor is what was refused.
+func (k *queryAsk) asksFor() nostr.Filter {
+	if k.counted != nil {
+		return k.counted.Filter
+	}
+	return k.filter
+}
+
 // needsAuth has it wait for AUTH. What it has to wait for, doAuth says.
 func (k *queryAsk) needsAuth(s *supervisor, e *relayEntry, message string, shared bool) {
 	l := k.leg
 	delete(l.asks, k.of)
 	k.gone.Store(true)
 	k.auth, k.shared, k.words = true, shared, message
+	k.heldBack(message)
 	l.held = append(l.held, k)
 	if !l.authing {
 		l.authing = true
 		s.authOf(e).machine.Tried(l) // of what was accepted since, it would have been told
 		s.want(e, l, nostr.PubKey{})
+	}
+}
+
+// heldBack notes in what words the relay has refused it until there is AUTH.
+func (k *queryAsk) heldBack(words string) {
+	if k.counted != nil {
+		k.leg.tally.HeldBack(k.counted, words)
+	} else {
+		k.leg.track.HeldBack(k.of, words)
 	}
 }
 
@@ -243,6 +272,9 @@ func (l *queryLeg) askAgain(s *supervisor, e *relayEntry, these func(*queryAsk) 
 	l.held = nil
 	for _, k := range held {
 		if these(k) {
+			if k.auth {
+				k.heldBack("")
+			}
 			k.lost(s, e, 0)
 		} else {
 			l.held = append(l.held, k)

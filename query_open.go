@@ -2,6 +2,8 @@ package gennostr
 
 import (
 	"context"
+	"fmt"
+	"math"
 	"sync"
 	"time"
 
@@ -20,7 +22,6 @@ type openQuery struct {
 	filters []nostr.Filter
 	cfg     queryConfig
 	stream  bool                    // its events are yielded as they come
-	first   bool                    // one event is enough
 	count   bool                    // it asks how many
 	once    bool                    // it ends with its connection
 	plain   bool                    // older versions of replaceable events count like any other event
@@ -44,6 +45,8 @@ type openQuery struct {
 	queue     []*nostr.Event // guarded by mu: of a stream, what has not been yielded
 	bytes     int            // guarded by mu: about what it takes
 	delayed   bool           // guarded by mu: the supervisor wants to know when there is room
+	held      int            // guarded by mu: what of WithQueryBudget it takes
+	released  bool           // guarded by mu: it takes nothing any more
 	cause     error          // guarded by mu: why it ended, if that is no relay's doing
 	answers   []RelayAnswer  // guarded by mu
 	counts    []RelayCount   // guarded by mu
@@ -61,16 +64,54 @@ func (c *Client) beginQuery(ctx context.Context, q *openQuery) error {
 	if err := context.Cause(ctx); err != nil {
 		return err
 	}
+	if q.cfg.on == nil && c.inInit(ctx) {
+		return ErrCallingSelf
+	}
 	now := c.now()
 	q.begun = nostr.TimestampOf(now)
 	q.until = now.Add(q.cfg.deadline)
 	if !q.count {
-		q.merge = query.NewMerge(q.filters, query.MergeConfig{Stream: q.stream, Versions: q.plain, Now: q.begun})
+		most := int(min(c.cfg.queryBudget/4, math.MaxInt))
+		q.merge = query.NewMerge(q.filters, query.MergeConfig{Stream: q.stream, Versions: q.plain, Now: q.begun, Bytes: max(1, most)})
+	}
+	if c.queries.Add(1) > int64(c.cfg.maxQueries) {
+		c.queries.Add(-1)
+		return fmt.Errorf("%w: %d are open", ErrTooManyQueries, c.cfg.maxQueries)
 	}
 	if !c.sup.inbox.Put(queryBegun{q}) {
+		c.queries.Add(-1)
 		return c.closedErr()
 	}
 	return nil
+}
+
+// hold counts what it holds in the account of all queries; false: that is too much. Needs mu.
+func (q *openQuery) hold() bool {
+	held := 0
+	if !q.released && q.merge != nil {
+		held = q.merge.Bytes() + q.bytes
+	}
+	more := held - q.held
+	if q.held = held; more == 0 {
+		return true
+	}
+	return q.c.queryBytes.Add(int64(more)) <= q.c.cfg.queryBudget || more < 0
+}
+
+// queryPlace is what a query takes of WithMaxQueries and WithQueryBudget until the handler is
+// told of it; of any other until it is over.
+type queryPlace struct{ *openQuery }
+
+// Add is for the letter: it gives the place back.
+func (q queryPlace) Add(int64) int64 {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !q.released {
+		q.released = true
+		q.hold()
+		q.c.queries.Add(-1)
+	}
+	return 0
 }
 
 // cancel ends it, if it is not over.
@@ -80,6 +121,12 @@ func (q *openQuery) cancel(cause error) {
 	default:
 		q.c.sup.inbox.Put(queryCancelled{q, cause})
 	}
+}
+
+// leave is for whoever has left the loop: the place of the query is free when it returns.
+func (q *openQuery) leave() {
+	q.cancel(errUnwanted)
+	<-q.over // the supervisor waits for nobody
 }
 
 // wait waits until it is over, which it is when ctx ends.
@@ -125,6 +172,7 @@ func (q *openQuery) pop() *nostr.Event {
 	if q.bytes -= sizeOf(e); len(q.queue) == 0 {
 		q.queue, q.bytes = nil, 0
 	}
+	q.hold()
 	if q.delayed && len(q.queue) <= queueEvents/2 && q.bytes <= queueBytes/2 {
 		q.delayed = false
 		q.c.sup.inbox.Put(queryDrained{q})
@@ -142,6 +190,13 @@ func sizeOf(e *nostr.Event) int {
 		}
 	}
 	return n
+}
+
+// had tells whether an event has come before, and another copy is of no use but to be counted.
+func (q *openQuery) had(id nostr.ID) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.closed || q.merge.Has(id)
 }
 
 // take takes an event of a relay. Fresh: the relay had not sent it; full: no more finds room.
@@ -164,7 +219,11 @@ func (q *openQuery) take(l *queryLeg, e *nostr.Event) (fresh, full bool) {
 		q.bytes += sizeOf(e)
 		q.ring()
 	}
-	if q.merge.Satisfied() || q.first && q.merge.Len() > 0 {
+	if !q.hold() && q.cause == nil {
+		q.cause = ErrQueryTooLarge
+		q.settle()
+	}
+	if q.merge.Satisfied() {
 		q.satisfied = true
 		q.settle()
 	}
@@ -207,7 +266,7 @@ func (q *openQuery) answer(l *queryLeg) {
 		a.Complete, a.Err = c.complete()
 	} else {
 		answer := l.track.Answer()
-		a.Events, a.Complete, a.Err = q.merge.Events(l.index), answer.Complete, errorOf(l.url, answer, l.err)
+		a.Events, a.Complete, a.Err = q.merge.Events(l.index), answer.Complete, errorOf(l.url, answer, l.err, l.clock)
 	}
 	q.answers[l.index] = a
 }
@@ -220,9 +279,14 @@ func (q *openQuery) finish(cause error) {
 		q.cause = cause
 	}
 	q.mu.Unlock()
+	if q.then == nil {
+		queryPlace{q}.Add(-1) // before whoever waits asks for the next
+	}
 	close(q.over)
 	if q.then != nil {
-		q.c.thenReport(q.then, q.report)
+		l := reportOf(q.report, q.then)
+		l.room = queryPlace{q}
+		q.c.then(l)
 	}
 }
 

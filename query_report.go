@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/gennostr/gennostr/internal/limits"
 	"github.com/gennostr/gennostr/internal/query"
 	"github.com/gennostr/gennostr/nostr"
 )
@@ -29,7 +30,7 @@ type RelayAnswer struct {
 func (a RelayAnswer) String() string {
 	switch {
 	case a.Err != nil:
-		return fmt.Sprintf("%s: %d events: %v", a.URL, a.Events, a.Err)
+		return fmt.Sprintf("%s: %d events: %s", a.URL, a.Events, inner(a.Err, a.URL))
 	case !a.Complete:
 		return fmt.Sprintf("%s: %d events, and there may be more", a.URL, a.Events)
 	}
@@ -96,7 +97,7 @@ func (e *IncompleteError) Error() string {
 	var b strings.Builder
 	b.WriteString("gennostr: query")
 	if e.Err != nil {
-		fmt.Fprintf(&b, ": %v", e.Err)
+		b.WriteString(": " + inner(e.Err, ""))
 	}
 	complete, told := 0, 0
 	for _, a := range e.Relays {
@@ -137,11 +138,23 @@ func (e *IncompleteError) Unwrap() (causes []error) {
 type RefusedError struct {
 	URL     string // the relay's identity, as in [Relay]
 	Message string // its words: "prefix: text" of a CLOSED (NIP-01), or those of a NOTICE where it gave nothing else
+	Err     error  // what explains them, if anything does: a *[ClockError]
 }
 
-func (e *RefusedError) Error() string {
-	return fmt.Sprintf("gennostr: %s refuses the query: %.300q", e.URL, e.Message)
+func (e *RefusedError) Error() string { return textPrefix + e.inside("") }
+func (e *RefusedError) inside(url string) string {
+	who, why := e.URL, ""
+	if who == url {
+		who = "it"
+	}
+	if e.Err != nil {
+		why = ": " + inner(e.Err, e.URL)
+	}
+	return fmt.Sprintf("%s refuses the query: %.300q%s", who, e.Message, why)
 }
+
+// Unwrap gives what explains it.
+func (e *RefusedError) Unwrap() error { return e.Err }
 
 // GapError is a stretch of dates of which something that a relay has may not have come.
 type GapError struct {
@@ -150,27 +163,32 @@ type GapError struct {
 	Reason string // "a second with a page and more", "too many pages", …
 }
 
-func (e *GapError) Error() string {
+func (e *GapError) Error() string { return textPrefix + e.inside("") }
+func (e *GapError) inside(url string) string {
 	perhaps := ""
 	if e.Gap.Possible {
 		perhaps = ", perhaps"
 	}
-	return fmt.Sprintf("gennostr: %s: %s%s (created_at %d to %d)", e.URL, e.Reason, perhaps, e.Gap.Since, e.Gap.Until)
+	relay := ""
+	if e.URL != url {
+		relay = e.URL + ": "
+	}
+	return fmt.Sprintf("%s%s%s (created_at %d to %d)", relay, e.Reason, perhaps, e.Gap.Since, e.Gap.Until)
 }
 
 // errorOf says of a relay why its answer is not complete. cause is what kept it from being
-// asked, or ended the query; nil: the query's time was over.
-func errorOf(url string, answer query.Answer, cause error) error {
+// asked, or ended the query; nil: the query's time was over. clock explains refusals for dates.
+func errorOf(url string, answer query.Answer, cause, clock error) error {
 	var list []error
 	for _, lack := range answer.Lacks {
-		if err := lackError(url, lack, cause); err != nil {
+		if err := lackError(url, lack, cause, clock); err != nil {
 			list = append(list, err)
 		}
 	}
 	return join(list)
 }
 
-func lackError(url string, lack query.Lack, cause error) error {
+func lackError(url string, lack query.Lack, cause, clock error) error {
 	switch lack.Why {
 	case query.More:
 		return nil
@@ -181,7 +199,11 @@ func lackError(url string, lack query.Lack, cause error) error {
 		if errors.As(cause, &auth) {
 			return cause
 		}
-		return &RefusedError{URL: url, Message: lack.Words}
+		refused := &RefusedError{URL: url, Message: lack.Words}
+		if limits.Dates(lack.Words) {
+			refused.Err = clock
+		}
+		return refused
 	case query.Silent:
 		if cause != nil {
 			return cause
@@ -202,5 +224,5 @@ func unreached(cause error) error {
 	case errors.As(cause, &dial), errors.Is(cause, ErrRelayRemoved), errors.Is(cause, ErrTooManyGuests), errors.Is(cause, ErrClientClosed):
 		return cause
 	}
-	return fmt.Errorf("%w: %w", ErrNotConnected, cause)
+	return because(ErrNotConnected, cause)
 }

@@ -179,6 +179,19 @@ func TestOneDeadRelayAmongThreeCostsFetchOneNothing(t *testing.T) {
 	})
 }
 
+// Of several ids the first event that comes need not be the newest.
+func TestFetchOneOfSeveralIDsIsTheNewest(t *testing.T) {
+	virtual(t, func(t *testing.T, network *nostrtest.Network) {
+		notes := textNotes(2)
+		network.NewRelay(relayA).Publish(notes[0])
+		network.NewRelay(relayB, nostrtest.WithFaults(nostrtest.SlowAnswers(time.Second))).Publish(notes[1])
+		client := pool(t, network, gennostr.WithRelays(relayA, relayB))
+		e, err := client.FetchOne(t.Context(), nostr.Filter{IDs: []nostr.ID{notes[0].ID, notes[1].ID}})
+		require.NoError(t, err)
+		assert.Equal(t, notes[1].ID, e.ID)
+	})
+}
+
 // An id needs no other relay's answer; anything else may be newer there.
 func TestFetchOneOfAnIDEndsWithTheFirstHit(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
@@ -205,7 +218,7 @@ func TestFetchOneSaysNotFoundOnlyIfEveryRelayDid(t *testing.T) {
 	for name, fault := range map[string]nostrtest.Fault{
 		"silent": nostrtest.NoAnswer().On("REQ"), "no EOSE": nostrtest.NoEOSE(), "refuses": nostrtest.RefuseRequests("blocked: not you"),
 		"in trouble": nostrtest.RefuseRequests("error: database locked"), "lost": nostrtest.Cut().On("REQ"), "black hole": nostrtest.IgnoreHandshake(),
-		"dead": nostrtest.RefuseHandshake(503, 0), "says that there is more": nostrtest.EOSEHints("more"), "notice": nostrtest.NoticeInstead("ERROR: bad req").On("REQ"),
+		"dead": nostrtest.RefuseHandshake(503, 0), "says that there is more": nostrtest.EOSEHints("more"), "says both": nostrtest.EOSEHints("finish", "more"), "notice": nostrtest.NoticeInstead("ERROR: bad req").On("REQ"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			virtual(t, func(t *testing.T, network *nostrtest.Network) {

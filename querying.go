@@ -115,16 +115,17 @@ func (s *supervisor) beginQueryLeg(l *queryLeg) {
 	if e.stage == connected {
 		s.queryUp(e, l)
 		s.askSoon(e)
-	} else if err := e.unreachable(); err != nil {
+	} else if err := e.unreachable(q.until); err != nil {
 		s.giveUpQueryLeg(l, err)
 	}
 }
 
-// unreachable is why a relay is not waited for: it was lost, or could not be dialled, and waits
-// for its next dial. nil: it is dialled, or about to be.
-func (e *relayEntry) unreachable() error {
+// unreachable is why a relay is not waited for, until then: it was lost, or could not be
+// dialled, and waits for its next dial. nil: it is dialled, or about to be, as is a guest that
+// was lost when nobody needed it.
+func (e *relayEntry) unreachable(until time.Time) error {
 	switch {
-	case e.again != nil || e.removed:
+	case e.again != nil || e.removed, e.guest && !e.failed && !e.gone && e.redialAt.Before(until):
 		return nil
 	case e.stage == down, e.stage == waiting, e.stage == telling:
 		if e.lastErr != errNotNeeded && e.lastErr != errOtherwise {

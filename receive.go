@@ -6,6 +6,7 @@ import (
 	"github.com/gennostr/gennostr/internal/intake"
 	"github.com/gennostr/gennostr/internal/limits"
 	"github.com/gennostr/gennostr/internal/refusals"
+	"github.com/gennostr/gennostr/internal/reqs"
 	"github.com/gennostr/gennostr/internal/socket"
 	"github.com/gennostr/gennostr/internal/wire"
 	"github.com/gennostr/gennostr/nostr"
@@ -137,6 +138,13 @@ func (c *connection) Deliver(l *intake.Letter) {
 func (c *connection) served() {
 	if !c.useful.Load() { // which is cheaper, once for every event
 		c.useful.Store(true)
+	}
+}
+
+// Unread is the intake's: a page that lacks such an event is not whole.
+func (c *connection) Unread(req *reqs.Request) {
+	if r, ok := req.Route().(*route); ok {
+		r.skip()
 	}
 }
 

@@ -60,6 +60,9 @@ func (c *Client) Request(ctx context.Context, event *nostr.Event, reply []nostr.
 // beginRequest subscribes, and publishes when that is live.
 func (c *Client) beginRequest(ctx context.Context, event *nostr.Event, reply []nostr.Filter, opts []PublishOption) (*Subscription, *Publication, error) {
 	pub, err := c.newPublication(event, opts)
+	if err == nil && c.inInit(ctx) {
+		err = ErrCallingSelf
+	}
 	if err != nil {
 		return nil, nil, unpublished(event, err).Err()
 	}
@@ -144,18 +147,24 @@ func (s *supervisor) nowHeard(l *leg) {
 	s.pump(e)
 }
 
-// unheard says why what was held was held, if the relay has not served its subscription.
+// unheard says why what was held was held: what the relay has not told or not served.
 func (leg *publishLeg) unheard() error {
-	if leg.pub.replies == nil { // then it was the document
+	if leg.at.entry.stage != connected { // that explains it
 		return nil
 	}
+	if leg.twin {
+		return errTwin
+	}
+	if leg.pub.replies == nil { // then it was the document
+		return errNoDocument
+	}
 	l := leg.at.entry.legOf(leg.pub.replies.s)
-	if l == nil || leg.at.entry.stage != connected || l.state() == SubscriptionPending {
-		return nil
+	if l == nil || l.state() == SubscriptionPending || l.state() == SubscriptionOpen {
+		return errNotLive
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return &SubscriptionError{SubscriptionChange{State: l.status.State, Message: l.status.Message}}
+	return &SubscriptionError{SubscriptionChange{State: l.status.State, Message: l.status.Message, Err: l.status.Err}}
 }
 
 // holdAgain takes back what was sent for requests and has not been answered: on the next

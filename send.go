@@ -1,7 +1,6 @@
 package gennostr
 
 import (
-	"fmt"
 	"math"
 	"time"
 
@@ -283,7 +282,7 @@ func (c *connection) reportUnsent(reason error) {
 		if o.Message == nil {
 			continue // the library sees to it itself
 		}
-		err := &SendError{URL: c.relay.URL, Message: o.Message, Err: fmt.Errorf("%w: %w", ErrNotConnected, reason)}
+		err := &SendError{URL: c.relay.URL, Message: o.Message, Err: because(ErrNotConnected, reason)}
 		if !c.client.mail.Put(&errorLetter{conn: c, err: err}) {
 			lost++
 		}

@@ -102,8 +102,9 @@ const (
 	// SubscriptionRetrying: the relay has refused it for now; it is asked again, at a certain time or when the relay has accepted an AUTH.
 	SubscriptionRetrying
 	// SubscriptionRefused: the relay has refused it; it is asked again with the next
-	// connection, or after an AUTH. With an Err the relay is not dialled any more, or never
-	// was, and the subscription is not asked there again until it is added ([Client.AddRelay]).
+	// connection, or after an AUTH. With another Err than an *[AuthError] or a *[ClockError]
+	// the relay is not dialled any more, or never was, and the subscription is not asked
+	// there again until it is added ([Client.AddRelay]).
 	SubscriptionRefused
 	// SubscriptionParked: more has come than its reader has taken; it is asked again from there when that is done.
 	SubscriptionParked
@@ -134,10 +135,12 @@ type SubscriptionChange struct {
 	Message        string            // the relay's words, if it was refused: "prefix: text"; with an Err of its own what that says
 	// Err is why the relay cannot be asked, nil unless that is the news. Of
 	// SubscriptionRefused, of relays that [On] names: [ErrGaveUp], [ErrForgeryLimit],
-	// [ErrRestartIntensity]; of a guest also ErrAddressDenied in a *[DialError], [ErrTooManyGuests].
+	// [ErrRestartIntensity]; of a guest also ErrAddressDenied in a *[DialError].
+	// Of SubscriptionRetrying, of guests: [ErrTooManyGuests]; it waits for a free place.
 	// Of SubscriptionPending and SubscriptionParked, of guests, of which nobody else tells:
 	// a *DialError or why the connection was lost; once until it is connected again.
-	// Where AUTH is what it was refused for, an *[AuthError]: why there is none.
+	// Where AUTH is what it was refused for, an *[AuthError]: why there is none. Where dates
+	// are, a *[ClockError] if this machine's clock is wrong. Neither keeps it from being asked again.
 	Err     error
 	RetryAt time.Time // of SubscriptionRetrying: when it is asked again; zero: as soon as the relay has accepted an AUTH
 	Gap     *Gap      // what may be missing; nil if nothing is

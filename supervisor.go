@@ -26,22 +26,24 @@ type supervisor struct {
 	children sync.WaitGroup                  // what it joins at its end: connections, writers of log lines, closers of dialers, what signers and policies are asked
 
 	// supervisor goroutine only
-	relays   map[string]*relayEntry
-	guests   map[*relayEntry]struct{}   // those among them that are none of the client's
-	begun    bool                       // Init has returned: guests are let in
-	early    []supervisorEvent          // wait for that
-	windows  map[string]*mailbox.Window // of relays that are gone, as long as messages of theirs are held
-	due      agenda.Agenda[alarm]
-	subs     []*subscription           // in the order of their declaration
-	lost     []*subscription           // whose relays may all be gone
-	later    agenda.Agenda[laterKey]   // what subscriptions and publications have to do, by the client's clock
-	dials    *dials.Dials[*relayEntry] // whose turn it is to dial; made by run, by when the configuration is final
-	waiters  []*readyWaiter
-	stopping bool             // no more dials; ends when relays is empty
-	cutting  bool             // the deadline has passed: nothing is given time any more
-	signing  map[signKey]bool // signatures that signers are asked for, and have not returned
-	slow     slowWatch
-	lines    lines // what is to be logged
+	relays     map[string]*relayEntry
+	guests     map[*relayEntry]struct{}   // those among them that are none of the client's
+	begun      bool                       // Init has returned: guests are let in
+	early      []supervisorEvent          // wait for that
+	windows    map[string]*mailbox.Window // of relays that are gone, as long as messages of theirs are held
+	due        agenda.Agenda[alarm]
+	subs       []*subscription           // in the order of their declaration
+	lost       []*subscription           // whose relays may all be gone
+	places     []placeless               // who waits for room for a guest, in the order in which they came
+	later      agenda.Agenda[laterKey]   // what subscriptions and publications have to do, by the client's clock
+	dials      *dials.Dials[*relayEntry] // whose turn it is to dial; made by run, by when the configuration is final
+	waiters    []*readyWaiter
+	stopping   bool             // no more dials; ends when relays is empty
+	cutting    bool             // the deadline has passed: nothing is given time any more
+	signing    map[signKey]bool // signatures that signers are asked for, and have not returned
+	consulting map[string]bool  // by URL: the policy for AUTH is being asked
+	slow       slowWatch
+	lines      lines // what is to be logged
 
 	publications int                     // begun so far
 	soon         []*publishing           // are to be pumped when the inbox is empty
@@ -299,7 +301,7 @@ func (s *supervisor) weigh(e *relayEntry, ev connectionEnded) (reason error) {
 		// R45: a recovered panic restarts at once.
 		e.delay = 0
 		if e.panics.Add(now) {
-			reason = fmt.Errorf("%w: %w", ErrRestartIntensity, reason)
+			reason = because(ErrRestartIntensity, reason)
 			e.gone = true
 			e.delay = e.backoff.Failed()
 		}
@@ -313,7 +315,7 @@ func (s *supervisor) weigh(e *relayEntry, ev connectionEnded) (reason error) {
 		e.backoff.AtLeast(told.RetryAfter)
 		e.delay = e.backoff.Failed()
 		if n := e.cfg.maxAttempts; n > 0 && e.failures >= n {
-			reason = fmt.Errorf("%w after %d dials: %w", ErrGaveUp, e.failures, reason)
+			reason = &dueTo{fmt.Errorf("%w after %d dials", ErrGaveUp, e.failures), reason}
 			e.gone = true
 		}
 	default:

@@ -79,7 +79,7 @@ func (ev syncBegun) supervise(s *supervisor) {
 	e.asking.syncs = append(e.asking.syncs, o)
 	if e.stage == connected {
 		s.syncUp(e, o)
-	} else if err := e.unreachable(); err != nil {
+	} else if err := e.unreachable(s.client.now().Add(o.cfg.patience)); err != nil {
 		o.news.goneFor(err)
 	}
 }

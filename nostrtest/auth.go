@@ -27,8 +27,9 @@ func (s *session) sendChallenge() {
 }
 
 // challengeIfAsked sends the first challenge before a refusal that demands one
-// (P41, P42). Caller holds relay.mu.
+// (P41, P42), strfry's "ERROR: " before it or not. Caller holds relay.mu.
 func (s *session) challengeIfAsked(h *handling, refusal string) {
+	refusal = strings.TrimPrefix(refusal, "ERROR: ")
 	if s.challenge == "" && !h.noChallenge && strings.HasPrefix(refusal, wire.PrefixAuthRequired+":") {
 		s.sendChallenge()
 	}

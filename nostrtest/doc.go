@@ -63,8 +63,8 @@
 //
 // [Relay.Publish] stores and pushes events without a client. For what only a
 // bad relay would do there are [Relay.Push] (forged and repeated events),
-// [Relay.Inject] (any text at all), [Relay.Notice], [Relay.CloseSubscription]
-// and [Relay.RequestAuth].
+// [Relay.Inject] (any text at all), [Relay.Notice], [Relay.CloseSubscription],
+// [Relay.CloseReconciliation] and [Relay.RequestAuth].
 //
 // The link fails by [Relay.Stop] and [Relay.Restart], [Relay.StopGracefully],
 // [Relay.Disconnect] and [Relay.CloseConnection]; in a network also by

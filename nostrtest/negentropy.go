@@ -86,10 +86,7 @@ func (s *session) handleNegOpen(h *handling, m wire.NegOpen) {
 	r.changed.ring()
 	open := &reconciliation{record: record, idle: h.idle}
 	if refusal == "" {
-		var events []*nostr.Event
-		q := h.question([]nostr.Filter{m.Filter})
-		q.page, q.copies = Limits{}.page, nil // the filter's own limit counts, the relay's does not
-		events, _ = r.store.query(q)
+		events := r.store.matching(h.question(nil), m.Filter)
 		record.Events = len(events)
 		limit, told := r.cfg.limits.NegentropyEvents, r.cfg.limits.NegentropyEvents
 		if h.negentropyCap > 0 {

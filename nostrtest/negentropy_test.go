@@ -101,7 +101,7 @@ func notes(n int) []*nostr.Event {
 
 // unsigned returns what Relay.Publish takes as it is: signing thousands takes its time.
 func unsigned(at nostr.Timestamp, content string) *nostr.Event {
-	event := &nostr.Event{PubKey: nostrtest.PubKey(1), CreatedAt: at, Kind: 1, Tags: nostr.Tags{}, Content: content}
+	event := &nostr.Event{CreatedAt: at, Kind: 1, Tags: nostr.Tags{}, Content: content}
 	event.ID = event.GetID()
 	return event
 }
@@ -272,6 +272,26 @@ func TestP68WithoutNegentropyANoticeAnswers(t *testing.T) {
 	everywhere(t, func(t *testing.T, w world) {
 		_, body := w.document()
 		assert.Contains(t, body, "70,77]")
+	})
+}
+
+func TestP68CloseReconciliationSendsNegErr(t *testing.T) {
+	inBubble(t, func(t *testing.T, network *nostrtest.Network, relay *nostrtest.Relay) {
+		c, other := dial(t, network.HTTPClient(), home), dial(t, network.HTTPClient(), home)
+		for _, c := range []*client{c, other} {
+			c.ask("NEG-OPEN", "n", everything, "6100000200")
+		}
+		c.ask("REQ", "n", everything)
+		assert.Equal(t, 2, relay.CloseReconciliation("n", "closed: you took too long"))
+		for _, c := range []*client{c, other} {
+			assert.Equal(t, []string{`["NEG-ERR","n","closed: you took too long"]`}, c.got())
+		}
+		for _, view := range relay.Reconciliations() {
+			assert.False(t, view.Open())
+			assert.Equal(t, "closed: you took too long", view.Refusal)
+		}
+		assert.Zero(t, relay.CloseReconciliation("n", "again"))
+		assert.Len(t, relay.Subscriptions(), 1)
 	})
 }
 

@@ -232,6 +232,6 @@ func TestGivesUpOnARelayThatIsNotThere(t *testing.T) {
 		require.NoError(t, err)
 		<-time.After(time.Minute)
 		synctest.Wait()
-		assert.Contains(t, w.log.String(), " on wss://nowhere.example/: unanswered: gennostr: relay not connected: ")
+		assert.Contains(t, w.log.String(), " on wss://nowhere.example/: unanswered: relay not connected: ")
 	})
 }

@@ -12,6 +12,8 @@ import (
 
 	"github.com/gennostr/gennostr/internal/authn"
 	"github.com/gennostr/gennostr/nostr"
+
+	_ "github.com/gennostr/gennostr/test/seed" // the same each time
 )
 
 type signing struct {

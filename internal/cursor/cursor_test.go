@@ -15,6 +15,8 @@ import (
 
 	"github.com/gennostr/gennostr/internal/cursor"
 	"github.com/gennostr/gennostr/nostr"
+
+	_ "github.com/gennostr/gennostr/test/seed" // the same each time
 )
 
 // hashed is an id as events have them.

@@ -9,6 +9,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/gennostr/gennostr/internal/dials"
+
+	_ "github.com/gennostr/gennostr/test/seed" // the same each time
 )
 
 const handshake = 20 * time.Second

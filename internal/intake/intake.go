@@ -33,7 +33,10 @@ var (
 	ErrTooLarge       = errors.New("gennostr: message over the read limit")
 )
 
-var errBinary = errors.New("binary message: the protocol has text only")
+var (
+	errBinary = errors.New("binary message: the protocol has text only")
+	errTags   = errors.New("too many tags")
+)
 
 // Letter is a message that may be handled. It holds room in its connection's
 // window until Release.
@@ -48,6 +51,8 @@ type Letter struct {
 	Live           bool // the event came after its EOSE (P29)
 	Message        wire.ServerMessage
 	Ends           bool // it is the CLOSED that ends Request
+
+	InOrder bool // all that came before it has been delivered or refused: not yet when the reader has just read it
 
 	repeat bool // Event is the twins' until it is delivered: most copies are dropped before that
 
@@ -67,11 +72,14 @@ type Owner interface {
 	// Had tells whether nobody wants an event any more that is proven genuine and
 	// answers letter.Request: another copy of it has been delivered. It is then
 	// dropped, and takes no room; neither letter nor event is to be kept or changed.
-	// On the reader's goroutine and, as Deliver, on a verifier's, maybe at once.
+	// On the reader's goroutine and, as Deliver and InOrder, on a verifier's, maybe at once.
 	Had(letter *Letter) bool
 	// Deliver takes a letter. In order, one at a time, on the reader's goroutine or
 	// a verifier's; it must not block.
 	Deliver(*Letter)
+	// Unread is told of an event that came for a request and was let go, for no fault of the
+	// relay's: it would take too much, or the verifier has failed. Any goroutine.
+	Unread(*reqs.Request)
 	// Refuse takes a frame's refusal: the reason is one of the errors of this
 	// package or of package nostr, err says what was wrong. Any goroutine.
 	Refuse(reason, err error)
@@ -131,6 +139,7 @@ func (in *Intake) Take(b *Buffers, text, lone bool) bool {
 	defer in.release() // of what reading and parsing takes, whatever becomes of the message
 	if ok, err := in.roomToParse(b); err != nil {
 		in.refuse(ErrTooLarge, err)
+		in.unread(b)
 		return true
 	} else if !ok {
 		return false
@@ -179,10 +188,12 @@ func (in *Intake) judge(b *Buffers, letter *Letter) (unproven *nostr.Event, ok b
 	event, twin, msg, err := in.decode(b)
 	if err != nil {
 		in.refuse(ErrMalformed, err)
-		if msg == nil {
-			if id, _, ok := b.decoder.Split(b.Frame); ok { // an event all the same, for whoever counts what a page brings
-				in.Requests.Refuse(id)
-			}
+		switch {
+		case errors.Is(err, errTags):
+			in.unread(b)
+			return nil, false
+		case msg == nil:
+			in.asEvent(b)
 			return nil, false
 		} // else a part of it only: what is good is delivered
 	}
@@ -215,6 +226,21 @@ func (in *Intake) judge(b *Buffers, letter *Letter) (unproven *nostr.Event, ok b
 	return unproven, true
 }
 
+// asEvent counts a frame among what a page brings, if it is an event's: that of the request returned.
+func (in *Intake) asEvent(b *Buffers) *reqs.Request {
+	if id, _, ok := b.decoder.Split(b.Frame); ok {
+		return in.Requests.Refuse(id)
+	}
+	return nil
+}
+
+// unread is for a frame that is let go, and may be an event's.
+func (in *Intake) unread(b *Buffers) {
+	if r := in.asEvent(b); r != nil {
+		in.Owner.Unread(r)
+	}
+}
+
 // twin is what is known of an EVENT frame's bytes beyond what they hold.
 type twin struct {
 	rest  []byte // the event's, and what follows it; nil if nobody wants to know
@@ -234,7 +260,7 @@ func (in *Intake) decode(b *Buffers) (e wire.Event, t twin, msg wire.ServerMessa
 	}
 	e, msg, err = b.decoder.Decode(b.Frame)
 	if err == nil && msg == nil && len(e.Event.Tags) > in.MaxTags {
-		err = fmt.Errorf("event %s: %d tags, at most %d are taken", e.Event.ID, len(e.Event.Tags), in.MaxTags)
+		err = fmt.Errorf("event %s: %w: %d, at most %d are taken", e.Event.ID, errTags, len(e.Event.Tags), in.MaxTags)
 	}
 	return e, t, msg, err
 }
@@ -328,12 +354,13 @@ func (in *Intake) deliver(letter *Letter, err error) {
 		if letter.Request != nil {
 			letter.Request.Refuse()
 		}
-		in.unverified(letter.Event, err)
+		in.unverified(letter, err)
 		return
 	}
 	if letter.Event != nil {
 		in.count.events.Add(1)
 	}
+	letter.InOrder = true
 	if letter.repeat {
 		if in.Owner.Had(letter) { // by now: the first copy was being checked when this one came
 			in.Window.Release(letter.Size)
@@ -346,11 +373,15 @@ func (in *Intake) deliver(letter *Letter, err error) {
 
 // unverified takes the verdict on an event that was not proven genuine. A
 // verifier that fails is no fault of the relay's.
-func (in *Intake) unverified(e *nostr.Event, err error) {
+func (in *Intake) unverified(letter *Letter, err error) {
+	e := letter.Event
 	var panicked *verify.PanicError
 	switch {
 	case errors.As(err, &panicked): // first: no method of what a verifier panicked with is called
 		in.refuse(ErrVerifierFailed, fmt.Errorf("%w: event %s: %w", ErrVerifierFailed, e.ID, err))
+		if letter.Request != nil {
+			in.Owner.Unread(letter.Request)
+		}
 	case errors.Is(err, verify.ErrStopped): // and so has the client
 	default:
 		in.forged(e, nostr.ErrBadSignature, err)

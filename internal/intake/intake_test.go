@@ -41,11 +41,13 @@ type bench struct {
 	letters []*intake.Letter // guarded by mu
 	refused map[error]int    // guarded by mu
 	why     []error          // guarded by mu
+	unread  int              // guarded by mu
 	arrived []wire.ServerMessage
 }
 
 func (b *bench) Ended() <-chan struct{}       { return b.ended }
 func (b *bench) Arrived(m wire.ServerMessage) { b.arrived = append(b.arrived, m) }
+func (b *bench) Unread(*reqs.Request)         { b.mu.Lock(); defer b.mu.Unlock(); b.unread++ }
 
 func (b *bench) Had(l *intake.Letter) bool {
 	b.mu.Lock()
@@ -233,6 +235,7 @@ func TestAVerifierThatPanicsIsNoFaultOfTheRelays(t *testing.T) {
 	require.True(t, in.Take(&intake.Buffers{Frame: []byte(frameOf("a", event(1, true)))}, true, true))
 	in.Drain()
 	assert.Equal(t, map[error]int{intake.ErrVerifierFailed: 1}, b.refused)
+	assert.Equal(t, 1, b.unread)
 	assert.Zero(t, in.Counts().Forged)
 }
 

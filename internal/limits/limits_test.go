@@ -11,6 +11,8 @@ import (
 
 	"github.com/gennostr/gennostr/internal/limits"
 	"github.com/gennostr/gennostr/nostr/nip11"
+
+	_ "github.com/gennostr/gennostr/test/seed" // the same each time
 )
 
 var noon = time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)

@@ -9,6 +9,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/gennostr/gennostr/internal/mailbox"
+
+	_ "github.com/gennostr/gennostr/test/seed" // the same each time
 )
 
 // sender is a LongOwner whose progress the test says.

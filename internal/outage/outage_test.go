@@ -9,6 +9,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/gennostr/gennostr/internal/outage"
+
+	_ "github.com/gennostr/gennostr/test/seed" // the same each time
 )
 
 var start = time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)

@@ -8,6 +8,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/gennostr/gennostr/internal/outbox"
+
+	_ "github.com/gennostr/gennostr/test/seed" // the same each time
 )
 
 func TestAWriterIsStartedOnceAndEndsWhenNothingIsLeft(t *testing.T) {

@@ -10,6 +10,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/gennostr/gennostr/internal/outcome"
+
+	_ "github.com/gennostr/gennostr/test/seed" // the same each time
 )
 
 // paced is a Pace, and a relay that takes some events in some time.

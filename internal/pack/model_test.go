@@ -8,6 +8,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/gennostr/gennostr/internal/pack"
+
+	_ "github.com/gennostr/gennostr/test/seed" // the same each time
 )
 
 // capacity is how many filters a relay takes from us for sure.

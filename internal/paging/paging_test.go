@@ -10,6 +10,8 @@ import (
 
 	"github.com/gennostr/gennostr/internal/paging"
 	"github.com/gennostr/gennostr/nostr"
+
+	_ "github.com/gennostr/gennostr/test/seed" // the same each time
 )
 
 const now = nostr.Timestamp(1_750_000_000)

@@ -22,7 +22,7 @@ const (
 	// Withheld: the relay says that it has more, or looks as if, and gives nothing of it; or
 	// it does not give again what it gave before.
 	Withheld
-	// Unread: an event was too long to be read.
+	// Unread: an event was too long to be read, had too many tags, or the verifier failed on it.
 	Unread
 	// TooMany: it would have taken more asks than a leg has.
 	TooMany
@@ -40,7 +40,7 @@ const (
 
 var whyTexts = [whys]string{
 	Ended: "ended before its end", More: "more than a page", Dense: "a second with a page and more", Withheld: "not all that it seems to have",
-	Unread: "an event too long to be read", TooMany: "too many pages", Silent: "no answer in time", Cut: "connection lost", Unreached: "not connected", Refused: "refused",
+	Unread: "an event that could not be read or verified", TooMany: "too many pages", Silent: "no answer in time", Cut: "connection lost", Unreached: "not connected", Refused: "refused",
 }
 
 // String is for the texts of errors.

@@ -132,7 +132,7 @@ func (a *Ask) again() *Ask {
 	return &next
 }
 
-// Skipped says that an event came for an ask that was too long to be read.
+// Skipped says that an event came for an ask that could not be read, for no fault of the relay's.
 func (l *Leg) Skipped(a *Ask) {
 	if !a.over {
 		l.lack(Unread, "", a, false)

@@ -203,6 +203,12 @@ func (m *Merge) Events(relay int) int {
 // Len is how many different events have come.
 func (m *Merge) Len() int { return len(m.found) }
 
+// Has tells whether an event has come.
+func (m *Merge) Has(id nostr.ID) bool { return m.found[id] != nil }
+
+// Bytes is what is held, about.
+func (m *Merge) Bytes() int { return m.bytes }
+
 // Satisfied tells whether all has come that there can be: events were asked for by their
 // ids only, and each is there.
 func (m *Merge) Satisfied() bool { return m.missing != nil && len(m.missing) == 0 }

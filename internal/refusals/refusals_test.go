@@ -11,6 +11,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/gennostr/gennostr/internal/refusals"
+
+	_ "github.com/gennostr/gennostr/test/seed" // the same each time
 )
 
 var (

@@ -12,6 +12,8 @@ import (
 
 	"github.com/gennostr/gennostr/internal/reqs"
 	"github.com/gennostr/gennostr/nostr"
+
+	_ "github.com/gennostr/gennostr/test/seed" // the same each time
 )
 
 func pick[T any](t *rapid.T, name string, from []T, most int) []T {

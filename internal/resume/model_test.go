@@ -13,6 +13,8 @@ import (
 
 	"github.com/gennostr/gennostr/internal/resume"
 	"github.com/gennostr/gennostr/nostr"
+
+	_ "github.com/gennostr/gennostr/test/seed" // the same each time
 )
 
 const (

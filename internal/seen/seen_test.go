@@ -14,6 +14,8 @@ import (
 
 	"github.com/gennostr/gennostr/internal/seen"
 	"github.com/gennostr/gennostr/nostr"
+
+	_ "github.com/gennostr/gennostr/test/seed" // the same each time
 )
 
 // id is what an adversary would choose: ids that differ in their last bytes only.

@@ -28,7 +28,7 @@ var (
 	ErrNotAuth = errors.New("not an authentication event")
 	// ErrAuthPublished is in the error of EncodeClient for the Publish of an
 	// authentication event (P45).
-	ErrAuthPublished = errors.New("authentication events are never published")
+	ErrAuthPublished = errors.New("an AUTH (kind 22242) answers its relay and is never published")
 )
 
 // ParseError is why a frame was refused. It repeats no more than a few bytes of

@@ -15,6 +15,8 @@ import (
 
 	"github.com/gennostr/gennostr/nostr"
 	"github.com/gennostr/gennostr/nostr/nip77"
+
+	_ "github.com/gennostr/gennostr/test/seed" // the same each time
 )
 
 // The sentences of NIP-77, in its order; those about the messages around are package wire's.

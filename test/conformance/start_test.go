@@ -164,7 +164,7 @@ func testR05(t *testing.T) {
 
 	// A *PanicError that Init returns, of a client of its own perhaps, is an error like any other.
 	_, err = failingInit(t, func() error { return &gennostr.PanicError{Where: "elsewhere", Value: reason} })
-	assert.EqualError(t, err, "gennostr: init: gennostr: panic in elsewhere: no database")
+	assert.EqualError(t, err, "gennostr: init: panic in elsewhere: no database")
 }
 
 func testR06(t *testing.T) {

@@ -16,6 +16,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/gennostr/gennostr"
+
+	_ "github.com/gennostr/gennostr/test/seed" // the same each time
 )
 
 // TestModelInBursts runs the operations on each other's heels, from one

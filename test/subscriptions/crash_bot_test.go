@@ -195,6 +195,12 @@ func (b *crashBot) cursor(self *gennostr.Self, atHand *crashWork) *savedCursor {
 		b.w.violate("the cursor has no text: %v", err)
 	}
 	s := &savedCursor{text: text, remembered: maps.Clone(b.sub.from.remembered), at: b.w.now(), filters: b.w.filters, added: b.w.added}
+	if s.filters != b.sub.from.filters { // what was loaded long ago is not remembered for these
+		maps.DeleteFunc(s.remembered, func(id nostr.ID, _ bool) bool { return b.w.dated(id) <= b.sub.from.at-2*day })
+	}
+	for id := range b.sub.begun { // what had to come again, of other filters, is what it is now
+		delete(s.remembered, id)
+	}
 	for id := range b.sub.finished {
 		s.remembered[id] = true
 	}

@@ -9,6 +9,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/gennostr/gennostr/nostr"
+
+	_ "github.com/gennostr/gennostr/test/seed" // the same each time
 )
 
 // Model-based tests of what a cursor promises: a bot that is killed at any callback,

@@ -319,6 +319,12 @@ func (w *crashWorld) begins(sub *crashSub, url string, e *nostr.Event) {
 	}
 }
 
+// dated is the date of an event that was published.
+func (w *crashWorld) dated(id nostr.ID) nostr.Timestamp {
+	i := slices.IndexFunc(w.all, func(p publication) bool { return p.ID == id })
+	return w.all[i].CreatedAt
+}
+
 func (w *crashWorld) text(e *nostr.Event) string {
 	return fmt.Sprintf("event %d (kind %d, dated %+d s)", binary.BigEndian.Uint64(e.ID[:]), e.Kind, e.CreatedAt-w.begin)
 }
@@ -378,8 +384,14 @@ func (w *crashWorld) end() {
 	}
 	w.rest()
 	w.complete()
-	// Whoever starts with the last cursor has nothing to do, whatever relays are there first.
+	// Whoever starts with the last cursor has nothing to do, whatever relays are there first,
+	// but for what an earlier life has handled, and this one was told is in a gap.
 	before := maps.Clone(w.handled)
+	for _, p := range w.all {
+		if !w.bot.sub.begun[p.ID] && !w.bot.sub.from.remembered[p.ID] && w.excused(p) {
+			delete(before, p.ID)
+		}
+	}
 	for at := range w.relays {
 		w.asIf(func(self *gennostr.Self) error { w.bot.save(self, nil); return nil })
 		w.restart()

@@ -1,0 +1,21 @@
+// Package seed is imported, for its effect, by tests with rapid. They are the same in
+// every run then: a gate is red for what a change has broken, and never by luck. With
+//
+//	go test ./internal/query -rapid.seed=0 -rapid.checks=100000
+//
+// they look further, each time elsewhere; what they find there becomes a test.
+package seed
+
+import (
+	"flag"
+
+	"pgregory.net/rapid"
+)
+
+var _ *rapid.T // whose flags are there before this package begins
+
+func init() {
+	if err := flag.Set("rapid.seed", "20261127"); err != nil { // the command line is read later, and may say otherwise
+		panic(err)
+	}
+}
