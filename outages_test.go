@@ -18,6 +18,7 @@ import (
 )
 
 // DESIGN 2: a line for each change of state, not for each dial.
+// Shows L36.
 func TestDeadRelaysCostALineEachAndOneAnHour(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		var relays []*nostrtest.Relay

@@ -17,6 +17,7 @@ import (
 
 // A stored event over the read limit at the head of every answer is read past:
 // what follows arrives, the connection lives, and OnError knows what was missed.
+// Shows L38.
 func TestAnOverLongEventCostsAReportAndNothingElse(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		relay := network.NewRelay("wss://a.example")

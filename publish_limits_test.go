@@ -32,6 +32,7 @@ func studied(t *testing.T, network *nostrtest.Network, relays ...*nostrtest.Rela
 }
 
 // What exceeds a limit that a relay states is not sent there, and sent to others.
+// Shows P49, P52.
 func TestWhatExceedsALimitIsNotSentToThatRelay(t *testing.T) {
 	long := nostrtest.TextNote(nostrtest.Key(1), strings.Repeat("ä", 101))
 	tagged := nostrtest.TextNote(nostrtest.Key(1), "", nostr.Tag{"t", "1"}, nostr.Tag{"t", "2"}, nostr.Tag{"t", "3"})
@@ -65,6 +66,7 @@ func TestWhatExceedsALimitIsNotSentToThatRelay(t *testing.T) {
 	}
 }
 
+// Shows P52.
 func TestDatesAndProofOfWorkAreLookedAtBeforeSending(t *testing.T) {
 	for name, c := range map[string]struct {
 		limits nostrtest.Limits

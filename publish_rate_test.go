@@ -88,6 +88,7 @@ func TestAPublicationThatIsOverTakesUpNothing(t *testing.T) {
 
 // A program that was suspended beyond the end of a publication reads what has come
 // meanwhile before it gives anybody up.
+// Shows L30.
 func TestASuspendedProgramGivesNobodyUpTooEarly(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		network.NewRelay(relayA, nostrtest.WithFaults(nostrtest.LateOK(500*time.Millisecond).Times(1), nostrtest.NoOK().From(2)))

@@ -112,6 +112,7 @@ func TestAPublicationGathersTheVerdictsOfAllRelays(t *testing.T) {
 	assert.Empty(t, p.errs)
 }
 
+// Shows P28, P32.
 func TestEveryWordOfARelayIsAVerdict(t *testing.T) {
 	for text, want := range map[string]gennostr.Verdict{
 		"duplicate: already have this event": gennostr.Duplicate, "duplicate: have a newer event": gennostr.Superseded,
@@ -184,6 +185,7 @@ func TestARelayThatChangesItsMindIsToldAgain(t *testing.T) {
 	assert.Equal(t, []gennostr.Verdict{gennostr.Refused, gennostr.Accepted}, told, "the newest of each")
 }
 
+// Shows L24.
 func TestTwoPublicationsOfOneEventBothHearIt(t *testing.T) {
 	p, note := &publisher{}, nostrtest.TextNote(nostrtest.Key(1), "twice")
 	h := publishes(t, p)
@@ -280,6 +282,7 @@ func TestPublishRefusesWhatMakesNoSense(t *testing.T) {
 	assert.Empty(t, h.Sent())
 }
 
+// Shows L32.
 func TestNoRelayAndUnknownRelays(t *testing.T) {
 	p, note := &publisher{}, nostrtest.TextNote(nostrtest.Key(1), "to whom")
 	h, err := gennostr.NewHarness(p, quietly())

@@ -89,6 +89,7 @@ func (l *ledger) config(d time.Duration) gennostr.QueueConfig[job] {
 }
 
 // 3,000 events, a webhook of ten seconds each: all are done, once, in order for each key.
+// Shows L39.
 func TestAQueueLosesNoWork(t *testing.T) {
 	const n = 3_000
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
@@ -126,6 +127,7 @@ func TestAQueueLosesNoWork(t *testing.T) {
 }
 
 // What waits does so at the relay: memory does not grow with it.
+// Shows L39.
 func TestWhatWaitsForAQueueWaitsAtTheRelay(t *testing.T) {
 	grown := func(n int) (grown int64) {
 		virtual(t, func(t *testing.T, network *nostrtest.Network) {
@@ -178,6 +180,7 @@ func TestARelayWhoseMessagesAreHeldIsAlive(t *testing.T) {
 	})
 }
 
+// Shows L39.
 func TestHoldsOutliveConnectionsAndRelays(t *testing.T) {
 	var releases []func()
 	hold := func(self *gennostr.Self, n note) error {
@@ -474,6 +477,7 @@ func payment(took time.Duration, told *[]string) (*bot, func(*gennostr.Client, i
 	return b, func(client *gennostr.Client, i int) error { return client.Cast(i) }
 }
 
+// Shows L39.
 func TestStopTellsWhatWasDoneAndWhatWasNot(t *testing.T) {
 	closedText := gennostr.ErrClientClosed.Error()
 	for name, c := range map[string]struct {

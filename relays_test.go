@@ -281,6 +281,7 @@ func TestSelfIsGoodForRelayVerbsBeyondItsCallback(t *testing.T) {
 	})
 }
 
+// Shows P47, P48, P53.
 func TestRelayInformation(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		relay := network.NewRelay("wss://a.example", nostrtest.WithLimits(nostrtest.Limits{Subscriptions: 7}),

@@ -36,6 +36,7 @@ func (v *countingVerifier) VerifySignature(pubkey nostr.PubKey, id nostr.ID, sig
 
 // What one relay has brought is not verified again when another brings it, but
 // its hash is recomputed each time: a copy that was altered is refused.
+// Shows P06, L02.
 func TestProvenEventsAreNotVerifiedAgainAndAlwaysHashed(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		v := new(countingVerifier)

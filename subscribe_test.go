@@ -163,6 +163,7 @@ func TestUnsubscribeClosesAndDropsWhatWaits(t *testing.T) {
 	assert.Equal(t, []string{"first"}, r.heard)
 }
 
+// Shows L06.
 func TestARefusalForNowIsRetriedAndOneForGoodIsNot(t *testing.T) {
 	r := &subscriber{}
 	h := reads(t, r)
@@ -218,6 +219,7 @@ func (m *mute) OnError(_ *gennostr.Self, _ gennostr.Relay, err error) error {
 	return nil
 }
 
+// Shows L06.
 func TestWithoutOnSubscriptionARefusalIsAProblem(t *testing.T) {
 	m := &mute{}
 	h, err := gennostr.NewHarness(m, gennostr.WithRelays(subscribersRelay))
@@ -253,6 +255,7 @@ func throughText(t *testing.T, c gennostr.Cursor) (back gennostr.Cursor) {
 	return back
 }
 
+// Shows L40.
 func TestACursorRepeatsNothingThatWasHandled(t *testing.T) {
 	r := &subscriber{}
 	h := reads(t, r)
@@ -273,6 +276,7 @@ func TestACursorRepeatsNothingThatWasHandled(t *testing.T) {
 	assert.Equal(t, []gennostr.Phase{gennostr.PhaseResumed}, again.phases)
 }
 
+// Shows L40.
 func TestACursorPassesNoEventThatWaitsOrIsHeld(t *testing.T) {
 	var release func()
 	var during gennostr.Cursor

@@ -27,6 +27,7 @@ func failedAfter(b *backoff.Backoff, least time.Duration) time.Duration {
 	return b.Failed()
 }
 
+// Shows L08.
 func TestR54FailedDialsWalkTheScheduleAndRepeatItsLastDelayForEver(t *testing.T) {
 	b := exact()
 	got := []time.Duration{}

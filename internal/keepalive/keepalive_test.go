@@ -240,6 +240,7 @@ func TestAFlappingWindowHidesNeitherALivePeerNorADeadOne(t *testing.T) {
 
 // DESIGN 3.9: the program was stopped behind a ping, and the pong lies in the
 // kernel. Whoever looks first afterwards, it is not the verdict's turn.
+// Shows L30.
 func TestALateLookJudgesNobody(t *testing.T) {
 	for name, asleep := range map[string]struct{ from, until float64 }{
 		"from the ping on":                     {30, 300},

@@ -12,6 +12,7 @@ import (
 	"github.com/gennostr/gennostr/nostr"
 )
 
+// Shows L05.
 func TestAResumeBeginsAtTheEarlierOfAliveAndNewest(t *testing.T) {
 	for name, c := range map[string]struct {
 		newest, alive int64
@@ -115,6 +116,7 @@ func TestAFilterKeepsALaterSinceOfItsOwn(t *testing.T) {
 
 const wraps = int64(2*24+1) * 3600
 
+// Shows P65.
 func TestGiftWrapsAreAskedForApartAndFromEarlierOn(t *testing.T) {
 	resumed := func(t *testing.T, f nostr.Filter, p resume.Page) []*resume.Ask {
 		l := legOf(f)

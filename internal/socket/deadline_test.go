@@ -213,6 +213,7 @@ func TestMessagesThatArriveWholeNeedNoTimer(t *testing.T) {
 }
 
 // However a stream of frames is cut, it is known where it stands.
+// Shows P35, L01.
 func FuzzFramesAreFollowed(f *testing.F) {
 	f.Add([]byte{0, 1, 2, 3, 200, 5, 6, 7, 8, 250})
 	f.Add([]byte{5, 5, 1, 130, 255, 4, 4, 7})

@@ -217,6 +217,7 @@ func TestRefusedHandshakes(t *testing.T) {
 }
 
 // DESIGN 3.8: a dial ends with its context wherever it stands.
+// Shows L10.
 func TestDialEndsWithItsContextWhereverItStands(t *testing.T) {
 	silent := rawServer(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
 	// They tell the test that the dial has come so far, which one that times out on a
@@ -337,6 +338,7 @@ func TestDenyPrivate(t *testing.T) {
 	assert.ErrorIs(t, socket.DenyPrivate("tcp", netip.AddrPort{}), socket.ErrDenied)
 }
 
+// Shows P47, P53.
 func TestGetIsCappedAndCheckedForItsStatus(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Accept") != "application/nostr+json" || r.Header.Get("X-Mine") != "1" {

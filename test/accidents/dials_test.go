@@ -73,6 +73,7 @@ func (h *holes) urls(n int) (urls []string) {
 }
 
 // DESIGN 3.11: the dead wait, the living do not.
+// Shows L36.
 func TestBlackHolesCostAGoodRelayTwoSecondsAtMost(t *testing.T) {
 	for _, c := range []struct {
 		places, holes int

@@ -17,6 +17,7 @@ import (
 	"github.com/gennostr/gennostr/nostrtest"
 )
 
+// Shows L35.
 func TestOneBadPartDoesNotCostTheMessage(t *testing.T) {
 	kit.OnStage(t, nil, func(t *testing.T, s kit.Stage) {
 		s.Relay.Break(nostrtest.NoAnswer().On("COUNT"))

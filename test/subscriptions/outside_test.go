@@ -122,6 +122,7 @@ func TestASlowOutsideSubscriberIsServedPageByPage(t *testing.T) {
 	})
 }
 
+// Shows L09.
 func TestDropOldestKeepsTheNewestAndCounts(t *testing.T) {
 	t.Parallel()
 	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
