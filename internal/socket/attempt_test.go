@@ -146,7 +146,7 @@ func TestEveryRequestSaysWhoWeAre(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := config()
-			cfg.Header = c.header
+			cfg.Header = socket.SecretHeader(c.header)
 			given := c.header.Clone()
 			d := dialer(t, cfg)
 			said := func(do func()) any {

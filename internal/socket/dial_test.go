@@ -59,7 +59,7 @@ func TestL16TransportOptionsCompose(t *testing.T) {
 
 	cfg := config()
 	cfg.TLSConfig = &tls.Config{RootCAs: pool}
-	cfg.Header = http.Header{"User-Agent": {"gennostr-test"}}
+	cfg.Header = socket.SecretHeader(http.Header{"User-Agent": {"gennostr-test"}})
 	cfg.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
 		dialled.Store(addr)
 		return (&net.Dialer{}).DialContext(ctx, network, addr)
@@ -349,7 +349,7 @@ func TestGetIsCappedAndCheckedForItsStatus(t *testing.T) {
 	}))
 	defer s.Close()
 	cfg := config()
-	cfg.Header = http.Header{"X-Mine": {"1"}}
+	cfg.Header = socket.SecretHeader(http.Header{"X-Mine": {"1"}})
 	d := dialer(t, cfg)
 	body, err := d.Get(t.Context(), s.URL, "application/nostr+json", 100)
 	require.NoError(t, err)

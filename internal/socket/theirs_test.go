@@ -163,7 +163,7 @@ func TestHeadersAreNotForTheHostOfARedirect(t *testing.T) {
 	}
 	elsewhere := func(u string) string { return strings.Replace(u, "127.0.0.1", "localhost", 1) }
 	cfg := config()
-	cfg.Header = http.Header{"X-Api-Key": {"secret"}, "x-odd-case": {"secret"}}
+	cfg.Header = socket.SecretHeader(http.Header{"X-Api-Key": {"secret"}, "x-odd-case": {"secret"}})
 	for name, c := range map[string]struct {
 		url  string
 		kept bool
