@@ -21,13 +21,15 @@ type asking struct {
 	legs    map[*subscription]*leg
 	outside int // how many of them are of subscriptions that were opened from outside
 	queries []*queryLeg
-	soon    bool // it is among the supervisor's toAsk
+	syncs   []*openSync // the one whose turn it is first
+	soon    bool        // it is among the supervisor's toAsk
 
 	// of the open connection, else nil
 	slots  *pack.Slots[*ask]
 	routes map[int]*route
 	counts []*queryAsk // to be sent
-	count  int         // number of the last COUNT
+	count  int         // number of the last COUNT or NEG-OPEN
+	neg    *openSync   // whose NIP-77 session is open; nil: none is
 
 	trouble time.Time // when the relay first spoke of trouble of its own, on this connection
 	taken   uint64    // messages of the connection, when its reader was found to stand still
@@ -53,7 +55,7 @@ type asker interface {
 	// begin makes it a member of a REQ that is about to be sent. Supervisor goroutine.
 	begin(*member)
 	// had tells whether an event is nothing new. Readers of several connections at once.
-	had(*nostr.Event) bool
+	had(*intake.Letter) bool
 	// copied counts an event that was had; shared: other members of the REQ ask for it as well.
 	copied(m *member, l *intake.Letter, shared bool)
 	// take hands one on, and counts it.
@@ -90,12 +92,14 @@ type laterKey struct {
 	entry    *relayEntry
 	leg      *leg       // nil: the relay's slots
 	query    *openQuery // its deadline
+	sync     *openSync  // what it waits for
 	queryLeg *queryLeg  // what was refused for now, or, with notice, what a NOTICE may have refused
 	backlog  bool       // answers that stand behind what is not handled
 	notice   bool       // what a NOTICE was about
 	silent   bool       // REQs that are not answered
 	lore     bool       // its NIP-11 document
 	idle     bool       // a guest that nobody needs
+	places   bool       // of no entry: subscriptions that wait for room for a guest
 	publish  bool       // what is published there
 	auth     bool       // its AUTH
 }
@@ -128,7 +132,7 @@ func (s *supervisor) ask(e *relayEntry) {
 		return
 	}
 	now := s.client.now()
-	a.slots.Others(max(0, e.conn.requests.Len()-len(a.routes)))
+	a.slots.Others(max(0, e.conn.requests.Len()-len(a.routes)) + a.negs())
 	for _, op := range a.slots.Do(now) {
 		if op.Close {
 			delete(a.routes, op.Req)
@@ -159,6 +163,7 @@ func (s *supervisor) ask(e *relayEntry) {
 		e.conn.sendOwn(Req{SubscriptionID: wireID(op.Req), Filters: filters}, r)
 	}
 	s.sendCounts(e)
+	s.sendNegs(e)
 	if !a.waits() { // also where the last one was refused
 		e.conn.awaitsEOSE(false)
 	}
@@ -169,9 +174,17 @@ func (s *supervisor) ask(e *relayEntry) {
 	}
 }
 
-// waits tells whether a REQ waits for its EOSE, or a COUNT for its answer.
+// negs is how many NIP-77 sessions are open: relays may count them among subscriptions.
+func (a *asking) negs() int {
+	if a.neg != nil {
+		return 1
+	}
+	return 0
+}
+
+// waits tells whether a REQ waits for its EOSE, a COUNT or a NEG-MSG for its answer.
 func (a *asking) waits() bool {
-	if a.counting() {
+	if a.neg != nil || a.counting() {
 		return true
 	}
 	for _, r := range a.routes {
@@ -188,6 +201,12 @@ func (s *supervisor) ringLater(now time.Time) {
 		switch {
 		case k.query != nil:
 			s.expireQuery(k.query)
+			continue
+		case k.places:
+			s.seekPlaces()
+			continue
+		case k.sync != nil:
+			k.sync.news.ring()
 			continue
 		case k.queryLeg != nil && k.notice:
 			s.heedCountNotice(k.entry, k.queryLeg)

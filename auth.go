@@ -52,7 +52,7 @@ type AuthDecision struct {
 var (
 	// ErrNoSigner: a relay wants AUTH, there is no signer that may answer ([WithSigner]), and OnAuth has not answered either.
 	ErrNoSigner = authn.ErrNoSigner
-	// ErrAuthRefused: the relay has refused the AUTH. It is not tried again on this connection.
+	// ErrAuthRefused: the relay has refused the AUTH, a signer's or the program's own. It is not tried again on this connection.
 	ErrAuthRefused = authn.ErrRefused
 )
 
@@ -97,7 +97,8 @@ var (
 // sent with [Self.Send] is not. Given several times there are several identities, and all
 // of them answer unless [WithAuthPolicy] says which; an event is published with an AUTH
 // of its author where that is one of them. Some relays know only one identity for each
-// connection, and refuse the others.
+// connection, and refuse the others: what needs one of these is sent once more with what
+// the relay has accepted.
 //
 // The signers that are given to AddRelay and its like take the place of those that are
 // given to [Start], which that relay does not get to see.
@@ -125,8 +126,8 @@ func WithSigner(signer nostr.Signer) RelayOption {
 }
 
 // WithAuthPolicy has a function decide which challenges (NIP-42) are answered, when, and
-// as whom. It is asked on a goroutine of its own, one call at a time for each connection
-// and eight in a minute at most, after which the last decision holds. While it blocks
+// as whom. It is asked on a goroutine of its own, one call at a time for each relay
+// and eight in a minute of a connection at most, after which the last decision holds. While it blocks
 // there is no AUTH on that connection. If it panics, there is none either; OnError gets a
 // *[AuthError] with the *[PanicError]. Without a signer it is not asked. Default:
 // [AuthDefault], as all signers.

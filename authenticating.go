@@ -131,11 +131,19 @@ func (s *supervisor) authPromoted(e *relayEntry) {
 	}
 }
 
-// consult asks the policy.
+// consult asks the policy, when it has answered what it was asked about an earlier
+// connection to that relay: one that does not return is not asked again.
 func (s *supervisor) consult(e *relayEntry) {
 	a, c := e.auth, e.conn
-	a.consulted++
 	a.deciding = true
+	if s.consulting[e.url] {
+		return
+	}
+	if s.consulting == nil {
+		s.consulting = make(map[string]bool)
+	}
+	s.consulting[e.url] = true
+	a.consulted++
 	ev := authDecided{c: c, challenge: a.challenge}
 	relay, policy := c.current(), c.cfg.authPolicy
 	s.beside("auth policy", func() error {
@@ -160,11 +168,16 @@ type authDecided struct {
 }
 
 func (ev authDecided) supervise(s *supervisor) {
-	e := ev.c.entry
-	if e.conn != ev.c || e.auth == nil {
+	delete(s.consulting, ev.c.entry.url)
+	e := s.relays[ev.c.entry.url]
+	if e == nil || e.auth == nil || !e.auth.deciding {
 		return
 	}
 	a := e.auth
+	if e.conn != ev.c { // its turn has come
+		s.consult(e)
+		return
+	}
 	a.deciding = false
 	if a.challenge != ev.challenge && s.mayConsult(a) {
 		s.consult(e)
@@ -239,6 +252,19 @@ func (s *supervisor) candidates(e *relayEntry, author nostr.PubKey) (list []*ide
 	return list, known
 }
 
+// because is why there is no AUTH: a signer that cannot say its key is not one that is not there.
+func (a *authenticating) because(err error) error {
+	if err != authn.ErrNoSigner || a.decision.As == nil {
+		return err
+	}
+	for _, k := range a.keys {
+		if k.err != nil {
+			err = k.err
+		}
+	}
+	return err
+}
+
 // want is for what a relay has refused for want of AUTH.
 func (s *supervisor) want(e *relayEntry, who authWaiter, author nostr.PubKey) {
 	a := s.authOf(e)
@@ -249,6 +275,11 @@ func (s *supervisor) want(e *relayEntry, who authWaiter, author nostr.PubKey) {
 func (a *authenticating) forget(who authWaiter) {
 	a.waiting = slices.DeleteFunc(a.waiting, func(w authWanting) bool { return w.who == who })
 	a.machine.Forget(who)
+}
+
+// awaits tells whether somebody waits for AUTH.
+func (a *authenticating) awaits(who authWaiter) bool {
+	return a != nil && (slices.ContainsFunc(a.waiting, func(w authWanting) bool { return w.who == who }) || a.machine.Awaits(who))
 }
 
 // resolve hands to the machine what waits until it is known who may be asked.
@@ -316,7 +347,7 @@ func (s *supervisor) doAuth(e *relayEntry) {
 			case authn.Redo:
 				step.Who.authDone(s, e)
 			case authn.GiveUp:
-				s.giveUpAuth(e, step.Who, step.Message, step.Err)
+				s.giveUpAuth(e, step.Who, step.Message, a.because(step.Err))
 			case authn.Report:
 				s.tellAuth(e, step.Identity, &AuthError{Message: step.Message, Err: step.Err})
 			}
@@ -372,10 +403,11 @@ func (s *supervisor) tellAuth(e *relayEntry, id *identity, err *AuthError) {
 // sendAuth writes an AUTH that was signed.
 func (s *supervisor) sendAuth(e *relayEntry, id *identity, event nostr.ID) {
 	a := e.auth
-	if last, some := a.sent[id]; some {
+	last, some := a.sent[id]
+	a.sent[id] = event
+	if some && !a.hears(last) {
 		e.conn.ignore(last)
 	}
-	a.sent[id] = event
 	e.conn.await(event)
 	e.conn.sendFirst(a.signed[id].out)
 }
@@ -406,28 +438,42 @@ func (s *supervisor) authOK(e *relayEntry, ok wire.OK) bool {
 
 // answered finds whose AUTH it was. Another answer to one of the program's is nobody's.
 func (a *authenticating) answered(c *connection, event nostr.ID) (key nostr.PubKey) {
-	for id, sent := range a.sent {
-		if sent == event {
-			delete(a.told, id)
-			return a.signed[id].event.PubKey
-		}
-	}
 	a.own = slices.DeleteFunc(a.own, func(o ownAuth) bool {
 		if o.id == event {
 			key = o.key
-			c.ignore(event)
 		}
 		return o.id == event
 	})
+	for id, sent := range a.sent {
+		if sent == event {
+			delete(a.told, id)
+			key = a.signed[id].event.PubKey
+		}
+	}
+	if !a.hears(event) {
+		c.ignore(event)
+	}
 	return key
+}
+
+// hears tells whether an OK about this event is for a signer's AUTH, or one of the program's.
+func (a *authenticating) hears(event nostr.ID) bool {
+	for _, sent := range a.sent {
+		if sent == event {
+			return true
+		}
+	}
+	return slices.ContainsFunc(a.own, func(o ownAuth) bool { return o.id == event })
 }
 
 // authSent is for an AUTH that the program has sent itself.
 func (s *supervisor) authSent(e *relayEntry, auth ownAuth) {
 	a := s.authOf(e)
 	if len(a.own) == mostOwnAuths {
-		e.conn.ignore(a.own[0].id)
-		a.own = a.own[1:]
+		oldest := a.own[0].id
+		if a.own = a.own[1:]; !a.hears(oldest) {
+			e.conn.ignore(oldest)
+		}
 	}
 	a.own = append(a.own, auth)
 	a.machine.Sent(s.client.now(), auth.id)

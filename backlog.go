@@ -44,7 +44,7 @@ func (s *supervisor) checkBacklog(e *relayEntry) {
 	if c == nil {
 		return
 	}
-	if !c.in.Waits() || len(e.asking.queries) == 0 {
+	if !c.in.Waits() || len(e.asking.queries) == 0 && e.asking.neg == nil {
 		c.held.Store(false)
 		if c.in.Waits() { // since a moment ago
 			c.noRoom()
@@ -60,5 +60,8 @@ func (s *supervisor) checkBacklog(e *relayEntry) {
 		if l.waits() {
 			s.giveUpQueryLeg(l, ErrBacklog)
 		}
+	}
+	if o := e.asking.neg; o != nil {
+		o.news.goneFor(ErrBacklog)
 	}
 }

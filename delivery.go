@@ -88,7 +88,7 @@ func (r *route) had(l *intake.Letter) bool {
 	defer r.mu.Unlock()
 	wanting := r.wanting(l.Event)
 	for _, m := range wanting {
-		if !m.gone.Load() && !m.asker.had(l.Event) {
+		if !m.gone.Load() && !m.asker.had(l) {
 			return false
 		}
 	}
@@ -98,6 +98,7 @@ func (r *route) had(l *intake.Letter) bool {
 			m.asker.copied(m, l, len(wanting) > 1)
 		}
 	}
+	r.bound(l)
 	return true
 }
 
@@ -118,7 +119,12 @@ func (r *route) deliver(l *dataLetter) {
 			m.asker.take(m, l, len(wanting) > 1)
 		}
 	}
-	if r.queries > 0 && !l.Live && r.every+l.Request.Refused() > r.room { // more than anybody asks for
+	r.bound((*intake.Letter)(l))
+}
+
+// bound has the queries of a REQ that brings more than anybody asks for go on from here. Needs mu.
+func (r *route) bound(l *intake.Letter) {
+	if r.queries > 0 && !l.Live && r.every+l.Request.Refused() > r.room {
 		for _, m := range r.members {
 			m.cut(l.Request)
 		}

@@ -81,6 +81,12 @@
 // nothing ([ErrNotFound]). Filters that bound by themselves what can come are asked
 // for to the end, others for a page, unless [AllPages].
 //
+// # Comparisons
+//
+// [Client.Sync] compares what a relay has for a filter with what the program has (NIP-77), for a
+// hundredth of the bytes that sending everything takes, and fetches or publishes what one
+// side lacks.
+//
 // # What it takes
 //
 // All memory that a relay can make the client keep is bounded: [WithMailboxBudget]

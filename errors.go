@@ -29,7 +29,7 @@ var (
 var (
 	// ErrClientClosed: the client has stopped or is stopping. It wraps the reason, where there is one.
 	ErrClientClosed = errors.New("gennostr: client closed")
-	// ErrCallingSelf: Call, Stop or Ready with self.Context() of the very client
+	// ErrCallingSelf: Call, Stop, Ready or Sync with self.Context() of the very client
 	// they wait for, or with a context made from it. A goroutine that a callback
 	// started and that calls its client needs another context: that of [Go] is one.
 	ErrCallingSelf = errors.New("gennostr: self.Context() cannot wait for its own client")
@@ -49,7 +49,7 @@ var (
 	ErrSubscriptionExists = errors.New("gennostr: subscription exists")
 	// ErrUnknownSubscription: SetFilters of a name that was not declared, or has been unsubscribed.
 	ErrUnknownSubscription = errors.New("gennostr: unknown subscription")
-	// ErrReservedSubscriptionID: a [Req] or [Close] whose id is the name of a subscription, or begins with "gn:", as those do that the library sends; or a [CountReq] whose id begins so.
+	// ErrReservedSubscriptionID: a [Req] or [Close] whose id is the name of a subscription, or begins with "gn:", as those do that the library sends; or a [CountReq], [NegOpen], [NegMsg] or [NegClose] whose id begins so.
 	ErrReservedSubscriptionID = errors.New("gennostr: reserved subscription id")
 	// ErrTooManyGuests: [On] names a relay that was not added, while [WithMaxGuests] are connected for others.
 	ErrTooManyGuests = errors.New("gennostr: too many guests")

@@ -163,6 +163,19 @@ func StartAt(ctx context.Context, now func() time.Time, opts ...Option) (*Client
 	return c, <-started
 }
 
+// OpenSyncs is how many comparisons of a client are open, with what they have left behind.
+func OpenSyncs(c *Client) (n int) {
+	c.sup.do(func(s *supervisor) {
+		n = len(s.syncs)
+		for _, e := range s.relays {
+			if e.asking != nil {
+				n += len(e.asking.syncs) + e.asking.negs()
+			}
+		}
+	})
+	return n
+}
+
 // OpenQueries is how many queries of a client are open, with what they have left behind.
 func OpenQueries(c *Client) (n int) {
 	c.sup.do(func(s *supervisor) {

@@ -20,8 +20,11 @@ import (
 //     the [WithDialPolicy] of [Start] says. A proxy's own address is judged too.
 //   - What [WithHeader] sends to the client's relays is not sent, and nobody is trusted
 //     ([WithTrustedRelay]).
-//   - Otherwise the relay options of Start hold. A signer ([WithSigner]) answers guests' challenges
-//     too, unless the [WithAuthPolicy] says otherwise, which sees [Relay].Guest.
+//   - Nobody is told unasked who the client is: a signer ([WithSigner]) answers a guest that has
+//     refused something for want of AUTH, or says in its document that it serves nobody else
+//     ([AuthDefault]). A [WithAuthPolicy], which sees [Relay].Guest, may say never; a signer
+//     that is given here takes the place of those of Start, for guests.
+//   - Otherwise the relay options of Start hold.
 //
 // The options given here are applied on top of that, and replace it: WithDialPolicy(nil)
 // lets guests be anywhere, a policy of your own is the only one that is asked.
@@ -44,8 +47,9 @@ func WithGuestIdle(d time.Duration) Option {
 }
 
 // WithMaxGuests bounds the guests that are needed at once ([On]): [ErrTooManyGuests]
-// beyond. One that nobody needs any more makes room. Relays that RemoveRelay makes
-// guests of count, and are never refused. Default: 1,024.
+// beyond. Publications and queries are refused, subscriptions wait until there is room. One
+// that nobody needs any more makes room. Relays that RemoveRelay makes guests of count, and
+// are never refused. Default: 1,024.
 func WithMaxGuests(n int) Option {
 	return option(func(c *config) error { c.maxGuests = n; return nil })
 }

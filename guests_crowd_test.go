@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gennostr/gennostr"
+	"github.com/gennostr/gennostr/nostr"
 	"github.com/gennostr/gennostr/nostrtest"
 	"github.com/gennostr/gennostr/test/kit"
 )
@@ -251,6 +252,43 @@ func TestACrowdOfStrangersRelays(t *testing.T) {
 	})
 }
 
+// The same for a query: each relay's answer says what became of it, and nothing is left of any.
+func TestACrowdOfStrangersRelaysIsQueried(t *testing.T) {
+	strangers(t, func(t *testing.T, network *watched, opts []gennostr.Option) {
+		urls, private, alive := crowd(network, strangersCrowd)
+		client := start(t, nil, opts...)
+		synctest.Wait()
+		goroutines := runtime.NumGoroutine()
+		for range 3 {
+			report, err := client.Fetch(t.Context(), allNotes, gennostr.On(urls...), gennostr.WithDeadline(time.Minute))
+			require.ErrorAs(t, err, new(*gennostr.IncompleteError))
+			require.Len(t, report.Relays, len(urls))
+			complete, denied, dead := 0, 0, 0
+			for i, answer := range report.Relays {
+				switch {
+				case answer.Complete:
+					complete++
+				case errors.Is(answer.Err, gennostr.ErrAddressDenied):
+					denied++
+				default:
+					assert.Error(t, answer.Err, urls[i])
+					dead++
+				}
+			}
+			assert.Equal(t, []int{alive, len(private), len(urls) - alive - len(private)}, []int{complete, denied, dead})
+			for _, addr := range private {
+				require.Zero(t, network.dials(addr), addr)
+			}
+			time.Sleep(time.Minute)
+			synctest.Wait()
+			assert.Zero(t, gennostr.EntriesKept(client))
+			assert.Zero(t, client.Stats().Queries)
+			assert.Zero(t, client.Stats().QueryBytes)
+			assert.Equal(t, goroutines, runtime.NumGoroutine())
+		}
+	})
+}
+
 // What is remembered of guests that are gone does not add up.
 func TestCrowdsOfStrangersRelaysLeaveNothingBehind(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
@@ -262,6 +300,8 @@ func TestCrowdsOfStrangersRelaysLeaveNothingBehind(t *testing.T) {
 			}
 			sub, err := client.Subscribe(t.Context(), allNotes, gennostr.On(urls...))
 			require.NoError(t, err)
+			_, err = client.Fetch(t.Context(), allNotes, gennostr.On(urls...))
+			require.ErrorIs(t, err, gennostr.ErrAddressDenied)
 			time.Sleep(3 * time.Second)
 			sub.Close()
 			time.Sleep(time.Minute)
@@ -297,12 +337,11 @@ func TestWithMaxGuestsBoundsThem(t *testing.T) {
 		refused := mixed.Status().Relays[1]
 		assert.Equal(t, url(3), refused.URL)
 		assert.ErrorIs(t, refused.Err, gennostr.ErrTooManyGuests)
-		none := open(url(3))
-		for m := range none.All() {
-			assert.ErrorIs(t, m.Change.Err, gennostr.ErrTooManyGuests)
-		}
-		assert.ErrorIs(t, none.Err(), gennostr.ErrTooManyGuests)
-		assert.ErrorIs(t, none.Err(), gennostr.ErrNoRelay)
+		assert.Equal(t, gennostr.SubscriptionRetrying, refused.State)
+		began := time.Now()
+		_, err := client.Fetch(t.Context(), allNotes, gennostr.On(url(3)))
+		assert.ErrorIs(t, err, gennostr.ErrTooManyGuests)
+		assert.Zero(t, time.Since(began), "who would wait for it is asked for by nobody")
 
 		require.NoError(t, client.RemoveRelay(url(5)), "which is never refused")
 		require.NoError(t, subs[2].CaughtUp(t.Context(), 2))
@@ -313,9 +352,54 @@ func TestWithMaxGuestsBoundsThem(t *testing.T) {
 		time.Sleep(time.Second)
 		subs[1].Close()
 		synctest.Wait()
-		require.NoError(t, open(url(3)).CaughtUp(t.Context(), 1))
-		synctest.Wait()
+		require.NoError(t, mixed.CaughtUp(t.Context(), 2), "it has waited for that")
+		assert.LessOrEqual(t, time.Since(began), 6*time.Second)
 		assert.Equal(t, []string{url(0), url(1), url(3)}, guestURLs(client.Guests()), "the one that was idle for longest made room")
+	})
+}
+
+// A subscription that has no other relay waits as well, asks what it has been set to meanwhile, and
+// leaves nothing behind when it does not want to wait any more.
+func TestASubscriptionWaitsForRoomForItsGuest(t *testing.T) {
+	virtual(t, func(t *testing.T, network *nostrtest.Network) {
+		const url, another = "wss://guest.example/", "wss://another.example/"
+		relay := network.NewRelay(url)
+		network.NewRelay(another)
+		client := start(t, nil, over(network, quietly(), gennostr.WithMaxGuests(1))...)
+		first, err := client.Subscribe(t.Context(), allNotes, gennostr.On(another))
+		require.NoError(t, err)
+		waiting, err := client.Subscribe(t.Context(), allNotes, gennostr.On(url))
+		require.NoError(t, err)
+		gone, err := client.Subscribe(t.Context(), allNotes, gennostr.On(url))
+		require.NoError(t, err)
+		time.Sleep(time.Minute)
+		gone.Close()
+		assert.Zero(t, relay.ConnectionCount())
+		require.NoError(t, waiting.Err())
+		for m := range waiting.All() {
+			assert.Equal(t, gennostr.SubscriptionRetrying, m.Change.State)
+			assert.ErrorIs(t, m.Change.Err, gennostr.ErrTooManyGuests)
+			break
+		}
+		people := make([]nostr.PubKey, 100)
+		for i := range people {
+			people[i][0] = byte(i)
+		}
+		require.NoError(t, waiting.SetFilters([]nostr.Filter{{Authors: people}}))
+		first.Close()
+		require.NoError(t, waiting.CaughtUp(t.Context(), 1))
+		require.Len(t, relay.Requests(), 1)
+		require.Len(t, relay.Requests()[0].Filters, 1)
+		assert.Len(t, relay.Requests()[0].Filters[0].Authors, 100)
+
+		last, err := client.Subscribe(t.Context(), allNotes, gennostr.On(another))
+		require.NoError(t, err)
+		time.Sleep(time.Second)
+		waiting.Close()
+		last.Close()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		assert.Zero(t, gennostr.EntriesKept(client))
 	})
 }
 
@@ -337,7 +421,7 @@ func TestGuestsStayBoundedWhileTheHandlerHangs(t *testing.T) {
 			require.NoError(t, err)
 			time.Sleep(10 * time.Millisecond)
 			synctest.Wait()
-			if errors.Is(sub.Err(), gennostr.ErrTooManyGuests) {
+			if errors.Is(sub.Status().Relays[0].Err, gennostr.ErrTooManyGuests) {
 				refused++
 			}
 			sub.Close()

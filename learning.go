@@ -129,6 +129,11 @@ func (ev studied) supervise(s *supervisor) {
 		}
 	}
 	s.resplit(e)
+	if e.stage == connected {
+		for _, o := range e.asking.syncs {
+			s.syncUp(e, o)
+		}
+	}
 	s.ask(e)
 }
 

@@ -63,6 +63,9 @@ func (l *leg) parts(filters []nostr.Filter) (list []nostr.Filter) {
 	if l.entry != nil {
 		l.bytes = l.entry.lore().limits.MessageBytes()
 	}
+	if l.bytes == 0 { // it has never been asked anything
+		return slices.Clone(filters)
+	}
 	for _, f := range filters {
 		list = append(list, limits.Split(f, max(1, l.bytes-frameOf))...)
 	}
@@ -182,6 +185,14 @@ func (l *leg) setRefused(err error) {
 	defer l.mu.Unlock()
 	l.gone = false
 	l.status.State, l.status.Message, l.status.Err = SubscriptionRefused, err.Error(), err
+}
+
+// setPlaceless notes that there is no room for the relay.
+func (l *leg) setPlaceless(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.gone = false
+	l.status.State, l.status.Message, l.status.Err = SubscriptionRetrying, err.Error(), err
 }
 
 // setProblem notes what is the matter with the relay.

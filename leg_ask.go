@@ -53,7 +53,7 @@ func (k *legAsk) begin(m *member) {
 	m.route.room += query.DefaultEvents
 }
 
-func (k *legAsk) had(e *nostr.Event) bool { return k.leg.sub.had(e) }
+func (k *legAsk) had(l *intake.Letter) bool { return k.leg.sub.had(l.Event) }
 
 func (k *legAsk) copied(m *member, l *intake.Letter, shared bool) {
 	k.leg.sub.repeat.Add(1)

@@ -1,6 +1,7 @@
 package gennostr
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -17,7 +18,11 @@ import (
 func (s *supervisor) subscribe(sub *subscription) {
 	s.subs = append(s.subs, sub)
 	for _, url := range slices.Sorted(maps.Keys(sub.on)) {
-		if _, err := s.engage(url, sub.cfg.written[url], sub); err != nil {
+		_, err := s.engage(url, sub.cfg.written[url], sub)
+		switch {
+		case errors.Is(err, ErrTooManyGuests):
+			s.awaitPlace(sub, url, err)
+		case err != nil:
 			s.refuse(sub.legOn(url, nil), Relay{URL: url, Address: sub.cfg.written[url], Guest: true}, err)
 			s.lost = append(s.lost, sub)
 		}
@@ -31,6 +36,7 @@ func (s *supervisor) subscribe(sub *subscription) {
 // unsubscribe ends one.
 func (s *supervisor) unsubscribe(sub *subscription) {
 	s.subs = slices.DeleteFunc(s.subs, func(o *subscription) bool { return o == sub })
+	s.forgetPlaces(sub)
 	for _, e := range s.sorted() {
 		if a := e.asking; a != nil && a.legs[sub] != nil {
 			s.part(e, a.legs[sub])
@@ -121,7 +127,7 @@ func (s *supervisor) part(e *relayEntry, l *leg) {
 // that is removed and added again in one step is not lost.
 func (s *supervisor) endLost() {
 	for _, sub := range s.lost {
-		if left := sub.forgetLegs(); left == 0 && sub.outside != nil && sub.on != nil {
+		if left := sub.forgetLegs(); left == 0 && sub.outside != nil && sub.on != nil && !s.awaitsPlace(sub) {
 			sub.outside.end(sub.unserved())
 		}
 	}
@@ -131,7 +137,7 @@ func (s *supervisor) endLost() {
 // upAgain asks a relay that has just been connected what its subscriptions want to know.
 func (s *supervisor) upAgain(e *relayEntry) {
 	a := e.asking
-	if a == nil || len(a.legs)+len(a.queries) == 0 {
+	if a == nil || len(a.legs)+len(a.queries)+len(a.syncs) == 0 {
 		return
 	}
 	s.open(e)
@@ -140,6 +146,9 @@ func (s *supervisor) upAgain(e *relayEntry) {
 	}
 	for _, l := range slices.Clone(a.queries) {
 		s.queryUp(e, l)
+	}
+	for _, o := range a.syncs {
+		s.syncUp(e, o)
 	}
 	s.ask(e)
 }
@@ -171,6 +180,7 @@ func (s *supervisor) goneDown(e *relayEntry) {
 		}
 	}
 	s.queriesDown(e)
+	s.syncsDown(e)
 	s.later.Cancel(laterKey{entry: e, backlog: true})
 	a.slots, a.routes, a.counts = nil, nil, nil
 }
@@ -186,6 +196,7 @@ func (s *supervisor) leave(e *relayEntry) {
 		}
 	}
 	s.queriesLeave(e)
+	s.syncsLeave(e)
 }
 
 // relayEnded lets whoever has opened the subscription know how one of its relays fares:

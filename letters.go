@@ -58,6 +58,7 @@ type (
 		err      error  // the work's
 		then     func(*Self) error
 		problem  error   // for OnError, in place of then
+		lost     error   // of an event that was not published: logged if nobody is told
 		room     counter // counts it until it is handled, nil if nothing does
 	}
 	wakeLetter struct{} // a timer was set from another goroutine

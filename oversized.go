@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/gennostr/gennostr/internal/socket"
 )
@@ -29,6 +30,13 @@ func (c *connection) oversized(err error) bool {
 	if verb == "EVENT" {
 		if req := c.requests.Refuse(id); req != nil {
 			c.Unread(req)
+		}
+	}
+	if verb == "NEG-MSG" {
+		if req := c.requests.Neg(id, time.Now()).Request; req != nil { // nobody waits for the rest of its session
+			if r, ok := req.Route().(*negRoute); ok {
+				r.end(fmt.Sprintf("a message too large to be read: %d bytes, at most %d are", long.Length, long.Limit), 0)
+			}
 		}
 	}
 	c.in.Oversized(fmt.Errorf("%s of %d bytes, at most %d are read", what, long.Length, long.Limit))

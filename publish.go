@@ -67,7 +67,8 @@ const (
 	Superseded = Verdict(outcome.Superseded)
 	// Refused: the relay has said no, or the event exceeds a limit of its, which Err tells.
 	Refused = Verdict(outcome.Refused)
-	// Unanswered: the relay has not answered in time, or there was no connection to it.
+	// Unanswered: the relay has not answered in time, or there was no connection to it. Err
+	// says what was waited for.
 	// If Tries is not 0 it may have the event all the same.
 	Unanswered = Verdict(outcome.Unanswered)
 )
@@ -91,7 +92,8 @@ type Outcome struct {
 	Tries   int    // how often the event was sent
 	// Err is what the relay has not said itself: *[LimitError], *[ClockError],
 	// [ErrUnknownRelay], [ErrNotConnected] with the reason, [ErrRelayRemoved],
-	// [ErrClientClosed], why there was no AUTH, …; nil where its words say it all.
+	// [ErrClientClosed], why there was no AUTH, context.DeadlineExceeded with what was
+	// waited for, …; nil where its words say it all, and never of what is Unanswered.
 	Err error
 
 	hint string // of what is Refused: what the relay says of itself that may explain it
@@ -249,8 +251,9 @@ func (c *Client) StartPublish(event *nostr.Event, opts ...PublishOption) (*Publi
 // [WithRelays] are the client's, too.
 //
 // While the client stops, then runs before Terminate. It does not run after a panic, or
-// when Start's context has ended. What is published in Terminate is sent to the relays
-// that are connected, and nobody is told what became of it.
+// when Start's context has ended. What is published by such a then, or in Terminate, is
+// sent to the relays that are connected, and nobody waits to be told what became of it:
+// the report is that of [ErrClientClosed], and in Terminate there is none.
 func (s *Self) Publish(event *nostr.Event, then func(PublishReport) error, opts ...PublishOption) {
 	c := s.c
 	p, err := c.newPublication(event, opts)
@@ -320,13 +323,21 @@ func (c *Client) beginPublication(p *Publication) error {
 // WithMailboxLimit allows: a handler that publishes faster than relays take it must not
 // fill the memory with what it could not do.
 func (c *Client) refusePublication(r PublishReport, then func(PublishReport) error) {
-	if c.post(reportLetter(r, then, &c.posted)) != nil {
+	err := c.post(reportLetter(r, then, &c.posted))
+	if errors.Is(err, ErrClientClosed) { // there may be a time for it before Terminate
+		l := reportLetter(r, then, nil)
+		l.lost = r.Err()
+		if c.late.Put(l) {
+			return
+		}
+	}
+	if err != nil {
 		c.log.Warn("event not published", "error", r.Err())
 	}
 }
 
-// reportLetter is what the handler is told of a publication; room counts it until then.
-// nil: there is nothing to tell.
+// reportLetter is what the handler is told of a publication; room counts it until then,
+// unless it is nil. nil: there is nothing to tell.
 func reportLetter(r PublishReport, then func(PublishReport) error, room counter) *thenLetter {
 	l := &thenLetter{callback: "the continuation of Publish"}
 	if then == nil {

@@ -15,15 +15,28 @@ func (c *Client) endPublications(deadline time.Time) {
 	if tell && c.network.automatic() {
 		c.awaitVerdicts(time.Until(deadline) / 2)
 	}
-	c.endPublishing()
-	for l, ok := c.late.Next(); ok; l, ok = c.late.Next() {
-		if tell = tell && c.parent.Err() == nil; tell {
-			tell = c.ended(l)
-		} else {
-			c.untold(l)
+	for range mostRounds {
+		c.endPublishing() // so that what the last round has published has been refused
+		var thens []*thenLetter
+		for l, ok := c.late.Next(); ok; l, ok = c.late.Next() {
+			thens = append(thens, l)
+		}
+		if len(thens) == 0 {
+			return
+		}
+		for _, l := range thens {
+			if tell = tell && c.parent.Err() == nil; tell {
+				tell = c.ended(l)
+			} else {
+				c.untold(l)
+			}
 		}
 	}
 }
+
+// mostRounds is how often those are told who have begun something when they were told, and
+// it was refused since the client stops. Some try again whatever has failed, for ever.
+const mostRounds = 8
 
 // endPublishing ends every publication that is open, and those that are to come. Idempotent.
 func (c *Client) endPublishing() {
@@ -80,9 +93,10 @@ func (s *supervisor) unpublishAll(reason error) {
 	}
 }
 
-// publishLast is for what is published when all others have ended: that of Terminate is
-// still written, and the connections' end waits for its OKs. That of an Init which does
-// not let the client start is not.
+// publishLast is for what is published when all others have ended: that of Terminate, and
+// of what is told before that, is still written, and the connections' end waits for its OKs.
+// That of an Init which does not let the client start is not. What became of it nobody
+// knows when it is told, if there is a time for that still.
 func (s *supervisor) publishLast(p *Publication) {
 	sent, writes := 0, p.inside && s.begun
 	urls := s.relaysOf(p.cfg.on)
@@ -94,7 +108,6 @@ func (s *supervisor) publishLast(p *Publication) {
 		}
 	}
 	p.begin(urls)
-	p.inside = false // nobody is told
 	s.endPublication(p, s.unpublishing)
 	if writes && sent == 0 {
 		reason := s.unpublishing

@@ -1,6 +1,7 @@
 package gennostr
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"time"
@@ -154,6 +155,45 @@ func (leg *publishLeg) unhold() {
 // wrongClock tells that our clock is wrong, if it is, and the event was dated by it.
 func (leg *publishLeg) wrongClock() error {
 	return leg.at.entry.wrongClock(leg.pub.begun, leg.pub.event.CreatedAt)
+}
+
+// explain says what a relay has not said itself: what explains a refusal, and what was
+// waited for until it was given up.
+func (leg *publishLeg) explain(r outcome.Report) (hint string, err error) {
+	e := leg.at.entry
+	refused, wantsAuth := r.Verdict == outcome.Refused, r.Reason == outcome.AuthRequired
+	switch {
+	case refused && limits.Dates(r.Message):
+		return e.hint(), leg.wrongClock()
+	case refused && !wantsAuth:
+		return e.hint(), nil
+	case !refused && r.Verdict != outcome.Unanswered:
+		return "", nil
+	case e.stage != connected && e.lastErr != nil:
+		return "", because(ErrNotConnected, e.lastErr)
+	case e.stage != connected:
+		return "", ErrNotConnected
+	case refused && !e.auth.awaits(unauthenticatedEvent{leg.pub.event.ID}):
+		return e.hint(), errNoOK // after the AUTH
+	case refused, r.Tries == 0 && e.awaitsAuth():
+		return e.hint(), &AuthError{URL: e.url, Err: errAuthLate}
+	case r.Tries == 0:
+		return "", errNotSent
+	}
+	return "", errNoOK
+}
+
+// What was waited for when a publication was given up, on a relay that is connected.
+var (
+	errAuthLate   = inTime("the relay wants AUTH first, and has not accepted one")
+	errNotSent    = inTime("its turn to be sent has not come")
+	errNoOK       = inTime("the relay has not answered")
+	errNoDocument = inTime("the relay has not told its limits, for which this event waits")
+	errNotLive    = inTime("the subscription to the replies is not live")
+)
+
+func inTime(what string) error {
+	return fmt.Errorf("gennostr: %s in time: %w", what, context.DeadlineExceeded)
 }
 
 // hint is what a relay says of itself that may explain a refusal.

@@ -110,16 +110,19 @@ func TestWhatTerminatePublishesIsStillWritten(t *testing.T) {
 
 // What Terminate publishes and nobody is connected for is not lost silently.
 func TestWhatTerminatePublishesInVainIsLogged(t *testing.T) {
-	for name, relays := range map[string][]string{"not connected": {"wss://nowhere.example"}, "no relay": nil} {
+	for name, relays := range map[string][]string{"not connected": {"wss://nowhere.example"}, "no relay": nil, "not signed": {"wss://nowhere.example"}} {
 		t.Run(name, func(t *testing.T) {
 			virtual(t, func(t *testing.T, network *nostrtest.Network) {
 				note := numbered(1)[0]
+				if name == "not signed" {
+					note.Sig = nostr.Sig{}
+				}
 				p := &publisher{last: func(self *gennostr.Self) { self.Publish(note, nil) }}
 				var log bytes.Buffer
 				client := start(t, p, over(network, gennostr.WithLogger(slog.New(slog.NewTextHandler(&log, nil))), gennostr.WithRelays(relays...))...)
 				require.NoError(t, client.Stop(t.Context()))
 				assert.Equal(t, 1, strings.Count(log.String(), "event not published"))
-				assert.Contains(t, log.String(), note.ID.String())
+				assert.Contains(t, log.String(), note.ID.String()[:8])
 			})
 		})
 	}
@@ -136,7 +139,9 @@ func TestAThenAtTheEndMayPublish(t *testing.T) {
 		})
 		require.NoError(t, client.Stop(t.Context()))
 		assert.Len(t, relay.Events(), 2)
-		assert.Empty(t, p.reports)
+		require.Len(t, p.reports, 1)
+		assert.ErrorIs(t, p.reports[0].Err(), gennostr.ErrClientClosed, "nobody waits for its OK")
+		assert.Equal(t, []gennostr.Verdict{gennostr.Pending}, verdicts(p.reports[0]))
 	})
 }
 

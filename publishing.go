@@ -8,7 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/gennostr/gennostr/internal/limits"
 	"github.com/gennostr/gennostr/internal/outcome"
 	"github.com/gennostr/gennostr/internal/wire"
 	"github.com/gennostr/gennostr/nostr"
@@ -120,8 +119,10 @@ func (s *supervisor) relaysOf(on []string) (urls []string) {
 		}
 		return urls
 	}
+	named := make(map[string]struct{}, len(on)) // strangers may have named very many
 	for _, url := range on {
-		if !slices.Contains(urls, url) {
+		if _, again := named[url]; !again {
+			named[url] = struct{}{}
 			urls = append(urls, url)
 		}
 	}
@@ -387,22 +388,6 @@ func (s *supervisor) verdict(leg *publishLeg, r outcome.Report) {
 	} else if settled {
 		p.decide()
 	}
-}
-
-// explain says what a relay has not said itself.
-func (leg *publishLeg) explain(r outcome.Report) (hint string, err error) {
-	e := leg.at.entry
-	switch {
-	case r.Verdict == outcome.Refused && limits.Dates(r.Message):
-		return e.hint(), leg.wrongClock()
-	case r.Verdict == outcome.Refused:
-		return e.hint(), nil
-	case r.Verdict != outcome.Unanswered, e.stage == connected:
-		return "", nil
-	case e.lastErr != nil:
-		return "", because(ErrNotConnected, e.lastErr)
-	}
-	return "", ErrNotConnected
 }
 
 // endPublication frees what a publication takes up, and tells who has not been told.

@@ -213,6 +213,28 @@ func TestAQueryAuthenticates(t *testing.T) {
 	})
 }
 
+// A relay that wants AUTH and never says how has answered, in its words; it has not been silent.
+func TestARelayThatWantsAUTHAndNeverChallengesHasRefused(t *testing.T) {
+	virtual(t, func(t *testing.T, network *nostrtest.Network) {
+		network.NewRelay(relayA, nostrtest.WithFaults(nostrtest.NoChallenge(), nostrtest.RefuseRequests("auth-required: who are you?").On("REQ", "COUNT")))
+		client := pool(t, network, gennostr.WithRelays(relayA), gennostr.WithSigner(nostrtest.Key(1).Signer()))
+		refused := func(err error) {
+			t.Helper()
+			var words *gennostr.RefusedError
+			require.ErrorAs(t, err, &words)
+			assert.Equal(t, "auth-required: who are you?", words.Message)
+		}
+		for _, deadline := range []time.Duration{time.Second, 10 * time.Second} {
+			_, err := client.FetchOne(t.Context(), ofKind(1), gennostr.WithDeadline(deadline))
+			refused(err)
+			_, err = client.Count(t.Context(), []nostr.Filter{ofKind(1)}, gennostr.WithDeadline(deadline))
+			refused(err)
+		}
+		_, err := client.FetchOne(t.Context(), ofKind(1), gennostr.WithDeadline(time.Minute))
+		require.ErrorAs(t, err, new(*gennostr.AuthError))
+	})
+}
+
 // A slow loop stalls no neighbour, loses nothing, and its pauses do not count.
 func TestASlowLoopGetsEverythingAndStallsNobody(t *testing.T) {
 	for name, fault := range map[string]nostrtest.Fault{"pages": nostrtest.PageCap(500), "all at once": nostrtest.PageCap(19_000)} {

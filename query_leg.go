@@ -88,10 +88,17 @@ func (k *queryAsk) begin(m *member) {
 	m.route.room += k.leg.track.Room(k.of)
 }
 
-// had is always false: each query wants an event by itself.
-func (k *queryAsk) had(*nostr.Event) bool { return false }
+// had tells whether the query has an event already, or takes none: then a copy is counted, and
+// nothing else. That is done in the order of arrival: where a page is cut, all that came before
+// that has been counted, and nothing that came after.
+func (k *queryAsk) had(l *intake.Letter) bool {
+	return l.InOrder && (k.of.Silent || k.leg.q.had(l.Event.ID))
+}
 
-func (k *queryAsk) copied(*member, *intake.Letter, bool) {}
+// copied counts a copy, of which nothing is kept.
+func (k *queryAsk) copied(m *member, l *intake.Letter, shared bool) {
+	k.take(m, (*dataLetter)(l), shared)
+}
 
 // take hands a stored event to the query, at once: it takes no room in the relay's window.
 func (k *queryAsk) take(m *member, l *dataLetter, shared bool) {
@@ -212,11 +219,21 @@ func (k *queryAsk) needsAuth(s *supervisor, e *relayEntry, message string, share
 	delete(l.asks, k.of)
 	k.gone.Store(true)
 	k.auth, k.shared, k.words = true, shared, message
+	k.heldBack(message)
 	l.held = append(l.held, k)
 	if !l.authing {
 		l.authing = true
 		s.authOf(e).machine.Tried(l) // of what was accepted since, it would have been told
 		s.want(e, l, nostr.PubKey{})
+	}
+}
+
+// heldBack notes in what words the relay has refused it until there is AUTH.
+func (k *queryAsk) heldBack(words string) {
+	if k.counted != nil {
+		k.leg.tally.HeldBack(k.counted, words)
+	} else {
+		k.leg.track.HeldBack(k.of, words)
 	}
 }
 
@@ -255,6 +272,9 @@ func (l *queryLeg) askAgain(s *supervisor, e *relayEntry, these func(*queryAsk) 
 	l.held = nil
 	for _, k := range held {
 		if these(k) {
+			if k.auth {
+				k.heldBack("")
+			}
 			k.lost(s, e, 0)
 		} else {
 			l.held = append(l.held, k)

@@ -23,6 +23,8 @@ type openQuery struct {
 	cfg     queryConfig
 	stream  bool                    // its events are yielded as they come
 	count   bool                    // it asks how many
+	once    bool                    // it ends with its connection
+	plain   bool                    // older versions of replaceable events count like any other event
 	then    func(QueryReport) error // the handler's
 	begun   nostr.Timestamp
 	over    chan struct{} // closed when it has ended
@@ -67,7 +69,7 @@ func (c *Client) beginQuery(ctx context.Context, q *openQuery) error {
 	q.until = now.Add(q.cfg.deadline)
 	if !q.count {
 		most := int(min(c.cfg.queryBudget/4, math.MaxInt))
-		q.merge = query.NewMerge(q.filters, query.MergeConfig{Stream: q.stream, Now: q.begun, Bytes: max(1, most)})
+		q.merge = query.NewMerge(q.filters, query.MergeConfig{Stream: q.stream, Versions: q.plain, Now: q.begun, Bytes: max(1, most)})
 	}
 	if c.queries.Add(1) > int64(c.cfg.maxQueries) {
 		c.queries.Add(-1)
@@ -185,6 +187,13 @@ func sizeOf(e *nostr.Event) int {
 		}
 	}
 	return n
+}
+
+// had tells whether an event has come before, and another copy is of no use but to be counted.
+func (q *openQuery) had(id nostr.ID) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.closed || q.merge.Has(id)
 }
 
 // take takes an event of a relay. Fresh: the relay had not sent it; full: no more finds room.

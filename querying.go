@@ -367,6 +367,11 @@ func (s *supervisor) queriesDown(e *relayEntry) {
 			l.track.Down()
 		}
 	}
+	for _, l := range slices.Clone(e.asking.queries) {
+		if l.q.once {
+			s.giveUpQueryLeg(l, e.conn.endCause())
+		}
+	}
 }
 
 // queriesEnded tells the queries of a relay how it fares: whether it is worth waiting for.
@@ -374,6 +379,7 @@ func (s *supervisor) queriesEnded(e *relayEntry, end relayEnd) {
 	if e.asking == nil {
 		return
 	}
+	s.syncsEnded(e, end)
 	for _, l := range slices.Clone(e.asking.queries) {
 		if l.over {
 			continue
@@ -416,7 +422,7 @@ func (s *supervisor) caps(e *relayEntry) paging.Caps {
 	return paging.Caps{Page: n, Known: known}
 }
 
-// endQueries ends all queries, and those that are to come. Idempotent.
+// endQueries ends all queries and comparisons, and those that are to come. Idempotent.
 func (c *Client) endQueries() {
 	c.sup.do(func(s *supervisor) {
 		s.unquerying = &clientClosedError{c.reason}
@@ -424,6 +430,9 @@ func (c *Client) endQueries() {
 		open := slices.SortedFunc(maps.Keys(s.queries), func(a, b *openQuery) int { return cmp.Compare(a.number, b.number) })
 		for _, q := range open {
 			s.endQuery(q, s.unquerying)
+		}
+		for _, o := range s.syncs {
+			o.news.goneFor(s.unquerying)
 		}
 	})
 }

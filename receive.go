@@ -94,6 +94,7 @@ func (c *connection) Arrived(m wire.ServerMessage) {
 			c.client.sup.inbox.Put(noticed{c})
 		}
 		c.hearCountNotice(m.Message)
+		c.hearNegNotice(m.Message)
 	}
 }
 
@@ -117,6 +118,9 @@ func (c *connection) Deliver(l *intake.Letter) {
 			r.deliver((*dataLetter)(l))
 			return
 		case *countRoute:
+			r.deliver((*dataLetter)(l))
+			return
+		case *negRoute:
 			r.deliver((*dataLetter)(l))
 			return
 		}

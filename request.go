@@ -144,14 +144,17 @@ func (s *supervisor) nowHeard(l *leg) {
 	s.pump(e)
 }
 
-// unheard says why what was held was held, if the relay has not served its subscription.
+// unheard says why what was held was held: what the relay has not told or not served.
 func (leg *publishLeg) unheard() error {
-	if leg.pub.replies == nil { // then it was the document
+	if leg.at.entry.stage != connected { // that explains it
 		return nil
 	}
+	if leg.pub.replies == nil { // then it was the document
+		return errNoDocument
+	}
 	l := leg.at.entry.legOf(leg.pub.replies.s)
-	if l == nil || leg.at.entry.stage != connected || l.state() == SubscriptionPending {
-		return nil
+	if l == nil || l.state() == SubscriptionPending || l.state() == SubscriptionOpen {
+		return errNotLive
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -18,7 +18,7 @@ type outgoing struct {
 	frame   []byte
 	opens   wire.ClientMessage // what it says to the table of requests, nil if nothing
 	filters *reqs.Filters      // of a REQ
-	route   any                // of a REQ or COUNT: on whose account it is open; nil: the program's
+	route   any                // of a REQ, COUNT or NEG-OPEN: on whose account it is open; nil: the program's
 	own     bool               // the library sees itself to what was not written
 	event   nostr.ID           // of a publication
 	first   bool               // it goes before what waits
@@ -50,8 +50,8 @@ func (c *connection) send(o outgoing) error {
 	return nil
 }
 
-// sendOwn sends what the library has to say for subscriptions and queries. Its number is bounded
-// by the relay's slots, and how many COUNTs a query sends at once, so that it needs no room in the queue. On a connection that
+// sendOwn sends what the library has to say for subscriptions, queries and comparisons. Its number is bounded
+// by the relay's slots, how many COUNTs a query sends at once, and the one NIP-77 session, so that it needs no room in the queue. On a connection that
 // is ending it does nothing.
 func (c *connection) sendOwn(msg ClientMessage, route any) {
 	out, err := outgoingOf(msg)
@@ -241,7 +241,7 @@ func (c *connection) enter(o outgoing) {
 	case wire.CountReq:
 		c.requests.OpenCount(m.SubscriptionID, o.route, now)
 	case wire.NegOpen:
-		c.requests.OpenNeg(m.SubscriptionID, now)
+		c.requests.OpenNeg(m.SubscriptionID, o.route, now)
 	case wire.NegClose:
 		c.requests.CloseNeg(m.SubscriptionID, now)
 	}

@@ -213,7 +213,7 @@ func (s *supervisor) askKeys(e *relayEntry) {
 		if _, known := id.keyNow(); known || a.asked(id, now) {
 			continue
 		}
-		a.keys[id] = keyAsked{pending: true}
+		a.keys[id] = keyAsked{pending: true, err: a.keys[id].err}
 		ctx := a.ctx
 		s.beside("signer", func() error {
 			return timed(ctx, func(ctx context.Context) error {
@@ -228,6 +228,7 @@ func (s *supervisor) askKeys(e *relayEntry) {
 type keyAsked struct {
 	pending bool
 	failed  time.Time
+	err     error // why; nil: it has not
 }
 
 // asked tells whether the key is being asked for, or has been a moment ago.
@@ -248,7 +249,7 @@ func (ev keyAnswered) supervise(s *supervisor) {
 	if e.conn != ev.c || e.auth == nil {
 		return
 	}
-	e.auth.keys[ev.id] = keyAsked{failed: s.client.now()}
+	e.auth.keys[ev.id] = keyAsked{failed: s.client.now(), err: ev.err}
 	if ev.err != nil {
 		s.tellAuth(e, ev.id, &AuthError{Err: ev.err})
 	}

@@ -201,8 +201,12 @@ func (c *Client) ended(l *thenLetter) bool {
 	return !isPanic(e.reason)
 }
 
-// untold is for what nobody is told of: a panic is never silent.
+// untold is for what nobody is told of: a panic is never silent, nor is an event that
+// was not published.
 func (c *Client) untold(l *thenLetter) {
+	if l.lost != nil {
+		c.log.Warn("event not published", "error", l.lost)
+	}
 	var panicked *PanicError
 	if errors.As(foreign.Confine(l.err), &panicked) {
 		c.log.Error("task panicked while the client stopped", "error", panicked, "stack", string(panicked.Stack))

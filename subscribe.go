@@ -135,7 +135,8 @@ type SubscriptionChange struct {
 	Message        string            // the relay's words, if it was refused: "prefix: text"; with an Err of its own what that says
 	// Err is why the relay cannot be asked, nil unless that is the news. Of
 	// SubscriptionRefused, of relays that [On] names: [ErrGaveUp], [ErrForgeryLimit],
-	// [ErrRestartIntensity]; of a guest also ErrAddressDenied in a *[DialError], [ErrTooManyGuests].
+	// [ErrRestartIntensity]; of a guest also ErrAddressDenied in a *[DialError].
+	// Of SubscriptionRetrying, of guests: [ErrTooManyGuests]; it waits for a free place.
 	// Of SubscriptionPending and SubscriptionParked, of guests, of which nobody else tells:
 	// a *DialError or why the connection was lost; once until it is connected again.
 	// Where AUTH is what it was refused for, an *[AuthError]: why there is none. Where dates
@@ -431,9 +432,13 @@ func (c *Client) reserved(m wire.ClientMessage) error {
 	case wire.Close:
 		id = m.SubscriptionID
 	case wire.CountReq:
-		if isOwnID(m.SubscriptionID) {
-			id = m.SubscriptionID
-		}
+		id = ownID(m.SubscriptionID)
+	case wire.NegOpen:
+		id = ownID(m.SubscriptionID)
+	case wire.NegMsg:
+		id = ownID(m.SubscriptionID)
+	case wire.NegClose:
+		id = ownID(m.SubscriptionID)
 	default:
 		return nil
 	}
@@ -441,6 +446,14 @@ func (c *Client) reserved(m wire.ClientMessage) error {
 		return fmt.Errorf("%w: %.70q", ErrReservedSubscriptionID, id)
 	}
 	return nil
+}
+
+// ownID is the id if it is one that the library sends, else empty.
+func ownID(id string) string {
+	if isOwnID(id) {
+		return id
+	}
+	return ""
 }
 
 // changeLetter is news of a subscription for the handler.

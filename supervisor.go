@@ -26,22 +26,24 @@ type supervisor struct {
 	children sync.WaitGroup                  // what it joins at its end: connections, writers of log lines, closers of dialers, what signers and policies are asked
 
 	// supervisor goroutine only
-	relays   map[string]*relayEntry
-	guests   map[*relayEntry]struct{}   // those among them that are none of the client's
-	begun    bool                       // Init has returned: guests are let in
-	early    []supervisorEvent          // wait for that
-	windows  map[string]*mailbox.Window // of relays that are gone, as long as messages of theirs are held
-	due      agenda.Agenda[alarm]
-	subs     []*subscription           // in the order of their declaration
-	lost     []*subscription           // whose relays may all be gone
-	later    agenda.Agenda[laterKey]   // what subscriptions and publications have to do, by the client's clock
-	dials    *dials.Dials[*relayEntry] // whose turn it is to dial; made by run, by when the configuration is final
-	waiters  []*readyWaiter
-	stopping bool             // no more dials; ends when relays is empty
-	cutting  bool             // the deadline has passed: nothing is given time any more
-	signing  map[signKey]bool // signatures that signers are asked for, and have not returned
-	slow     slowWatch
-	lines    lines // what is to be logged
+	relays     map[string]*relayEntry
+	guests     map[*relayEntry]struct{}   // those among them that are none of the client's
+	begun      bool                       // Init has returned: guests are let in
+	early      []supervisorEvent          // wait for that
+	windows    map[string]*mailbox.Window // of relays that are gone, as long as messages of theirs are held
+	due        agenda.Agenda[alarm]
+	subs       []*subscription           // in the order of their declaration
+	lost       []*subscription           // whose relays may all be gone
+	places     []placeless               // who waits for room for a guest, in the order in which they came
+	later      agenda.Agenda[laterKey]   // what subscriptions and publications have to do, by the client's clock
+	dials      *dials.Dials[*relayEntry] // whose turn it is to dial; made by run, by when the configuration is final
+	waiters    []*readyWaiter
+	stopping   bool             // no more dials; ends when relays is empty
+	cutting    bool             // the deadline has passed: nothing is given time any more
+	signing    map[signKey]bool // signatures that signers are asked for, and have not returned
+	consulting map[string]bool  // by URL: the policy for AUTH is being asked
+	slow       slowWatch
+	lines      lines // what is to be logged
 
 	publications int                     // begun so far
 	soon         []*publishing           // are to be pumped when the inbox is empty
@@ -49,6 +51,7 @@ type supervisor struct {
 	unawaited    chan struct{}           // closed when no verdict is awaited; nil: nobody waits for that
 	queries      map[*openQuery]struct{} // that are open
 	asked        int                     // queries begun so far
+	syncs        []*openSync             // that are not over
 	unquerying   error                   // the client stops: nothing is asked any more; nil: it does not
 	toAsk        []*relayEntry           // see askSoon
 }
@@ -148,6 +151,8 @@ func (s *supervisor) run() {
 			s.publish(ev.pub) // which says that it is too late
 		case queryBegun:
 			ev.q.finish(ErrClientClosed)
+		case syncBegun:
+			ev.o.news.goneFor(ErrClientClosed)
 		}
 	}
 	s.children.Wait()

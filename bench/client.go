@@ -12,7 +12,7 @@ import (
 
 // clientJob is what the parent tells a client process.
 type clientJob struct {
-	Run    string   // "stream", "lone", "idle", "latency", "many" or "publish"
+	Run    string   // "stream", "lone", "idle", "latency", "many", "fetchone" or "publish"
 	URLs   []string // of the relays
 	Events int      // how many different genuine events to wait for
 	Procs  int      // GOMAXPROCS, 0: all cores
@@ -141,6 +141,8 @@ func (j clientJob) do(ctx context.Context, c client) (r result, err error) {
 		r, err = j.latency(ctx)
 	case "many":
 		r, err = j.many(ctx)
+	case "fetchone":
+		r, err = j.fetchOne(ctx, c.(fetcher))
 	case "publish":
 		r, err = j.publish(ctx, c.(publishing))
 	default:

@@ -30,7 +30,7 @@ type scenario struct {
 	name, what string
 	corpus     corpusSpec
 	relays     int
-	run        string // what the client does: "stream", "idle", "lone", "latency", "many" or "publish"; "signatures" has none
+	run        string // what the client does: "stream", "idle", "lone", "latency", "many", "fetchone" or "publish"; "signatures" has none
 	rounds     int    // divides -rounds: for those that take long
 
 	situations []situation   // of latency
@@ -50,6 +50,7 @@ func scenarios(events int) []scenario {
 		{"subscribe5", fmt.Sprintf("the same %d events from five relays, subscribed to: each once", events), corpusSpec{events, 200, 0}, 5, "stream", 1, nil, 0, subscribers},
 		{"query", fmt.Sprintf("%d stored events of 200 authors, one relay, fetched", max(1, events/2)), corpusSpec{max(1, events/2), 200, 0}, 1, "stream", 1, nil, 0, queriers},
 		{"query3", fmt.Sprintf("the same %d events from three relays, fetched: each once", max(1, events/2)), corpusSpec{max(1, events/2), 200, 0}, 3, "stream", 1, nil, 0, queriers},
+		{"fetchone", "2,000 stored events, fetched one after the other by their ids", corpusSpec{2000, 200, 0}, 1, "fetchone", 1, nil, 0, nil},
 		{"publish", "10,000 events published one after the other, to one relay that takes all", corpusSpec{1, 1, 0}, 1, "publish", 1, nil, 0, publishers},
 		{"publish64", "the same by 64 callers side by side", corpusSpec{1, 1, 0}, 1, "publish", 1, nil, 0, publishers},
 		{"lone", "a lone event every few milliseconds", corpusSpec{500, 500, 0}, 1, "lone", 1, nil, 0, nil},

@@ -44,7 +44,7 @@ func measure(ctx context.Context, s scenario, rounds, procs int) error {
 		}
 	}
 	for i := range s.relays {
-		path := map[string]string{"stream": fmt.Sprintf("/%d", i), "idle": fmt.Sprintf("/idle/%d", i), "lone": "/lone", "publish": "/publish"}[s.run]
+		path := map[string]string{"stream": fmt.Sprintf("/%d", i), "idle": fmt.Sprintf("/idle/%d", i), "lone": "/lone", "fetchone": "/one", "publish": "/publish"}[s.run]
 		job.URLs = append(job.URLs, "ws://"+addr+path)
 	}
 	results := make(map[string][]result)
@@ -146,6 +146,15 @@ func figures(run string) []figure {
 			{"from Publish to verdict p99", func(r result) float64 { return float64(r.P99) }, micros},
 			{"allocations per publication", per(func(r result) float64 { return float64(r.Allocs) }), func(v float64) string { return fmt.Sprintf("%.1f", v) }},
 			{"CPU of the relay", per(func(r result) float64 { return float64(r.RelayCPU) }), micros},
+			peak,
+		}
+	}
+	if run == "fetchone" {
+		return []figure{
+			{"from call to event p50", func(r result) float64 { return float64(r.P50) }, micros},
+			{"from call to event p99", func(r result) float64 { return float64(r.P99) }, micros},
+			{"CPU per event", per(func(r result) float64 { return float64(r.CPU) }), micros},
+			{"allocations per event", per(func(r result) float64 { return float64(r.Allocs) }), func(v float64) string { return fmt.Sprintf("%.1f", v) }},
 			peak,
 		}
 	}

@@ -26,8 +26,8 @@ import (
 // Under the path /lone a REQ gets one event every few milliseconds instead, under
 // /bursts/<duration> three at a time so far apart, and GET /sent tells when each of them was sent, in
 // nanoseconds since 1970; under /idle it gets none. What it gets under /refused and
-// /forged is in hostile.go, what happens under /live/ in live.go, and under /publish in
-// publish.go. GET /cpu is what this process has used, in nanoseconds.
+// /forged is in hostile.go, what happens under /live/ in live.go, under /one in fetchone.go, and
+// under /publish in publish.go. GET /cpu is what this process has used, in nanoseconds.
 type replay struct {
 	events [][]byte
 
@@ -78,6 +78,10 @@ func (r *replay) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		_ = json.NewEncoder(w).Encode(cpuTime())
 		return
 	}
+	if req.URL.Path == "/ids" {
+		r.tellIDs(w)
+		return
+	}
 	ws, err := websocket.Accept(w, req, &websocket.AcceptOptions{CompressionMode: websocket.CompressionNoContextTakeover, CompressionThreshold: math.MaxInt})
 	if err != nil {
 		return
@@ -86,6 +90,10 @@ func (r *replay) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	if slots, ok := strings.CutPrefix(req.URL.Path, "/live/"); ok {
 		n, _ := strconv.Atoi(slots) // 0 takes none
 		_ = r.live(req.Context(), ws, n)
+		return
+	}
+	if req.URL.Path == "/one" {
+		_ = r.find(req.Context(), ws)
 		return
 	}
 	if req.URL.Path == "/publish" {

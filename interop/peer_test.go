@@ -34,6 +34,7 @@ func startKhatru(t *testing.T, page int) peer {
 	require.NoError(t, store.Init())
 	relay := khatru.NewRelay()
 	relay.Log = log.New(io.Discard, "", 0)
+	relay.Negentropy = true
 	relay.StoreEvent = append(relay.StoreEvent, store.SaveEvent)
 	relay.QueryEvents = append(relay.QueryEvents, store.QueryEvents)
 	relay.CountEvents = append(relay.CountEvents, store.CountEvents)

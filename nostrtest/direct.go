@@ -70,6 +70,24 @@ func (r *Relay) CloseSubscription(id, reason string) int {
 	return closed
 }
 
+// CloseReconciliation ends the reconciliation on every connection that has one with this id
+// (NIP-77), and sends NEG-ERR with the reason, such as "closed: you took too long". It returns
+// how many.
+func (r *Relay) CloseReconciliation(id, reason string) int {
+	closed := 0
+	r.each(nil, func(s *session) {
+		open := s.reconciliations[id]
+		if open == nil {
+			return
+		}
+		open.record.Refusal = reason
+		s.endReconciliation(id)
+		s.reply(wire.NegErr{SubscriptionID: id, Reason: reason})
+		closed++
+	})
+	return closed
+}
+
 // Disconnect cuts the given connections, as a crash would: without a close
 // frame, and what is queued is lost. It returns how many were open, and does
 // not wait for them to end; see WaitConnections.

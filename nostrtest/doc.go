@@ -42,9 +42,10 @@
 // NIP-01 with replaceable, addressable and ephemeral kinds; deletions (NIP-09),
 // information document (NIP-11), proof of work (NIP-13), expiration (NIP-40),
 // authentication (NIP-42), COUNT (NIP-45), plain search (NIP-50), EOSE hints
-// (NIP-67, [WithHints], [WithWholeSeconds]) and protected events, embedded in
-// reposts too (NIP-70). What it cannot parse, and a filter with conditions that it
-// does not know, is answered with CLOSED or OK where the message names who waits for
+// (NIP-67, [WithHints], [WithWholeSeconds]), protected events, embedded in
+// reposts too (NIP-70), and reconciliation (NIP-77, [WithNegentropyFrame], [WithoutNegentropy]).
+// What it cannot parse, and a filter with conditions that it
+// does not know, is answered with CLOSED, NEG-ERR or OK where the message names who waits for
 // that, else with NOTICE, as other verbs are. [WithAuth], [WithPolicy], [WithReadPolicy] and [WithLimits] make
 // it choosy. Connections are independent: a client that does not read is cut
 // off when too much waits for it ([WithSendBuffer]) and holds up nobody.
@@ -57,13 +58,13 @@
 // when their context ends. [Relay.WaitFor] waits for anything the views show.
 //
 // The views are [Relay.Received], [Relay.Requests], [Relay.Accepted],
-// [Relay.Events], [Relay.Connections] and [Relay.Subscriptions]. Events and
+// [Relay.Events], [Relay.Connections], [Relay.Subscriptions] and [Relay.Reconciliations]. Events and
 // filters in them belong to the relay: read them and do not change them.
 //
 // [Relay.Publish] stores and pushes events without a client. For what only a
 // bad relay would do there are [Relay.Push] (forged and repeated events),
-// [Relay.Inject] (any text at all), [Relay.Notice], [Relay.CloseSubscription]
-// and [Relay.RequestAuth].
+// [Relay.Inject] (any text at all), [Relay.Notice], [Relay.CloseSubscription],
+// [Relay.CloseReconciliation] and [Relay.RequestAuth].
 //
 // The link fails by [Relay.Stop] and [Relay.Restart], [Relay.StopGracefully],
 // [Relay.Disconnect] and [Relay.CloseConnection]; in a network also by
@@ -113,7 +114,10 @@
 //     [LooseTags], [IgnoreUnknown], [HideKinds], [CountLastFilter],
 //     [KeepExpired], [KeepEphemeral]; [DenseSecond] makes what a page cannot hold.
 //   - Answers to anything: [NoAnswer], [NoticeInstead], [NoticeForUnreadable],
-//     [SlowAnswers], [Overtaken], [Queued], [ReadPace], [RefuseNegentropy].
+//     [SlowAnswers], [Overtaken], [Queued], [ReadPace].
+//   - Reconciliation: [RefuseNegentropy], [NegentropyCap], [LoseReconciliations],
+//     [EndReconciliations], [ForgetIdleReconciliations], [NegErrVerb],
+//     [NegErrSays], [PrefixNegErr], [NegMsgBytes], [EndlessRanges], [InventedIDs].
 //   - Events: [ForgedEvents], [AlteredEvents], [RelabelledEvents],
 //     [DuplicatedEvents], [UnsolicitedEvents], [MismatchingEvents].
 //   - Authentication: [AuthStorm], [LateChallenge], [NoChallenge],

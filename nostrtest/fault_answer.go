@@ -1,7 +1,6 @@
 package nostrtest
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -147,25 +146,6 @@ func PrefixClosed() Fault {
 			m.replace(answer{message: closed})
 		}
 	}, "PrefixClosed()")
-}
-
-// RefuseNegentropy answers NEG-OPEN and NEG-MSG with an error of this verb,
-// "NEG-ERR" as NIP-77 has it or "NEG-ERROR" as khatru writes it.
-func RefuseNegentropy(verb, reason string) Fault {
-	return answerFault([]string{"NEG-OPEN", "NEG-MSG"}, func(h *handling, m wire.ServerMessage) []answer {
-		id := ""
-		switch message := h.message.(type) {
-		case wire.NegOpen:
-			id = message.SubscriptionID
-		case wire.NegMsg:
-			id = message.SubscriptionID
-		}
-		out, err := json.Marshal([]string{verb, id, reason})
-		if err != nil {
-			return []answer{{message: m}}
-		}
-		return []answer{{raw: out}}
-	}, "RefuseNegentropy(%q, %q)", verb, reason)
 }
 
 // ClockSkew puts the relay's clock wrong, by so much ahead or, if negative,

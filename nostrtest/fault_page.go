@@ -127,7 +127,7 @@ func OncePerValue() Fault {
 // are tagged with by p.
 func HideKinds(kinds ...nostr.Kind) Fault {
 	kinds = slices.Clone(kinds)
-	return messageFault([]string{"REQ", "COUNT"}, func(h *handling) {
+	return messageFault([]string{"REQ", "COUNT", "NEG-OPEN"}, func(h *handling) {
 		h.hidden = func(s *session, event *nostr.Event) bool {
 			return slices.Contains(kinds, event.Kind) && !s.isInvolved(event)
 		}
@@ -145,14 +145,14 @@ func (s *session) isInvolved(event *nostr.Event) bool {
 // LooseTags finds stored events by a tag condition wherever its value is a part of any
 // item of any tag.
 func LooseTags() Fault {
-	return messageFault([]string{"REQ", "COUNT"}, func(h *handling) { h.looseTags = true }, "LooseTags()")
+	return messageFault([]string{"REQ", "COUNT", "NEG-OPEN"}, func(h *handling) { h.looseTags = true }, "LooseTags()")
 }
 
 // IgnoreUnknown passes over conditions of a filter that the relay does not know, such as
 // "&t", and sends what the rest matches. An honest relay answers CLOSED "unsupported:"
 // (NIP-01).
 func IgnoreUnknown() Fault {
-	return messageFault([]string{"REQ", "COUNT"}, func(h *handling) { h.heedless = true }, "IgnoreUnknown()")
+	return messageFault([]string{"REQ", "COUNT", "NEG-OPEN"}, func(h *handling) { h.heedless = true }, "IgnoreUnknown()")
 }
 
 // CountLastFilter counts what the last filter of a COUNT matches, and nothing of the
@@ -164,7 +164,7 @@ func CountLastFilter() Fault {
 // KeepExpired serves and counts stored events whose expiration has passed, and takes
 // such (NIP-40).
 func KeepExpired() Fault {
-	return messageFault([]string{"REQ", "COUNT", "EVENT"}, func(h *handling) { h.keepExpired = true }, "KeepExpired()")
+	return messageFault([]string{"REQ", "COUNT", "NEG-OPEN", "EVENT"}, func(h *handling) { h.keepExpired = true }, "KeepExpired()")
 }
 
 // KeepEphemeral stores ephemeral events, and serves them for so long: whole seconds, at

@@ -105,7 +105,7 @@ func LateChallenge(d time.Duration) Fault {
 // NoChallenge refuses with "auth-required:" where that is due, and sends no
 // challenge with it.
 func NoChallenge() Fault {
-	return messageFault([]string{"EVENT", "REQ", "COUNT"}, func(h *handling) { h.noChallenge = true }, "NoChallenge()")
+	return messageFault([]string{"EVENT", "REQ", "COUNT", "NEG-OPEN"}, func(h *handling) { h.noChallenge = true }, "NoChallenge()")
 }
 
 // RejectAuth answers AUTH, right or wrong, with OK false and this text, such as

@@ -46,11 +46,11 @@ func FirstFilters(n int) Fault {
 	return messageFault([]string{"REQ", "COUNT"}, func(h *handling) { h.firstOnly = n }, "FirstFilters(%d)", n).atLeastOne(n)
 }
 
-// ValueCap refuses a REQ or COUNT with CLOSED "invalid:" when a list in one of its
-// filters, such as authors, has more than n values. No field of the information document
+// ValueCap refuses a REQ or COUNT with CLOSED "invalid:", and a NEG-OPEN with NEG-ERR, when
+// a list in one of its filters, such as authors, has more than n values. No field of the information document
 // is for that.
 func ValueCap(n int) Fault {
-	return messageFault([]string{"REQ", "COUNT"}, func(h *handling) { h.valueCap = n }, "ValueCap(%d)", n).atLeastOne(n)
+	return messageFault([]string{"REQ", "COUNT", "NEG-OPEN"}, func(h *handling) { h.valueCap = n }, "ValueCap(%d)", n).atLeastOne(n)
 }
 
 // RefuseOpenIDs answers a REQ whose id is open already with CLOSED "duplicate:", and the

@@ -23,7 +23,7 @@ type handling struct {
 	ignore      bool                                // not handled at all
 	later       time.Duration                       // handled so much later, while others go on
 	wait        time.Duration                       // handled so much later, and with it all that follow
-	refusal     string                              // of EVENT, REQ, COUNT and AUTH
+	refusal     string                              // of EVENT, REQ, COUNT, AUTH, NEG-OPEN and NEG-MSG
 	notice      string                              // sent in answer, and nothing else
 	badNotice   bool                                // what cannot be parsed is answered with NOTICE, whomever it names
 	noChallenge bool                                // "auth-required:" comes without a challenge
@@ -39,7 +39,7 @@ type handling struct {
 	liveFirst  bool                // subscriptions get it before its OK is sent
 	liveOld    bool                // subscriptions get it although a newer version is known
 
-	// Of REQ, and most of COUNT.
+	// Of REQ, and most of COUNT and NEG-OPEN.
 	unlimited   bool                              // no limit of filters, the client's or the relay's
 	page        int                               // stored events per filter at most; 0 for the relay's own limits
 	most        int                               // stored events per REQ at most; 0 for any number
@@ -61,6 +61,12 @@ type handling struct {
 	maxOpen     int                               // subscriptions open at once; 0 for the relay's own limit
 	maxAnswer   capAnswer                         // how one more is told
 	closeText   *string                           // CLOSE is answered with CLOSED and this text
+
+	// Of NEG-OPEN and NEG-MSG.
+	negentropyCap      int                          // more events are refused, without a number; 0 for the relay's own limit
+	loseReconciliation bool                         // it is forgotten once its first message is answered
+	idle               time.Duration                // after which it is forgotten; 0 for never
+	payload            func(*Reconciliation) []byte // what the answer says
 }
 
 // answer is what a fault makes of a message from the relay: another message, or

@@ -17,6 +17,10 @@ const (
 	DefaultSubIDLength   = 64       // characters of a subscription id
 	DefaultSendBuffer    = 32 << 20 // bytes waiting for a slow reader
 	DefaultHistory       = 1 << 16  // messages kept for the views
+
+	// DefaultNegentropyFrame is how many bytes an answer of NIP-77 has at most; in
+	// hexadecimal it is twice as long.
+	DefaultNegentropyFrame = 60_000
 )
 
 // config is what the options fill in. Immutable once the relay is made, but
@@ -33,9 +37,13 @@ type config struct {
 	compress   bool
 	sendBuffer int
 	history    int
-	logf       func(format string, args ...any)
-	wireLog    int
-	faults     []Fault
+
+	noNegentropy    bool
+	negentropyFrame int
+
+	logf    func(format string, args ...any)
+	wireLog int
+	faults  []Fault
 }
 
 func newConfig(opts []Option) (config, error) {
@@ -44,6 +52,8 @@ func newConfig(opts []Option) (config, error) {
 		sendBuffer: DefaultSendBuffer,
 		history:    DefaultHistory,
 		wireLog:    DefaultWireLog,
+
+		negentropyFrame: DefaultNegentropyFrame,
 	}
 	for _, opt := range opts {
 		opt(&c)
@@ -65,6 +75,7 @@ func (c *config) validate() error {
 		{"Limits.EventTags", int64(c.limits.EventTags)},
 		{"Limits.ContentLength", int64(c.limits.ContentLength)},
 		{"Limits.Difficulty", int64(c.limits.Difficulty)},
+		{"Limits.NegentropyEvents", int64(c.limits.NegentropyEvents)},
 		{"Limits.Past", int64(c.limits.Past)},
 		{"Limits.Future", int64(c.limits.Future)},
 		{"WithSendBuffer", int64(c.sendBuffer)},
@@ -80,12 +91,12 @@ func (c *config) validate() error {
 			return err
 		}
 	}
-	return nil
+	return validNegentropyFrame(c.negentropyFrame)
 }
 
-// Limits is what a relay demands of its clients. It enforces them and states
-// them in its information document (NIP-11). Zero means no limit, but for
-// MessageLength and SubIDLength, where it means the default.
+// Limits is what a relay demands of its clients. It enforces them and, but for
+// NegentropyEvents, states them in its information document (NIP-11). Zero means no
+// limit, but for MessageLength and SubIDLength, where it means the default.
 type Limits struct {
 	MessageLength int64         // bytes of a whole message; a longer one costs the connection (close code 1009). Default DefaultMessageLength
 	Subscriptions int           // open at once per connection; one more is refused with CLOSED "rate-limited:"
@@ -97,6 +108,8 @@ type Limits struct {
 	ContentLength int           // Unicode characters of an event's content, refused with OK "invalid:"
 	Difficulty    int           // leading zero bits of an event's id (NIP-13), refused with OK "pow:"
 	Past, Future  time.Duration // how far from now created_at may lie, refused with OK "invalid:"
+
+	NegentropyEvents int // that a NEG-OPEN's filter may match; more are refused with NEG-ERR "blocked:" and this number
 }
 
 // EventPolicy decides on an event that a client publishes, after everything
@@ -107,7 +120,8 @@ type Limits struct {
 // a lock: it may use the relay, but not wait for that connection.
 type EventPolicy func(conn Connection, event *nostr.Event) string
 
-// ReadPolicy decides on a REQ or COUNT, as EventPolicy does; a refusal goes out as CLOSED.
+// ReadPolicy decides on a REQ, COUNT or NEG-OPEN, as EventPolicy does; a refusal goes out as
+// CLOSED, or as NEG-ERR.
 type ReadPolicy func(conn Connection, request Request) string
 
 // WithAddress listens on a given address, such as "127.0.0.1:7777". A Network
@@ -128,7 +142,7 @@ func WithLimits(limits Limits) Option {
 }
 
 // WithAuth makes the relay send a challenge when a client connects, and refuse
-// EVENT, REQ and COUNT with "auth-required:" until it has authenticated
+// EVENT, REQ, COUNT and NEG-OPEN with "auth-required:" until it has authenticated
 // (NIP-42). For anything finer use a policy. Default: off.
 func WithAuth() Option { return func(c *config) { c.auth = true } }
 
@@ -151,6 +165,16 @@ func WithHints() Option { return func(c *config) { c.hints = true } }
 // its last second, so that who pages by until misses nothing there (NIP-67). A
 // client's limit is kept all the same. Default: off.
 func WithWholeSeconds() Option { return func(c *config) { c.whole = true } }
+
+// WithoutNegentropy switches NIP-77 off: NEG-OPEN, NEG-MSG and NEG-CLOSE are answered with
+// NOTICE, as strfry does then, and the information document does not name it.
+// Default: the relay reconciles.
+func WithoutNegentropy() Option { return func(c *config) { c.noNegentropy = true } }
+
+// WithNegentropyFrame sets how many bytes the answers to NEG-OPEN and NEG-MSG have at most,
+// 4096 or more; in hexadecimal they are twice as long. 0 means no limit. Default
+// DefaultNegentropyFrame.
+func WithNegentropyFrame(bytes int) Option { return func(c *config) { c.negentropyFrame = bytes } }
 
 // WithCompression lets clients that ask for it have permessage-deflate. Default: off.
 func WithCompression() Option { return func(c *config) { c.compress = true } }

@@ -9,6 +9,9 @@ import (
 // khatruMessageLength is how long a message may be for khatru, in bytes.
 const khatruMessageLength = 512_000
 
+// khatruLoses: of so many reconciliations, one that is opened by a fast client is lost.
+const khatruLoses = 30
+
 // Khatru is a relay like khatru 0.19.1. Every third message is handled a little
 // later than the one behind it, so that answers overtake each other; messages end with a
 // line feed. An event comes once for each filter that it matches, and a stored one as
@@ -18,9 +21,13 @@ const khatruMessageLength = 512_000
 // ones get OK true without a text, and outdated ones are sent live; OK comes behind the
 // event that its publisher's own subscriptions get. What cannot be parsed is answered
 // with NOTICE; over 512,000 bytes the connection ends with 1009, of which the
-// information document says nothing. NIP-77 is refused with "NEG-ERROR".
+// information document says nothing.
+//
+// NIP-77's answers have up to a megabyte, twice that in hexadecimal. Errors are
+// "NEG-ERROR"; a reconciliation is forgotten after seven seconds without a message, and
+// every thirtieth at once: the next message is answered with "CLOSED".
 func Khatru() Option {
-	return options(khatru(), traits(Overtaken(10*time.Millisecond).On("EVENT", "REQ", "COUNT").Every(3).EachConnection(), OncePerValue()))
+	return options(khatru(), concurrent(), traits(OncePerValue()))
 }
 
 // KhatruNext is a relay like khatru's newer line, fiatjaf.com/nostr: Khatru, but
@@ -37,7 +44,8 @@ func Slicestore() Option {
 	return options(
 		khatru(),
 		WithLimits(limits),
-		traits(Overtaken(10*time.Millisecond).On("EVENT", "REQ", "COUNT").Every(3).EachConnection(), OncePerFilter(), ExclusiveSince()),
+		concurrent(),
+		traits(OncePerFilter(), ExclusiveSince()),
 	)
 }
 
@@ -47,17 +55,26 @@ func LMDBStore() Option {
 	return options(Khatru(), traits(NoAnswer().On("COUNT"), StoreTwice()))
 }
 
+// concurrent handles messages as khatru does, each on a goroutine of its own.
+func concurrent() Option {
+	return traits(
+		Overtaken(10*time.Millisecond).On("EVENT", "REQ", "COUNT").Every(3).EachConnection(),
+		LoseReconciliations().Every(khatruLoses),
+	)
+}
+
 // khatru is what all of the family have in common.
 func khatru() Option {
 	return options(
 		WithLimits(khatruLimits()),
+		WithNegentropyFrame(1<<20),
 		named("khatru", "https://github.com/fiatjaf/khatru", func(d *nip11.Document) {
-			d.Limitation, d.SupportedNIPs = nip11.Limitation{}, []int{1, 11, 40, 42, 70, 86}
+			d.Limitation, d.SupportedNIPs = nip11.Limitation{}, []int{1, 11, 40, 42, 70, 77, 86}
 		}),
 		traits(
-			LineFeeds(), AddToOpenIDs(), CountLastFilter(), IgnoreUnknown(), NoticeForUnreadable(),
+			NegErrVerb("NEG-ERROR"), NegErrSays("closed", "CLOSED"), // before LineFeeds, which leaves a text only
+			LineFeeds(), ForgetIdleReconciliations(7*time.Second), AddToOpenIDs(), CountLastFilter(), IgnoreUnknown(), NoticeForUnreadable(),
 			LiveBeforeOK(), PushOutdated(), MuteUnheard(), KeepExpired(), TakeDeleted(), DuplicateSays(true, ""), OutdatedSays(true, ""),
-			RefuseNegentropy("NEG-ERROR", "CLOSED"),
 		),
 	)
 }

@@ -37,13 +37,19 @@ const (
 // Events of over 64 KiB, events dated more than 15 minutes ahead, and events with
 // malformed e and p tags, or a tags in deletions, are refused; "replaced:" and
 // "deleted:" come with OK false. Ephemeral events are kept for five minutes. What the
-// relay has not handled when a connection ends is dropped. It pings every 55 seconds,
-// and answers NEG-OPEN with NOTICE.
+// relay has not handled when a connection ends is dropped. It pings every 55 seconds.
+//
+// A reconciliation (NIP-77) covers a million events; answers have up to 500,000 bytes, twice
+// that in hexadecimal. What cannot be read is answered with "PROTOCOL-ERROR", and a NEG-MSG
+// after the end with "closed: unknown subscription handle". Many strfry relays have switched NIP-77
+// off: see WithoutNegentropy.
 func Strfry() Option {
 	return options(
 		WithLimits(Limits{
 			MessageLength: 128 << 10, Filters: 200, Limit: 500, SubIDLength: 64, EventTags: 2000, Future: 15 * time.Minute,
+			NegentropyEvents: 1_000_000,
 		}),
+		WithNegentropyFrame(500_000),
 		named("strfry", "git+https://github.com/hoytech/strfry.git", func(d *nip11.Document) {
 			subscriptions := int64(strfrySubscriptions)
 			told := nip11.Limitation{MaxMessageLength: d.Limitation.MaxMessageLength, MaxSubscriptions: &subscriptions, MaxLimit: d.Limitation.MaxLimit}
@@ -62,7 +68,8 @@ func Strfry() Option {
 			KeepEphemeral(5*time.Minute),
 			Queued(5*time.Millisecond),
 			PingEvery(55*time.Second),
-			NoticeInstead("ERROR: bad msg: negentropy disabled").On("NEG-OPEN", "NEG-MSG", "NEG-CLOSE"),
+			NegErrSays("invalid", "PROTOCOL-ERROR"), NegErrSays("blocked", "blocked: too many query results"),
+			NegErrSays("closed", "closed: unknown subscription handle"),
 		),
 	)
 }
@@ -90,6 +97,9 @@ func strfryRefusesRequest(conn Connection, request Request) string {
 	}
 	private := func(f nostr.Filter) bool {
 		return len(f.Kinds) > 0 && !slices.ContainsFunc(f.Kinds, func(k nostr.Kind) bool { return !slices.Contains(strfryPrivate[:], k) })
+	}
+	if request.Verb == "NEG-OPEN" { // it sees nothing of them, and is not told
+		return ""
 	}
 	if len(conn.Authenticated) == 0 && !slices.ContainsFunc(request.Filters, func(f nostr.Filter) bool { return !private(f) }) {
 		return "auth-required: requested filter requires authentication"

@@ -9,8 +9,7 @@ import (
 
 // The profiles are options that make the relay answer as a relay in the wild does, in
 // what a client gets to feel (PROTOCOL, Q01 to Q08). They set limits, policies and the
-// information document; options behind a profile override it, faults add up. None speaks
-// NIP-77. Strfry and khatru's family have files of their own.
+// information document; options behind a profile override it, faults add up. Strfry and khatru's family have files of their own.
 
 // options is several options as one.
 func options(opts ...Option) Option {
@@ -46,6 +45,7 @@ func traits(faults ...Fault) Option {
 // pairs trip over.
 func Mocrelay() Option {
 	return options(
+		WithoutNegentropy(),
 		named("mocrelay", "https://github.com/high-moctane/mocrelay", func(d *nip11.Document) {
 			d.Retention = json.RawMessage(`[{"kinds":[0,1,3],"time":3600}]`)
 		}),
@@ -62,6 +62,7 @@ func Mocrelay() Option {
 // enforced.
 func MattnRelay() Option {
 	return options(
+		WithoutNegentropy(),
 		WithLimits(Limits{MessageLength: 512 << 10, Limit: 500, SubIDLength: 100, ContentLength: 16 << 10}),
 		named("nostr-relay", "https://github.com/mattn/nostr-relay", func(d *nip11.Document) {
 			subscriptions, tags := int64(20), int64(100)
@@ -76,7 +77,7 @@ func MattnRelay() Option {
 // known id gets OK true, and requests of the information document get 426 Upgrade
 // Required.
 func NostrRelayCore() Option {
-	return traits(TrustKnownIDs(), AnswerInfo(426, "Upgrade Required"))
+	return options(WithoutNegentropy(), traits(TrustKnownIDs(), AnswerInfo(426, "Upgrade Required")))
 }
 
 // NakServe is a relay like nak serve: since and until leave out the seconds they

@@ -61,8 +61,14 @@ func TestQ01StrfryRequests(t *testing.T) {
 		assert.Equal(t, stored("one too many", w.relay.Events()...), c.nexts(2), "as if all were well")
 		assert.Equal(t, frame("NOTICE", "ERROR: too many concurrent REQs, at most 200"), c.next(), "and no id")
 		w.relay.Publish(note(2)) // which it does not get
-		c.send("NEG-OPEN", "n", everything, "61")
-		assert.Equal(t, "NOTICE", parts(c.next())[0], "P68")
+		c.send("NEG-OPEN", "n", everything, "6100000200")
+		assert.Equal(t, "NEG-MSG", parts(c.next())[0])
+		c.send("NEG-MSG", "n", "61ff")
+		assert.Equal(t, `["NEG-ERR","n","PROTOCOL-ERROR"]`, c.next(), "P68")
+		c.send("NEG-MSG", "n", "61")
+		assert.Equal(t, `["NEG-ERR","n","closed: unknown subscription handle"]`, c.next())
+		c.send("NEG-OPEN", "n", nostr.Filter{Kinds: []nostr.Kind{4}}, "61")
+		assert.Equal(t, "NEG-MSG", parts(c.next())[0], "of what it may not see there is nothing, and that is not told")
 		_, body := w.document()
 		assert.Contains(t, body, `"limitation":{"max_message_length":131072,"max_subscriptions":200,"max_limit":500}`)
 		assert.Contains(t, body, "strfry")
@@ -161,8 +167,16 @@ func TestQ02KhatruAnswersOutOfOrder(t *testing.T) {
 			c.send("REQ", id, everything)
 		}
 		assert.Equal(t, []string{eose("1") + "\n", eose("2") + "\n", eose("4") + "\n", eose("3") + "\n"}, c.nexts(4))
-		c.send("NEG-OPEN", "n", everything, "61")
-		assert.Equal(t, `["NEG-ERROR","n","CLOSED"]`+"\n", c.next())
+		for i := range 60 { // each is answered, and one of thirty is not remembered
+			c.send("NEG-OPEN", "n", everything, "6100000200")
+			assert.Equal(t, "NEG-MSG", parts(c.next())[0])
+			c.send("NEG-MSG", "n", "61")
+			if i%30 == 29 {
+				assert.Equal(t, `["NEG-ERROR","n","CLOSED"]`+"\n", c.next())
+			} else {
+				assert.Equal(t, `["NEG-MSG","n","61"]`+"\n", c.next())
+			}
+		}
 	}, nostrtest.Khatru())
 }
 

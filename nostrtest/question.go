@@ -101,6 +101,16 @@ func (s *store) find(q question, f nostr.Filter) (found, rest []*nostr.Event) {
 	return found, nil
 }
 
+// matching returns the stored events that match, newest first, as query does, but without the
+// relay's own limits: only that of the filter counts.
+func (s *store) matching(q question, f nostr.Filter) []*nostr.Event {
+	s.forgetKept(q.now)
+	s.sort()
+	q.page = Limits{}.page
+	found, _ := s.find(q, f)
+	return found
+}
+
 // finds reports whether a filter's answer has an event, were it not for limits.
 func (q question) finds(f nostr.Filter, event *nostr.Event) bool {
 	match := q.matches

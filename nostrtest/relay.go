@@ -52,6 +52,7 @@ type Relay struct {
 	connections  history[*Connection]
 	received     history[Message]
 	accepted     history[*nostr.Event] // events of clients that got OK true
+	reconciled   history[*Reconciliation]
 	infoRequests int
 }
 
@@ -122,6 +123,7 @@ func newRelay(opts []Option) (*Relay, error) {
 		connections: history[*Connection]{keep: cfg.history},
 		received:    history[Message]{keep: cfg.history},
 		accepted:    history[*nostr.Event]{keep: cfg.history},
+		reconciled:  history[*Reconciliation]{keep: cfg.history},
 	}
 	r.closing <- struct{}{}
 	r.faults.relay = r

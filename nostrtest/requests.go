@@ -214,7 +214,7 @@ func (s *session) handleCount(h *handling, m wire.CountReq) {
 	h.reply(wire.Count{SubscriptionID: m.SubscriptionID, Count: int64(len(events))})
 }
 
-// refuseRequest returns why a REQ or COUNT is not answered, or "".
+// refuseRequest returns why a REQ, COUNT or NEG-OPEN is not answered, or "".
 func (s *session) refuseRequest(h *handling, id string, filters []nostr.Filter) string {
 	if h.refusal != "" {
 		return h.refusal
@@ -244,7 +244,7 @@ func (s *session) refuseRequest(h *handling, id string, filters []nostr.Filter) 
 		}
 	}
 	if s.relay.cfg.readPolicy != nil {
-		request := Request{Connection: s.number, Time: time.Now(), SubscriptionID: id, Filters: filters, Unknown: h.unknown}
+		request := Request{Connection: s.number, Time: time.Now(), Verb: h.verb, SubscriptionID: id, Filters: filters, Unknown: h.unknown}
 		return s.relay.cfg.readPolicy(s.info(), request)
 	}
 	return ""

@@ -145,6 +145,9 @@ func (r *Relay) info() nip11.Document {
 		Limitation:    r.cfg.limits.limitation(),
 	}
 	document.Limitation.AuthRequired, document.Limitation.RestrictedWrites = r.cfg.auth, r.cfg.policy != nil
+	if !r.cfg.noNegentropy {
+		document.SupportedNIPs = append(document.SupportedNIPs, 77)
+	}
 	if r.cfg.hints {
 		document.SupportedNIPs = append(document.SupportedNIPs, 67)
 	}

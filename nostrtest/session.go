@@ -40,6 +40,8 @@ type session struct {
 	undead        []*subscription           // for which events come although they were told to be over
 	pages         map[string][]*nostr.Event // first pages, by filters; only kept for a fault
 
+	reconciliations map[string]*reconciliation // open ones, by ids of a namespace of their own (P66)
+
 	// Reader only.
 	pace, burst bucket // of messages read, and of EVENTs taken
 }
@@ -125,6 +127,9 @@ func (s *session) leave(failure error) {
 	}
 	s.record.EndedAt = time.Now()
 	s.subscriptions, s.undead = nil, nil
+	for id := range s.reconciliations {
+		s.endReconciliation(id)
+	}
 	r.sessions = slices.DeleteFunc(r.sessions, func(other *session) bool { return other == s })
 	close(s.ended)
 	r.changed.ring()

@@ -252,7 +252,7 @@ func TestP30RefusedReqEndsTheSubscriptionOfItsID(t *testing.T) {
 func TestP34UnknownVerbsGetANotice(t *testing.T) {
 	inBubble(t, func(t *testing.T, network *nostrtest.Network, _ *nostrtest.Relay) {
 		c := dial(t, network.HTTPClient(), home)
-		for _, message := range []string{`["HELLO",1]`, `["NEG-OPEN","n",{},"6100000200"]`, `["NEG-CLOSE","n"]`} {
+		for _, message := range []string{`["HELLO",1]`, `["NEG-ERR","n","x"]`, `["OK"]`} {
 			c.sendRaw(message)
 			answer := c.got()
 			require.Len(t, answer, 1)

@@ -34,7 +34,8 @@ func TestP35UnreadableMessagesAreAnsweredWhereTheyNameWhoWaits(t *testing.T) {
 			`"REQ"`: `["NOTICE","invalid: `, `[1]`: `["NOTICE","invalid: `, `["REQ"]`: `["NOTICE","invalid: `,
 			`["REQ",1,{}]`: `["NOTICE","invalid: `, `["EVENT"]`: `["NOTICE","invalid: `, `["EVENT",{}]`: `["NOTICE","invalid: `,
 			`["EVENT",{"id":"00"}]`: `["NOTICE","invalid: `, `["CLOSE"]`: `["NOTICE","invalid: `, `["AUTH","text"]`: `["NOTICE","invalid: `,
-			`["CLOSE","x"`: `["NOTICE","invalid: `, `["NEG-OPEN","x",{},"z"]`: `["NOTICE","invalid: `,
+			`["CLOSE","x"`: `["NOTICE","invalid: `, `["NEG-CLOSE","x"`: `["NOTICE","invalid: `,
+			`["NEG-OPEN","x",{},"z"]`: `["NEG-ERR","x","invalid: `, `["NEG-MSG","x",1]`: `["NEG-ERR","x","invalid: `,
 			strings.Repeat("[", 1000): `["NOTICE","invalid: `,
 		} {
 			c.sendRaw(bad)

@@ -35,6 +35,8 @@ func (s *session) handle(h *handling) {
 		s.handleCount(h, m)
 	case wire.Auth:
 		s.handleAuth(h, m.Event)
+	case wire.NegOpen, wire.NegMsg, wire.NegClose:
+		s.handleNegentropy(h)
 	default:
 		h.reply(wire.Notice{Message: fmt.Sprintf("unsupported: %.32q is not understood here", m.Verb())})
 	}
@@ -126,6 +128,8 @@ func (s *session) handleBad(h *handling) {
 		h.reply(wire.Closed{SubscriptionID: id, Message: reason})
 	case named && verb == "COUNT":
 		h.reply(wire.Closed{SubscriptionID: id, Message: reason})
+	case named && (verb == "NEG-OPEN" || verb == "NEG-MSG"):
+		s.badNegentropy(h, id, reason)
 	case named && (verb == "EVENT" || verb == "AUTH"):
 		eventID, err := nostr.IDFromHex(id)
 		if err != nil {

@@ -21,12 +21,14 @@ type Message struct {
 	Filters        []nostr.Filter // of REQ and COUNT, and the one of NEG-OPEN
 	Unknown        []string       // conditions of the filters that Filters cannot say, such as "&t"
 	Event          *nostr.Event   // of EVENT and AUTH: parsed, and perhaps refused
+	Payload        []byte         // of NEG-OPEN and NEG-MSG
 }
 
-// Request is a REQ, or for a ReadPolicy a REQ or COUNT.
+// Request is a REQ, or for a ReadPolicy a REQ, COUNT or NEG-OPEN.
 type Request struct {
 	Connection     int
 	Time           time.Time
+	Verb           string // "REQ", "COUNT" or "NEG-OPEN"
 	SubscriptionID string
 	Filters        []nostr.Filter
 	Unknown        []string // conditions of the filters that Filters cannot say, such as "&t": without them it is wider
@@ -195,9 +197,9 @@ func newMessage(connection int, at time.Time, frame []byte, message wire.ClientM
 	case wire.Close:
 		record.SubscriptionID = m.SubscriptionID
 	case wire.NegOpen:
-		record.SubscriptionID, record.Filters = m.SubscriptionID, []nostr.Filter{m.Filter}
+		record.SubscriptionID, record.Filters, record.Payload = m.SubscriptionID, []nostr.Filter{m.Filter}, m.Payload
 	case wire.NegMsg:
-		record.SubscriptionID = m.SubscriptionID
+		record.SubscriptionID, record.Payload = m.SubscriptionID, m.Payload
 	case wire.NegClose:
 		record.SubscriptionID = m.SubscriptionID
 	}
@@ -205,7 +207,7 @@ func newMessage(connection int, at time.Time, frame []byte, message wire.ClientM
 }
 
 func (m Message) request() Request {
-	return Request{Connection: m.Connection, Time: m.Time, SubscriptionID: m.SubscriptionID, Filters: m.Filters, Unknown: m.Unknown}
+	return Request{Connection: m.Connection, Time: m.Time, Verb: m.Verb, SubscriptionID: m.SubscriptionID, Filters: m.Filters, Unknown: m.Unknown}
 }
 
 // history keeps the newest entries of something, and knows every entry's

@@ -110,7 +110,7 @@ func TestReceivedShowsMessagesAsTheyCame(t *testing.T) {
 		assert.Error(t, got[3].Err)
 		assert.Equal(t, "nonsense", got[3].Frame)
 		assert.Equal(t, "neg", got[4].SubscriptionID)
-		assert.Equal(t, []nostrtest.Request{{Connection: 2, Time: at.Add(time.Second), SubscriptionID: "s", Filters: filters}}, relay.Requests())
+		assert.Equal(t, []nostrtest.Request{{Connection: 2, Time: at.Add(time.Second), Verb: "REQ", SubscriptionID: "s", Filters: filters}}, relay.Requests())
 	})
 }
 

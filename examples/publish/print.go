@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -26,14 +27,15 @@ func verdict(o gennostr.Outcome, timeout time.Duration) string {
 		return "no answer before the end"
 	case o.Err == gennostr.ErrNotConnected && o.Tries == 0: // no dial has failed, nor come to an end
 		return fmt.Sprintf("unreachable: no connection within %v", timeout)
-	case o.Err != nil && o.Tries == 0:
+	case o.Err != nil && !errors.Is(o.Err, gennostr.ErrNotConnected) && errors.Is(o.Err, context.DeadlineExceeded):
+		if o.Tries == 0 { // it was about to be
+			return fmt.Sprintf("not sent within %v", timeout)
+		}
+		return fmt.Sprintf("no answer within %v", timeout)
+	case o.Tries == 0:
 		return "unreachable: " + why(o.Err)
-	case o.Err != nil:
-		return "connection lost before the answer: " + why(o.Err)
-	case o.Tries == 0: // it was about to be
-		return fmt.Sprintf("not sent within %v", timeout)
 	}
-	return fmt.Sprintf("no answer within %v", timeout)
+	return "connection lost before the answer: " + why(o.Err)
 }
 
 // explained is what the relay has not said itself of a refusal.
@@ -48,7 +50,7 @@ func explained(o gennostr.Outcome) string {
 		parts += fmt.Sprintf(": not sent, for it states a %s of %d, and the event has %d", limit.Limit, limit.Bound, limit.Value)
 	}
 	if errors.As(o.Err, &auth) {
-		parts += fmt.Sprintf(" (%v)", auth.Err)
+		return fmt.Sprintf(" (%s)", why(auth.Err))
 	}
 	if errors.As(o.Err, &clock) {
 		how := "ahead of"

@@ -325,7 +325,7 @@ func TestSendsAgainOnceOnly(t *testing.T) {
 	})
 	lines, _, err := publishTo(t, "-relay", relay.URL(), "x")
 	assert.ErrorIs(t, err, errNoneAccepted)
-	assert.Equal(t, []string{relay.URL() + "/  rejected: auth-required: members only"}, lines)
+	assert.Equal(t, []string{relay.URL() + "/  rejected: auth-required: members only (the relay wants AUTH although it has accepted one)"}, lines)
 	assert.Equal(t, 2, received(relay, "EVENT"))
 	assert.Equal(t, 1, received(relay, "AUTH"))
 }
@@ -361,7 +361,7 @@ func TestL13ChallengesWithoutEndAreNotAllAnswered(t *testing.T) {
 	})
 	lines, _, err := publishTo(t, "-relay", relay.URL(), "x")
 	assert.ErrorIs(t, err, errNoneAccepted)
-	assert.Contains(t, lines[0], "rejected: auth-required: who?")
+	assert.Contains(t, lines[0], "rejected: invalid: ", "the relay's words about the AUTH that it had itself asked for")
 	assert.LessOrEqual(t, received(relay, "AUTH"), 3)
 }
 

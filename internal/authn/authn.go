@@ -8,8 +8,8 @@
 // those who need it.
 //
 // Nothing loops. An AUTH that was refused is refused until the connection ends (P43);
-// nobody is told to try again twice for one acceptance of one identity; and whatever a
-// relay sends, an identity signs only so often in a minute. Only the latest challenge is
+// nobody is told to try again twice for one acceptance of one identity, nor many times at
+// short intervals; and whatever a relay sends, an identity signs only so often in a minute. Only the latest challenge is
 // kept: a storm of them costs neither memory nor signatures (L13). What has wanted AUTH is
 // known until Forget, so that it cannot start over.
 //
@@ -46,7 +46,8 @@ const LongestChallenge = 1024
 const (
 	mostSigned = 8 // signatures of an identity in a minute
 	perMinute  = time.Minute
-	mostRedone = 8 // times that one party tries again on one connection
+	mostRedone = 8 // times that one party tries again, until it has not had to for so long:
+	content    = 10 * time.Minute
 	mostManual = 8 // AUTHs of the program's own that are awaited
 	failedFor  = 10 * time.Second
 )
@@ -96,9 +97,12 @@ type Auth[W, I comparable] struct {
 	waiting    []*want[W, I] // those that wait, in order
 	alone      int           // of waiting: those that have no identity
 	manual     []manual      // AUTHs of the program's own, unanswered
-	accepted   int           // of those
-	accepts    int           // of all
-	steps      []Step[W, I]
+	// what has become of the last of those that the relay has not accepted
+	manualErr     error
+	manualMessage string
+	accepted      int // of those
+	accepts       int // of all
+	steps         []Step[W, I]
 }
 
 type manual struct {
@@ -137,6 +141,7 @@ func (a *Auth[W, I]) Challenge(now time.Time, challenge string, eager ...I) bool
 	}
 	if a.number == 0 || challenge != a.challenge {
 		a.challenge = strings.Clone(challenge) // it may be part of a frame
+		a.manualErr, a.manualMessage = nil, ""
 		a.number++
 	}
 	for _, name := range eager {
@@ -161,6 +166,9 @@ func (a *Auth[W, I]) Want(now time.Time, who W, identities ...I) {
 	w := a.want(who)
 	if w.waits {
 		return
+	}
+	if now.Sub(w.since) >= content { // a relay that wants AUTH every hour is no loop
+		w.redone = 0
 	}
 	w.identities, w.since, w.waits = slices.Clone(identities), now, true
 	for _, id := range a.order {
@@ -233,6 +241,9 @@ func (a *Auth[W, I]) Failed(now time.Time, name I, err error) {
 	}
 }
 
+// clip is what is kept of a relay's words.
+func clip(message string) string { return strings.Clone(message[:min(len(message), LongestChallenge)]) }
+
 // Sent says that the program has sent an AUTH of its own.
 func (a *Auth[W, I]) Sent(now time.Time, event nostr.ID) {
 	if len(a.manual) == mostManual {
@@ -243,23 +254,32 @@ func (a *Auth[W, I]) Sent(now time.Time, event nostr.ID) {
 
 // OK takes the relay's answer to an AUTH; false if the event is none that is known here.
 func (a *Auth[W, I]) OK(now time.Time, event nostr.ID, accepted bool, message string) bool {
+	known := false
 	if i := slices.IndexFunc(a.manual, func(m manual) bool { return m.id == event }); i >= 0 {
+		known = true
 		a.manual = slices.Delete(a.manual, i, i+1)
-		if accepted {
-			a.accepted++
-			a.accepts++
-		}
-		a.look(now)
-		return true
+		a.answerManual(accepted, message)
 	}
-	for _, id := range a.order {
+	for _, id := range a.order { // what two have signed as one, within one second, is one event
 		if id.event == event && id.event != (nostr.ID{}) {
+			known = true
 			a.answer(id, accepted, message)
-			a.look(now)
-			return true
 		}
 	}
-	return false
+	if known {
+		a.look(now)
+	}
+	return known
+}
+
+func (a *Auth[W, I]) answerManual(accepted bool, message string) {
+	if accepted {
+		a.accepted++
+		a.accepts++
+		a.manualErr, a.manualMessage = nil, ""
+		return
+	}
+	a.manualErr, a.manualMessage = ErrRefused, clip(message)
 }
 
 // Accepted tells whether the relay has accepted an AUTH of this identity.
@@ -271,6 +291,12 @@ func (a *Auth[W, I]) Accepted(name I) bool {
 // Accepts counts the AUTHs that the relay has accepted, those of the program's own among
 // them. What was sent before the last of them may be refused for want of it still.
 func (a *Auth[W, I]) Accepts() int { return a.accepts }
+
+// Awaits tells whether who waits for AUTH.
+func (a *Auth[W, I]) Awaits(who W) bool {
+	w := a.wants[who]
+	return w != nil && w.waits
+}
 
 // Waiting is how many wait for AUTH.
 func (a *Auth[W, I]) Waiting() int { return len(a.waiting) }

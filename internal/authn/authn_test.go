@@ -188,7 +188,7 @@ func TestARefusedAuthNeverLoops(t *testing.T) {
 	a.OK(start, id(2), false, "restricted: one is enough")
 	want := step{Do: authn.GiveUp, Who: "dm", Err: authn.ErrRefused, Message: "restricted: one is enough"}
 	report := step{Do: authn.Report, Identity: 2, Err: authn.ErrRefused, Message: "restricted: one is enough"}
-	assert.Equal(t, []step{report, want}, a.Do(start))
+	assert.Equal(t, []step{report, {Do: authn.Redo, Who: "dm"}}, a.Do(start), "the other's may do, once")
 	for i := range 100 {
 		a.Challenge(start, fmt.Sprint(i), 2)
 		a.Want(start, "dm", 2)
@@ -254,7 +254,10 @@ func TestASignerThatNeverAnswers(t *testing.T) {
 	assert.Empty(t, a.Do(start), "it waits for the other")
 	at, _ := a.Next()
 	assert.Equal(t, 2*time.Second, at.Sub(start))
-	assert.Equal(t, []step{{Do: authn.Report, Identity: 2, Err: authn.ErrSigner}, {Do: authn.GiveUp, Who: "slow", Err: authn.ErrSigner}, {Do: authn.GiveUp, Who: "either", Err: authn.ErrSigner}}, a.Do(at))
+	assert.Equal(t, []step{{Do: authn.Report, Identity: 2, Err: authn.ErrSigner}, {Do: authn.Redo, Who: "slow"}, {Do: authn.GiveUp, Who: "either", Err: authn.ErrSigner}}, a.Do(at),
+		"the other's may do, once")
+	a.Want(at, "slow", 2)
+	assert.Equal(t, []step{{Do: authn.GiveUp, Who: "slow", Err: authn.ErrSigner}}, a.Do(at))
 	a.Signed(at, 2, "c", id(2))
 	assert.Empty(t, a.Do(at), "too late")
 	a.Want(at, "slow", 2)
@@ -315,11 +318,60 @@ func TestTheProgramsOwnAuth(t *testing.T) {
 	a.Want(start, "sub")
 	a.Sent(start, id(6))
 	assert.True(t, a.OK(start, id(6), false, "restricted: you"))
-	assert.Equal(t, authn.ErrNoSigner, a.Do(start.Add(10 * time.Second))[0].Err)
+	assert.Equal(t, []step{{Do: authn.GiveUp, Who: "sub", Message: "restricted: you", Err: authn.ErrRefused}}, a.Do(start.Add(10*time.Second)))
+	a.Sent(start.Add(10*time.Second), id(7))
+	a.Want(start.Add(10*time.Second), "sub")
+	assert.Equal(t, []step{{Do: authn.GiveUp, Who: "sub", Err: authn.ErrNoAnswer}}, a.Do(start.Add(20*time.Second)))
+	a.Challenge(start.Add(20*time.Second), "d")
+	a.Want(start.Add(20*time.Second), "sub")
+	assert.Equal(t, []step{{Do: authn.GiveUp, Who: "sub", Err: authn.ErrNoSigner}}, a.Do(start.Add(30*time.Second)), "what has become of another challenge is over")
 	for i := range 1000 {
 		a.Sent(start, id(i))
 	}
 	assert.False(t, a.OK(start, id(0), true, ""), "it does not grow")
+}
+
+// A relay that wants to know every hour who is there is told; one that wants that all the
+// time is not, for ever.
+func TestHowOftenAUTHIsDoneAgain(t *testing.T) {
+	for name, c := range map[string]struct {
+		every time.Duration
+		redos int
+	}{"every hour": {time.Hour, 100}, "all the time": {time.Second, 8}} {
+		a, now, redos, challenge := authn.New[string, int](authn.Config{}), start, 0, ""
+		for i := range 100 {
+			challenge = fmt.Sprint(i)
+			a.Challenge(now, challenge)
+			a.Want(now, "sub", 1)
+			for _, s := range a.Do(now) {
+				if s.Do == authn.Sign {
+					a.Signed(now, 1, s.Challenge, id(i))
+				}
+			}
+			a.OK(now, id(i), true, "")
+			for _, s := range a.Do(now) {
+				if s.Do == authn.Redo {
+					redos++
+				}
+			}
+			now = now.Add(c.every)
+		}
+		assert.Equal(t, c.redos, redos, name)
+	}
+}
+
+// The one OK of an event that two have signed as one is for both, and for the program's own.
+func TestOneOKForWhatIsSignedTwice(t *testing.T) {
+	a := authn.New[string, int](authn.Config{})
+	a.Challenge(start, "c", 1, 2)
+	a.Do(start)
+	a.Sent(start, id(1))
+	a.Signed(start, 1, "c", id(1))
+	a.Signed(start, 2, "c", id(1))
+	a.Do(start)
+	assert.True(t, a.OK(start, id(1), true, ""))
+	assert.Empty(t, a.Do(start.Add(time.Minute)))
+	assert.True(t, a.Accepted(1) && a.Accepted(2))
 }
 
 // Who knows that its refusal is no older than what was accepted does not try in vain.

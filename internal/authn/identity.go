@@ -1,7 +1,6 @@
 package authn
 
 import (
-	"strings"
 	"time"
 
 	"github.com/gennostr/gennostr/nostr"
@@ -77,7 +76,7 @@ func (a *Auth[W, I]) answer(id *identity[I], accepted bool, message string) {
 		id.state, id.needed = idle, true
 	default:
 		id.state, id.needed, id.err = refused, false, ErrRefused
-		id.message = strings.Clone(message[:min(len(message), LongestChallenge)])
+		id.message = clip(message)
 		a.report(id)
 	}
 }

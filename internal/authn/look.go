@@ -11,7 +11,13 @@ func (a *Auth[W, I]) look(now time.Time) {
 	for _, id := range a.order {
 		a.late(now, id)
 	}
-	a.manual = slices.DeleteFunc(a.manual, func(m manual) bool { return !now.Before(m.at.Add(a.cfg.Answer)) })
+	a.manual = slices.DeleteFunc(a.manual, func(m manual) bool {
+		late := !now.Before(m.at.Add(a.cfg.Answer))
+		if late {
+			a.manualErr, a.manualMessage = ErrNoAnswer, ""
+		}
+		return late
+	})
 	a.waiting = slices.DeleteFunc(a.waiting, func(w *want[W, I]) bool {
 		told := a.told(now, w)
 		if told {
@@ -45,6 +51,9 @@ func (a *Auth[W, I]) sign(now time.Time) {
 func (a *Auth[W, I]) told(now time.Time, w *want[W, I]) bool {
 	step := Step[W, I]{Do: GiveUp, Who: w.who}
 	by, pending := a.progress(w)
+	if !by && !pending {
+		by = a.another(w)
+	}
 	switch {
 	case by && w.redone < mostRedone:
 		step.Do = Redo
@@ -92,6 +101,17 @@ func (a *Auth[W, I]) progress(w *want[W, I]) (by, pending bool) {
 	return by, pending
 }
 
+// another looks whether AUTH of somebody else has been accepted, where none of those who
+// were to help can: relays that know one identity only do not tell them apart. It takes note of it.
+func (a *Auth[W, I]) another(w *want[W, I]) (by bool) {
+	for _, id := range a.order {
+		if id.accepted > w.tried[id.name] {
+			w.tried[id.name], by = id.accepted, true
+		}
+	}
+	return by
+}
+
 // manually: the program may send an AUTH of its own, or has sent one.
 func (a *Auth[W, I]) manually(now time.Time, w *want[W, I]) bool {
 	return len(a.manual) > 0 || a.cfg.Manual && len(w.identities) == 0 && now.Before(w.since.Add(a.cfg.Challenge))
@@ -109,6 +129,9 @@ func (a *Auth[W, I]) failure(w *want[W, I]) (message string, err error) {
 		case err == ErrNoSigner:
 			err = ErrNotEnough
 		}
+	}
+	if err == ErrNoSigner && a.manualErr != nil {
+		return a.manualMessage, a.manualErr
 	}
 	return "", err
 }

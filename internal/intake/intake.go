@@ -52,6 +52,8 @@ type Letter struct {
 	Message        wire.ServerMessage
 	Ends           bool // it is the CLOSED that ends Request
 
+	InOrder bool // all that came before it has been delivered or refused: not yet when the reader has just read it
+
 	repeat bool // Event is the twins' until it is delivered: most copies are dropped before that
 
 	Number uint64 // of its message among those of the connection: later ones are larger
@@ -70,7 +72,7 @@ type Owner interface {
 	// Had tells whether nobody wants an event any more that is proven genuine and
 	// answers letter.Request: another copy of it has been delivered. It is then
 	// dropped, and takes no room; neither letter nor event is to be kept or changed.
-	// On the reader's goroutine and, as Deliver, on a verifier's, maybe at once.
+	// On the reader's goroutine and, as Deliver and InOrder, on a verifier's, maybe at once.
 	Had(letter *Letter) bool
 	// Deliver takes a letter. In order, one at a time, on the reader's goroutine or
 	// a verifier's; it must not block.
@@ -358,6 +360,7 @@ func (in *Intake) deliver(letter *Letter, err error) {
 	if letter.Event != nil {
 		in.count.events.Add(1)
 	}
+	letter.InOrder = true
 	if letter.repeat {
 		if in.Owner.Had(letter) { // by now: the first copy was being checked when this one came
 			in.Window.Release(letter.Size)

@@ -36,7 +36,6 @@ type Outcome struct {
 	at        time.Time // of Resting, which outlives connections
 	limited   int       // refusals for the rate
 	tries     int
-	authed    bool   // AUTH has been done for it on this connection
 	refusal   Report // the last one that was not final
 	report    Report // of Done
 }
@@ -64,7 +63,7 @@ func (o *Outcome) Report() Report {
 
 // Connected says that events can be sent.
 func (o *Outcome) Connected(now time.Time) {
-	o.connected, o.authed = true, false
+	o.connected = true
 	if o.state == Waiting {
 		o.next(now)
 	}
@@ -73,7 +72,7 @@ func (o *Outcome) Connected(now time.Time) {
 // Lost says that the connection has ended. What was not answered is written again on
 // the next: the relay may have it or not.
 func (o *Outcome) Lost() {
-	o.connected, o.authed = false, false
+	o.connected = false
 	if o.state != Done {
 		o.state = Waiting
 	}
@@ -106,7 +105,7 @@ func (o *Outcome) Again(now time.Time) {
 		return
 	}
 	o.refusal, o.report = Report{}, Report{}
-	o.limited, o.at, o.authed = 0, time.Time{}, false
+	o.limited, o.at = 0, time.Time{}
 	o.state = Waiting
 	if o.connected {
 		o.next(now)
@@ -136,7 +135,7 @@ func (o *Outcome) OK(now time.Time, accepted bool, message string) (limited bool
 			o.limited++
 			o.state = Resting
 		}
-	case reason == AuthRequired && !(o.authed && o.state == Written):
+	case reason == AuthRequired:
 		// Twice for one write, or late, it says nothing new.
 		o.refusal = r
 		if o.state == Written {
@@ -156,11 +155,10 @@ func (o *Outcome) done(r Report) {
 	o.state, o.report = Done, r
 }
 
-// AuthDone says that AUTH has been accepted. It is written again, and if the relay wants
-// AUTH still, that is final on this connection.
+// AuthDone says that AUTH has been accepted. It is written again. If the relay wants AUTH
+// still, whoever sees to that knows whether there is any other to be had.
 func (o *Outcome) AuthDone(now time.Time) {
 	if o.state == NeedsAuth {
-		o.authed = true
 		o.next(now)
 	}
 }

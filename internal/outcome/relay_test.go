@@ -120,7 +120,10 @@ func TestAuthThenTheSameEvent(t *testing.T) {
 	r.AuthDone(start, id(1))
 	require.Equal(t, []nostr.ID{id(1)}, sends(r.Do(start)))
 	r.OK(start, id(1), false, "auth-required: who else")
-	want := outcome.Report{Verdict: outcome.Refused, Reason: outcome.AuthRequired, Message: "auth-required: who else", Tries: 2}
+	assert.Equal(t, []nostr.ID{id(1)}, auths(r.Do(start)), "whether there is another is not known here")
+	enough := errors.New("it has accepted all")
+	r.AuthFailed(id(1), "", enough)
+	want := outcome.Report{Verdict: outcome.Refused, Reason: outcome.AuthRequired, Message: "auth-required: who else", Tries: 2, Err: enough}
 	assert.Equal(t, want, tells(r.Do(start))["a"], "no loop")
 }
 

@@ -211,6 +211,13 @@ func (t *Tally) Refused(a *CountAsk, reason limits.Reason, words string) (asks [
 	return t.next(), false
 }
 
+// HeldBack is Leg's.
+func (t *Tally) HeldBack(a *CountAsk, words string) {
+	if !a.over {
+		a.words = words
+	}
+}
+
 func (t *Tally) refuse(a *CountAsk, why Why, words string) {
 	c := &t.counts[a.Index]
 	if why >= c.Lack.Why {

@@ -23,6 +23,8 @@ const (
 type MergeConfig struct {
 	// Stream: events are yielded as they come, and not kept.
 	Stream bool
+	// Versions: each version of a replaceable event comes out, as it is.
+	Versions bool
 	// Now is when the query began. A version of a replaceable event that is dated
 	// far ahead of it gives way to any that is not (nostr.Event.SupersedesAt).
 	Now nostr.Timestamp
@@ -105,7 +107,7 @@ func (m *Merge) Take(relay, rank int, e *nostr.Event) (fresh, yield bool, err er
 			return false, false, m.err
 		}
 		yield = m.cfg.Stream && f.event != nil
-		if m.cfg.Stream && !versioned(e.Kind) {
+		if m.cfg.Stream && !m.versioned(e.Kind) {
 			f.event = nil
 		}
 	}
@@ -122,7 +124,7 @@ func (m *Merge) Take(relay, rank int, e *nostr.Event) (fresh, yield bool, err er
 // take keeps what came for the first time, unless there is a newer version of it.
 func (m *Merge) take(f *found, e *nostr.Event) error {
 	e, old, address := m.kept(e), (*found)(nil), nostr.Address{Kind: e.Kind, PubKey: e.PubKey}
-	if versioned(e.Kind) {
+	if m.versioned(e.Kind) {
 		if e.Kind.IsAddressable() {
 			address.Identifier = e.Tags.GetD()
 		}
@@ -146,7 +148,7 @@ func (m *Merge) take(f *found, e *nostr.Event) error {
 		return nil
 	}
 	f.event = e
-	if versioned(e.Kind) {
+	if m.versioned(e.Kind) {
 		if old == nil { // the key outlives its event
 			address.Identifier = strings.Clone(address.Identifier)
 		}
@@ -158,12 +160,14 @@ func (m *Merge) take(f *found, e *nostr.Event) error {
 	return nil
 }
 
-// versioned tells whether relays keep one version of such an event.
-func versioned(k nostr.Kind) bool { return k.IsReplaceable() || k.IsAddressable() }
+// versioned tells whether relays keep one version of such an event, and that matters.
+func (m *Merge) versioned(k nostr.Kind) bool {
+	return !m.cfg.Versions && (k.IsReplaceable() || k.IsAddressable())
+}
 
 // kept is what is kept of an event.
 func (m *Merge) kept(e *nostr.Event) *nostr.Event {
-	if !m.cfg.Stream || !versioned(e.Kind) {
+	if !m.cfg.Stream || !m.versioned(e.Kind) {
 		return e
 	}
 	k := &nostr.Event{ID: e.ID, PubKey: e.PubKey, Kind: e.Kind, CreatedAt: e.CreatedAt}
@@ -175,7 +179,7 @@ func (m *Merge) kept(e *nostr.Event) *nostr.Event {
 
 // cost is what keeping an event takes, about.
 func (m *Merge) cost(e *nostr.Event) int {
-	if m.cfg.Stream && !versioned(e.Kind) {
+	if m.cfg.Stream && !m.versioned(e.Kind) {
 		return 0
 	}
 	n := perEvent + len(e.Content)
@@ -198,6 +202,9 @@ func (m *Merge) Events(relay int) int {
 
 // Len is how many different events have come.
 func (m *Merge) Len() int { return len(m.found) }
+
+// Has tells whether an event has come.
+func (m *Merge) Has(id nostr.ID) bool { return m.found[id] != nil }
 
 // Bytes is what is held, about.
 func (m *Merge) Bytes() int { return m.bytes }

@@ -59,6 +59,15 @@ func take(t require.TestingT, m *query.Merge, list []coming) (yielded []*nostr.E
 	return yielded
 }
 
+// Who compares what relays have wants all of it: older versions too, in whatever order.
+func TestAllVersionsComeOutWhereTheyCount(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		events := drawn(t)
+		m := query.NewMerge([]nostr.Filter{{}}, query.MergeConfig{Stream: true, Versions: true, Now: epoch})
+		require.ElementsMatch(t, events, take(t, m, arrivals(t, events)))
+	})
+}
+
 // Whatever the order in which they come: of each thing the newest version (P08), newest first, of
 // equal dates the lowest id first.
 func TestWhatWasFetchedIsResolvedAndInOrder(t *testing.T) {

@@ -58,6 +58,14 @@ func (l *Leg) Refused(a *Ask, reason limits.Reason, words string) (asks []*Ask, 
 	return nil, false
 }
 
+// HeldBack says that the relay has closed an ask for want of something that the owner sees to, and
+// in which words: if it is not asked again in time, they are why. Empty: it is about to be asked again.
+func (l *Leg) HeldBack(a *Ask, words string) {
+	if !a.over {
+		a.words = words
+	}
+}
+
 // shorter divides a filter that a relay finds too long: along the list that it speaks of, else
 // along what takes most of the message, else along any. One part: there is nothing to divide.
 func shorter(f nostr.Filter, words string) []nostr.Filter {

@@ -41,7 +41,7 @@ func TestTheBoundIsOnAllNamespacesTogether(t *testing.T) {
 	table.Count("c", at(0))
 	for i := range maxGrace {
 		id := strconv.Itoa(i)
-		table.OpenNeg(id, at(0))
+		table.OpenNeg(id, nil, at(0))
 		table.CloseNeg(id, at(0))
 	}
 	assert.Equal(t, reqs.Unknown, table.Count("c", at(0)))
@@ -78,7 +78,7 @@ func TestForgettingOldFiltersNeverAccusesARelay(t *testing.T) {
 			table.Open("a", kinds(2), at(0))
 			for i := range maxGrace {
 				id := strconv.Itoa(i)
-				table.OpenNeg(id, at(1))
+				table.OpenNeg(id, nil, at(1))
 				table.CloseNeg(id, at(1))
 			}
 		},

@@ -39,7 +39,7 @@ func TestTrimGivesUpCountsThatAreNeverAnswered(t *testing.T) {
 			table.OpenCount("again", nil, at(0))
 			table.OpenCount("again", nil, at(1))
 			table.Open("req", kinds(1), at(0))
-			table.OpenNeg("neg", at(0))
+			table.OpenNeg("neg", nil, at(0))
 
 			table.Trim(at(0).Add(most))
 			over := at(0).Add(most + time.Second)

@@ -198,7 +198,7 @@ func compare(t *testing.T, ops []byte) {
 			}
 			require.Equal(t, want, table.Count(id, now))
 		case 7:
-			table.OpenNeg(id, now)
+			table.OpenNeg(id, nil, now)
 			begin(m.neg, id, nil, now)
 		case 8:
 			table.CloseNeg(id, now)

@@ -290,12 +290,13 @@ func (t *Table) CloseCount(id string, now time.Time) {
 	t.end(countSpace, id, now)
 }
 
-// OpenNeg records a NEG-OPEN that is about to be sent. It replaces an open
+// OpenNeg records a NEG-OPEN that is about to be sent, for whom route says. It replaces an open
 // session of that id (P66).
-func (t *Table) OpenNeg(id string, now time.Time) *Request {
+func (t *Table) OpenNeg(id string, route any, now time.Time) *Request {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	_, r := t.start(negSpace, id, now)
+	r.route = route
 	return r
 }
 

@@ -281,7 +281,7 @@ func TestP66EachNamespaceIsItsOwn(t *testing.T) {
 	table := newTable(grace)
 	table.Open("req", kinds(1), at(0))
 	table.OpenCount("count", nil, at(0))
-	table.OpenNeg("neg", at(0))
+	table.OpenNeg("neg", nil, at(0))
 	for id, want := range map[string][4]reqs.Verdict{ // event, EOSE, COUNT, NEG-MSG
 		"req":   {reqs.Accept, reqs.Accept, reqs.Unknown, reqs.Unknown},
 		"count": {reqs.Unknown, reqs.Unknown, reqs.Accept, reqs.Unknown},
@@ -302,11 +302,11 @@ func TestP66EachNamespaceIsItsOwn(t *testing.T) {
 
 func TestP67ASessionGoesOnUntilItIsClosed(t *testing.T) {
 	table := newTable(grace)
-	table.OpenNeg("n", at(0))
+	assert.Equal(t, "whose", table.OpenNeg("n", "whose", at(0)).Route())
 	for s := range 100 {
 		require.Equal(t, reqs.Accept, table.Neg("n", at(float64(s))))
 	}
-	table.OpenNeg("n", at(100)) // P66: closes the first
+	table.OpenNeg("n", nil, at(100)) // P66: closes the first
 	assert.Equal(t, reqs.Accept, table.Neg("n", at(101)))
 	table.CloseNeg("n", at(102))
 	table.CloseNeg("n", at(103))

@@ -29,7 +29,8 @@ type member struct {
 	kit.Listener
 	names      []string
 	filters    func(name string) []nostr.Filter
-	challenges int // guarded by Mu
+	challenges int  // guarded by Mu
+	answers    bool // its OnAuth answers, as me
 }
 
 // memberOf subscribes to text notes, under so many names.
@@ -52,10 +53,18 @@ func (m *member) Init(self *gennostr.Self) error {
 	return nil
 }
 
-func (m *member) OnAuth(*gennostr.Self, gennostr.Relay, gennostr.AuthMessage) error {
+func (m *member) OnAuth(self *gennostr.Self, relay gennostr.Relay, msg gennostr.AuthMessage) error {
 	m.Mu.Lock()
 	defer m.Mu.Unlock()
 	m.challenges++
+	if !m.answers {
+		return nil
+	}
+	event := nostr.NewAuthEvent(relay.Address, msg.Challenge, nostr.Now())
+	if err := event.Sign(me); err != nil {
+		return err
+	}
+	self.Send(relay.URL, gennostr.AuthResponse{Event: &event})
 	return nil
 }
 
