@@ -67,7 +67,7 @@ func (w *world) demand(holds bool, format string, args ...any) {
 
 // tally is what a soak has done.
 type tally struct {
-	Events, Lives, Publications, Accepted, Queries, Complete, Heard atomic.Int64
+	Events, Lives, Publications, Accepted, Queries, Complete, Heard, Syncs, Compared atomic.Int64
 }
 
 func (c *tally) add(o *tally) {
@@ -77,12 +77,12 @@ func (c *tally) add(o *tally) {
 }
 
 func (c *tally) all() []*atomic.Int64 {
-	return []*atomic.Int64{&c.Events, &c.Lives, &c.Publications, &c.Accepted, &c.Queries, &c.Complete, &c.Heard}
+	return []*atomic.Int64{&c.Events, &c.Lives, &c.Publications, &c.Accepted, &c.Queries, &c.Complete, &c.Heard, &c.Syncs, &c.Compared}
 }
 
 func (c *tally) String() string {
-	return fmt.Sprintf("%d events, %d clients, %d verdicts of %d publications were acceptances, %d answers in %d queries were complete, %d events heard from outside",
-		c.Events.Load(), c.Lives.Load(), c.Accepted.Load(), c.Publications.Load(), c.Complete.Load(), c.Queries.Load(), c.Heard.Load())
+	return fmt.Sprintf("%d events, %d clients, %d verdicts of %d publications were acceptances, %d answers in %d queries were complete, %d events heard from outside, %d of %d comparisons were complete",
+		c.Events.Load(), c.Lives.Load(), c.Accepted.Load(), c.Publications.Load(), c.Complete.Load(), c.Queries.Load(), c.Heard.Load(), c.Compared.Load(), c.Syncs.Load())
 }
 
 func newWorld(t *testing.T, seed uint64) *world {
@@ -114,6 +114,7 @@ func (w *world) run() []string {
 		w.actors.Go(w.asks)
 	}
 	w.actors.Go(w.listens)
+	w.actors.Go(w.compares)
 	w.actors.Go(w.restarts)
 	w.lives(network)
 	w.actors.Wait()
