@@ -91,6 +91,7 @@ func unique(ids []nostr.ID) bool {
 }
 
 // A relay that does whatever it likes cannot keep a machine busy for ever.
+// Shows Q07.
 func TestEveryComparisonEnds(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		var ours []item
