@@ -106,7 +106,7 @@ func TestASignerAnswersAChallengeAndWhatWasRefusedIsAskedAgain(t *testing.T) {
 }
 
 // Q01: the relay tag is the URL as it was written.
-// Shows Q01, L33.
+// Shows Q01, L33, D07.
 func TestAnAuthNamesTheRelayAsItWasWritten(t *testing.T) {
 	h, err := gennostr.NewHarness(&subscriber{}, gennostr.WithSigner(me.Signer()))
 	require.NoError(t, err)
@@ -277,6 +277,7 @@ func (b *asksSomebody) OnAuth(_ *gennostr.Self, _ gennostr.Relay, msg gennostr.A
 }
 
 // Without a signer everything is left to the handler, which may take its time.
+// Shows D50.
 func TestAHandlerThatAnswersItself(t *testing.T) {
 	for name, late := range map[string]time.Duration{"in time": 5 * time.Second, "late": time.Minute} {
 		t.Run(name, func(t *testing.T) {
@@ -305,6 +306,7 @@ func TestAHandlerThatAnswersItself(t *testing.T) {
 }
 
 // OnAuth sees every challenge, signers or not.
+// Shows D50.
 func TestOnAuthSeesChallengesThatSignersAnswer(t *testing.T) {
 	b := &asksSomebody{}
 	h, err := gennostr.NewHarness(b, gennostr.WithRelays(subscribersRelay), gennostr.WithSigner(me.Signer()))

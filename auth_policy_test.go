@@ -26,7 +26,7 @@ func authors(events []*nostr.Event) (keys []nostr.PubKey) {
 	return keys
 }
 
-// Shows P44.
+// Shows P44, D50.
 func TestAPolicySaysWhenAndAsWhom(t *testing.T) {
 	both := []nostr.PubKey{me.PubKey(), alias.PubKey()}
 	for name, c := range map[string]struct {

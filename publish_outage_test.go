@@ -162,7 +162,7 @@ func TestEphemeralEventsThatNobodyHearsAreRefusedAtOnce(t *testing.T) {
 }
 
 // Every spelling in which relays say that they have a newer version.
-// Shows Q01.
+// Shows Q01, D43.
 func TestSupersededIsRecognisedInWhatRelaysSay(t *testing.T) {
 	for _, text := range nostrtest.ReplacedSpellings() {
 		if text == "" {
@@ -185,6 +185,7 @@ func TestSupersededIsRecognisedInWhatRelaysSay(t *testing.T) {
 }
 
 // 1,000 publications at 50 a second, and the relay is away for ten seconds of it.
+// Shows D45.
 func TestThePaceHoldsThroughAnOutage(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		relay := network.NewRelay(relayA)

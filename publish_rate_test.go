@@ -17,6 +17,7 @@ import (
 
 // A relay that takes five events in ten seconds gets all there is in the end, and few of
 // what it gets it has to refuse: one answer that is good does not make it be flooded anew.
+// Shows D45.
 func TestARelayWithALimitedRateIsNotFlooded(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		var window time.Time

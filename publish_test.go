@@ -82,6 +82,7 @@ func verdicts(r gennostr.PublishReport) (list []gennostr.Verdict) {
 	return list
 }
 
+// Shows D43.
 func TestAPublicationGathersTheVerdictsOfAllRelays(t *testing.T) {
 	p, note := &publisher{}, nostrtest.TextNote(nostrtest.Key(1), "to all")
 	h := publishes(t, p)
@@ -135,6 +136,7 @@ func TestEveryWordOfARelayIsAVerdict(t *testing.T) {
 	}
 }
 
+// Shows D43.
 func TestAtLeastTellsWhenEnoughRelaysHaveIt(t *testing.T) {
 	p, note := &publisher{}, nostrtest.TextNote(nostrtest.Key(1), "enough")
 	h := publishes(t, p)
@@ -375,6 +377,7 @@ func TestWhatIsNotConnectedIsSaidSo(t *testing.T) {
 	assert.Zero(t, p.reports[0].Outcomes[0].Tries)
 }
 
+// Shows D45.
 func TestPublishQueueIsBounded(t *testing.T) {
 	p := &publisher{}
 	h := publishes(t, p, gennostr.WithPublishQueue(2))
@@ -425,6 +428,7 @@ func TestThenIsJudgedLikeACallback(t *testing.T) {
 	assert.True(t, h.Stopped())
 }
 
+// Shows D55.
 func TestARestartForgetsWhatWasPublished(t *testing.T) {
 	p, note := &publisher{}, nostrtest.TextNote(nostrtest.Key(1), "lost")
 	h := publishes(t, p)
@@ -441,6 +445,7 @@ func TestARestartForgetsWhatWasPublished(t *testing.T) {
 	assert.ErrorIs(t, err, gennostr.ErrClientClosed)
 }
 
+// Shows D44.
 func TestContextsEndTheWaitingAndCancelThePublication(t *testing.T) {
 	p, note := &publisher{}, nostrtest.TextNote(nostrtest.Key(1), "wait")
 	h := publishes(t, p)

@@ -65,7 +65,7 @@ func TestFetchMergesWhatRelaysHave(t *testing.T) {
 
 // A second may hold more than a relay gives at once: where the filter leaves something to
 // divide it by, it comes whole.
-// Shows P36, P37, P51, L15.
+// Shows P36, P37, P51, L15, D40.
 func TestAStoreOfTenThousandEventsComesWhole(t *testing.T) {
 	for name, cap := range map[string]nostrtest.Option{
 		"a page cap that nobody tells": nostrtest.WithFaults(nostrtest.PageCap(500)),
@@ -162,6 +162,7 @@ func TestOneGoodOneDeadAndOneSilentRelay(t *testing.T) {
 	})
 }
 
+// Shows D42.
 func TestOneDeadRelayAmongThreeCostsFetchOneNothing(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		notes := textNotes(3)
@@ -296,6 +297,7 @@ func TestAnEmptyListGivesNoEventsAndNoError(t *testing.T) {
 	})
 }
 
+// Shows D42.
 func TestBreakClosesWhatIsOpen(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		relays := []*nostrtest.Relay{network.NewRelay(relayA, nostrtest.WithFaults(nostrtest.NoEOSE())), network.NewRelay(relayB, nostrtest.WithFaults(nostrtest.NoEOSE()))}

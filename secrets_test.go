@@ -23,7 +23,7 @@ import (
 
 // What a program holds on to is printed some day, by a log line or a failing test: neither
 // a key nor a header nor a proxy's password is in it.
-// Shows L20.
+// Shows L20, D21.
 func TestNothingThatAProgramHoldsPrintsASecret(t *testing.T) {
 	const token, password = "t0k3n-of-the-header", "pr0xy-p4ssw0rd"
 	key := nostr.GenerateSecretKey()
@@ -71,6 +71,7 @@ func TestNothingThatAProgramHoldsPrintsASecret(t *testing.T) {
 }
 
 // A relay's certificate is verified unless the program says otherwise.
+// Shows D20.
 func TestARelayWhoseCertificateNobodyKnowsIsNotSpokenTo(t *testing.T) {
 	asked := make(chan *http.Request, 10)
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { asked <- r }))

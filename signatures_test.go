@@ -116,6 +116,7 @@ func TestTheSameBytesFromManyRelaysAreTheSameEvent(t *testing.T) {
 }
 
 // Bad signatures among many good ones: each is found, the good ones arrive, in order.
+// Shows D27.
 func TestForgeriesInABatchCostNoNeighbour(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		r := &recorder{On: streamer}
@@ -160,6 +161,7 @@ func TestADisagreementOfVerifiersMakesNothingProven(t *testing.T) {
 	}, gennostr.WithVerifier(v), quietly())
 }
 
+// Shows D26.
 func TestADisagreementOfVerifiersIsLogged(t *testing.T) {
 	var log journal
 	c := start(t, nil, log.Option())

@@ -91,6 +91,7 @@ func deliverEOSE(t *testing.T, h *gennostr.Harness) {
 	require.NoError(t, h.Deliver(subscribersRelay, gennostr.EOSEMessage{SubscriptionID: "notes"}))
 }
 
+// Shows D28.
 func TestASubscriptionIsAskedAgainAfterEachReconnect(t *testing.T) {
 	r := &subscriber{}
 	h := reads(t, r)
@@ -121,6 +122,7 @@ func TestASubscriptionIsAskedAgainAfterEachReconnect(t *testing.T) {
 	assert.EqualValues(t, 1, st[0].Duplicates)
 }
 
+// Shows D53.
 func TestSubscribeRefusesWhatMakesNoSense(t *testing.T) {
 	h := reads(t, &subscriber{})
 	require.NoError(t, h.Run(func(self *gennostr.Self) error {
@@ -255,7 +257,7 @@ func throughText(t *testing.T, c gennostr.Cursor) (back gennostr.Cursor) {
 	return back
 }
 
-// Shows L40.
+// Shows L40, D39, D55.
 func TestACursorRepeatsNothingThatWasHandled(t *testing.T) {
 	r := &subscriber{}
 	h := reads(t, r)
@@ -276,7 +278,7 @@ func TestACursorRepeatsNothingThatWasHandled(t *testing.T) {
 	assert.Equal(t, []gennostr.Phase{gennostr.PhaseResumed}, again.phases)
 }
 
-// Shows L40.
+// Shows L40, D03.
 func TestACursorPassesNoEventThatWaitsOrIsHeld(t *testing.T) {
 	var release func()
 	var during gennostr.Cursor
@@ -309,6 +311,7 @@ func TestACursorPassesNoEventThatWaitsOrIsHeld(t *testing.T) {
 	}
 }
 
+// Shows D39.
 func TestTheCursorInOnEventIncludesTheEventAtHand(t *testing.T) {
 	var during gennostr.Cursor
 	r := &subscriber{}
@@ -400,6 +403,7 @@ func TestADamagedCursorIsAnError(t *testing.T) {
 	assert.True(t, zero.IsZero())
 }
 
+// Shows D28.
 func TestOnConfinesASubscriptionToItsRelays(t *testing.T) {
 	r := &subscriber{opts: []gennostr.SubscribeOption{gennostr.On("wss://other.example")}}
 	h := reads(t, r)
@@ -423,6 +427,7 @@ func TestLiveOnlyTakesNothingStored(t *testing.T) {
 	assert.Equal(t, []string{"live"}, r.heard)
 }
 
+// Shows D54.
 func TestSetFiltersAsksOnlyForWhatIsNew(t *testing.T) {
 	a, b := nostrtest.PubKey(1), nostrtest.PubKey(2)
 	r := &subscriber{}

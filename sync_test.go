@@ -74,7 +74,7 @@ func idsIn(events []*nostr.Event) (ids []nostr.ID) {
 	return ids
 }
 
-// Shows P67.
+// Shows P67, D56.
 func TestSyncFetchesWhatTheProgramLacksAndPushesWhatTheRelayLacks(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		notes := textNotes(300)
@@ -138,7 +138,7 @@ func TestSyncOfNearlyEqualSetsCostsNearlyNothing(t *testing.T) {
 }
 
 // Relays in the wild, and worse: what is found is right, or is said not to be known.
-// Shows P66, P67, P68, P69, Q01, Q02, Q07.
+// Shows P66, P67, P68, P69, Q01, Q02, Q07, D56.
 func TestSyncWithRelaysThatDoItBadly(t *testing.T) {
 	const patience = 10 * time.Second
 	for name, test := range map[string]struct {
@@ -564,6 +564,7 @@ func TestSyncUnderAHarness(t *testing.T) {
 }
 
 // Ids of the library's own are not the program's.
+// Shows D53.
 func TestSyncsSessionsAreNotTheProgramsToTouch(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		network.NewRelay(relayA)

@@ -297,6 +297,7 @@ func TestASlowRelayGetsItsTime(t *testing.T) {
 
 // A crowd of dead relays that strangers have named costs none of the others its turn:
 // not one that is new, not one that was lost, not one that could not be reached before.
+// Shows D48.
 func TestACrowdOfDeadGuestsHoldsUpNobodyElse(t *testing.T) {
 	for _, places := range []int{1, 4, 64} {
 		w := newWorld(t, places)

@@ -298,7 +298,7 @@ func many(n int) string {
 
 // What parsing may take is counted before parsing: one after another, where there
 // is room for one only.
-// Shows L31.
+// Shows L31, D17.
 func TestRoomToParseIsTakenBeforeParsing(t *testing.T) {
 	l := ample
 	l.budget = 4 << 20 // 2 MiB to read and parse
@@ -352,6 +352,7 @@ func TestASlowMessageGivesWay(t *testing.T) {
 }
 
 // Honest lists are long: some tens of thousands of tags pass with the default budget.
+// Shows D17.
 func TestLongListsPass(t *testing.T) {
 	e := event(3, true)
 	for i := range 55_000 {

@@ -164,6 +164,7 @@ func TestTimeoutZeroPingsButNeverJudges(t *testing.T) {
 	)
 }
 
+// Shows D12.
 func TestHeldUpByOurOwnWindowIsNeverDead(t *testing.T) {
 	run(t, cfg,
 		check{30, never, false, ping, 40},

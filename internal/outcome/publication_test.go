@@ -59,6 +59,7 @@ func TestNobodyIsNoSuccess(t *testing.T) {
 	assert.False(t, p.Heard())
 }
 
+// Shows D43.
 func TestTargetsAreThoseOfTheCall(t *testing.T) {
 	p := outcome.NewPublication([]string{"a"}, -1)
 	ok, settled := p.Tell("b", verdict(outcome.Accepted))

@@ -20,7 +20,7 @@ func TestAloneItIsGuilty(t *testing.T) {
 	w.allServed()
 }
 
-// Shows L37.
+// Shows L37, D31.
 func TestHalvingFindsTheGuilty(t *testing.T) {
 	w := newWorld(t, relay(20, 50))
 	w.dislikes[7], w.dislikes[150] = true, true

@@ -81,6 +81,7 @@ func TestAShortPageIsTheEnd(t *testing.T) {
 }
 
 // Which filters are paged to the end without being told to.
+// Shows D40.
 func TestBoundedFilters(t *testing.T) {
 	d := nostr.TagMap{"d": {"x"}}
 	for _, c := range []struct {
@@ -113,6 +114,7 @@ func TestBoundedFilters(t *testing.T) {
 	}
 }
 
+// Shows D40.
 func TestAnUnboundedFilterIsOneWholePageAndWhetherThereIsMore(t *testing.T) {
 	for name, c := range map[string]struct {
 		below int

@@ -34,6 +34,7 @@ func drip(c net.Conn, every time.Duration, p string, again string) {
 }
 
 // From its first byte a message may take so long, whatever comes of it meanwhile.
+// Shows D15.
 func TestAMessageHasATimeHoweverSlowlyItComes(t *testing.T) {
 	const terabyte = "\x81\x7f\x00\x00\x01\x00\x00\x00\x00\x00"
 	for name, peer := range map[string]func(net.Conn){

@@ -217,7 +217,7 @@ func TestRefusedHandshakes(t *testing.T) {
 }
 
 // DESIGN 3.8: a dial ends with its context wherever it stands.
-// Shows L10.
+// Shows L10, D14.
 func TestDialEndsWithItsContextWhereverItStands(t *testing.T) {
 	silent := rawServer(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
 	// They tell the test that the dial has come so far, which one that times out on a
@@ -276,6 +276,7 @@ func withProxy(cfg socket.Config, proxy string) socket.Config {
 	return cfg
 }
 
+// Shows D20.
 func TestRedirects(t *testing.T) {
 	target := serve(t, nil, echo)
 	hop := httptest.NewServer(http.RedirectHandler(target.URL, http.StatusFound))
@@ -293,6 +294,7 @@ func TestRedirects(t *testing.T) {
 	assert.ErrorContains(t, err, "plain text", "but never out of TLS")
 }
 
+// Shows D19.
 func TestPolicyJudgesEveryAddress(t *testing.T) {
 	s := serve(t, nil, echo)
 	cfg := config()
@@ -324,6 +326,7 @@ func TestPolicyJudgesEveryAddress(t *testing.T) {
 	assert.ErrorIs(t, err, refused)
 }
 
+// Shows D19.
 func TestDenyPrivate(t *testing.T) {
 	for _, ip := range []string{
 		"127.0.0.1", "0.0.0.0", "10.1.2.3", "172.31.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "100.127.255.255",

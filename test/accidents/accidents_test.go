@@ -28,6 +28,7 @@ import (
 
 // Events that wait in the mailbox when the handler closes or replaces their
 // subscription are late, like those that arrive after it.
+// Shows D22.
 func TestClosedAndReplacedSubscriptionsDeliverNothingMore(t *testing.T) {
 	for name, over1 := range map[string]gennostr.ClientMessage{
 		"closed": gennostr.Close{SubscriptionID: "all"},
@@ -207,6 +208,7 @@ func TestPanicInTerminateIsNeverQuiet(t *testing.T) {
 
 // WithMaxAttempts counts on when a handler adds its relay again in OnDisconnect,
 // and new options hold from then on.
+// Shows D11.
 func TestAddRelayInOnDisconnectKeepsItsPlaceAndTakesItsOptions(t *testing.T) {
 	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		network.NewRelay("wss://a.example").Stop()

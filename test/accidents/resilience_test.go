@@ -174,6 +174,7 @@ func TestHalfOpenPeerIsNoticedByKeepalive(t *testing.T) {
 }
 
 // DESIGN 3.6: a reader held up by its own full window is no dead relay.
+// Shows D12.
 func TestBlockedHandlerIsNoDeadRelay(t *testing.T) {
 	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		relay := network.NewRelay("wss://a.example")
@@ -283,6 +284,7 @@ func TestR48ShutdownDeadlineNamesTheCallbackThatDoesNotEnd(t *testing.T) {
 
 // P35, L29: a frame far over the read limit ends that connection with a typed
 // error, and the schedule goes on.
+// Shows D15.
 func TestFrameFarOverTheReadLimitEndsTheConnectionAndTheScheduleGoesOn(t *testing.T) {
 	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		relay := network.NewRelay("wss://a.example")

@@ -219,6 +219,7 @@ func TestDirectMessagesOnDeployedRelays(t *testing.T) {
 }
 
 // Where there is no AUTH to be had, a REQ that many share is not lost for one that needs it.
+// Shows D31.
 func TestAPackIsNotLostForOneThatNeedsAuth(t *testing.T) {
 	const few = 30
 	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {

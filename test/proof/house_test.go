@@ -109,6 +109,7 @@ func TestTheGateRunsTheRaceDetectorAndTheFuzzTargets(t *testing.T) {
 }
 
 // Certificates are verified unless a program says otherwise: nothing of the library does.
+// Shows D20.
 func TestNothingSwitchesTheVerificationOfCertificatesOff(t *testing.T) {
 	for dir, files := range sources(t) {
 		for name, file := range files {

@@ -33,7 +33,7 @@ var pages = []page{
 	{"GENSERVER.md", "The behaviours", []string{"R"}, 3},
 	{"PROTOCOL.md", "The protocol and the quirks of running relays", []string{"P", "Q"}, -1},
 	{"LESSONS.md", "The lessons", []string{"L"}, 3},
-	{"DESIGN.md", "The promises of the design", []string{"D"}, -1},
+	{"DESIGN.md", "The promises of the design", []string{"D"}, 3},
 }
 
 // readLines are the lines of a page, in their order.

@@ -107,6 +107,7 @@ func TestARawReqIsAnsweredThoughItsFilterIsNotKnown(t *testing.T) {
 	})
 }
 
+// Shows D23.
 func TestP04AnotherSerializationIsRefusedAndNobodyIsBlamed(t *testing.T) {
 	author := nostrtest.Key(1)
 	event := &nostr.Event{PubKey: author.PubKey(), CreatedAt: 1700000000, Kind: 1, Content: "\x1b[0m"}

@@ -14,7 +14,7 @@ import (
 	"github.com/gennostr/gennostr/test/kit"
 )
 
-// Shows L05.
+// Shows L05, D35.
 func TestAnOutageBeforeTheEOSELosesNothingOfWhatIsStored(t *testing.T) {
 	t.Parallel()
 	stored := kit.Sized(1000, 100)
@@ -32,7 +32,7 @@ func TestAnOutageBeforeTheEOSELosesNothingOfWhatIsStored(t *testing.T) {
 }
 
 // The relay gives 100 events a page, and 450 were published while it was away.
-// Shows P51, L15.
+// Shows P51, L15, D34.
 func TestAnOutageWithMoreEventsThanThePageHas(t *testing.T) {
 	t.Parallel()
 	for what, option := range map[string]nostrtest.Option{
@@ -61,7 +61,7 @@ func TestAnOutageWithMoreEventsThanThePageHas(t *testing.T) {
 }
 
 // A second that holds more than a page, of one author and kind: what cannot be had is said.
-// Shows P37, L15.
+// Shows P37, L15, D34.
 func TestASecondWithMoreThanAPageIsAGapAndNothingElseIsLost(t *testing.T) {
 	t.Parallel()
 	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
@@ -180,7 +180,7 @@ func TestABogusEventOfTheYear2100MutesNothing(t *testing.T) {
 	})
 }
 
-// Shows L05.
+// Shows L05, D29.
 func TestFiveRelaysEachCutAtRandomGiveEachEventOnce(t *testing.T) {
 	t.Parallel()
 	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
@@ -216,7 +216,7 @@ func TestFiveRelaysEachCutAtRandomGiveEachEventOnce(t *testing.T) {
 	})
 }
 
-// Shows L28.
+// Shows L28, D37.
 func TestOneRelaysCutChangesNothingForItsNeighbours(t *testing.T) {
 	t.Parallel()
 	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {

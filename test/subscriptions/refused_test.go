@@ -74,6 +74,7 @@ func TestFewerSlotsThanAssumedAreLearnt(t *testing.T) {
 }
 
 // One of many filters that share REQs is refused: the others live.
+// Shows D31.
 func TestOneBadFilterOfManyIsFound(t *testing.T) {
 	t.Parallel()
 	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {

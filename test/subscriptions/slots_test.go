@@ -78,6 +78,7 @@ func TestThreeHundredSubscriptionsOnARelayThatTakesTwenty(t *testing.T) {
 	}
 }
 
+// Shows D31.
 func TestSubscriptionsThatComeOneByOneReplayLittle(t *testing.T) {
 	t.Parallel()
 	for how, option := range takesTwenty {
