@@ -407,6 +407,7 @@ func TestRemoveRelayInOnDisconnectOfARelayThatSomebodyNeeds(t *testing.T) {
 
 // Until the OnDisconnect of a relay that stays as a guest has returned, AddRelay waits;
 // however often both are called, the mailbox does not fill.
+// Shows D11.
 func TestAddRelayWaitsForOnDisconnectOfARelayThatStaysAsAGuest(t *testing.T) {
 	moves(t, func(m *moving) {
 		m.add()

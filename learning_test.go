@@ -29,7 +29,6 @@ func mutely(network *nostrtest.Network) (relay *nostrtest.Relay, asked *atomic.I
 
 // However a client has come to ask for a document that never comes, its end waits for
 // nothing of that: not for the time that a handshake may take.
-// Shows D51.
 func TestADocumentThatNeverComesHoldsUpNoEnd(t *testing.T) {
 	for name, before := range map[string]func(*testing.T, *gennostr.Client, *nostrtest.Relay){
 		"a relay": func(*testing.T, *gennostr.Client, *nostrtest.Relay) {},

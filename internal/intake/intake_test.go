@@ -137,7 +137,7 @@ func frameOf(id string, e *nostr.Event) string { return fmt.Sprintf(`["EVENT",%q
 
 // The cheap refusals come first: what is not wanted is not hashed, and what is
 // hashed wrongly is not verified.
-// Shows P06, P26, L02.
+// Shows P06, P26, L02, D17.
 func TestTheOrderOfRefusals(t *testing.T) {
 	wrongID := event(1, true)
 	wrongID.ID[0] ^= 1

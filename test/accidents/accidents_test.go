@@ -208,7 +208,6 @@ func TestPanicInTerminateIsNeverQuiet(t *testing.T) {
 
 // WithMaxAttempts counts on when a handler adds its relay again in OnDisconnect,
 // and new options hold from then on.
-// Shows D11.
 func TestAddRelayInOnDisconnectKeepsItsPlaceAndTakesItsOptions(t *testing.T) {
 	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		network.NewRelay("wss://a.example").Stop()
