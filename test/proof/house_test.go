@@ -138,3 +138,46 @@ func isSelector(e ast.Expr, pkg, name string) bool {
 	x, ok := sel.X.(*ast.Ident)
 	return ok && x.Name == pkg
 }
+
+// reads tells whether a function reads what may come from strangers, by its name.
+func reads(f *ast.FuncDecl) bool {
+	switch name := f.Name.Name; {
+	case strings.HasPrefix(name, "Unmarshal"):
+		return true
+	case f.Recv != nil:
+		return false
+	default:
+		return name == "Unwrap" || strings.HasPrefix(name, "Parse") || strings.HasPrefix(name, "Decode") ||
+			strings.HasPrefix(name, "Decrypt") || strings.HasPrefix(name, "Salvage")
+	}
+}
+
+// Whatever reads what strangers write has a fuzz target in its package.
+// Shows L01.
+func TestEveryDecoderIsFuzzed(t *testing.T) {
+	fuzzed := 0
+	for dir, files := range sources(t) {
+		if strings.HasPrefix(dir, "examples") || dir == "bench" || dir == "interop" || dir == "internal/vectors" {
+			continue // programs and tests
+		}
+		var decoders []string
+		target := false
+		for name, file := range files {
+			for _, decl := range file.Decls {
+				f, ok := decl.(*ast.FuncDecl)
+				switch {
+				case !ok:
+				case strings.HasSuffix(name, "_test.go"):
+					target = target || strings.HasPrefix(f.Name.Name, "Fuzz")
+				case reads(f):
+					decoders = append(decoders, f.Name.Name)
+				}
+			}
+		}
+		if len(decoders) > 0 {
+			assert.True(t, target, "%s: nothing fuzzes %v", dir, decoders)
+			fuzzed++
+		}
+	}
+	assert.Greater(t, fuzzed, 15)
+}
