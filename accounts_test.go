@@ -56,6 +56,7 @@ func untilTold(ctx context.Context, _ string) error {
 }
 
 // However a stop comes to its end, work that goes by its context ends with it.
+// Shows D05.
 func TestNoWorkOutlivesTheDeadline(t *testing.T) {
 	then := func(_ *gennostr.Self, what string, err error) error {
 		switch what {

@@ -28,6 +28,7 @@ var addressPaths = []string{
 	"/%7Euser/", "/a%2fb", "/caf%C3%A9/", "/?b=2&a=1&sig=x%2Fy", "/inbox?", "/?a=1&&a=0", "/x/?token=%3d%3d",
 }
 
+// Shows D07.
 func TestL33RelaysAreDialledAsTheyWereWritten(t *testing.T) {
 	type dialled struct{ uri, host string }
 	dials := make(chan dialled, 1)
@@ -81,6 +82,7 @@ func requested(relay *nostrtest.Relay) (uris []string) {
 	return uris
 }
 
+// Shows D07.
 func TestL33TheFirstSpellingCountsUntilTheRelayIsRemoved(t *testing.T) {
 	const url, first, second = "wss://a.example/ws", "wss://A.example/ws/", "wss://a.example//ws"
 	t.Run("while it is there", func(t *testing.T) {

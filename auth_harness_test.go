@@ -75,6 +75,7 @@ func stateOf(h *gennostr.Harness) gennostr.RelaySubscription {
 	return h.Client().Subscriptions()[0].Relays[0]
 }
 
+// Shows P39, P40, P41.
 func TestASignerAnswersAChallengeAndWhatWasRefusedIsAskedAgain(t *testing.T) {
 	r := &subscriber{}
 	h := membership(t, r, gennostr.WithSigner(me.Signer()))
@@ -105,6 +106,7 @@ func TestASignerAnswersAChallengeAndWhatWasRefusedIsAskedAgain(t *testing.T) {
 }
 
 // Q01: the relay tag is the URL as it was written.
+// Shows Q01, L33, D07.
 func TestAnAuthNamesTheRelayAsItWasWritten(t *testing.T) {
 	h, err := gennostr.NewHarness(&subscriber{}, gennostr.WithSigner(me.Signer()))
 	require.NoError(t, err)
@@ -145,6 +147,7 @@ func decides(d gennostr.AuthDecision) gennostr.RelayOption {
 }
 
 // Q05: it wants AUTH and sends no challenge. If it does so at last, that counts.
+// Shows Q05.
 func TestAChallengeThatComesTooLate(t *testing.T) {
 	for _, when := range []gennostr.AuthTiming{gennostr.AuthDefault, gennostr.AuthWhenNeeded} {
 		for _, policy := range []bool{true, false} {
@@ -173,6 +176,7 @@ func TestAChallengeThatComesTooLate(t *testing.T) {
 }
 
 // P38: the latest challenge counts; one that is repeated is nothing new.
+// Shows P38.
 func TestTheLatestChallengeCounts(t *testing.T) {
 	h := membership(t, &subscriber{}, gennostr.WithSigner(me.Signer()))
 	challenge(t, h, "c1")
@@ -190,6 +194,7 @@ func TestTheLatestChallengeCounts(t *testing.T) {
 }
 
 // P43: nothing is tried again.
+// Shows P43.
 func TestARefusedAuthAndARestrictedSubscriptionAreNoLoop(t *testing.T) {
 	r := &subscriber{}
 	h := membership(t, r, gennostr.WithSigner(me.Signer()))
@@ -272,6 +277,7 @@ func (b *asksSomebody) OnAuth(_ *gennostr.Self, _ gennostr.Relay, msg gennostr.A
 }
 
 // Without a signer everything is left to the handler, which may take its time.
+// Shows D50.
 func TestAHandlerThatAnswersItself(t *testing.T) {
 	for name, late := range map[string]time.Duration{"in time": 5 * time.Second, "late": time.Minute} {
 		t.Run(name, func(t *testing.T) {
@@ -300,6 +306,7 @@ func TestAHandlerThatAnswersItself(t *testing.T) {
 }
 
 // OnAuth sees every challenge, signers or not.
+// Shows D50.
 func TestOnAuthSeesChallengesThatSignersAnswer(t *testing.T) {
 	b := &asksSomebody{}
 	h, err := gennostr.NewHarness(b, gennostr.WithRelays(subscribersRelay), gennostr.WithSigner(me.Signer()))
@@ -314,6 +321,7 @@ func TestOnAuthSeesChallengesThatSignersAnswer(t *testing.T) {
 }
 
 // P46: each connection begins anew.
+// Shows P46, L13.
 func TestEveryConnectionIsAuthenticatedAnew(t *testing.T) {
 	h := membership(t, &subscriber{}, gennostr.WithSigner(me.Signer()))
 	for i := range 3 {
@@ -340,6 +348,7 @@ var errAway = errors.New("the bunker is away")
 
 // A signer that does not do what it is to do is told once, and asked again when AUTH is
 // needed again.
+// Shows L42.
 func TestSignersThatFail(t *testing.T) {
 	sign := func(e *nostr.Event, with nostr.SecretKey) { _ = e.Sign(with) }
 	for name, fails := range map[string]signerFunc{

@@ -26,6 +26,7 @@ func authors(events []*nostr.Event) (keys []nostr.PubKey) {
 	return keys
 }
 
+// Shows P44, D50.
 func TestAPolicySaysWhenAndAsWhom(t *testing.T) {
 	both := []nostr.PubKey{me.PubKey(), alias.PubKey()}
 	for name, c := range map[string]struct {
@@ -189,6 +190,7 @@ func TestAKeyThatCannotBeHadAtFirst(t *testing.T) {
 }
 
 // P61: an event that only its author may publish needs an AUTH of the author's.
+// Shows P42, P44, P61.
 func TestAnEventIsPublishedAsItsAuthor(t *testing.T) {
 	for name, c := range map[string]struct {
 		by   nostr.SecretKey
@@ -222,6 +224,7 @@ func TestAnEventIsPublishedAsItsAuthor(t *testing.T) {
 }
 
 // strfry knows one identity for each connection: who needs another is refused, and nobody else.
+// Shows P44, Q01.
 func TestASecondIdentityThatTheRelayRefuses(t *testing.T) {
 	p := &publisher{}
 	h := publishes(t, p, gennostr.WithSigner(me.Signer()), gennostr.WithSigner(alias.Signer()),

@@ -102,6 +102,7 @@ func TestRunStopsInGoodOrderWhenItsContextIsCancelled(t *testing.T) {
 	assert.Equal(t, []string{"Init", "HandleInfo busy", "HandleCast queued", "Terminate gennostr: shutdown"}, b.Heard())
 }
 
+// Shows D06.
 func TestRunReturnsWhyTheClientStopped(t *testing.T) {
 	broken := errors.New("broken")
 	for name, c := range map[string]struct {
@@ -128,6 +129,7 @@ func TestRunReturnsWhyTheClientStopped(t *testing.T) {
 }
 
 // What fails after the end of ctx fails all the same: main exits with the status that tells.
+// Shows D06.
 func TestFailuresAfterTheEndOfTheContextAreReturned(t *testing.T) {
 	full := errors.New("disk full")
 	type failure struct {
@@ -328,6 +330,7 @@ type listError []string
 
 func (e listError) Error() string { return e[0] }
 
+// Shows D02.
 func TestWhatSpeaksOfTheRunningCallbackPanicsOutsideOfOne(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		selves := make(chan *gennostr.Self, 1)

@@ -14,6 +14,7 @@ import (
 	"github.com/gennostr/gennostr/nostrtest"
 )
 
+// Shows P54, Q02.
 func TestCountAsksEachRelayForEachFilter(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		events := crowdedStore(40, 0, 4)
@@ -62,6 +63,7 @@ func (h *countHandler) OnClosed(*gennostr.Self, gennostr.Relay, gennostr.ClosedM
 	return nil
 }
 
+// Shows P55, Q03.
 func TestRelaysThatDoNotCount(t *testing.T) {
 	for name, test := range map[string]struct {
 		fault nostrtest.Fault
@@ -105,6 +107,7 @@ func refusedWith(words string) func(*testing.T, error) {
 }
 
 // The registers of relays merge (NIP-45), whatever each has counted.
+// Shows P54, P56.
 func TestCountsMergeRegisters(t *testing.T) {
 	h, err := gennostr.NewHarness(nil, gennostr.WithRelays(relayA, relayB), quietly())
 	require.NoError(t, err)

@@ -69,7 +69,7 @@ func (c *config) guests() (g guestConfig, err error) {
 	if err := g.with(slices.Clone(c.guestOptions)); err != nil {
 		return g, fmt.Errorf("gennostr: WithGuestOptions: %w", err)
 	}
-	g.otherwise = g.ownWay || g.ownAuth || g.ownPolicy && c.relay.socket.Policy != nil || len(c.relay.socket.Header) > 0
+	g.otherwise = g.ownWay || g.ownAuth || g.ownPolicy && c.relay.socket.Policy != nil || !c.relay.socket.Header.Empty()
 	g.manual, g.ownTransport = false, false // there is no OnDisconnect that could ask for it; the dialer is everybody's
 	if p := g.socket.Policy; p != nil {
 		g.socket.Policy = func(network string, addr netip.AddrPort) error { return denied(p(network, addr)) }

@@ -59,6 +59,7 @@ func strangers(t *testing.T, f func(t *testing.T, network *watched, opts []genno
 	})
 }
 
+// Shows D47.
 func TestAGuestOnAPrivateNetworkIsNotDialled(t *testing.T) {
 	strangers(t, func(t *testing.T, network *watched, opts []gennostr.Option) {
 		relay := network.NewRelay("ws://10.0.0.7")
@@ -112,6 +113,7 @@ func TestARefusalOfGuestsPolicyIsNoneOfARelayThatWasAdded(t *testing.T) {
 	})
 }
 
+// Shows D47.
 func TestWithGuestOptionsSaysWhereGuestsMayBe(t *testing.T) {
 	own := errors.New("not in my house")
 	for name, c := range map[string]struct {
@@ -317,6 +319,7 @@ func TestCrowdsOfStrangersRelaysLeaveNothingBehind(t *testing.T) {
 	})
 }
 
+// Shows D48.
 func TestWithMaxGuestsBoundsThem(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		url := func(i int) string { return fmt.Sprintf("wss://guest%d.example/", i) }

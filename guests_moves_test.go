@@ -77,6 +77,7 @@ func (m *moving) live(everywhere, named int) {
 	assert.Equal(m, named, m.named.Status().Live, "named")
 }
 
+// Shows D48.
 func TestAddRelayKeepsTheConnectionOfAGuest(t *testing.T) {
 	moves(t, func(m *moving) {
 		m.name()
@@ -161,6 +162,7 @@ func TestAddRelayOfAGuestTakesItOutOfTheCrowd(t *testing.T) {
 
 // A relay that is added and removed over and over, while the handler hangs, fills no
 // mailbox: also when it was a guest before whose connection had just ended.
+// Shows D11.
 func TestARelayThatComesAndGoesWhileTheHandlerHangsFillsNoMailbox(t *testing.T) {
 	moves(t, func(m *moving) {
 		hang := map[string]chan struct{}{"HandleInfo": make(chan struct{}), "OnDisconnect": make(chan struct{})}
@@ -272,6 +274,7 @@ func TestAddRelayWithATransportOfItsOwnDialsAnew(t *testing.T) {
 }
 
 // A header that is for all relays is not for guests.
+// Shows D48.
 func TestAGuestIsNotShownTheHeadersOfRelays(t *testing.T) {
 	moves(t, func(m *moving) {
 		m.name()
@@ -283,6 +286,7 @@ func TestAGuestIsNotShownTheHeadersOfRelays(t *testing.T) {
 	}, gennostr.WithHeader(http.Header{"Authorization": {"secret"}}))
 }
 
+// Shows D48.
 func TestRemoveRelayKeepsTheConnectionThatSomebodyNeeds(t *testing.T) {
 	moves(t, func(m *moving) {
 		m.add()
@@ -403,6 +407,7 @@ func TestRemoveRelayInOnDisconnectOfARelayThatSomebodyNeeds(t *testing.T) {
 
 // Until the OnDisconnect of a relay that stays as a guest has returned, AddRelay waits;
 // however often both are called, the mailbox does not fill.
+// Shows D11.
 func TestAddRelayWaitsForOnDisconnectOfARelayThatStaysAsAGuest(t *testing.T) {
 	moves(t, func(m *moving) {
 		m.add()

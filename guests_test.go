@@ -21,6 +21,7 @@ func guestURLs(list []gennostr.RelayStatus) (urls []string) {
 	return urls
 }
 
+// Shows D47.
 func TestSubscriptionsOfOneGuestShareItsConnection(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		relay := network.NewRelay(guestURL)
@@ -52,6 +53,7 @@ func TestSubscriptionsOfOneGuestShareItsConnection(t *testing.T) {
 	})
 }
 
+// Shows D47.
 func TestAGuestThatNobodyNeedsIsClosedAfterAWhile(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		relay := network.NewRelay(guestURL)

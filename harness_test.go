@@ -35,6 +35,7 @@ func connectedByHand(t *testing.T, h gennostr.Handler, opts ...gennostr.Option) 
 	return harness
 }
 
+// Shows D55.
 func TestHarnessShowsWhatTheHandlerSendsAndSubscribes(t *testing.T) {
 	r := &recorder{On: streamer}
 	h := byHand(t, r, gennostr.WithRelays("wss://a.example", "wss://b.example"), gennostr.WithMaxDials(1))
@@ -227,6 +228,7 @@ func TestHarnessAnswersCallsAtOnceOrLater(t *testing.T) {
 	assert.ErrorIs(t, err, gennostr.ErrNotHandled)
 }
 
+// Shows D55.
 func TestHarnessClockMovesOnlyWhenTold(t *testing.T) {
 	var cancel func()
 	b := newBot(nil)

@@ -46,6 +46,7 @@ func floor(dir string) int {
 }
 
 // Tests may look up: a relay for tests is what the library is tested with.
+// Shows D01.
 func TestImportsPointDown(t *testing.T) {
 	imports := 0
 	require.NoError(t, filepath.WalkDir(".", func(file string, entry fs.DirEntry, err error) error {

@@ -40,7 +40,9 @@ type (
 	// The event may be kept. It is not to be changed: others may have the same one.
 	//
 	// One event may come in several of these: once for each subscription that it
-	// matches, and for a [Req] again and again. See OnEvent of [Handler].
+	// matches, and for a [Req] again and again. See OnEvent of [Handler]. Some relays
+	// send events whose time has come (NIP-40): what is to be ignored then, a program
+	// asks of [nostr.Event.Expired].
 	EventMessage struct {
 		SubscriptionID string // of a Req, or the name of a subscription
 		Event          *nostr.Event

@@ -21,6 +21,7 @@ var (
 
 // A NIP's package is found from package nostr, says what it is, shows how it is used, and has
 // its decoders fuzzed: all of them read what strangers write.
+// Shows L01.
 func TestEveryNIPPackageIsListedDocumentedShownAndFuzzed(t *testing.T) {
 	dirs, err := filepath.Glob("nostr/nip*")
 	require.NoError(t, err)

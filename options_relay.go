@@ -153,7 +153,7 @@ func WithTLSConfig(t *tls.Config) RelayOption {
 // the program was built with ("devel" where it does not say); an empty one sends
 // none. They are not sent on to another host that a relay redirects to. Default: none.
 func WithHeader(h http.Header) RelayOption {
-	return transport(func(s *socket.Config) { s.Header = h.Clone() })
+	return transport(func(s *socket.Config) { s.Header = socket.SecretHeader(h.Clone()) })
 }
 
 // DialPolicy judges an address that is about to be dialled, after name

@@ -37,6 +37,7 @@ func (c *counted) dial(ctx context.Context, network, addr string) (net.Conn, err
 	return c.network.DialContext(ctx, network, addr)
 }
 
+// Shows D52.
 func TestWithMaxDialsBoundsTheDialsAtOnce(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		const n = 30
@@ -76,6 +77,7 @@ func TestWithMaxDialsBoundsTheDialsAtOnce(t *testing.T) {
 	})
 }
 
+// Shows D52.
 func TestWithMaxAttemptsGivesUpAndSaysSo(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		relay := network.NewRelay("wss://a.example")
@@ -120,6 +122,7 @@ func TestWithMaxAttemptsGivesUpAndSaysSo(t *testing.T) {
 	})
 }
 
+// Shows D23.
 func TestWithForgeryLimitRemovesARelayThatForges(t *testing.T) {
 	onStage(t, streamer, func(t *testing.T, s stage) {
 		events := textNotes(3)
@@ -148,6 +151,7 @@ func TestWithForgeryLimitRemovesARelayThatForges(t *testing.T) {
 	})
 }
 
+// Shows D24.
 func TestWithVerifierJudgesSignaturesAndNothingElse(t *testing.T) {
 	note := textNotes(1)[0]
 	forged := forge(note)
@@ -188,6 +192,7 @@ func TestWithVerifierJudgesSignaturesAndNothingElse(t *testing.T) {
 	}, gennostr.WithForgeryLimit(1), gennostr.WithVerifier(judge(func(nostr.PubKey, nostr.ID, nostr.Sig) error { panic("no device") })))
 }
 
+// Shows D24.
 func TestWithTrustedRelaySkipsVerificationButNotTheFilters(t *testing.T) {
 	note := textNotes(1)[0]
 	altered := note.Clone()

@@ -190,6 +190,7 @@ func TestVerifierIsAskedAndATrustedRelayIsNot(t *testing.T) {
 	})
 }
 
+// Shows D23.
 func TestTooManyForgeriesRemoveTheRelay(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		relay := network.NewRelay("wss://a.example")

@@ -18,6 +18,7 @@ import (
 )
 
 // DESIGN 2: a line for each change of state, not for each dial.
+// Shows L36, D08.
 func TestDeadRelaysCostALineEachAndOneAnHour(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		var relays []*nostrtest.Relay
@@ -96,6 +97,7 @@ func TestAnOnErrorOfOnesOwnSeesEveryDial(t *testing.T) {
 
 // A flapping relay is told of a few times an hour; one that announces its ends and
 // is back at once is no problem at all.
+// Shows D08.
 func TestARelayThatComesAndGoesDoesNotFillTheLog(t *testing.T) {
 	for name, c := range map[string]struct {
 		end  func(*nostrtest.Relay)
@@ -212,6 +214,7 @@ func TestLinesForASlowLoggerComeInTheirOrder(t *testing.T) {
 
 // A relay that sends nothing but garbage is a line when it begins and one a minute,
 // and every frame is in one of them.
+// Shows D08.
 func TestGarbageCostsALineAMinute(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		relay := network.NewRelay("wss://a.example/")

@@ -17,6 +17,7 @@ import (
 
 // A stored event over the read limit at the head of every answer is read past:
 // what follows arrives, the connection lives, and OnError knows what was missed.
+// Shows L38, D15.
 func TestAnOverLongEventCostsAReportAndNothingElse(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		relay := network.NewRelay("wss://a.example")
@@ -76,6 +77,7 @@ func TestWhatAnOverLongMessageWasIsReadFromItsHead(t *testing.T) {
 }
 
 // A relay that drips a message is not waited for longer than one may take, and is dialled again.
+// Shows D15.
 func TestL29ATerabyteInDripsCostsTheMessageTimeout(t *testing.T) {
 	r := &recorder{}
 	start(t, r, gennostr.WithManualReconnect(), gennostr.WithMessageTimeout(100*time.Millisecond), gennostr.WithRelays(rawRelay(t, func(conn net.Conn, request *http.Request) {

@@ -60,6 +60,7 @@ func eachRefusal(t *testing.T, fault func(text string) nostrtest.Fault, test fun
 	}
 }
 
+// Shows P28, P32, Q01.
 func TestPublicationsThatAreRefusedForEachPrefix(t *testing.T) {
 	eachRefusal(t, nostrtest.RefuseEvents, func(t *testing.T, c refusal, text string, client *gennostr.Client, _ *nostrtest.Relay) {
 		began := time.Now()
@@ -82,6 +83,7 @@ func TestPublicationsThatAreRefusedForEachPrefix(t *testing.T) {
 	})
 }
 
+// Shows P30, P32, Q01, L06, L07.
 func TestSubscriptionsThatAreRefusedForEachPrefix(t *testing.T) {
 	eachRefusal(t, nostrtest.RefuseRequests, func(t *testing.T, c refusal, text string, client *gennostr.Client, relay *nostrtest.Relay) {
 		sub, err := client.Subscribe(t.Context(), []nostr.Filter{{}})
@@ -103,6 +105,7 @@ func TestSubscriptionsThatAreRefusedForEachPrefix(t *testing.T) {
 	})
 }
 
+// Shows P30, P32, Q01.
 func TestQueriesThatAreRefusedForEachPrefix(t *testing.T) {
 	eachRefusal(t, nostrtest.RefuseRequests, func(t *testing.T, c refusal, text string, client *gennostr.Client, relay *nostrtest.Relay) {
 		began := time.Now()
@@ -147,6 +150,7 @@ func TestNobodyWaitsForAChallengeThatNobodyWouldAnswer(t *testing.T) {
 }
 
 // With a signer "auth-required:" is no refusal: what was refused is sent again, once.
+// Shows P41, P42, Q01.
 func TestAuthRequiredBehindErrorIsRedone(t *testing.T) {
 	for _, before := range []string{"", "ERROR: "} {
 		for verb, ask := range map[string]func(*testing.T, *gennostr.Client) error{

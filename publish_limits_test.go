@@ -32,6 +32,7 @@ func studied(t *testing.T, network *nostrtest.Network, relays ...*nostrtest.Rela
 }
 
 // What exceeds a limit that a relay states is not sent there, and sent to others.
+// Shows P49, P52, D51.
 func TestWhatExceedsALimitIsNotSentToThatRelay(t *testing.T) {
 	long := nostrtest.TextNote(nostrtest.Key(1), strings.Repeat("ä", 101))
 	tagged := nostrtest.TextNote(nostrtest.Key(1), "", nostr.Tag{"t", "1"}, nostr.Tag{"t", "2"}, nostr.Tag{"t", "3"})
@@ -65,6 +66,7 @@ func TestWhatExceedsALimitIsNotSentToThatRelay(t *testing.T) {
 	}
 }
 
+// Shows P52, D51.
 func TestDatesAndProofOfWorkAreLookedAtBeforeSending(t *testing.T) {
 	for name, c := range map[string]struct {
 		limits nostrtest.Limits
@@ -162,6 +164,7 @@ func TestAWrongClockIsNamed(t *testing.T) {
 	}
 }
 
+// Shows D51.
 func TestPaymentAndConditionsAreHintsOnly(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		relay := network.NewRelay(relayA,

@@ -39,6 +39,7 @@ func eventsOf(relay *nostrtest.Relay) map[nostr.ID]int {
 
 // A link that is cut before the OK is no success: the event is sent again on the next,
 // and what the relay says then is the verdict.
+// Shows L04.
 func TestALinkThatIsCutBeforeTheOKIsNoSuccess(t *testing.T) {
 	for name, fault := range map[string]struct {
 		fault nostrtest.Fault
@@ -66,6 +67,7 @@ func TestALinkThatIsCutBeforeTheOKIsNoSuccess(t *testing.T) {
 }
 
 // If the relay never comes back, nobody knows.
+// Shows L04.
 func TestALinkThatNeverComesBackLeavesTheEventUnanswered(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		relay := network.NewRelay(relayA, nostrtest.WithFaults(nostrtest.NoOK()))
@@ -98,6 +100,7 @@ func TestAtLeastOneDoesNotWaitForARelayThatIsDown(t *testing.T) {
 	})
 }
 
+// Shows L24.
 func TestAHundredPublicationsAtOnceFiftyOfThemOfOneEvent(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		relay := network.NewRelay(relayA)
@@ -146,6 +149,7 @@ func TestStalledRelaysHoldNobodyLongerThanTheContext(t *testing.T) {
 	}
 }
 
+// Shows P33.
 func TestEphemeralEventsThatNobodyHearsAreRefusedAtOnce(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		network.NewRelay(relayA, nostrtest.WithFaults(nostrtest.MuteUnheard()))
@@ -158,6 +162,7 @@ func TestEphemeralEventsThatNobodyHearsAreRefusedAtOnce(t *testing.T) {
 }
 
 // Every spelling in which relays say that they have a newer version.
+// Shows Q01, D43.
 func TestSupersededIsRecognisedInWhatRelaysSay(t *testing.T) {
 	for _, text := range nostrtest.ReplacedSpellings() {
 		if text == "" {
@@ -180,6 +185,7 @@ func TestSupersededIsRecognisedInWhatRelaysSay(t *testing.T) {
 }
 
 // 1,000 publications at 50 a second, and the relay is away for ten seconds of it.
+// Shows D45.
 func TestThePaceHoldsThroughAnOutage(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		relay := network.NewRelay(relayA)

@@ -17,6 +17,7 @@ import (
 
 // A relay that takes five events in ten seconds gets all there is in the end, and few of
 // what it gets it has to refuse: one answer that is good does not make it be flooded anew.
+// Shows D45.
 func TestARelayWithALimitedRateIsNotFlooded(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		var window time.Time
@@ -88,6 +89,7 @@ func TestAPublicationThatIsOverTakesUpNothing(t *testing.T) {
 
 // A program that was suspended beyond the end of a publication reads what has come
 // meanwhile before it gives anybody up.
+// Shows L30.
 func TestASuspendedProgramGivesNobodyUpTooEarly(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		network.NewRelay(relayA, nostrtest.WithFaults(nostrtest.LateOK(500*time.Millisecond).Times(1), nostrtest.NoOK().From(2)))

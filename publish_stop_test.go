@@ -39,6 +39,7 @@ func (p *publisher) HandleInfo(self *gennostr.Self, msg any) error {
 }
 
 // Stop right after sending waits for the OKs of what was written.
+// Shows D05.
 func TestStopWaitsForTheVerdictsOfWhatWasWritten(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		p := &publisher{}
@@ -63,6 +64,7 @@ func TestStopWaitsForTheVerdictsOfWhatWasWritten(t *testing.T) {
 
 // What the relay does not answer takes half of the deadline, and what was not written
 // takes no time at all.
+// Shows D05.
 func TestPublicationsThatAreOpenAtStopAreTold(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		p := &publisher{}

@@ -82,6 +82,7 @@ func verdicts(r gennostr.PublishReport) (list []gennostr.Verdict) {
 	return list
 }
 
+// Shows D43.
 func TestAPublicationGathersTheVerdictsOfAllRelays(t *testing.T) {
 	p, note := &publisher{}, nostrtest.TextNote(nostrtest.Key(1), "to all")
 	h := publishes(t, p)
@@ -112,6 +113,7 @@ func TestAPublicationGathersTheVerdictsOfAllRelays(t *testing.T) {
 	assert.Empty(t, p.errs)
 }
 
+// Shows P28, P32.
 func TestEveryWordOfARelayIsAVerdict(t *testing.T) {
 	for text, want := range map[string]gennostr.Verdict{
 		"duplicate: already have this event": gennostr.Duplicate, "duplicate: have a newer event": gennostr.Superseded,
@@ -134,6 +136,7 @@ func TestEveryWordOfARelayIsAVerdict(t *testing.T) {
 	}
 }
 
+// Shows D43.
 func TestAtLeastTellsWhenEnoughRelaysHaveIt(t *testing.T) {
 	p, note := &publisher{}, nostrtest.TextNote(nostrtest.Key(1), "enough")
 	h := publishes(t, p)
@@ -184,6 +187,7 @@ func TestARelayThatChangesItsMindIsToldAgain(t *testing.T) {
 	assert.Equal(t, []gennostr.Verdict{gennostr.Refused, gennostr.Accepted}, told, "the newest of each")
 }
 
+// Shows L24.
 func TestTwoPublicationsOfOneEventBothHearIt(t *testing.T) {
 	p, note := &publisher{}, nostrtest.TextNote(nostrtest.Key(1), "twice")
 	h := publishes(t, p)
@@ -283,6 +287,7 @@ func TestPublishRefusesWhatMakesNoSense(t *testing.T) {
 	assert.Empty(t, h.Sent())
 }
 
+// Shows L32.
 func TestNoRelayAndUnknownRelays(t *testing.T) {
 	p, note := &publisher{}, nostrtest.TextNote(nostrtest.Key(1), "to whom")
 	h, err := gennostr.NewHarness(p, quietly())
@@ -372,6 +377,7 @@ func TestWhatIsNotConnectedIsSaidSo(t *testing.T) {
 	assert.Zero(t, p.reports[0].Outcomes[0].Tries)
 }
 
+// Shows D45.
 func TestPublishQueueIsBounded(t *testing.T) {
 	p := &publisher{}
 	h := publishes(t, p, gennostr.WithPublishQueue(2))
@@ -422,6 +428,7 @@ func TestThenIsJudgedLikeACallback(t *testing.T) {
 	assert.True(t, h.Stopped())
 }
 
+// Shows D55.
 func TestARestartForgetsWhatWasPublished(t *testing.T) {
 	p, note := &publisher{}, nostrtest.TextNote(nostrtest.Key(1), "lost")
 	h := publishes(t, p)
@@ -438,6 +445,7 @@ func TestARestartForgetsWhatWasPublished(t *testing.T) {
 	assert.ErrorIs(t, err, gennostr.ErrClientClosed)
 }
 
+// Shows D44.
 func TestContextsEndTheWaitingAndCancelThePublication(t *testing.T) {
 	p, note := &publisher{}, nostrtest.TextNote(nostrtest.Key(1), "wait")
 	h := publishes(t, p)

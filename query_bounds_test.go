@@ -19,6 +19,7 @@ import (
 
 // What queries may take in all, whoever asks and whatever comes.
 
+// Shows D42.
 func TestWithMaxQueriesBoundsThem(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		network.NewRelay(relayA, nostrtest.WithFaults(nostrtest.NoAnswer().On("REQ", "COUNT")))
@@ -119,6 +120,7 @@ func TestSelfQueryIsBoundedUntilTheHandlerIsTold(t *testing.T) {
 
 // What relays send to many queries at once stays within one budget, and what is too much for it
 // is said to be.
+// Shows D42.
 func TestWithQueryBudgetBoundsWhatAllQueriesHold(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		const budget = 4 << 20

@@ -18,6 +18,7 @@ import (
 
 // Whatever links and relays do, a report that says that a relay has answered completely has all
 // that it has; every query ends by its deadline, and leaves nothing open.
+// Shows L14, L26, D38.
 func TestReportsTellTheTruthAboutRelaysThatFail(t *testing.T) {
 	for seed := range uint64(8) {
 		virtual(t, func(t *testing.T, network *nostrtest.Network) {

@@ -23,6 +23,7 @@ func stored(n int) []*nostr.Event { return crowdedStore(n, 0, 1) }
 
 // A relay that does not do as it is asked costs no event that it gives, no time beyond the
 // deadline, and is not said to be complete where it may not be.
+// Shows P36, P37, L15.
 func TestRelaysThatPageBadly(t *testing.T) {
 	for name, test := range map[string]struct {
 		faults   []nostrtest.Fault
@@ -64,6 +65,7 @@ func TestRelaysThatPageBadly(t *testing.T) {
 }
 
 // A search is a choice of the relay's: it comes as it is, in its order, without paging.
+// Shows P58.
 func TestASearchComesInTheRelaysOrder(t *testing.T) {
 	h, err := gennostr.NewHarness(nil, gennostr.WithRelays(relayA), gennostr.WithTrustedRelay(), quietly())
 	require.NoError(t, err)

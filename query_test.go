@@ -65,6 +65,7 @@ func TestFetchMergesWhatRelaysHave(t *testing.T) {
 
 // A second may hold more than a relay gives at once: where the filter leaves something to
 // divide it by, it comes whole.
+// Shows P36, P37, P51, L15, D40.
 func TestAStoreOfTenThousandEventsComesWhole(t *testing.T) {
 	for name, cap := range map[string]nostrtest.Option{
 		"a page cap that nobody tells": nostrtest.WithFaults(nostrtest.PageCap(500)),
@@ -105,6 +106,7 @@ func crowdedStore(n, dense, kinds int) []*nostr.Event {
 }
 
 // Where nothing is left to divide a second by, that is said, and all the rest comes.
+// Shows P37, L15.
 func TestASecondThatNothingCanDivideIsReportedAndTheRestComes(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		network.NewRelay(relayA, nostrtest.WithLimits(nostrtest.Limits{Limit: 500, DefaultLimit: 500})).Publish(crowdedStore(10_000, 700, 1)...)
@@ -138,6 +140,7 @@ func TestFiveThousandAuthorsOfARelayThatTakesAHundred(t *testing.T) {
 	})
 }
 
+// Shows L14, L26.
 func TestOneGoodOneDeadAndOneSilentRelay(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		network.NewRelay(relayA).Publish(textNotes(10)...)
@@ -159,6 +162,7 @@ func TestOneGoodOneDeadAndOneSilentRelay(t *testing.T) {
 	})
 }
 
+// Shows D42.
 func TestOneDeadRelayAmongThreeCostsFetchOneNothing(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		notes := textNotes(3)
@@ -214,6 +218,7 @@ func TestFetchOneOfAnIDEndsWithTheFirstHit(t *testing.T) {
 	})
 }
 
+// Shows L14, L26.
 func TestFetchOneSaysNotFoundOnlyIfEveryRelayDid(t *testing.T) {
 	for name, fault := range map[string]nostrtest.Fault{
 		"silent": nostrtest.NoAnswer().On("REQ"), "no EOSE": nostrtest.NoEOSE(), "refuses": nostrtest.RefuseRequests("blocked: not you"),
@@ -242,6 +247,7 @@ func TestFetchOneSaysNotFoundOnlyIfEveryRelayDid(t *testing.T) {
 	}
 }
 
+// Shows P30.
 func TestARefusedQueryTellsTheRelaysWords(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		network.NewRelay(relayA, nostrtest.WithFaults(nostrtest.RefuseRequests("restricted: members only")))
@@ -255,6 +261,7 @@ func TestARefusedQueryTellsTheRelaysWords(t *testing.T) {
 	})
 }
 
+// Shows L14, L32.
 func TestAQueryOfNoRelayIsNoAnswer(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		client := pool(t, network)
@@ -268,6 +275,7 @@ func TestAQueryOfNoRelayIsNoAnswer(t *testing.T) {
 	})
 }
 
+// Shows P18, L18.
 func TestAnEmptyListGivesNoEventsAndNoError(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		relay := network.NewRelay(relayA)
@@ -289,6 +297,7 @@ func TestAnEmptyListGivesNoEventsAndNoError(t *testing.T) {
 	})
 }
 
+// Shows D42.
 func TestBreakClosesWhatIsOpen(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		relays := []*nostrtest.Relay{network.NewRelay(relayA, nostrtest.WithFaults(nostrtest.NoEOSE())), network.NewRelay(relayB, nostrtest.WithFaults(nostrtest.NoEOSE()))}

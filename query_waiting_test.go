@@ -33,6 +33,7 @@ func (a *asker) OnEvent(self *gennostr.Self, _ gennostr.Relay, _ gennostr.EventM
 }
 
 // The answer to a query stands behind events that nobody has handled: it comes all the same.
+// Shows L27, D09.
 func TestAQueryInsideACallbackWithFiveThousandEventsWaiting(t *testing.T) {
 	wanted := madeUp(9_999, 800_000_000, 30_078)
 	filter := nostr.Filter{IDs: []nostr.ID{wanted.ID}}
@@ -81,6 +82,7 @@ func TestAQueryInsideACallbackWithFiveThousandEventsWaiting(t *testing.T) {
 }
 
 // Where more waits than may, whoever asks is told, long before the deadline.
+// Shows L27, D09.
 func TestAnAnswerBehindTooMuchIsABacklog(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		relay := network.NewRelay(relayA, nostrtest.WithSendBuffer(0))

@@ -18,6 +18,7 @@ import (
 
 // A relay whose messages are all held takes nobody's time: what another one brings
 // meanwhile is there at once.
+// Shows D03.
 func TestARelayWhoseMessagesAreHeldDelaysNobody(t *testing.T) {
 	const other = "wss://b.example/"
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {

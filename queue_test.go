@@ -89,6 +89,7 @@ func (l *ledger) config(d time.Duration) gennostr.QueueConfig[job] {
 }
 
 // 3,000 events, a webhook of ten seconds each: all are done, once, in order for each key.
+// Shows L39, D04.
 func TestAQueueLosesNoWork(t *testing.T) {
 	const n = 3_000
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
@@ -126,6 +127,7 @@ func TestAQueueLosesNoWork(t *testing.T) {
 }
 
 // What waits does so at the relay: memory does not grow with it.
+// Shows L39, D04.
 func TestWhatWaitsForAQueueWaitsAtTheRelay(t *testing.T) {
 	grown := func(n int) (grown int64) {
 		virtual(t, func(t *testing.T, network *nostrtest.Network) {
@@ -151,6 +153,7 @@ func TestWhatWaitsForAQueueWaitsAtTheRelay(t *testing.T) {
 
 // A relay whose messages are held is slowed down; what is said to it and its
 // answers go on, and nobody takes it for dead.
+// Shows D12.
 func TestARelayWhoseMessagesAreHeldIsAlive(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		relay := network.NewRelay(stageURL)
@@ -178,6 +181,7 @@ func TestARelayWhoseMessagesAreHeldIsAlive(t *testing.T) {
 	})
 }
 
+// Shows L39, D03.
 func TestHoldsOutliveConnectionsAndRelays(t *testing.T) {
 	var releases []func()
 	hold := func(self *gennostr.Self, n note) error {
@@ -224,6 +228,7 @@ func TestHoldsOutliveConnectionsAndRelays(t *testing.T) {
 	}, gennostr.WithMailboxWindow(5, 1<<20))
 }
 
+// Shows D03.
 func TestAHoldThatIsNotReleasedIsNamed(t *testing.T) {
 	var log journal
 	var release func()
@@ -253,6 +258,7 @@ func TestAHoldThatIsNotReleasedIsNamed(t *testing.T) {
 
 // Put outside of a callback that handles a message is bounded by the queue itself,
 // also while a callback is running elsewhere.
+// Shows D04.
 func TestPutKnowsWhereItIsCalled(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		gate := make(chan struct{})
@@ -301,6 +307,7 @@ func TestPutKnowsWhereItIsCalled(t *testing.T) {
 }
 
 // Calls whose work is in a queue keep their places among those that wait.
+// Shows D04.
 func TestPutInHandleCallKeepsTheCallsPlace(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		gate := make(chan struct{})
@@ -474,6 +481,7 @@ func payment(took time.Duration, told *[]string) (*bot, func(*gennostr.Client, i
 	return b, func(client *gennostr.Client, i int) error { return client.Cast(i) }
 }
 
+// Shows L39, D05.
 func TestStopTellsWhatWasDoneAndWhatWasNot(t *testing.T) {
 	closedText := gennostr.ErrClientClosed.Error()
 	for name, c := range map[string]struct {
@@ -539,6 +547,7 @@ func TestAPanicInAThenAtTheEndIsTheReason(t *testing.T) {
 }
 
 // strfry and others drop what they have not dealt with when the connection ends.
+// Shows D05.
 func TestStopWaitsForTheOKsOfWhatItHasSent(t *testing.T) {
 	onStage(t, nil, func(t *testing.T, s stage) {
 		for _, note := range textNotes(20) {

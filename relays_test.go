@@ -255,6 +255,7 @@ func TestEveryVerbAfterTheEnd(t *testing.T) {
 	assert.Empty(t, self.Relays())
 }
 
+// Shows D02.
 func TestSelfIsGoodForRelayVerbsBeyondItsCallback(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		relay := network.NewRelay("wss://a.example")
@@ -281,6 +282,7 @@ func TestSelfIsGoodForRelayVerbsBeyondItsCallback(t *testing.T) {
 	})
 }
 
+// Shows P47, P48, P53.
 func TestRelayInformation(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		relay := network.NewRelay("wss://a.example", nostrtest.WithLimits(nostrtest.Limits{Subscriptions: 7}),
@@ -346,6 +348,7 @@ func TestRelayInformation(t *testing.T) {
 	}
 }
 
+// Shows D19.
 func TestDenyPrivateNetworks(t *testing.T) {
 	for address, denied := range map[string]bool{
 		"127.0.0.1:443": true, "10.1.2.3:443": true, "192.168.0.1:80": true, "169.254.169.254:80": true, "[::1]:443": true, "[fd00::1]:443": true,

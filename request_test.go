@@ -47,6 +47,7 @@ func asking(t *testing.T, network *nostrtest.Network, urls ...string) *gennostr.
 }
 
 // The subscription is live before the request is published, and both end with the loop.
+// Shows D46.
 func TestARequestHearsReplies(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		relay := wallet(network, relayA, func(r *nostrtest.Relay, e *nostr.Event) { // before the OK
@@ -116,6 +117,7 @@ func TestARequestOutlivesItsConnection(t *testing.T) {
 
 // What is not answered any more is never sent again, and never sent at all if the caller
 // has gone before the relay was there.
+// Shows D46.
 func TestNobodyPaysAfterTheCallerHasGone(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		relay := network.NewRelay(relayA)
@@ -182,6 +184,7 @@ func TestChallengesDoNotHoldARequestUp(t *testing.T) {
 }
 
 // When nobody can answer any more, the loop ends with one error.
+// Shows D46.
 func TestARequestThatNobodyCanAnswerEnds(t *testing.T) {
 	for name, c := range map[string]struct {
 		opts  []nostrtest.Option

@@ -112,6 +112,7 @@ func TestServiceUnderSutureIsBackWithFreshState(t *testing.T) {
 	})
 }
 
+// Shows D06.
 func TestServiceUnderSutureStartsAgainAfterEveryFailure(t *testing.T) {
 	// What failed was somebody else's deadline: not the end of the service's own
 	// context, which suture would take as an end that it had asked for.

@@ -36,6 +36,7 @@ func (v *countingVerifier) VerifySignature(pubkey nostr.PubKey, id nostr.ID, sig
 
 // What one relay has brought is not verified again when another brings it, but
 // its hash is recomputed each time: a copy that was altered is refused.
+// Shows P06, L02.
 func TestProvenEventsAreNotVerifiedAgainAndAlwaysHashed(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		v := new(countingVerifier)
@@ -115,6 +116,7 @@ func TestTheSameBytesFromManyRelaysAreTheSameEvent(t *testing.T) {
 }
 
 // Bad signatures among many good ones: each is found, the good ones arrive, in order.
+// Shows D27.
 func TestForgeriesInABatchCostNoNeighbour(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		r := &recorder{On: streamer}
@@ -159,6 +161,7 @@ func TestADisagreementOfVerifiersMakesNothingProven(t *testing.T) {
 	}, gennostr.WithVerifier(v), quietly())
 }
 
+// Shows D26.
 func TestADisagreementOfVerifiersIsLogged(t *testing.T) {
 	var log journal
 	c := start(t, nil, log.Option())

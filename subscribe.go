@@ -260,6 +260,10 @@ func validated(filters []nostr.Filter) (list []nostr.Filter, err error) {
 // for what that promises. Where a limit is set it holds for the first answer of each
 // relay.
 //
+// Some relays leave direct messages (kinds 4 and 1059) out of a request for other kinds
+// too, and say only where nothing else is asked for that they want to know who asks: a
+// subscription of their own brings them ([WithSigner]).
+//
 // It returns at once. In Init, before any relay is there, it is as good as later.
 // Errors: [ErrSubscriptionExists] if the name has other filters or options, with the
 // same it is nil; [ErrMatchesNothing] if no filter can match; what is wrong with the

@@ -15,6 +15,7 @@ import (
 
 // What is published while subscriptions that are live are packed is no history: a bot
 // that leaves PhaseStored unanswered has to answer it.
+// Shows D30.
 func TestWhatComesWhileLiveSubscriptionsArePackedIsNotStored(t *testing.T) {
 	p := &packed{phases: map[string]gennostr.Phase{}}
 	h, err := gennostr.NewHarness(p, gennostr.WithRelays(subscribersRelay))

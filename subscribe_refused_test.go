@@ -27,6 +27,7 @@ func TestASubscriptionWhoseRefusedFilterWasReplacedIsLive(t *testing.T) {
 }
 
 // A relay that refuses a limit, rather than answering with less, is asked with a lower one.
+// Shows D32.
 func TestALimitThatARelayRefusesIsLowered(t *testing.T) {
 	r := &refilter{filters: []nostr.Filter{nostr.Filter{}.WithKinds(nostr.KindTextNote).WithLimit(1000)}}
 	h, err := gennostr.NewHarness(r, gennostr.WithRelays(subscribersRelay))

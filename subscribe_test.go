@@ -91,6 +91,7 @@ func deliverEOSE(t *testing.T, h *gennostr.Harness) {
 	require.NoError(t, h.Deliver(subscribersRelay, gennostr.EOSEMessage{SubscriptionID: "notes"}))
 }
 
+// Shows D28.
 func TestASubscriptionIsAskedAgainAfterEachReconnect(t *testing.T) {
 	r := &subscriber{}
 	h := reads(t, r)
@@ -121,6 +122,7 @@ func TestASubscriptionIsAskedAgainAfterEachReconnect(t *testing.T) {
 	assert.EqualValues(t, 1, st[0].Duplicates)
 }
 
+// Shows D53.
 func TestSubscribeRefusesWhatMakesNoSense(t *testing.T) {
 	h := reads(t, &subscriber{})
 	require.NoError(t, h.Run(func(self *gennostr.Self) error {
@@ -163,6 +165,7 @@ func TestUnsubscribeClosesAndDropsWhatWaits(t *testing.T) {
 	assert.Equal(t, []string{"first"}, r.heard)
 }
 
+// Shows L06.
 func TestARefusalForNowIsRetriedAndOneForGoodIsNot(t *testing.T) {
 	r := &subscriber{}
 	h := reads(t, r)
@@ -218,6 +221,7 @@ func (m *mute) OnError(_ *gennostr.Self, _ gennostr.Relay, err error) error {
 	return nil
 }
 
+// Shows L06.
 func TestWithoutOnSubscriptionARefusalIsAProblem(t *testing.T) {
 	m := &mute{}
 	h, err := gennostr.NewHarness(m, gennostr.WithRelays(subscribersRelay))
@@ -253,6 +257,7 @@ func throughText(t *testing.T, c gennostr.Cursor) (back gennostr.Cursor) {
 	return back
 }
 
+// Shows L40, D39, D55.
 func TestACursorRepeatsNothingThatWasHandled(t *testing.T) {
 	r := &subscriber{}
 	h := reads(t, r)
@@ -273,6 +278,7 @@ func TestACursorRepeatsNothingThatWasHandled(t *testing.T) {
 	assert.Equal(t, []gennostr.Phase{gennostr.PhaseResumed}, again.phases)
 }
 
+// Shows L40, D03.
 func TestACursorPassesNoEventThatWaitsOrIsHeld(t *testing.T) {
 	var release func()
 	var during gennostr.Cursor
@@ -305,6 +311,7 @@ func TestACursorPassesNoEventThatWaitsOrIsHeld(t *testing.T) {
 	}
 }
 
+// Shows D39.
 func TestTheCursorInOnEventIncludesTheEventAtHand(t *testing.T) {
 	var during gennostr.Cursor
 	r := &subscriber{}
@@ -396,6 +403,7 @@ func TestADamagedCursorIsAnError(t *testing.T) {
 	assert.True(t, zero.IsZero())
 }
 
+// Shows D28.
 func TestOnConfinesASubscriptionToItsRelays(t *testing.T) {
 	r := &subscriber{opts: []gennostr.SubscribeOption{gennostr.On("wss://other.example")}}
 	h := reads(t, r)
@@ -419,6 +427,7 @@ func TestLiveOnlyTakesNothingStored(t *testing.T) {
 	assert.Equal(t, []string{"live"}, r.heard)
 }
 
+// Shows D54.
 func TestSetFiltersAsksOnlyForWhatIsNew(t *testing.T) {
 	a, b := nostrtest.PubKey(1), nostrtest.PubKey(2)
 	r := &subscriber{}

@@ -42,6 +42,7 @@ func setUp(t *testing.T, network *nostrtest.Network, options ...nostrtest.Option
 
 // The connection may be lost behind any frame of the relay's: it is made again, and what is
 // left goes on. Nothing is lost, and no event comes twice; only what was pushed and not answered is sent again.
+// Shows L05, D56.
 func TestSyncGoesOnWhereItsConnectionWasLost(t *testing.T) {
 	total := 0
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {

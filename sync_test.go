@@ -74,6 +74,7 @@ func idsIn(events []*nostr.Event) (ids []nostr.ID) {
 	return ids
 }
 
+// Shows P67, D56.
 func TestSyncFetchesWhatTheProgramLacksAndPushesWhatTheRelayLacks(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		notes := textNotes(300)
@@ -137,6 +138,7 @@ func TestSyncOfNearlyEqualSetsCostsNearlyNothing(t *testing.T) {
 }
 
 // Relays in the wild, and worse: what is found is right, or is said not to be known.
+// Shows P66, P67, P68, P69, Q01, Q02, Q07, D56.
 func TestSyncWithRelaysThatDoItBadly(t *testing.T) {
 	const patience = 10 * time.Second
 	for name, test := range map[string]struct {
@@ -339,6 +341,7 @@ func TestSyncWithIDsOfNothing(t *testing.T) {
 	})
 }
 
+// Shows L31.
 func TestSyncIsNotTalkedOutOfItsMemory(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		network.NewRelay(relayA, nostrtest.WithFaults(nostrtest.InventedIDs(20_000)))
@@ -561,6 +564,7 @@ func TestSyncUnderAHarness(t *testing.T) {
 }
 
 // Ids of the library's own are not the program's.
+// Shows D53.
 func TestSyncsSessionsAreNotTheProgramsToTouch(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		network.NewRelay(relayA)
@@ -576,6 +580,7 @@ func TestSyncsSessionsAreNotTheProgramsToTouch(t *testing.T) {
 }
 
 // A relay that is asked for what stands behind events that nobody handles is not waited for in vain.
+// Shows L27.
 func TestSyncBehindABacklog(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		relay := network.NewRelay(relayA)

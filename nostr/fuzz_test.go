@@ -10,6 +10,7 @@ import (
 	"github.com/gennostr/gennostr/nostr"
 )
 
+// Shows L01.
 func FuzzParseEvent(f *testing.F) {
 	for _, change := range []map[string]string{
 		nil, {"tags": "[]"}, {"tags": `[["e","` + hexA + `","",""],["\n"]]`}, {"content": `"\ud83d\ude00\u0000\""`}, {"extra": `{"a":[1e5,null]}`},
@@ -53,6 +54,7 @@ func FuzzParseEvent(f *testing.F) {
 	})
 }
 
+// Shows L01.
 func FuzzParseFilter(f *testing.F) {
 	for _, data := range []string{
 		`{}`, `{"ids":["` + hexA + `"],"authors":[],"kinds":[0,65535],"#e":["` + hexB + `"],"#t":["a","\n"],"since":1,"until":2,"limit":0,"search":"x"}`,

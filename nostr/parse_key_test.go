@@ -130,6 +130,7 @@ func TestSecretKeysOutOfRangeAreRefusedAsBech32Too(t *testing.T) {
 	}
 }
 
+// Shows L01.
 func FuzzParseKeys(f *testing.F) {
 	for _, s := range []string{npubA, npubHexA, nsecA, nsecHexA, noteA, "nostr:" + npubA, " NOSTR:" + strings.ToUpper(noteA) + "\n", nprofileA, shortNpub, "npub1", ""} {
 		f.Add(s)

@@ -158,6 +158,7 @@ func TestL20NoFailingTestShowsAKeyOrAPeer(t *testing.T) {
 }
 
 // A type that is given a key tomorrow is in the table above too.
+// Shows D21.
 func TestL20EveryTypeThatHoldsAKeyIsInTheTable(t *testing.T) {
 	// Where the keys themselves are: behind these, and for the time of one message.
 	holds := map[string]bool{"nostr.secret": true, "nip44.conversationKey": true, "nip17.fileKey": true}

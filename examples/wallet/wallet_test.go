@@ -266,6 +266,7 @@ func TestAnAnswerThatIsRefusedWaitsForTheNextProcess(t *testing.T) {
 
 // Whatever is done in whatever order, with a crash anywhere: each request is paid
 // once, by a bank that forgets what is written down.
+// Shows L40.
 func TestEachRequestIsPaidOnceInAnyOrder(t *testing.T) {
 	for seed := range uint64(orders) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) { payInAnyOrder(t, rand.New(rand.NewPCG(seed, 0))) })

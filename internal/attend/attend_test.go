@@ -40,6 +40,7 @@ func TestAWatchedSpanEndsInTime(t *testing.T) {
 	}
 }
 
+// Shows L30.
 func TestALateLookBeginsAnew(t *testing.T) {
 	s := attend.Start(start, 10*time.Second)
 	now := start.Add(2500*time.Millisecond + 2500*time.Millisecond)

@@ -35,6 +35,7 @@ func signed(t *testing.T) *auth {
 
 // Ten subscriptions and ten publications that need AUTH on a fresh connection: one AUTH,
 // and all twenty are done again (L24).
+// Shows P40, L24.
 func TestOneAuthForAll(t *testing.T) {
 	for _, eager := range [][]int{nil, {1}} {
 		a := authn.New[string, int](authn.Config{})
@@ -67,6 +68,7 @@ func TestTheChallengeComesLate(t *testing.T) {
 }
 
 // Q05: it wants AUTH and never sends a challenge.
+// Shows Q05.
 func TestTheChallengeNeverComes(t *testing.T) {
 	a := authn.New[string, int](authn.Config{Challenge: 3 * time.Second})
 	a.Want(start, "sub", 1)
@@ -121,6 +123,7 @@ func TestARepeatedChallengeIsNothingNew(t *testing.T) {
 }
 
 // L13: bounded work and memory, however many.
+// Shows L13.
 func TestAStormOfChallenges(t *testing.T) {
 	a := authn.New[string, int](authn.Config{})
 	for i := range 20 {
@@ -174,6 +177,7 @@ func TestChallengesThatNobodySends(t *testing.T) {
 
 // P43, Q01: an AUTH that was refused is not tried again; that of another identity is
 // not touched by it.
+// Shows P43.
 func TestARefusedAuthNeverLoops(t *testing.T) {
 	a := signed(t)
 	a.OK(start, id(1), true, "")

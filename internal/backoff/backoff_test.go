@@ -27,6 +27,7 @@ func failedAfter(b *backoff.Backoff, least time.Duration) time.Duration {
 	return b.Failed()
 }
 
+// Shows L08.
 func TestR54FailedDialsWalkTheScheduleAndRepeatItsLastDelayForEver(t *testing.T) {
 	b := exact()
 	got := []time.Duration{}
@@ -306,6 +307,7 @@ func TestNoRelayCanBringTheDelayOutOfItsBounds(t *testing.T) {
 
 // A relay that serves and is cut, again and again: by a proxy that restarts, a
 // train in tunnels. Five such cuts used to cost half a minute.
+// Shows D16.
 func TestAUsefulLinkIsPunishedWithTheThirdDelayAtMost(t *testing.T) {
 	b, now := exact(), start
 	var got []time.Duration

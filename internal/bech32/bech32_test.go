@@ -200,6 +200,7 @@ func TestDecodeOfAKeyAllocatesOnce(t *testing.T) {
 	assert.LessOrEqual(t, testing.AllocsPerRun(100, func() { _, _, _ = bech32.Decode(s) }), 1.0)
 }
 
+// Shows L01.
 func FuzzDecode(f *testing.F) {
 	for _, s := range valid {
 		f.Add(s)

@@ -47,6 +47,7 @@ func wrong(m *caseMaker) bip340.Item {
 	return item
 }
 
+// Shows D26.
 func TestOneAcceptanceIn1024IsConfirmed(t *testing.T) {
 	m := newCaseMaker(30, 5)
 	item := m.good()
@@ -70,6 +71,7 @@ func TestOneAcceptanceIn1024IsConfirmed(t *testing.T) {
 	assert.Empty(t, w.reports)
 }
 
+// Shows D26.
 func TestAtMost100RefusalsASecondAreConfirmed(t *testing.T) {
 	m := newCaseMaker(31, 5)
 	bad := wrong(m)
@@ -99,6 +101,7 @@ func TestAtMost100RefusalsASecondAreConfirmed(t *testing.T) {
 	assert.False(t, w.Distrusted())
 }
 
+// Shows D26.
 func TestADisagreementOverARefusalSwitchesForGood(t *testing.T) {
 	m := newCaseMaker(32, 5)
 	good, bad := m.good(), wrong(m)

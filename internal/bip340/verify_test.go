@@ -47,6 +47,7 @@ func requireAgreement(t testing.TB, v *bip340.Verifier, items []bip340.Item) int
 // TestAgreesWithTheReference goes over 1,500 cases, or as many as the environment variable BIP340_CASES
 // says. More than a third of
 // them are tampered with or crafted.
+// Shows D26.
 func TestAgreesWithTheReference(t *testing.T) {
 	cases := 1500
 	if s := os.Getenv("BIP340_CASES"); s != "" {

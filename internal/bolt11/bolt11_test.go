@@ -119,6 +119,7 @@ func hexOf(hash [32]byte, there bool) string {
 	return hex.EncodeToString(hash[:])
 }
 
+// Shows L01.
 func FuzzParse(f *testing.F) {
 	f.Add(coffee)
 	f.Add(strings.ToUpper(coffee))

@@ -141,6 +141,7 @@ func TestTooManyMarks(t *testing.T) {
 	assert.Equal(t, setOf(want), setOf(read.Marks), "those that say nothing go first, then the last")
 }
 
+// Shows D39.
 func TestTooManyHandledIDs(t *testing.T) {
 	var c cursor.Cursor
 	for i := range 3 * cursor.MaxHandled {
@@ -213,6 +214,7 @@ func TestTwoMarksOfOneFilterAskForWhatEitherDoes(t *testing.T) {
 
 // TestAnyCursorHasOneText: whatever the order and how often, what is read back is the
 // set that was written, and its text is the same.
+// Shows D39.
 func TestAnyCursorHasOneText(t *testing.T) {
 	word := rapid.Custom(func(t *rapid.T) (w [8]byte) {
 		return [8]byte(binary.BigEndian.AppendUint64(nil, rapid.Uint64Range(0, 5).Draw(t, "word")<<rapid.IntRange(0, 60).Draw(t, "shift")))
@@ -284,6 +286,7 @@ func TestFilterHash(t *testing.T) {
 	assert.Equal(t, uint64(0x99255e489ba610a3), cursor.FilterHash(nostr.Filter{Kinds: []nostr.Kind{1}}))
 }
 
+// Shows D39.
 func TestEveryDamageIsAnError(t *testing.T) {
 	written := text(t, small())
 	for i := range written {

@@ -11,6 +11,7 @@ import (
 
 // FuzzParse takes the data as a text, and as the payload of one whose checksum is
 // right: the checksum keeps nearly all others out.
+// Shows L01.
 func FuzzParse(f *testing.F) {
 	for _, c := range []*cursor.Cursor{{}, small(), {Marks: full(3, 2).Marks}, {Unfinished: small().Unfinished}} {
 		f.Add(text(f, c))

@@ -297,6 +297,7 @@ func TestASlowRelayGetsItsTime(t *testing.T) {
 
 // A crowd of dead relays that strangers have named costs none of the others its turn:
 // not one that is new, not one that was lost, not one that could not be reached before.
+// Shows D48.
 func TestACrowdOfDeadGuestsHoldsUpNobodyElse(t *testing.T) {
 	for _, places := range []int{1, 4, 64} {
 		w := newWorld(t, places)
@@ -379,6 +380,7 @@ func TestPlacesWithoutEnd(t *testing.T) {
 
 // Any relays, any number of places, any order of things, an owner that oversleeps:
 // what act checks holds at all times, and in the end everybody has had his turn.
+// Shows L07, L36.
 func TestPromisesHoldForEveryWorld(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld(t, rapid.IntRange(1, 6).Draw(t, "places"))

@@ -137,6 +137,7 @@ func frameOf(id string, e *nostr.Event) string { return fmt.Sprintf(`["EVENT",%q
 
 // The cheap refusals come first: what is not wanted is not hashed, and what is
 // hashed wrongly is not verified.
+// Shows P06, P26, L02, D17.
 func TestTheOrderOfRefusals(t *testing.T) {
 	wrongID := event(1, true)
 	wrongID.ID[0] ^= 1
@@ -297,6 +298,7 @@ func many(n int) string {
 
 // What parsing may take is counted before parsing: one after another, where there
 // is room for one only.
+// Shows L31, D17.
 func TestRoomToParseIsTakenBeforeParsing(t *testing.T) {
 	l := ample
 	l.budget = 4 << 20 // 2 MiB to read and parse
@@ -328,6 +330,7 @@ func TestAMessageThatCanNeverHaveRoomIsRefusedAndTheRelayGoesOn(t *testing.T) {
 }
 
 // A wait for room to read ends with the slowest that has it.
+// Shows L31.
 func TestASlowMessageGivesWay(t *testing.T) {
 	l := ample
 	l.budget = 4 << 20
@@ -349,6 +352,7 @@ func TestASlowMessageGivesWay(t *testing.T) {
 }
 
 // Honest lists are long: some tens of thousands of tags pass with the default budget.
+// Shows D17.
 func TestLongListsPass(t *testing.T) {
 	e := event(3, true)
 	for i := range 55_000 {
@@ -366,6 +370,7 @@ func TestLongListsPass(t *testing.T) {
 
 // Whatever a relay sends: nothing panics, nothing is delivered that was not asked
 // for and proven, and all accounts are even once what came out has been handled.
+// Shows P35, L01.
 func FuzzTake(f *testing.F) {
 	f.Add(frameOf("a", event(1, true)) + "\n" + frameOf("a", event(1, false)) + "\n" + `["EOSE","a"]` + "\n" + `["CLOSED","a","x"]`)
 	f.Add(`["COUNT","a",{"count":1}]` + "\n" + `["OK","00",true,""]` + "\n" + `["NEG-ERR","a","x"]` + "\n" + `["WHAT",1]`)

@@ -63,6 +63,7 @@ func TestItemsOfOneKeyAreWorkedOnOneAfterAnother(t *testing.T) {
 
 // Whatever the order: no more workers than there are, one of a key at a time and
 // in order, nothing lost, nothing twice, and nobody idle while something could begin.
+// Shows D04.
 func TestNothingIsLostAndKeysKeepTheirOrder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		workers := rapid.IntRange(1, 4).Draw(t, "workers")

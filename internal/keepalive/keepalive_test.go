@@ -164,6 +164,7 @@ func TestTimeoutZeroPingsButNeverJudges(t *testing.T) {
 	)
 }
 
+// Shows D12.
 func TestHeldUpByOurOwnWindowIsNeverDead(t *testing.T) {
 	run(t, cfg,
 		check{30, never, false, ping, 40},
@@ -240,6 +241,7 @@ func TestAFlappingWindowHidesNeitherALivePeerNorADeadOne(t *testing.T) {
 
 // DESIGN 3.9: the program was stopped behind a ping, and the pong lies in the
 // kernel. Whoever looks first afterwards, it is not the verdict's turn.
+// Shows L30.
 func TestALateLookJudgesNobody(t *testing.T) {
 	for name, asleep := range map[string]struct{ from, until float64 }{
 		"from the ping on":                     {30, 300},

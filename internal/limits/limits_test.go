@@ -84,6 +84,7 @@ func TestP51ThePageCap(t *testing.T) {
 
 // A burst of 20 REQs on a relay that serves ten: the refusals come one by one, and each
 // finds one REQ less open.
+// Shows D32.
 func TestRefusalsAreLearntFrom(t *testing.T) {
 	var l limits.Limits
 	for open := 19; open >= 10; open-- {

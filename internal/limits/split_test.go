@@ -179,6 +179,7 @@ func checkSplit(t require.TestingT, f nostr.Filter, bytes int) {
 	require.Equal(t, combinations(f), got)
 }
 
+// Shows D32.
 func TestThePartsAreTheWhole(t *testing.T) {
 	text := rapid.StringN(0, 20, -1)
 	rapid.Check(t, func(t *rapid.T) {

@@ -403,6 +403,7 @@ func TestWindowInABubbleWaitingReaderIsDurablyBlocked(t *testing.T) {
 }
 
 // DESIGN 3.13: what lifted windows take beyond their limits is bounded together.
+// Shows D09.
 func TestLiftedWindowsShareOneExtraBudget(t *testing.T) {
 	b := mailbox.NewBudget(100)
 	var windows [4]*mailbox.Window

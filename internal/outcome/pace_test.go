@@ -78,6 +78,7 @@ func TestSpacing(t *testing.T) {
 }
 
 // What has piled up in an outage, and the room that it has given, are no reason for a burst.
+// Shows D45.
 func TestNoBurstAfterAnOutage(t *testing.T) {
 	p := newPaced(outcome.PaceConfig{Rate: 50, Burst: 10})
 	p.Connected(p.now)

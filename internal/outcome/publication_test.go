@@ -50,7 +50,7 @@ func TestWhatCannotSucceedAnyMoreIsTold(t *testing.T) {
 	assert.True(t, outcome.NewPublication([]string{"a"}, 2).Settled())
 }
 
-// L32.
+// Shows L32.
 func TestNobodyIsNoSuccess(t *testing.T) {
 	p := outcome.NewPublication[string](nil, 0)
 	assert.True(t, p.Settled())
@@ -59,6 +59,7 @@ func TestNobodyIsNoSuccess(t *testing.T) {
 	assert.False(t, p.Heard())
 }
 
+// Shows D43.
 func TestTargetsAreThoseOfTheCall(t *testing.T) {
 	p := outcome.NewPublication([]string{"a"}, -1)
 	ok, settled := p.Tell("b", verdict(outcome.Accepted))
@@ -70,6 +71,7 @@ func TestTargetsAreThoseOfTheCall(t *testing.T) {
 }
 
 // P33: whoever waits for a reply learns when there can be none.
+// Shows P33.
 func TestWhoeverWaitsForAReply(t *testing.T) {
 	p := outcome.NewPublication([]string{"a", "b", "c"}, 0)
 	mute := outcome.Report{Verdict: outcome.Refused, Reason: outcome.Mute, Tries: 1}

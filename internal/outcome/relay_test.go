@@ -38,6 +38,7 @@ func TestAnOKIsSuccess(t *testing.T) {
 }
 
 // L04: never success without an OK.
+// Shows L04.
 func TestALinkThatIsCutBeforeTheOKDecidesNothing(t *testing.T) {
 	r := one(t)
 	r.Lost()
@@ -90,6 +91,7 @@ func TestTheSecondAnswerCounts(t *testing.T) {
 }
 
 // L24: two who publish one event both hear of it; it is written once.
+// Shows L24.
 func TestOneEventPublishedByMany(t *testing.T) {
 	r := one(t)
 	for i := range 50 {
@@ -107,6 +109,7 @@ func TestOneEventPublishedByMany(t *testing.T) {
 	assert.Equal(t, map[string]outcome.Report{"again": {Verdict: outcome.Duplicate, Message: "duplicate:", Tries: 1}}, tells(r.Do(start)))
 }
 
+// Shows P42.
 func TestAuthThenTheSameEvent(t *testing.T) {
 	r := one(t)
 	r.OK(start, id(1), false, "auth-required: who are you")
@@ -125,6 +128,7 @@ func TestAuthThenTheSameEvent(t *testing.T) {
 }
 
 // A new connection is not authenticated (P46).
+// Shows P46.
 func TestAuthAgainAfterAReconnect(t *testing.T) {
 	r := one(t)
 	for range 3 {

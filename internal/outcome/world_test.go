@@ -266,6 +266,7 @@ func (w *world) settle(d time.Duration) {
 }
 
 // Any order of cuts, late and second OKs, refusals, AUTH, limits and deadlines.
+// Shows L04.
 func TestTheTruthIsToldInAnyWorld(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld(t)

@@ -20,6 +20,7 @@ func TestAloneItIsGuilty(t *testing.T) {
 	w.allServed()
 }
 
+// Shows L37, D31.
 func TestHalvingFindsTheGuilty(t *testing.T) {
 	w := newWorld(t, relay(20, 50))
 	w.dislikes[7], w.dislikes[150] = true, true
@@ -359,6 +360,7 @@ func TestPacksThatAreRefusedComeLaterEachTime(t *testing.T) {
 
 // A CLOSED of what was replaced crosses with the replacement, which the relay then
 // opens: it must not stay open unknown to anybody.
+// Shows L34.
 func TestACLOSEDThatCrossesWithAReplacement(t *testing.T) {
 	w := newWorld(t, relay(1, 50))
 	w.add(1)

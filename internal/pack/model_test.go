@@ -24,6 +24,7 @@ func capacity(subscriptions, filters int) int {
 // at any time: what has been caught up is served until the relay ends it, and that is told
 // (world.hear, world.allServed); no REQ is too long, and there are never too many
 // (world.do); in the end everybody is served but those whom the relay does not like.
+// Shows L37.
 func TestNobodyIsDeafInAnyWorld(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		fit := rapid.IntRange(1, 12).Draw(t, "asks that fit by their bytes")

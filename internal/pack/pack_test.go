@@ -256,6 +256,7 @@ func TestARelayThatTakesLessThanIsOpen(t *testing.T) {
 	assert.Zero(t, w.lost, "all of it by handing over")
 }
 
+// Shows P49, P50.
 func TestREQsKeepTheirBounds(t *testing.T) {
 	w := newWorld(t, pack.Config{Subscriptions: 4, Filters: 5, Bytes: 80 + 3*148})
 	w.add(names(0, 9)...)

@@ -63,6 +63,7 @@ func TestAFilterThatIsTooLongIsCountedInParts(t *testing.T) {
 	}
 }
 
+// Shows P55.
 func TestACountIsRefusedByCLOSED(t *testing.T) {
 	for name, c := range map[string]struct {
 		reason limits.Reason
@@ -222,6 +223,7 @@ func TestOnlyWhatIsDisjointMayBeSummed(t *testing.T) {
 	}
 }
 
+// Shows P56.
 func TestRegistersAreMergedByTheGreater(t *testing.T) {
 	assert.Equal(t, []byte{3, 2, 3}, query.MergeHLL([]byte{3, 1, 0}, []byte{1, 2, 3}))
 	assert.Equal(t, []byte{1}, query.MergeHLL(nil, []byte{1}))

@@ -81,6 +81,7 @@ func TestAShortPageIsTheEnd(t *testing.T) {
 }
 
 // Which filters are paged to the end without being told to.
+// Shows D40.
 func TestBoundedFilters(t *testing.T) {
 	d := nostr.TagMap{"d": {"x"}}
 	for _, c := range []struct {
@@ -113,6 +114,7 @@ func TestBoundedFilters(t *testing.T) {
 	}
 }
 
+// Shows D40.
 func TestAnUnboundedFilterIsOneWholePageAndWhetherThereIsMore(t *testing.T) {
 	for name, c := range map[string]struct {
 		below int
@@ -145,6 +147,7 @@ func TestOnePageIsOneAsk(t *testing.T) {
 	assert.True(t, l.Answer().Complete, "as many as were wanted")
 }
 
+// Shows P36.
 func TestHintsDecide(t *testing.T) {
 	l := legOf(profile())
 	p := page(10, -30, -1)
@@ -159,6 +162,7 @@ func TestHintsDecide(t *testing.T) {
 }
 
 // 500 is what a page is believed to hold at most of a relay that does not tell (Complete).
+// Shows P25, P51.
 func TestPagesOfARelayThatDoesNotTell(t *testing.T) {
 	for _, c := range []struct {
 		seen, came int
@@ -170,6 +174,7 @@ func TestPagesOfARelayThatDoesNotTell(t *testing.T) {
 	}
 }
 
+// Shows P58.
 func TestASearchIsOnePageInTheRelaysOrder(t *testing.T) {
 	f := notes().WithSearch("gophers")
 	for name, c := range map[string]struct {
@@ -193,6 +198,7 @@ func TestASearchIsOnePageInTheRelaysOrder(t *testing.T) {
 	}
 }
 
+// Shows P25, P37.
 func TestALimitAboveThePageIsPagedUntilSoManyHaveCome(t *testing.T) {
 	for _, limit := range []int{1, 9, 10, 11, 25, 100, 200} {
 		r := history(100)
@@ -444,6 +450,7 @@ func TestLacksAreFewAndTheGravestIsFirst(t *testing.T) {
 
 // Relays that take until for the first second that is not wanted (Q07) lose nothing but on the
 // first page.
+// Shows Q07.
 func TestAnUntilThatIsOffByOneIsNoticedOnce(t *testing.T) {
 	r := history(0)
 	for i := range 200 { // three a second
@@ -459,6 +466,7 @@ func TestAnUntilThatIsOffByOneIsNoticedOnce(t *testing.T) {
 }
 
 // A relay that answers nothing for a single second (Q03) does not make a dense one complete.
+// Shows Q03.
 func TestASecondThatTheRelayDoesNotAnswerForIsMissing(t *testing.T) {
 	r := &relay{pageCap: 10, maxLimit: 10, told: true}
 	r.sinceExcluded = true

@@ -70,6 +70,7 @@ func TestAllVersionsComeOutWhereTheyCount(t *testing.T) {
 
 // Whatever the order in which they come: of each thing the newest version (P08), newest first, of
 // equal dates the lowest id first.
+// Shows D41.
 func TestWhatWasFetchedIsResolvedAndInOrder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		events := drawn(t)
@@ -98,6 +99,7 @@ func TestWhatWasFetchedIsResolvedAndInOrder(t *testing.T) {
 
 // A stream yields each event once, and none that is older than one it has yielded of the
 // same thing; what it yields last of each is what a fetch brings.
+// Shows D41.
 func TestAStreamLeavesOutWhatIsOlderThanWhatItHasYielded(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		events := drawn(t)
@@ -122,6 +124,7 @@ func TestAStreamLeavesOutWhatIsOlderThanWhatItHasYielded(t *testing.T) {
 }
 
 // An event stays if some filter has it among its first so many.
+// Shows D41.
 func TestAMergedAnswerIsCutToItsLimits(t *testing.T) {
 	at := func(id byte, kind nostr.Kind, ago nostr.Timestamp) *nostr.Event {
 		return &nostr.Event{ID: nostr.ID{id}, Kind: kind, CreatedAt: epoch - ago}

@@ -297,6 +297,7 @@ func keepsItsWord(t *rapid.T) {
 	}
 }
 
+// Shows D38.
 func TestCompleteIsComplete(t *testing.T) {
 	for range 10 {
 		rapid.Check(t, keepsItsWord)
@@ -348,6 +349,7 @@ func TestASinglePageIsWhole(t *testing.T) {
 
 // A relay that does not keep to the protocol cannot keep a query asking for ever, nor have
 // an answer called complete that is not, as far as that can be seen.
+// Shows D38.
 func TestAHostileRelayIsNotComplete(t *testing.T) {
 	for name, set := range map[string]func(*world){
 		"ignores until":         func(w *world) { w.relay.ignoresUntil = true },

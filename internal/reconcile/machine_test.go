@@ -120,6 +120,7 @@ func TestARelayThatRefusesEveryWindowIsPaged(t *testing.T) {
 }
 
 // khatru answers NEG-OPEN before it has stored the session (Q02); others forget one after a while (P68).
+// Shows P68, Q02.
 func TestASessionThatIsLostBeginsAnew(t *testing.T) {
 	for _, words := range []string{"CLOSED", "closed: unknown subscription handle", "PROTOCOL-ERROR", ""} {
 		m, open := opened(t, nil)
@@ -149,6 +150,7 @@ func TestARelayThatLosesEverySessionIsPaged(t *testing.T) {
 	assert.Less(t, c.now.Sub(noon), time.Minute)
 }
 
+// Shows P68, P69, Q05.
 func TestARelayThatDoesNotKnowNIP77IsPaged(t *testing.T) {
 	for name, answer := range map[string]func(*reconcile.Machine, reconcile.Step) []reconcile.Step{
 		"it is silent": func(m *reconcile.Machine, _ reconcile.Step) []reconcile.Step {
@@ -193,6 +195,7 @@ func TestARelayThatDoesNotKnowNIP77IsPaged(t *testing.T) {
 }
 
 // A NOTICE alone says nothing (P31).
+// Shows P31.
 func TestANoticeOfSomethingElseChangesNothing(t *testing.T) {
 	m, open := opened(t, nil)
 	m.Noticed(noon, "welcome")
@@ -214,6 +217,7 @@ func TestTooManySessionsAtOnceWait(t *testing.T) {
 	assert.Equal(t, reconcile.Open, only(t, m.Rang(at)).Do)
 }
 
+// Shows L30.
 func TestAProgramThatWasFrozenJudgesNobody(t *testing.T) {
 	m, open := opened(t, nil)
 	require.Empty(t, m.Rang(noon.Add(time.Hour)), "the answer may lie unread")

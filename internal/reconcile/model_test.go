@@ -13,6 +13,7 @@ import (
 
 // Whatever comes between: in the end each date is in a window that was compared, and
 // then what is said of it is right, or it is in a gap.
+// Shows D56.
 func TestWhatWasComparedIsRightWhateverHappens(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		n := rapid.IntRange(0, 400).Draw(rt, "events")
@@ -91,6 +92,7 @@ func unique(ids []nostr.ID) bool {
 }
 
 // A relay that does whatever it likes cannot keep a machine busy for ever.
+// Shows Q07.
 func TestEveryComparisonEnds(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		var ours []item

@@ -12,6 +12,7 @@ import (
 	"github.com/gennostr/gennostr/internal/reqs"
 )
 
+// Shows L34.
 func TestTokensAreGenerations(t *testing.T) {
 	table := reqs.New(grace)
 	mine, yours := new(int), new(int)
@@ -116,6 +117,7 @@ func TestAClosedOfARelayThatHasEndedItBeforeLeavesNoDoubt(t *testing.T) {
 }
 
 // The REQ that is open goes on being served; the second one was refused.
+// Shows P13.
 func TestADuplicateIsServedOn(t *testing.T) {
 	table := reqs.New(grace)
 	table.Open("a", reqs.Compile(kinds(1)), nil, at(0))

@@ -12,6 +12,7 @@ import (
 	"github.com/gennostr/gennostr/nostr"
 )
 
+// Shows L05, D33.
 func TestAResumeBeginsAtTheEarlierOfAliveAndNewest(t *testing.T) {
 	for name, c := range map[string]struct {
 		newest, alive int64
@@ -46,6 +47,7 @@ func TestWhatArrivedWhileTheREQWasUnderWayDoesNotMoveTheBoundBeyondIt(t *testing
 	assert.Equal(t, int64(-200), since(t, again(t, l, 500)))
 }
 
+// Shows D33.
 func TestAResumeAsksWithoutTheLimitAndKeepsTheRest(t *testing.T) {
 	f := notes().WithAuthors(authors[0]).WithTag("t", "a").WithUntil(epoch + 10*day).WithLimit(5)
 	l := legOf(f)
@@ -55,6 +57,7 @@ func TestAResumeAsksWithoutTheLimitAndKeepsTheRest(t *testing.T) {
 	assert.Equal(t, want, again(t, l, 500))
 }
 
+// Shows D33.
 func TestNothingOlderThanAFirstLoadThatLeftSomethingOutIsFetched(t *testing.T) {
 	for name, c := range map[string]struct {
 		filter nostr.Filter
@@ -115,6 +118,7 @@ func TestAFilterKeepsALaterSinceOfItsOwn(t *testing.T) {
 
 const wraps = int64(2*24+1) * 3600
 
+// Shows P65, D33.
 func TestGiftWrapsAreAskedForApartAndFromEarlierOn(t *testing.T) {
 	resumed := func(t *testing.T, f nostr.Filter, p resume.Page) []*resume.Ask {
 		l := legOf(f)
@@ -190,6 +194,7 @@ func TestAMarkIsWhatARestartResumesFrom(t *testing.T) {
 	assert.Equal(t, marks, l.Marks())
 }
 
+// Shows D39.
 func TestAMarkOfAnotherFilterLeavesSomethingToAskFor(t *testing.T) {
 	f := notes().WithUntil(epoch)
 	l := resume.New([]nostr.Filter{f}, []resume.Mark{{Loaded: true, Any: true, At: epoch + 5000}}, resume.Config{Overlap: overlap})

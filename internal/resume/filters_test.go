@@ -32,6 +32,7 @@ func TestFiltersThatAreTheSameGoOnUntouched(t *testing.T) {
 	assert.Equal(t, epoch-1, l.Marks()[0].At)
 }
 
+// Shows D54.
 func TestAListThatHasGrownIsAskedForTheDifference(t *testing.T) {
 	for name, c := range map[string]struct{ from, to, added nostr.Filter }{
 		"authors": {of(authors[0]), of(authors[1], authors[0], authors[2]), of(authors[1], authors[2])},

@@ -55,6 +55,7 @@ func TestNothingToAskIsLive(t *testing.T) {
 	assert.Equal(t, resume.Step{Live: true}, l.Up(at(0)))
 }
 
+// Shows D35.
 func TestAnUnfinishedFirstLoadIsRepeated(t *testing.T) {
 	f := history()
 	l := legOf(f)
@@ -78,6 +79,7 @@ func TestAnUnfinishedFirstLoadIsRepeated(t *testing.T) {
 	})
 }
 
+// Shows D35.
 func TestAnInterruptedResumeStartsAgainFromTheSameBound(t *testing.T) {
 	l := legOf(notes().WithLimit(3))
 	loaded(t, l, 0, page(2, -700, -1))
@@ -244,6 +246,7 @@ func TestAFreshFilterIsOneForGiftWrapsToo(t *testing.T) {
 	assert.Equal(t, -300-wraps, since(t, f))
 }
 
+// Shows D36.
 func TestEphemeralKindsHaveAPossibleGap(t *testing.T) {
 	for name, c := range map[string]struct {
 		kinds []nostr.Kind
@@ -275,6 +278,7 @@ func TestEphemeralKindsHaveAPossibleGap(t *testing.T) {
 	}
 }
 
+// Shows D36.
 func TestLiveOnlyResumesNothing(t *testing.T) {
 	l := resume.New([]nostr.Filter{notes().WithSince(epoch).WithLimit(50), notes().WithLimit(0)}, nil, resume.Config{LiveOnly: true, Overlap: overlap})
 	for now := range int64(3) {

@@ -351,6 +351,7 @@ func promise(t *rapid.T) {
 	}
 }
 
+// Shows L05, L15, D34.
 func TestWhatWasPromisedComesOrIsReported(t *testing.T) {
 	for range 10 { // a hundred histories each, and every accident needs several things at once
 		rapid.Check(t, promise)

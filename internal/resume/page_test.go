@@ -16,6 +16,7 @@ import (
 // history is a filter that is paged until complete.
 func history() nostr.Filter { return notes().WithSince(epoch - 10*day) }
 
+// Shows P25, P36, P37, P51.
 func TestAPageThatMayHaveBeenCutIsFollowedByAnother(t *testing.T) {
 	short := page(3, -30, -1)
 	with := func(change func(*resume.Page)) resume.Page {
@@ -58,6 +59,7 @@ func TestAPageThatMayHaveBeenCutIsFollowedByAnother(t *testing.T) {
 	}
 }
 
+// Shows P37.
 func TestPagesGoOnUntilOneIsShortAndOnlyThenTheMarkMoves(t *testing.T) {
 	l := legOf(history())
 	loaded(t, l, 0, page(1, -1, -1))
@@ -193,6 +195,7 @@ func TestAPageThatIsAlwaysSharedIsAskedForNoEnd(t *testing.T) {
 	assert.True(t, s.Live)
 }
 
+// Shows P37, L15.
 func TestASecondWithMoreThanAPageIsSplit(t *testing.T) {
 	f := history().WithAuthors(authors[:3]...)
 	l := legOf(f)
@@ -325,6 +328,7 @@ func with(p resume.Page, hint resume.Hint, fresh int) resume.Page {
 	return p
 }
 
+// Shows P58.
 func TestASearchIsOnePage(t *testing.T) {
 	f := notes().WithSearch("gophers").WithSince(epoch - 10*day)
 	l := legOf(f)

@@ -70,6 +70,7 @@ func TestLimitsBelowOneAreOne(t *testing.T) {
 	assert.True(t, seen.New(math.MaxInt).Take(id(1), 1), "and there is a highest")
 }
 
+// Shows D29.
 func TestAtLeastTheLastSoManyAreRemembered(t *testing.T) {
 	for _, limit := range []int{255, 256, 511, 512, 1000, 5000, 1 << 16} {
 		table := seen.New(limit)
@@ -89,6 +90,7 @@ func TestAtLeastTheLastSoManyAreRemembered(t *testing.T) {
 	}
 }
 
+// Shows D29.
 func TestMemoryGrowsWithUse(t *testing.T) {
 	table := seen.New(1 << 18)
 	bytes, _ := table.Taken()

@@ -34,6 +34,7 @@ func of(name string) (stacks []string) {
 // When Dial returns, what watches over its contexts has ended, even if it had to act.
 // One processor makes that a question of order and not of luck: a goroutine that
 // nobody waits for has not begun by then.
+// Shows D14.
 func TestNothingThatWatchesADialOutlivesIt(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }))
@@ -126,6 +127,7 @@ func TestARefusedHandshakeIsNotReadForLong(t *testing.T) {
 }
 
 // Go's own name is answered 403 by many a proxy.
+// Shows D18.
 func TestEveryRequestSaysWhoWeAre(t *testing.T) {
 	var got atomic.Value
 	home := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got.Store(r.Header["User-Agent"]) }))
@@ -146,7 +148,7 @@ func TestEveryRequestSaysWhoWeAre(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := config()
-			cfg.Header = c.header
+			cfg.Header = socket.SecretHeader(c.header)
 			given := c.header.Clone()
 			d := dialer(t, cfg)
 			said := func(do func()) any {

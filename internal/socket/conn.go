@@ -25,7 +25,7 @@ func (d *Dialer) Dial(ctx context.Context, url string) (*Conn, error) {
 	client := d.client
 	client.Transport = tripper{d, a, client.Transport}
 	c := a.conn
-	opts := &websocket.DialOptions{HTTPClient: &client, HTTPHeader: d.header,
+	opts := &websocket.DialOptions{HTTPClient: &client, HTTPHeader: d.header.get(),
 		OnPingReceived: func(context.Context, []byte) bool { return !c.body.broken.Load() }} // see mayReadOn
 	if d.cfg.Compression {
 		opts.CompressionMode = websocket.CompressionNoContextTakeover
@@ -79,7 +79,7 @@ func (d *Dialer) Get(ctx context.Context, url, accept string, maxBytes int64) ([
 	if err != nil {
 		return nil, handshakeError(nil, err, nil)
 	}
-	req.Header = d.header.Clone()
+	req.Header = d.header.get().Clone()
 	req.Header.Set("Accept", accept)
 	client := d.client
 	client.Transport = tripper{d: d, base: client.Transport}

@@ -216,6 +216,7 @@ func TestPingFloodOfAPeerThatDoesNotReadEnds(t *testing.T) {
 }
 
 // One goroutine, the reader's, per idle connection; nothing of the dial stays.
+// Shows D13.
 func TestIdleConnectionHasNoGoroutineOfItsOwn(t *testing.T) {
 	release := make(chan struct{})
 	defer close(release)

@@ -34,6 +34,7 @@ func drip(c net.Conn, every time.Duration, p string, again string) {
 }
 
 // From its first byte a message may take so long, whatever comes of it meanwhile.
+// Shows D15.
 func TestAMessageHasATimeHoweverSlowlyItComes(t *testing.T) {
 	const terabyte = "\x81\x7f\x00\x00\x01\x00\x00\x00\x00\x00"
 	for name, peer := range map[string]func(net.Conn){
@@ -213,6 +214,7 @@ func TestMessagesThatArriveWholeNeedNoTimer(t *testing.T) {
 }
 
 // However a stream of frames is cut, it is known where it stands.
+// Shows P35, L01.
 func FuzzFramesAreFollowed(f *testing.F) {
 	f.Add([]byte{0, 1, 2, 3, 200, 5, 6, 7, 8, 250})
 	f.Add([]byte{5, 5, 1, 130, 255, 4, 4, 7})

@@ -59,7 +59,7 @@ func TestL16TransportOptionsCompose(t *testing.T) {
 
 	cfg := config()
 	cfg.TLSConfig = &tls.Config{RootCAs: pool}
-	cfg.Header = http.Header{"User-Agent": {"gennostr-test"}}
+	cfg.Header = socket.SecretHeader(http.Header{"User-Agent": {"gennostr-test"}})
 	cfg.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
 		dialled.Store(addr)
 		return (&net.Dialer{}).DialContext(ctx, network, addr)
@@ -217,6 +217,7 @@ func TestRefusedHandshakes(t *testing.T) {
 }
 
 // DESIGN 3.8: a dial ends with its context wherever it stands.
+// Shows L10, D14.
 func TestDialEndsWithItsContextWhereverItStands(t *testing.T) {
 	silent := rawServer(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
 	// They tell the test that the dial has come so far, which one that times out on a
@@ -275,6 +276,7 @@ func withProxy(cfg socket.Config, proxy string) socket.Config {
 	return cfg
 }
 
+// Shows D20.
 func TestRedirects(t *testing.T) {
 	target := serve(t, nil, echo)
 	hop := httptest.NewServer(http.RedirectHandler(target.URL, http.StatusFound))
@@ -292,6 +294,7 @@ func TestRedirects(t *testing.T) {
 	assert.ErrorContains(t, err, "plain text", "but never out of TLS")
 }
 
+// Shows D19.
 func TestPolicyJudgesEveryAddress(t *testing.T) {
 	s := serve(t, nil, echo)
 	cfg := config()
@@ -323,6 +326,7 @@ func TestPolicyJudgesEveryAddress(t *testing.T) {
 	assert.ErrorIs(t, err, refused)
 }
 
+// Shows D19.
 func TestDenyPrivate(t *testing.T) {
 	for _, ip := range []string{
 		"127.0.0.1", "0.0.0.0", "10.1.2.3", "172.31.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "100.127.255.255",
@@ -337,6 +341,7 @@ func TestDenyPrivate(t *testing.T) {
 	assert.ErrorIs(t, socket.DenyPrivate("tcp", netip.AddrPort{}), socket.ErrDenied)
 }
 
+// Shows P47, P53.
 func TestGetIsCappedAndCheckedForItsStatus(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Accept") != "application/nostr+json" || r.Header.Get("X-Mine") != "1" {
@@ -347,7 +352,7 @@ func TestGetIsCappedAndCheckedForItsStatus(t *testing.T) {
 	}))
 	defer s.Close()
 	cfg := config()
-	cfg.Header = http.Header{"X-Mine": {"1"}}
+	cfg.Header = socket.SecretHeader(http.Header{"X-Mine": {"1"}})
 	d := dialer(t, cfg)
 	body, err := d.Get(t.Context(), s.URL, "application/nostr+json", 100)
 	require.NoError(t, err)

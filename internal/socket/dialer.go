@@ -28,7 +28,7 @@ type Config struct {
 	DialContext func(ctx context.Context, network, addr string) (net.Conn, error)
 	Proxy       func(*http.Request) (*url.URL, error) // nil: http.ProxyFromEnvironment, but see Policy
 	TLSConfig   *tls.Config
-	Header      http.Header // of the handshake, not sent on to another host; without a User-Agent, ours is sent
+	Header      Header // of the handshake, not sent on to another host; without a User-Agent, ours is sent
 	// Policy judges every address that is dialled; nil: all may be. A proxy
 	// resolves names itself, out of the policy's sight: of a URL behind it only
 	// literal addresses and localhost are judged, beside the proxy's own
@@ -45,7 +45,7 @@ type Config struct {
 // Dialer dials relays. It may be used from any goroutine.
 type Dialer struct {
 	cfg    Config      // immutable
-	header http.Header // immutable: cfg.Header, and a User-Agent in any case
+	header Header      // immutable: cfg.Header, and a User-Agent in any case
 	client http.Client // immutable; its Transport is wrapped anew for each dial
 	own    *http.Transport
 	born   time.Time       // the dates of its connections are kept relative to it, on the monotonic clock
@@ -56,7 +56,7 @@ type Dialer struct {
 
 // NewDialer checks that the options can be combined.
 func NewDialer(cfg Config) (*Dialer, error) {
-	d := &Dialer{cfg: cfg, header: withUserAgent(cfg.Header), born: time.Now(), ahead: new(sync.Pool)}
+	d := &Dialer{cfg: cfg, header: SecretHeader(withUserAgent(cfg.Header.get())), born: time.Now(), ahead: new(sync.Pool)}
 	d.ctx, d.cancel = context.WithCancel(context.Background())
 	if err := d.setTransport(); err != nil {
 		d.cancel()
@@ -178,7 +178,7 @@ func (d *Dialer) stripHeader(req *http.Request, via []*http.Request) {
 	if same(req) && !slices.ContainsFunc(via, func(r *http.Request) bool { return !same(r) }) {
 		return
 	}
-	for name := range d.cfg.Header {
+	for name := range d.cfg.Header.get() {
 		delete(req.Header, name)
 		req.Header.Del(name)
 	}

@@ -52,6 +52,7 @@ func TestReadUpToTheLimit(t *testing.T) {
 
 // A message over the limit is read past, up to eight times the limit, and costs
 // neither the connection nor what comes behind it.
+// Shows L38.
 func TestAnOverLongMessageIsReadPast(t *testing.T) {
 	for name, compression := range map[string]bool{"plain": false, "compressed": true} {
 		t.Run(name, func(t *testing.T) {
@@ -126,6 +127,7 @@ func TestAReadLimitMayBeAnything(t *testing.T) {
 }
 
 // Room is asked for before it is taken, for all that is held at once, and is given back.
+// Shows L31.
 func TestRoomIsAskedForBeforeItIsTaken(t *testing.T) {
 	const limit = 1 << 20
 	read := func(t *testing.T, size int, room func(int) error) (*socket.Conn, []byte, error) {

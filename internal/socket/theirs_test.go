@@ -152,6 +152,7 @@ func TestNothingIsDialledAfterDialHasReturned(t *testing.T) {
 	assert.Equal(t, 1, dials)
 }
 
+// Shows D21.
 func TestHeadersAreNotForTheHostOfARedirect(t *testing.T) {
 	got := make(chan http.Header, 1)
 	show := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { got <- r.Header.Clone(); w.WriteHeader(404) }))
@@ -163,7 +164,7 @@ func TestHeadersAreNotForTheHostOfARedirect(t *testing.T) {
 	}
 	elsewhere := func(u string) string { return strings.Replace(u, "127.0.0.1", "localhost", 1) }
 	cfg := config()
-	cfg.Header = http.Header{"X-Api-Key": {"secret"}, "x-odd-case": {"secret"}}
+	cfg.Header = socket.SecretHeader(http.Header{"X-Api-Key": {"secret"}, "x-odd-case": {"secret"}})
 	for name, c := range map[string]struct {
 		url  string
 		kept bool
@@ -184,6 +185,7 @@ func TestHeadersAreNotForTheHostOfARedirect(t *testing.T) {
 	}
 }
 
+// Shows D21.
 func TestErrorsNameTheCauseAndNotTheURL(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -237,6 +239,7 @@ func TestErrorsNameTheCauseAndNotTheURL(t *testing.T) {
 	}
 }
 
+// Shows D19.
 func TestPolicyJudgesTheTargetBehindAProxy(t *testing.T) {
 	var asked atomic.Int32
 	proxy := rawServer(t, func(c net.Conn) {
@@ -270,6 +273,7 @@ func TestPolicyJudgesTheTargetBehindAProxy(t *testing.T) {
 	assert.EqualValues(t, 1, asked.Load(), "but for a name")
 }
 
+// Shows D19.
 func TestWithAPolicyTheEnvironmentsProxyIsNotUsed(t *testing.T) {
 	plain, chosen, client := config(), withProxy(config(), "http://192.0.2.1:1"), config()
 	client.HTTPClient = &http.Client{Transport: &http.Transport{Proxy: chosen.Proxy}}
@@ -293,6 +297,7 @@ type strange struct {
 
 func (s strange) RemoteAddr() net.Addr { return s.addr }
 
+// Shows D19.
 func TestAPeerThatCannotBeJudgedIsRefused(t *testing.T) {
 	s := serve(t, nil, echo)
 	for name, addr := range map[string]net.Addr{"a unix socket": &net.UnixAddr{Name: "/x", Net: "unix"}, "none": nil, "a nil pointer": (*net.TCPAddr)(nil)} {
@@ -310,6 +315,7 @@ func TestAPeerThatCannotBeJudgedIsRefused(t *testing.T) {
 	}
 }
 
+// Shows D19.
 func TestDenyPrivateRefusesIPv6OutsideOfGlobalUnicast(t *testing.T) {
 	for _, ip := range []string{"::8.8.8.8", "::ffff:0:10.0.0.1", "::2:0:0:1", "100:0:0:1::1", "400::1", "0200::1", "4000::1", "5f00::1", "8000::1",
 		"64:ff9b:1::1", "64:ff9c::1", "3fff::1", "fec0::1"} {

@@ -61,6 +61,7 @@ func (b *batches) sizes() (list []int) {
 	return list
 }
 
+// Shows D25.
 func TestWhatWaitsBecomesABatchAndALoneEventDoesNotWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &batches{let: make(chan struct{})}
@@ -114,6 +115,7 @@ func TestABatchTakesWhatWaitsInAllLanes(t *testing.T) {
 	})
 }
 
+// Shows D25.
 func TestWorkersShareWhatWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &batches{let: make(chan struct{})}

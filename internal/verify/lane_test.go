@@ -19,6 +19,7 @@ import (
 
 // Every check waits for a gate of its own, and the gates open in random order:
 // the worst mixture of latencies there can be.
+// Shows L09, D25.
 func TestR29ResultsLeaveInOrderWhateverTheChecksTake(t *testing.T) {
 	const events, workers = 300, 8
 	for seed := range uint64(10) {

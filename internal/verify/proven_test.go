@@ -34,6 +34,7 @@ func prove(pool *verify.Pool, events ...*nostr.Event) {
 	}
 }
 
+// Shows L02.
 func TestOnlyTheVeryPairThatWasAcceptedIsProven(t *testing.T) {
 	refused := random()
 	pool := newPool(t, 1, func(ev *nostr.Event) error {

@@ -58,6 +58,7 @@ func (c *tedious) check(events []*nostr.Event, errs []error) {
 
 // However much a forger sends, and however much it takes to find that out, those
 // who are honest have nine tenths of the workers while they need them.
+// Shows D27.
 func TestSuspectsHaveATenthOfTheTimeWhileOthersWait(t *testing.T) {
 	for _, workers := range []int{1, 2, 5} {
 		synctest.Test(t, func(t *testing.T) {
@@ -114,6 +115,7 @@ func TestSuspectsThatAreAloneAreServedAtOnce(t *testing.T) {
 
 // A lone event of a good relay never waits for more than what is being checked and
 // what the suspects may have claim to, and where there are several workers not even for that.
+// Shows D27.
 func TestAGoodEventDoesNotWaitForSuspects(t *testing.T) {
 	for _, test := range []struct {
 		workers int

@@ -17,6 +17,7 @@ var fuzzSeeds = []string{
 }
 
 // What is accepted is written as a frame that is accepted as the same message.
+// Shows P35, L01.
 func FuzzParseServer(f *testing.F) {
 	for frame := range serverFrames() {
 		f.Add([]byte(frame))

@@ -34,6 +34,7 @@ func frames(side string) (all []string) {
 	return all
 }
 
+// Shows L01.
 func TestP35EveryTruncationIsRefused(t *testing.T) {
 	for side, parse := range parsers {
 		for _, frame := range frames(side) {

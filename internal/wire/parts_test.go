@@ -19,6 +19,7 @@ func decoded(frame string) (wire.ServerMessage, error) {
 	return other, err
 }
 
+// Shows L35.
 func TestOneBadPartDoesNotCostTheMessage(t *testing.T) {
 	id := sampleEvent().ID
 	registers := strings.Repeat("0a", 256)

@@ -94,7 +94,8 @@ func clientFrames() map[string]wire.ClientMessage {
 	}
 }
 
-func TestP26P29P31P38P54P67EveryServerMessageRoundTrips(t *testing.T) {
+// Shows P54.
+func TestEveryServerMessageRoundTrips(t *testing.T) {
 	for frame, want := range serverFrames() {
 		got, err := wire.ParseServer([]byte(frame))
 		require.NoError(t, err, frame)
@@ -105,7 +106,8 @@ func TestP26P29P31P38P54P67EveryServerMessageRoundTrips(t *testing.T) {
 	}
 }
 
-func TestP11P39P54P66EveryClientMessageRoundTrips(t *testing.T) {
+// Shows P11, P54.
+func TestEveryClientMessageRoundTrips(t *testing.T) {
 	for frame, want := range clientFrames() {
 		got, err := wire.ParseClient([]byte(frame))
 		require.NoError(t, err, frame)

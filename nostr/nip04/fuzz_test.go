@@ -10,6 +10,7 @@ import (
 	"github.com/gennostr/gennostr/nostr/nip04"
 )
 
+// Shows L01.
 func FuzzDecrypt(f *testing.F) {
 	for _, c := range []string{hello, "", "?iv=", "?iv=?iv=", hello + "\n", "olPGVTiVmxTdU35OZy3yQw==?iv=AAAA", "AAAA?iv=CrMGgjA1Zhu426IcwlNSMQ==", "\xff?iv=\xff", hello + hello} {
 		f.Add(c)

@@ -55,6 +55,7 @@ func TestEveryLengthComesBack(t *testing.T) {
 	}
 }
 
+// Shows L44.
 func TestL01MalformedContentsAreRefused(t *testing.T) {
 	for name, c := range map[string]struct{ content, says string }{
 		"empty":               {"", "no ?iv="},

@@ -148,6 +148,7 @@ func TestIdentifiers(t *testing.T) {
 	}
 }
 
+// Shows L44.
 func TestRedirectsAreIgnoredWhateverTheFetcherMadeOfThem(t *testing.T) {
 	body := names(`"bob":"` + bobHex + `"`)
 	for _, status := range []int{300, 301, 302, 303, 304, 307, 308, 399} {
@@ -233,6 +234,7 @@ type failing struct{ err error }
 
 func (f failing) Read([]byte) (int, error) { return 0, f.err }
 
+// Shows L44.
 func TestNamesOfEveryLanguagesObjectsAreNames(t *testing.T) {
 	for _, name := range []string{"constructor", "__proto__", "tostring", "hasownproperty", "valueof", "prototype", "names", "relays", "null", "true", "0", "-", "."} {
 		_, err := nip05.Query(t.Context(), answer(names(`"bob":"`+bobHex+`"`)), name+"@example.com")

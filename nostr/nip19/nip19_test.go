@@ -287,6 +287,7 @@ func TestL20ErrorsDoNotRepeatTheInput(t *testing.T) {
 	}
 }
 
+// Shows L01.
 func FuzzDecode(f *testing.F) {
 	for _, s := range []string{npub, nsec, note, nprofile, nevent, naddr, strings.ToUpper(naddr), "nevent1qq5v4rkz", "nrelay1qqqq"} {
 		f.Add(s, []byte{})

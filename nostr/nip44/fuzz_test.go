@@ -12,6 +12,7 @@ import (
 
 // Whatever is decrypted at all is the one payload of its text, key and nonce, but for zeros of
 // padding that were none.
+// Shows L01.
 func FuzzDecrypt(f *testing.F) {
 	for _, payload := range []string{
 		payloadOfA, "", "#", "#" + payloadOfA, payloadOfA[:131], payloadOfA + "\n", payloadOfA[:128] + "====", strings.Repeat("A", 132), strings.Repeat("=", 132),

@@ -205,6 +205,7 @@ func TestWhatIsNotEncrypted(t *testing.T) {
 	assert.ErrorIs(t, err, nip49.ErrPassword)
 }
 
+// Shows L01.
 func FuzzDecrypt(f *testing.F) {
 	weak, err := nip49.Encrypt(nostr.MustSecretKeyFromHex(secret), password, 1, nip49.ClientDoesNotTrackThisData)
 	if err != nil {

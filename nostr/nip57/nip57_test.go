@@ -96,6 +96,7 @@ func TestWhatIsMadeIsGood(t *testing.T) {
 	}
 }
 
+// Shows L44.
 func TestTheInvoicesAmountIsTheRequests(t *testing.T) {
 	req := request(t, nostr.Tag{"amount", "21000"})
 	good := receipt(t, req, invoice(t, "lnbc210n", req))

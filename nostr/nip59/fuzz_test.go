@@ -11,6 +11,7 @@ import (
 )
 
 // The fuzzer makes neither signatures nor MACs. Here it makes the texts that are in them.
+// Shows L01.
 func FuzzSealText(f *testing.F) {
 	good := gift{}.make(f)
 	f.Add(good.String())

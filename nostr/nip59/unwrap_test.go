@@ -73,6 +73,7 @@ func replaced(old, new string) func(string) string {
 
 // Each of these is let through by at least one of four libraries, most by several; the
 // names say what was wrong.
+// Shows P62.
 func TestL41WhatHasToBeRefused(t *testing.T) {
 	aliceHex := alice.PubKey().String()
 	for name, c := range map[string]struct {

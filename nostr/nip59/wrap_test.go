@@ -101,6 +101,7 @@ func TestEachWrapHasItsOwnKeyNonceAndDates(t *testing.T) {
 	assert.NotEqual(t, make([]float64, 60), together, "independent of each other")
 }
 
+// Shows P65.
 func TestDatesReachFromNowToTwoDaysBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := nostr.Now()

@@ -14,6 +14,7 @@ import (
 )
 
 // Every choice that the data leaves open is taken as it suggests.
+// Shows P59.
 func TestTheListsOfTheFile(t *testing.T) {
 	var file struct {
 		Cases []struct {
@@ -52,6 +53,7 @@ func TestOtherKindsAreNoRelayLists(t *testing.T) {
 	}
 }
 
+// Shows P59.
 func TestMarkers(t *testing.T) {
 	const url = "wss://relay.example.com/"
 	list, err := nip65.Parse(&nostr.Event{Kind: 10002, Tags: nostr.Tags{{"r", "wss://proxy.example.com/wss://relay.example.com"}, {"r", "WSS://Wss://relay.example.com"}, {"r", "wss://https://relay.example.com"}, {"r", "ws://wss"}}})

@@ -53,6 +53,7 @@ func TestNumbers(t *testing.T) {
 
 // "A reconciliation message is a protocol version byte followed by an ordered list of ranges.
 // The current protocol version is 1, represented by the byte 0x61."
+// Shows P69.
 func TestMessagesBeginWithTheVersion(t *testing.T) {
 	assert.EqualValues(t, 0x61, nip77.Version)
 	_, messages := talk(t, client(t, numbered(t, 0, 500), 0), server(t, numbered(t, 3, 600), 0))
@@ -64,6 +65,7 @@ func TestMessagesBeginWithTheVersion(t *testing.T) {
 // "If a server receives a message with a protocol version that it cannot handle, it should reply
 // with a single byte containing the highest protocol version it supports, allowing the client to
 // downgrade and retry its message."
+// Shows P69.
 func TestOtherVersions(t *testing.T) {
 	s, c := server(t, numbered(t, 0, 5), 0), client(t, numbered(t, 0, 5), 0)
 	for version := range 256 {
@@ -93,6 +95,7 @@ func TestOtherVersions(t *testing.T) {
 
 // "Ranges are always adjacent (no gaps). If the last Range doesn't end at the special infinity
 // value, an implicit Skip to infinity Range is appended."
+// Shows P70.
 func TestWhatIsNotMentionedIsSkipped(t *testing.T) {
 	s := server(t, setOf(t, item{10, idOf(1)}, item{20, idOf(2)}), 0)
 	answer, err := s.Reconcile([]byte{0x61, 16, 0, 2, 0}) // a list without ids up to the date 15
@@ -116,6 +119,7 @@ func TestWhatIsNotMentionedIsSkipped(t *testing.T) {
 
 // "Each Range is specified by an inclusive lower bound and an exclusive upper bound." And "If
 // the idPrefix length is less than 32 then the omitted trailing bytes are implicitly 0 bytes."
+// Shows P70.
 func TestBoundsAreExclusiveAndPrefixesEndInZeros(t *testing.T) {
 	set := setOf(t, item{10, nostr.ID{}}, item{10, nostr.ID{0x80}}, item{10, nostr.ID{0x80, 1}}, item{11, nostr.ID{}}, item{math.MaxInt64, nostr.ID{}})
 	for _, v := range []struct {
@@ -150,6 +154,7 @@ func TestBoundsAreAsShortAsPossible(t *testing.T) {
 // "Compute the addition mod 2^256 of the element IDs (interpreted as 32-byte little-endian
 // unsigned integers). Concatenate with the number of elements in the Range, encoded as a Varint.
 // Hash with SHA-256. Take the first 16 bytes."
+// Shows P70.
 func TestFingerprints(t *testing.T) {
 	const n = 150
 	var items []item

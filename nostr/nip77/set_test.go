@@ -35,6 +35,7 @@ func inOrder(items []item) []item {
 
 // "Each participant starts by sorting their items according to timestamp, ascending. If two
 // timestamps are equal then items are sorted lexically by ID, ascending by first differing byte."
+// Shows P70.
 func TestItemsAreSortedByDateThenByID(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		date := rapid.OneOf(rapid.Int64Range(0, 3), rapid.Int64Range(1_600_000_000, 1_800_000_000), rapid.Int64Range(0, math.MaxInt64))

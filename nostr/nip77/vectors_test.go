@@ -50,6 +50,7 @@ type transcript struct {
 }
 
 // The dialogues of the reference implementation, every byte of both sides.
+// Shows P70.
 func TestTheTranscriptsOfTheReference(t *testing.T) {
 	rows := 0
 	for d := json.NewDecoder(gunzipped(t, "negentropy-transcripts.jsonl.gz")); d.More(); rows++ {

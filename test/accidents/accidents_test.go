@@ -28,6 +28,7 @@ import (
 
 // Events that wait in the mailbox when the handler closes or replaces their
 // subscription are late, like those that arrive after it.
+// Shows D22.
 func TestClosedAndReplacedSubscriptionsDeliverNothingMore(t *testing.T) {
 	for name, over1 := range map[string]gennostr.ClientMessage{
 		"closed": gennostr.Close{SubscriptionID: "all"},

@@ -73,6 +73,7 @@ func (h *holes) urls(n int) (urls []string) {
 }
 
 // DESIGN 3.11: the dead wait, the living do not.
+// Shows L36.
 func TestBlackHolesCostAGoodRelayTwoSecondsAtMost(t *testing.T) {
 	for _, c := range []struct {
 		places, holes int
@@ -202,6 +203,7 @@ func TestADialThatIsGivenUpMayBeRemoved(t *testing.T) {
 }
 
 // DESIGN 3.12: five cuts, each of them 300 ms after a connection that served.
+// Shows D16.
 func TestAUsefulLinkIsNotPunishedLikeADeadOne(t *testing.T) {
 	served := func(relay *nostrtest.Relay, message gennostr.ClientMessage) func(*gennostr.Self, kit.Note) error {
 		return func(self *gennostr.Self, n kit.Note) error {

@@ -38,6 +38,7 @@ const (
 // DESIGN 3.9: a program is stopped behind its pings, again and again, for longer than
 // their timeout. The pongs lie in the kernel when it goes on: no connection is cut.
 // It needs a process that can be stopped, and real time.
+// Shows L30.
 func TestAProgramThatIsStoppedKeepsItsConnections(t *testing.T) {
 	if urls := os.Getenv(frozenURLs); urls != "" {
 		frozen(t, strings.Fields(urls))

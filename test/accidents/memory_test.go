@@ -206,6 +206,7 @@ func spread(url string, n int) (urls []string) {
 	return urls
 }
 
+// Shows L31, D17.
 func TestTheBudgetBoundsMemory(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes some seconds")

@@ -93,6 +93,7 @@ func TestKilledRelayComesBackTwentyTimesAndDisturbsNoOther(t *testing.T) {
 }
 
 // R54: the delays before the dials, the last one repeated.
+// Shows L08.
 func TestReconnectScheduleOfARelayThatIsDown(t *testing.T) {
 	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		relay := network.NewRelay("wss://a.example")
@@ -122,6 +123,7 @@ func TestReconnectScheduleOfARelayThatIsDown(t *testing.T) {
 }
 
 // L07: a momentary success does not reset the schedule; a stable connection does.
+// Shows L07.
 func TestOnlyAStableConnectionResetsTheSchedule(t *testing.T) {
 	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		relay := network.NewRelay("wss://a.example")
@@ -147,6 +149,7 @@ func TestOnlyAStableConnectionResetsTheSchedule(t *testing.T) {
 }
 
 // L11: a peer that is gone without a word is noticed one ping after its last byte.
+// Shows L11.
 func TestHalfOpenPeerIsNoticedByKeepalive(t *testing.T) {
 	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		network.NewRelay("wss://a.example")
@@ -171,6 +174,7 @@ func TestHalfOpenPeerIsNoticedByKeepalive(t *testing.T) {
 }
 
 // DESIGN 3.6: a reader held up by its own full window is no dead relay.
+// Shows D12.
 func TestBlockedHandlerIsNoDeadRelay(t *testing.T) {
 	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		relay := network.NewRelay("wss://a.example")
@@ -200,6 +204,7 @@ func TestBlockedHandlerIsNoDeadRelay(t *testing.T) {
 
 // R30, L09: twenty thousand stored events against a blocked handler, over real
 // sockets: what is held is bounded by the window, and nothing is lost.
+// Shows L09.
 func TestR30WindowBoundsWhatABlockedHandlerHolds(t *testing.T) {
 	const n = 20_000
 	relay := nostrtest.NewRelay(t)
@@ -279,6 +284,7 @@ func TestR48ShutdownDeadlineNamesTheCallbackThatDoesNotEnd(t *testing.T) {
 
 // P35, L29: a frame far over the read limit ends that connection with a typed
 // error, and the schedule goes on.
+// Shows D15.
 func TestFrameFarOverTheReadLimitEndsTheConnectionAndTheScheduleGoesOn(t *testing.T) {
 	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		relay := network.NewRelay("wss://a.example")
@@ -326,6 +332,7 @@ func TestMalformedFramesAreReportedCoalescedAndCounted(t *testing.T) {
 
 // L02, L03, P06: forged copies are dropped and counted, and do not keep the
 // real event from arriving.
+// Shows P06, L02.
 func TestL03ForgedCopyFirstRealOneSecond(t *testing.T) {
 	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		relay := network.NewRelay("wss://a.example")

@@ -98,6 +98,7 @@ func ownGoroutines() int {
 
 // All relays of a client die at one moment, and come back at one moment. They are dialled
 // with a spread, not all at once, and a subscription is live on all of them soon.
+// Shows L07, D13.
 func TestAMultitudeOfRelays(t *testing.T) {
 	if testing.Short() {
 		t.Skip("thousands of relays")

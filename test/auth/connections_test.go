@@ -19,6 +19,7 @@ import (
 // Ten subscriptions and ten publications that need AUTH on a fresh connection: one AUTH,
 // and all twenty work, 400 connections in a row (L24), whether the relay challenges at once or
 // with its first refusal.
+// Shows P40, P41, P42, P46, L13, L24.
 func TestOneAuthForTwenty400ConnectionsInARow(t *testing.T) {
 	for name, c := range map[string]struct {
 		rounds  int
@@ -92,6 +93,7 @@ func (m *member) seen() map[nostr.ID]int {
 }
 
 // The relay tag is the URL as it was written, byte for byte (Q01).
+// Shows Q01, L33.
 func TestARelayThatComparesItsURLByteForByte(t *testing.T) {
 	for _, url := range []string{relayURL, "wss://relay.example"} {
 		kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
@@ -113,6 +115,7 @@ func TestARelayThatComparesItsURLByteForByte(t *testing.T) {
 }
 
 // What a relay has challenged with is answered whenever it comes, and the latest counts.
+// Shows P38.
 func TestChallengesThatComeLateAndAgain(t *testing.T) {
 	for name, faults := range map[string][]nostrtest.Fault{
 		"after 3 s":                 {nostrtest.NoChallenge(), nostrtest.LateChallenge(3 * time.Second)},
@@ -141,6 +144,7 @@ func TestChallengesThatComeLateAndAgain(t *testing.T) {
 }
 
 // Q05: it wants AUTH and never challenges. That is said once, and asked no more.
+// Shows Q05.
 func TestARelayThatNeverChallenges(t *testing.T) {
 	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		relay := network.NewRelay(relayURL, nostrtest.WithFaults(nostrtest.NoChallenge()),
@@ -156,6 +160,7 @@ func TestARelayThatNeverChallenges(t *testing.T) {
 }
 
 // P43: neither a refused AUTH nor "restricted:" is asked again and again.
+// Shows P43.
 func TestRefusalsAreNoLoop(t *testing.T) {
 	for name, c := range map[string]struct {
 		options []nostrtest.Option
@@ -190,6 +195,7 @@ func TestRefusalsAreNoLoop(t *testing.T) {
 
 // The profiles of deployed relays: strfry wants AUTH for direct messages only, compares its
 // URL, and knows one identity; khatru knows several.
+// Shows P41, Q01, Q02.
 func TestDirectMessagesOnDeployedRelays(t *testing.T) {
 	for name, option := range map[string]nostrtest.Option{"strfry": nostrtest.Strfry(), "khatru": nostrtest.Khatru()} {
 		t.Run(name, func(t *testing.T) {
@@ -213,6 +219,7 @@ func TestDirectMessagesOnDeployedRelays(t *testing.T) {
 }
 
 // Where there is no AUTH to be had, a REQ that many share is not lost for one that needs it.
+// Shows D31.
 func TestAPackIsNotLostForOneThatNeedsAuth(t *testing.T) {
 	const few = 30
 	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
@@ -262,6 +269,7 @@ func TestAPackIsNotLostForOneThatNeedsAuth(t *testing.T) {
 // P53: a relay that says that it serves nobody without AUTH is asked nothing before that,
 // once that is known. If it lies, or challenges only when it refuses something, that costs
 // a second.
+// Shows P53.
 func TestARelayThatServesNobodyWithoutAuthIsAskedNothingBefore(t *testing.T) {
 	says := nostrtest.WithInfo(func(d *nip11.Document) { d.Limitation.AuthRequired = true })
 	onNeed := nostrtest.WithReadPolicy(func(c nostrtest.Connection, _ nostrtest.Request) string { return known(c) })

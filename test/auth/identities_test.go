@@ -19,6 +19,7 @@ import (
 
 // A relay that knows one identity refuses the author's, and takes the event all the same
 // since another's was accepted (P44).
+// Shows P44, Q01.
 func TestAnEventOfAnIdentityThatIsRefusedBesideAnother(t *testing.T) {
 	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		network.NewRelay(relayURL, nostrtest.WithAuth(), nostrtest.WithFaults(nostrtest.OneKeyOnly()))
@@ -34,6 +35,7 @@ func TestAnEventOfAnIdentityThatIsRefusedBesideAnother(t *testing.T) {
 
 // Signers of one key, and a handler that answers itself as one of them, sign the same
 // event within one second: its one OK is for all of them.
+// Shows L24.
 func TestTheSameAUTHTwice(t *testing.T) {
 	for name, m := range map[string]*member{"two signers": memberOf(1), "a signer and OnAuth": {answers: true, names: []string{"s0"}, filters: memberOf(1).filters}} {
 		t.Run(name, func(t *testing.T) {
@@ -119,6 +121,7 @@ func (s *shy) PublicKey(ctx context.Context) (nostr.PubKey, error) {
 
 // An event of nobody whom the relay knows is sent again with each identity that it has
 // accepted, until one of them will do.
+// Shows P44.
 func TestAnEventOfAnotherThatNeedsASecondIdentity(t *testing.T) {
 	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		network.NewRelay(relayURL, nostrtest.WithPolicy(func(c nostrtest.Connection, _ *nostr.Event) string {

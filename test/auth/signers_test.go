@@ -38,6 +38,7 @@ func mailAndNotes() *member {
 
 // A signer that takes two seconds delays what needs it, and nothing else: not the
 // handler, other subscriptions, publications or relays.
+// Shows D49.
 func TestASlowSignerDelaysOnlyWhatNeedsIt(t *testing.T) {
 	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		private(network, relayURL)
@@ -58,6 +59,7 @@ func TestASlowSignerDelaysOnlyWhatNeedsIt(t *testing.T) {
 
 // A signer that fails, ends its goroutine or lets its time pass is told once; what needs it
 // is tried again, and works when the signer does.
+// Shows D49.
 func TestSignersThatDoNotSign(t *testing.T) {
 	away := errors.New("the bunker is away")
 	for name, instead := range map[string]func(context.Context) error{
@@ -91,6 +93,7 @@ func TestSignersThatDoNotSign(t *testing.T) {
 
 // A signer that heeds nothing holds up neither the end of its connection nor the next one,
 // and is not asked again on that relay before it has returned.
+// Shows D49.
 func TestASignerThatHangsHoldsUpNoConnection(t *testing.T) {
 	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		relay := private(network, relayURL)
@@ -117,6 +120,7 @@ func TestASignerThatHangsHoldsUpNoConnection(t *testing.T) {
 
 // The client ends within its deadline, whatever a signer or a policy does that heeds its
 // context; what does not is named, and Done waits for it.
+// Shows D49.
 func TestStopWhileASignerHangs(t *testing.T) {
 	t.Run("it heeds its context", func(t *testing.T) {
 		kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {

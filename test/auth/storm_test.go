@@ -14,6 +14,7 @@ import (
 
 // L13: ten thousand challenges in a row, again and again. Memory stays flat, signatures and
 // questions to the policy are few, and everything works.
+// Shows L13.
 func TestAStormOfTenThousandChallenges(t *testing.T) {
 	for name, opts := range map[string][]gennostr.Option{
 		"no signer":  nil,

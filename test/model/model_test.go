@@ -32,6 +32,7 @@ const (
 // TestModelInLockstep lets everything come to rest after each operation. Then
 // nothing is left to chance: what every verb answers, every callback in its
 // order, what each relay receives and what Relays lists are as the oracle says.
+// Shows D11.
 func TestModelInLockstep(t *testing.T) {
 	events := newModelEvents()
 	rapid.Check(t, func(rt *rapid.T) {

@@ -20,6 +20,7 @@ const saysQueue = "a queue does not keep a promise"
 
 // TestModelInQueues lets everything come to rest after each operation: then the
 // accounts of windows, places and workers are as the ledger says, to the last one.
+// Shows D05.
 func TestModelInQueues(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		plan := drawQueueProgram(rt, append(queueActions, qBlock, qUnblock))

@@ -17,6 +17,7 @@ import (
 	"github.com/gennostr/gennostr/nostrtest"
 )
 
+// Shows L35.
 func TestOneBadPartDoesNotCostTheMessage(t *testing.T) {
 	kit.OnStage(t, nil, func(t *testing.T, s kit.Stage) {
 		s.Relay.Break(nostrtest.NoAnswer().On("COUNT"))
@@ -106,6 +107,7 @@ func TestARawReqIsAnsweredThoughItsFilterIsNotKnown(t *testing.T) {
 	})
 }
 
+// Shows D23.
 func TestP04AnotherSerializationIsRefusedAndNobodyIsBlamed(t *testing.T) {
 	author := nostrtest.Key(1)
 	event := &nostr.Event{PubKey: author.PubKey(), CreatedAt: 1700000000, Kind: 1, Content: "\x1b[0m"}

@@ -421,6 +421,7 @@ func TestL29TheWholeFilterHoldsAfterEOSEToo(t *testing.T) {
 	})
 }
 
+// Shows D22.
 func TestLateEventsAfterCloseAreSilentForAWhile(t *testing.T) {
 	kit.OnStage(t, nil, func(t *testing.T, s kit.Stage) {
 		event := kit.TextNotes(1)[0]

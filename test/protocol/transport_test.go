@@ -336,6 +336,7 @@ func TestTransportOptionsThatCannotBeCombinedAreRefusedAtOnce(t *testing.T) {
 	}
 }
 
+// Shows D21.
 func TestL20NothingSecretReachesTheLog(t *testing.T) {
 	const password, token, proxyPassword = "p4ssw0rd", "t0k3n-of-the-header", "pr0xy-p4ssw0rd"
 	key := nostr.GenerateSecretKey()

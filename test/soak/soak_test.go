@@ -43,6 +43,7 @@ func TestMain(m *testing.M) {
 // after that, in bytes: caches of the process, such as that of public keys, fill slowly.
 const maxGrowth = 16 << 20
 
+// Shows L21.
 func TestSoak(t *testing.T) {
 	var total tally
 	var level uint64

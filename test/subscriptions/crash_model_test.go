@@ -22,6 +22,7 @@ import (
 
 const saysCrash = "a cursor does not keep a promise"
 
+// Shows L40, D39.
 func TestModelInCrashes(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		plan := drawCrashPlan(rt)

@@ -99,6 +99,7 @@ func (s *survivor) OnError(*gennostr.Self, gennostr.Relay, error) error { return
 
 // TestABotThatIsKilledAndCutAllTheTimeHandlesEverything is the same as the model, with
 // relays, links that are cut, and a client that is killed while they all run.
+// Shows L40.
 func TestABotThatIsKilledAndCutAllTheTimeHandlesEverything(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(8) {

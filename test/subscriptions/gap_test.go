@@ -14,6 +14,7 @@ import (
 	"github.com/gennostr/gennostr/test/kit"
 )
 
+// Shows L05, D35.
 func TestAnOutageBeforeTheEOSELosesNothingOfWhatIsStored(t *testing.T) {
 	t.Parallel()
 	stored := kit.Sized(1000, 100)
@@ -31,6 +32,7 @@ func TestAnOutageBeforeTheEOSELosesNothingOfWhatIsStored(t *testing.T) {
 }
 
 // The relay gives 100 events a page, and 450 were published while it was away.
+// Shows P51, L15, D34.
 func TestAnOutageWithMoreEventsThanThePageHas(t *testing.T) {
 	t.Parallel()
 	for what, option := range map[string]nostrtest.Option{
@@ -59,6 +61,7 @@ func TestAnOutageWithMoreEventsThanThePageHas(t *testing.T) {
 }
 
 // A second that holds more than a page, of one author and kind: what cannot be had is said.
+// Shows P37, L15, D34.
 func TestASecondWithMoreThanAPageIsAGapAndNothingElseIsLost(t *testing.T) {
 	t.Parallel()
 	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
@@ -91,6 +94,7 @@ func TestASecondWithMoreThanAPageIsAGapAndNothingElseIsLost(t *testing.T) {
 	})
 }
 
+// Shows P65, L05.
 func TestGiftWrapsThatAreDatedTwoDaysBackComeAfterAnOutage(t *testing.T) {
 	t.Parallel()
 	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
@@ -121,6 +125,7 @@ func TestGiftWrapsThatAreDatedTwoDaysBackComeAfterAnOutage(t *testing.T) {
 }
 
 // Whose clock is ten minutes off, before or behind, loses nothing by that.
+// Shows L05.
 func TestPublishersWhoseClockIsTenMinutesOff(t *testing.T) {
 	t.Parallel()
 	for _, skew := range []time.Duration{-10 * time.Minute, 10 * time.Minute} {
@@ -153,6 +158,7 @@ func TestPublishersWhoseClockIsTenMinutesOff(t *testing.T) {
 	}
 }
 
+// Shows L05.
 func TestABogusEventOfTheYear2100MutesNothing(t *testing.T) {
 	t.Parallel()
 	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
@@ -174,6 +180,7 @@ func TestABogusEventOfTheYear2100MutesNothing(t *testing.T) {
 	})
 }
 
+// Shows L05, D29.
 func TestFiveRelaysEachCutAtRandomGiveEachEventOnce(t *testing.T) {
 	t.Parallel()
 	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
@@ -209,6 +216,7 @@ func TestFiveRelaysEachCutAtRandomGiveEachEventOnce(t *testing.T) {
 	})
 }
 
+// Shows L28, D37.
 func TestOneRelaysCutChangesNothingForItsNeighbours(t *testing.T) {
 	t.Parallel()
 	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {

@@ -15,6 +15,7 @@ import (
 
 // 600 authors, on a relay that tells that a message may have 16 KiB, and hangs up on
 // longer ones: the list is split by that, and the subscription is live.
+// Shows P49, D32.
 func TestALongListIsSplitByWhatTheRelaySaysAMessageMayBe(t *testing.T) {
 	t.Parallel()
 	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {

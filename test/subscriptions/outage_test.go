@@ -18,6 +18,7 @@ const relayURL = "ws://relay.example"
 // quickly is a schedule on which a relay is dialled again before much has happened.
 func quickly() gennostr.Option { return gennostr.WithReconnectSchedule(50 * time.Millisecond) }
 
+// Shows P29, D28.
 func TestASubscriptionHearsWhatIsStoredAndWhatIsPublished(t *testing.T) {
 	t.Parallel()
 	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
@@ -61,6 +62,7 @@ func TestNothingIsLostThroughALinkThatIsCutAllTheTime(t *testing.T) {
 	})
 }
 
+// Shows L05, D30.
 func TestNothingIsLostOverOutages(t *testing.T) {
 	t.Parallel()
 	for _, outage := range []time.Duration{time.Second, 2 * time.Second, 5 * time.Second} {

@@ -66,6 +66,7 @@ func pull(sub *gennostr.Subscription) (next func() *nostr.Event, stop func()) {
 
 // A reader that is slow is parked, its neighbour on the same socket goes on, and in
 // the end both have had everything, in a buffer that never grew far.
+// Shows D10.
 func TestASlowOutsideSubscriberIsParkedAndLosesNothing(t *testing.T) {
 	t.Parallel()
 	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
@@ -98,6 +99,7 @@ func TestASlowOutsideSubscriberIsParkedAndLosesNothing(t *testing.T) {
 }
 
 // What a first load brings beyond the buffer is asked for page by page.
+// Shows D10.
 func TestASlowOutsideSubscriberIsServedPageByPage(t *testing.T) {
 	t.Parallel()
 	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
@@ -122,6 +124,7 @@ func TestASlowOutsideSubscriberIsServedPageByPage(t *testing.T) {
 	})
 }
 
+// Shows L09.
 func TestDropOldestKeepsTheNewestAndCounts(t *testing.T) {
 	t.Parallel()
 	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {

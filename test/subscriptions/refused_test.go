@@ -19,6 +19,7 @@ const few = 48 // as many filters as one REQ may have
 
 // What a relay takes less than is assumed of one that tells nothing is learnt from
 // its refusals, and remembered for the next connection.
+// Shows P50, L37.
 func TestFewerSlotsThanAssumedAreLearnt(t *testing.T) {
 	t.Parallel()
 	for how, relayThat := range map[string]struct {
@@ -73,6 +74,7 @@ func TestFewerSlotsThanAssumedAreLearnt(t *testing.T) {
 }
 
 // One of many filters that share REQs is refused: the others live.
+// Shows D31.
 func TestOneBadFilterOfManyIsFound(t *testing.T) {
 	t.Parallel()
 	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
@@ -117,6 +119,7 @@ func TestOneBadFilterOfManyIsFound(t *testing.T) {
 }
 
 // A relay that refuses for good is not asked again and again (65,000 times, elsewhere).
+// Shows L06, L07.
 func TestARefusalIsNoStormOfREQs(t *testing.T) {
 	t.Parallel()
 	for text, most := range map[string]int{
@@ -171,6 +174,7 @@ func TestASubscriptionLivesAsSoonAsTheRelayKnowsWhoAsks(t *testing.T) {
 	}
 }
 
+// Shows P30, L06.
 func TestASubscriptionThatARelayEndsIsAskedAgain(t *testing.T) {
 	t.Parallel()
 	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {

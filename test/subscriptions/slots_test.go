@@ -31,6 +31,7 @@ func ofTopic(i int, what string) *nostr.Event {
 	return plain(nostr.Now(), 1+i%5, fmt.Sprint(what, i), nostr.Tag{"t", fmt.Sprint("topic", i)})
 }
 
+// Shows P50, L37.
 func TestThreeHundredSubscriptionsOnARelayThatTakesTwenty(t *testing.T) {
 	t.Parallel()
 	for how, option := range takesTwenty {
@@ -77,6 +78,7 @@ func TestThreeHundredSubscriptionsOnARelayThatTakesTwenty(t *testing.T) {
 	}
 }
 
+// Shows D31.
 func TestSubscriptionsThatComeOneByOneReplayLittle(t *testing.T) {
 	t.Parallel()
 	for how, option := range takesTwenty {

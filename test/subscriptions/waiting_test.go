@@ -13,6 +13,7 @@ import (
 )
 
 // What waits to be ranged over and matches none of the new filters is dropped (SetFilters).
+// Shows D54.
 func TestSetFiltersDropsWhatWaitsToBeRangedOver(t *testing.T) {
 	t.Parallel()
 	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {

@@ -1,0 +1,183 @@
+package proof_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// What the lessons promise of the repository itself, and not of its behaviour.
+
+// sources parses all Go files of the repository, by their directories.
+func sources(t *testing.T) map[string]map[string]*ast.File {
+	t.Helper()
+	set, found := token.NewFileSet(), map[string]map[string]*ast.File{}
+	require.NoError(t, filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if name := entry.Name(); entry.IsDir() && path != root && (strings.HasPrefix(name, ".") || name == "testdata") {
+			return fs.SkipDir
+		}
+		if !strings.HasSuffix(path, ".go") {
+			return nil
+		}
+		file, err := parser.ParseFile(set, path, nil, 0)
+		if err != nil {
+			return err
+		}
+		dir := directory(t, path)
+		if found[dir] == nil {
+			found[dir] = map[string]*ast.File{}
+		}
+		found[dir][entry.Name()] = file
+		return nil
+	}))
+	return found
+}
+
+// names tells whether a file names something of another package: goleak.VerifyTestMain.
+func names(file *ast.File, pkg, name string) (found bool) {
+	ast.Inspect(file, func(n ast.Node) bool {
+		if sel, ok := n.(*ast.SelectorExpr); ok && sel.Sel.Name == name {
+			if x, ok := sel.X.(*ast.Ident); ok && x.Name == pkg {
+				found = true
+			}
+		}
+		return !found
+	})
+	return found
+}
+
+// A program that imports the library needs a dozen modules at most.
+// Shows L17.
+func TestAProgramNeedsADozenModules(t *testing.T) {
+	list := exec.Command("go", "list", "-deps", "-f", "{{with .Module}}{{.Path}}{{end}}", ".", "./nostr/...", "./nostrtest")
+	list.Dir = root
+	out, err := list.Output()
+	require.NoError(t, err)
+	modules := slices.Compact(slices.Sorted(slices.Values(strings.Fields(string(out)))))
+	require.Contains(t, modules, "github.com/coder/websocket")
+	assert.LessOrEqual(t, len(modules), 12, "%v", modules)
+}
+
+// Whoever starts goroutines has tests that fail when one is left: of the library, and of
+// the programs that show it.
+// Shows L21.
+func TestWhereGoroutinesAreStartedNoneMayBeLeft(t *testing.T) {
+	gated := 0
+	for dir, files := range sources(t) {
+		starts, gate, tests := false, false, false
+		for name, file := range files {
+			if strings.HasSuffix(name, "_test.go") {
+				tests = true
+				gate = gate || names(file, "goleak", "VerifyTestMain") || names(file, "goleak", "VerifyNone") || names(file, "kit", "Main")
+				continue
+			}
+			ast.Inspect(file, func(n ast.Node) bool {
+				_, is := n.(*ast.GoStmt)
+				starts = starts || is
+				return !starts
+			})
+		}
+		if starts && tests && dir != "bench" && !strings.HasPrefix(dir, "interop") {
+			assert.True(t, gate, "%s starts goroutines, and no test looks for those that are left", dir)
+			gated++
+		}
+	}
+	assert.Greater(t, gated, 5)
+}
+
+// The gate runs everything under the race detector, and every fuzz target.
+// Shows L12, L21.
+func TestTheGateRunsTheRaceDetectorAndTheFuzzTargets(t *testing.T) {
+	gate, err := os.ReadFile(filepath.Join(root, ".ci", "run"))
+	require.NoError(t, err)
+	for _, line := range []string{"\tgo test -race ./...\n", "\t\tfuzz \"$package\"\n", "-race -timeout 10m -run '^TestModelIn'"} {
+		assert.Contains(t, string(gate), line)
+	}
+}
+
+// Certificates are verified unless a program says otherwise: nothing of the library does.
+// Shows D20.
+func TestNothingSwitchesTheVerificationOfCertificatesOff(t *testing.T) {
+	for dir, files := range sources(t) {
+		for name, file := range files {
+			if strings.HasSuffix(name, "_test.go") {
+				continue
+			}
+			ast.Inspect(file, func(n ast.Node) bool {
+				lit, ok := n.(*ast.CompositeLit)
+				if ok && dir == "nostrtest" && isSelector(lit.Type, "websocket", "AcceptOptions") {
+					return false // there the same word is about the origin of browsers
+				}
+				if id, ok := n.(*ast.Ident); ok {
+					assert.NotEqual(t, "InsecureSkipVerify", id.Name, "%s/%s", dir, name)
+				}
+				return true
+			})
+		}
+	}
+}
+
+func isSelector(e ast.Expr, pkg, name string) bool {
+	sel, ok := e.(*ast.SelectorExpr)
+	if !ok || sel.Sel.Name != name {
+		return false
+	}
+	x, ok := sel.X.(*ast.Ident)
+	return ok && x.Name == pkg
+}
+
+// reads tells whether a function reads what may come from strangers, by its name.
+func reads(f *ast.FuncDecl) bool {
+	switch name := f.Name.Name; {
+	case strings.HasPrefix(name, "Unmarshal"):
+		return true
+	case f.Recv != nil:
+		return false
+	default:
+		return name == "Unwrap" || strings.HasPrefix(name, "Parse") || strings.HasPrefix(name, "Decode") ||
+			strings.HasPrefix(name, "Decrypt") || strings.HasPrefix(name, "Salvage")
+	}
+}
+
+// Whatever reads what strangers write has a fuzz target in its package.
+// Shows L01.
+func TestEveryDecoderIsFuzzed(t *testing.T) {
+	fuzzed := 0
+	for dir, files := range sources(t) {
+		if strings.HasPrefix(dir, "examples") || dir == "bench" || dir == "interop" || dir == "internal/vectors" {
+			continue // programs and tests
+		}
+		var decoders []string
+		target := false
+		for name, file := range files {
+			for _, decl := range file.Decls {
+				f, ok := decl.(*ast.FuncDecl)
+				switch {
+				case !ok:
+				case strings.HasSuffix(name, "_test.go"):
+					target = target || strings.HasPrefix(f.Name.Name, "Fuzz")
+				case reads(f):
+					decoders = append(decoders, f.Name.Name)
+				}
+			}
+		}
+		if len(decoders) > 0 {
+			assert.True(t, target, "%s: nothing fuzzes %v", dir, decoders)
+			fuzzed++
+		}
+	}
+	assert.Greater(t, fuzzed, 15)
+}
