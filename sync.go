@@ -59,7 +59,8 @@ func Pushing(f func(context.Context, nostr.ID) (*nostr.Event, error)) SyncOption
 }
 
 // OnSyncProgress has f told how far Sync has come: after each message of the relay, each 64
-// events that have come, and each verdict, on the goroutine that has called it.
+// events that have come, and each verdict, on the goroutine that has called it. Others that compare
+// with the relay wait for f little longer than for an answer ([WithPatience]), and then go first.
 func OnSyncProgress(f func(SyncProgress)) SyncOption {
 	return syncOption(func(c *syncConfig) error { c.progress = f; return notNil("OnSyncProgress", f == nil) })
 }

@@ -45,3 +45,26 @@ func TestSyncWhoseCallbackPanicsIsOver(t *testing.T) {
 		})
 	}
 }
+
+// A callback may ask the same relay for something else.
+func TestSyncInsideOfASyncsCallback(t *testing.T) {
+	virtual(t, func(t *testing.T, network *nostrtest.Network) {
+		notes := textNotes(2000)
+		network.NewRelay(relayA, nostrtest.WithNegentropyFrame(4096)).Publish(notes[:1500]...)
+		client := start(t, nil, over(network, quietly())...)
+		have := archiveOf(t, notes[500:]...).set()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		inner := 0
+		report, err := client.Sync(ctx, relayA, ofKind(1), have, gennostr.OnSyncProgress(func(gennostr.SyncProgress) {
+			if inner++; inner > 3 {
+				return
+			}
+			report, err := client.Sync(ctx, relayA, ofKind(1), have)
+			require.NoError(t, err)
+			require.Len(t, report.Need, 500)
+		}))
+		require.NoError(t, err)
+		require.Len(t, report.Need, 500)
+	})
+}

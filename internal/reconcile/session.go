@@ -22,6 +22,15 @@ func (m *Machine) ask(now time.Time) {
 	m.state, m.due, m.slack = asked, now.Add(m.cfg.Patience), false
 }
 
+// Yielded says that a session was ended for others, who have waited for long: the window is begun anew
+// when it is its turn again.
+func (m *Machine) Yielded(now time.Time, session int) []Step {
+	if m.state != asked || session != m.session {
+		return nil
+	}
+	return m.begin(now)
+}
+
 // Message takes a NEG-MSG.
 func (m *Machine) Message(now time.Time, session int, payload []byte) []Step {
 	if m.state != asked || session != m.session {
