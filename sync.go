@@ -136,7 +136,8 @@ func notNil(option string, isNil bool) error {
 // What it takes in memory: have, of which it copies nothing; 100 bytes for each id
 // that one side lacks; events that Fetching has not taken, as in [Client.Query]; one message of the relay.
 // A relay that lies finds no end in that: what it lists beyond [WithMostIDs] is not kept, and it
-// is given up after 1,000 messages without anything new.
+// is given up after 1,000 messages without anything new. One that answers nothing any more is given up when
+// three parts, of the dates or of the events that are fetched, have been waited for in vain.
 //
 // A relay compares one window at a time for a client: several calls of Sync for one relay take turns.
 func (c *Client) Sync(ctx context.Context, relay string, filter nostr.Filter, have *nip77.Set, opts ...SyncOption) (SyncReport, error) {

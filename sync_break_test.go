@@ -68,3 +68,57 @@ func TestSyncInsideOfASyncsCallback(t *testing.T) {
 		require.Len(t, report.Need, 500)
 	})
 }
+
+// Sync has no deadline of its own, and what is to be fetched may be a million events: each that does
+// not come would be waited for.
+func TestSyncDoesNotFetchForEverFromARelayThatIsGone(t *testing.T) {
+	for name, gone := range map[string]func(*nostrtest.Relay){
+		"stopped": func(r *nostrtest.Relay) { r.Stop() },
+		"silent":  func(r *nostrtest.Relay) { r.Break(nostrtest.NoAnswer().On("REQ")) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			virtual(t, func(t *testing.T, network *nostrtest.Network) {
+				events := invented(20_000)
+				relay := network.NewRelay(relayA)
+				relay.Publish(events...)
+				client := pool(t, network, gennostr.WithRelays(relayA))
+				began := time.Now()
+				n := 0
+				report, err := client.Sync(t.Context(), relayA, nostr.Filter{}, nil, gennostr.Fetching(func(*nostr.Event) error {
+					if n++; n == 100 {
+						gone(relay)
+					}
+					return nil
+				}))
+				assert.Less(t, time.Since(began), 5*time.Minute)
+				require.Error(t, err)
+				assert.True(t, report.Complete)
+			})
+		})
+	}
+}
+
+// Nor are many windows tried one after another.
+func TestSyncDoesNotCompareForEverWithARelayThatFallsSilent(t *testing.T) {
+	for name, options := range map[string][]gennostr.SyncOption{"paged": nil, "not paged": {gennostr.WithoutPaging()}, "pages": {gennostr.WithoutNegentropy(), gennostr.WithWindow(time.Hour)}} {
+		t.Run(name, func(t *testing.T) {
+			virtual(t, func(t *testing.T, network *nostrtest.Network) {
+				events := invented(20_000)
+				relay := network.NewRelay(relayA, nostrtest.WithFaults(nostrtest.NegentropyCap(200)))
+				relay.Publish(events...)
+				client := pool(t, network, gennostr.WithRelays(relayA))
+				began := time.Now()
+				n := 0
+				report, err := client.Sync(t.Context(), relayA, nostr.Filter{}, archiveOf(t, events...).set(), append(options, gennostr.OnSyncProgress(func(gennostr.SyncProgress) {
+					if n++; n == 5 {
+						relay.Break(nostrtest.NoAnswer().On("REQ", "NEG-OPEN", "NEG-MSG"))
+					}
+				}))...)
+				require.ErrorIs(t, err, context.DeadlineExceeded)
+				assert.False(t, report.Complete)
+				assert.NotEmpty(t, report.Gaps)
+				assert.Less(t, time.Since(began), 10*time.Minute)
+			})
+		})
+	}
+}

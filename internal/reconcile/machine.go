@@ -64,6 +64,7 @@ const (
 	mostDeep     = 64      // windows that were too large, without one between them that was not
 	mostSessions = 100_000 // in all
 	mostPages    = 3       // times that a window is paged
+	mostGivenUp  = 3       // windows, one after another, for want of any answer
 	heavy        = 3       // losses that one counts for that is no accident: garbage, silence
 
 	// frame is how long our messages may be, in bytes before they become hexadecimal: relays
@@ -108,6 +109,7 @@ type Machine struct {
 	deep     int
 	auths    int
 	pages    int
+	givenUp  int
 	words    string // of what came last between us and an answer
 	wordsWhy Why
 
@@ -269,8 +271,7 @@ func (m *Machine) page(now time.Time) []Step {
 		if why == 0 {
 			why = Unsupported
 		}
-		m.gap(m.cur, why, words)
-		return m.next(now)
+		return m.giveUp(now, why, words, why == Silent || why == Cut)
 	}
 	m.pages++
 	m.state, m.seen = paging, make([]bool, m.ours.Len())
@@ -281,7 +282,20 @@ func (m *Machine) page(now time.Time) []Step {
 }
 
 // progressed is for anything new: what was lost before does not count any more.
-func (m *Machine) progressed() { m.losses, m.downs, m.busy = 0, 0, 0 }
+func (m *Machine) progressed() { m.losses, m.downs, m.busy, m.givenUp = 0, 0, 0, 0 }
+
+// giveUp makes a gap of the window at hand, and goes on with the next; unless the relay answers
+// nothing any more: each window would take its time.
+func (m *Machine) giveUp(now time.Time, why Why, words string, unanswered bool) []Step {
+	if unanswered {
+		if m.givenUp++; m.givenUp >= mostGivenUp {
+			m.end(why, words)
+			return nil
+		}
+	}
+	m.gap(m.cur, why, words)
+	return m.next(now)
+}
 
 // done is for a window that was compared to its end.
 func (m *Machine) done(now time.Time) []Step {

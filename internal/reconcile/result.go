@@ -149,6 +149,5 @@ func (m *Machine) Paged(now time.Time, why Why, words string, again bool) []Step
 		m.pause(now, firstPause)
 		return nil
 	}
-	m.gap(m.cur, why, words)
-	return m.next(now)
+	return m.giveUp(now, why, words, again)
 }
