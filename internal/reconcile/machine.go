@@ -113,13 +113,12 @@ type Machine struct {
 	words    string // of what came last between us and an answer
 	wordsWhy Why
 
-	need   []nostr.ID
-	lacks  map[nostr.ID]struct{}
-	full   bool                  // more than there is room for
-	seen   []bool                // of ours, by place: a page has brought it
-	listed map[nostr.ID]struct{} // by pages, of what we lack
-	gaps   []Gap
-	stats  Stats
+	need  map[nostr.ID]bool // true: a page has brought it
+	lacks map[nostr.ID]struct{}
+	full  bool   // more than there is room for
+	seen  []bool // of ours, by place: a page has brought it
+	gaps  []Gap
+	stats Stats
 }
 
 // Stats count what a machine did.
@@ -134,7 +133,7 @@ type Stats struct {
 // New makes a machine that waits for a connection. What is lacking has to be read at its end.
 func New(cfg Config, now time.Time) *Machine {
 	cfg.Ours = cfg.Ours.Between(cfg.Since, cfg.Until)
-	m := &Machine{cfg: cfg, todo: []Window{{cfg.Since, cfg.Until}}, lacks: make(map[nostr.ID]struct{}), due: now.Add(cfg.Patience)}
+	m := &Machine{cfg: cfg, todo: []Window{{cfg.Since, cfg.Until}}, need: make(map[nostr.ID]bool), lacks: make(map[nostr.ID]struct{}), due: now.Add(cfg.Patience)}
 	if cfg.NoNegentropy {
 		m.off = true
 	}
@@ -275,9 +274,6 @@ func (m *Machine) page(now time.Time) []Step {
 	}
 	m.pages++
 	m.state, m.seen = paging, make([]bool, m.ours.Len())
-	if m.listed == nil {
-		m.listed = make(map[nostr.ID]struct{})
-	}
 	return []Step{{Do: Page, Window: m.cur}}
 }
 

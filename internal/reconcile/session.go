@@ -39,8 +39,11 @@ func (m *Machine) Message(now time.Time, session int, payload []byte) []Step {
 	m.stats.Messages++
 	before := len(m.need) + len(m.lacks)
 	next, err := m.client.Reconcile(payload, func(id nostr.ID) { m.lacks[id] = struct{}{} }, func(id nostr.ID) {
+		if _, before := m.need[id]; before { // by a session of another window, or a page
+			return
+		}
 		if m.full = m.full || len(m.need) >= m.cfg.Most; !m.full {
-			m.need = append(m.need, id)
+			m.need[id] = false
 		}
 	})
 	if err != nil {
