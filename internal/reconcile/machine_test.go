@@ -339,6 +339,26 @@ func TestWindowsAreNoLongerThanASpan(t *testing.T) {
 	assert.Equal(t, []nostr.ID{nth(9).id}, c.m.Lacks())
 }
 
+// Windows end with now, whatever lies between now and the end of the filter's dates.
+func TestNoWindowsAreMadeOfTheFuture(t *testing.T) {
+	ahead := item{at: nostr.TimestampOf(noon) + 1_000_000, id: nth(5000).id}
+	c := begin(t, some(300), append(some(300), ahead), func(cfg *reconcile.Config, _ *relay) {
+		cfg.Since, cfg.Until, cfg.Span = nostr.TimestampOf(noon)-1000, reconcile.Forever-1, 100
+	})
+	c.settle(1000)
+	assert.LessOrEqual(t, len(c.relay.opened), 11)
+	assert.Equal(t, []nostr.ID{ahead.id}, c.m.Need())
+}
+
+// As many as Sync lets there be.
+func TestManyWindowsAreNotTooManySessions(t *testing.T) {
+	c := begin(t, nil, nil, func(cfg *reconcile.Config, _ *relay) {
+		cfg.Since, cfg.Until, cfg.Span = nostr.TimestampOf(noon)-100_000, nostr.TimestampOf(noon), 1
+	})
+	c.settle(1_000_000)
+	assert.Empty(t, c.m.Gaps())
+}
+
 func TestWhatEndsInTheMiddleSaysWhatIsMissing(t *testing.T) {
 	m, open := opened(t, func(cfg *reconcile.Config, _ *relay) { cfg.Since, cfg.Until = epoch, epoch+1000 })
 	m.Failed(noon, open.Session, "blocked: too big", 0) // two windows now
