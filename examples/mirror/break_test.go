@@ -1,10 +1,17 @@
 package main
 
 import (
+	"bufio"
+	"context"
+	"io"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/gennostr/gennostr/nostrtest"
 )
 
 // What a relay has lost since is copied again, whatever the journal says.
@@ -31,6 +38,32 @@ func TestAMirrorCopiesAgainWhatARelayHasLost(t *testing.T) {
 	_, told, err = mirrored(t, t.Context(), opts)
 	require.NoError(t, err, told)
 	assert.Contains(t, told, "mirror: 0 copied there; 0 were on both")
+}
+
+// Who follows and gets nothing hears why.
+func TestAMirrorSaysThatARelayIsNotFollowed(t *testing.T) {
+	from, _, opts := pair(t, nostrtest.WithFaults(nostrtest.RefuseRequests("restricted: \x1b[31mnot you")))
+	opts.follow = true
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	out, in := io.Pipe()
+	done := make(chan error, 1)
+	go func() { // ends with ctx
+		done <- copyAll(ctx, opts, io.Discard, in)
+		_ = in.Close()
+	}()
+	lines, heard := bufio.NewScanner(out), false
+	giveUp := time.AfterFunc(10*time.Second, stop)
+	defer giveUp.Stop()
+	for lines.Scan() {
+		if strings.Contains(lines.Text(), from.URL()) {
+			heard = true
+			assert.Contains(t, lines.Text(), `is not followed for now (refused): restricted: \x1b[31mnot you`)
+			stop()
+		}
+	}
+	require.True(t, heard, "nothing was said")
+	require.NoError(t, <-done)
 }
 
 // Two at a time add to the same journal, and nothing that either has noted is lost.
