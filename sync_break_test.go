@@ -122,3 +122,41 @@ func TestSyncDoesNotCompareForEverWithARelayThatFallsSilent(t *testing.T) {
 		})
 	}
 }
+
+// A relay that takes some events a minute gets all of them.
+func TestSyncPushesAsFastAsTheRelayTakes(t *testing.T) {
+	virtual(t, func(t *testing.T, network *nostrtest.Network) {
+		var taken []time.Time // the relay asks for one event after another
+		relay := network.NewRelay(relayA, nostrtest.WithPolicy(func(nostrtest.Connection, *nostr.Event) string {
+			now := time.Now()
+			for len(taken) > 0 && now.Sub(taken[0]) >= time.Minute {
+				taken = taken[1:]
+			}
+			if len(taken) == 20 {
+				return "rate-limited: slow down"
+			}
+			taken = append(taken, now)
+			return ""
+		}))
+		client := start(t, nil, over(network, quietly())...)
+		have := archiveOf(t, textNotes(300)...)
+		began := time.Now()
+		report, err := client.Sync(t.Context(), relayA, ofKind(1), have.set(), gennostr.Pushing(have.give))
+		require.NoError(t, err)
+		assert.Equal(t, 300, report.Pushed)
+		assert.Len(t, relay.Events(), 300)
+		assert.Less(t, time.Since(began), time.Hour)
+	})
+}
+
+func TestSyncDoesNotPushForEverToARelayThatSaysNothing(t *testing.T) {
+	virtual(t, func(t *testing.T, network *nostrtest.Network) {
+		network.NewRelay(relayA, nostrtest.WithFaults(nostrtest.NoAnswer().On("EVENT")))
+		client := start(t, nil, over(network, quietly())...)
+		began := time.Now()
+		have := archiveOf(t, textNotes(1000)...)
+		_, err := client.Sync(t.Context(), relayA, ofKind(1), have.set(), gennostr.Pushing(have.give))
+		require.ErrorContains(t, err, "in a row")
+		assert.Less(t, time.Since(began), 15*time.Minute)
+	})
+}
