@@ -218,8 +218,8 @@ type publisher struct {
 }
 
 const (
-	publishAtOnce = 64              // verdicts that are waited for at a time, at most
-	firstAhead    = 8               // in the beginning
+	publishAtOnce = 64               // verdicts that are waited for at a time, at most
+	firstAhead    = 8                // in the beginning
 	verdictWithin = 10 * time.Minute // many relays take so many events a minute and no more
 )
 
