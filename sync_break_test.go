@@ -160,3 +160,25 @@ func TestSyncDoesNotPushForEverToARelayThatSaysNothing(t *testing.T) {
 		assert.Less(t, time.Since(began), 15*time.Minute)
 	})
 }
+
+// "blocked:" may mean the one who asks: that is found out soon, and not second by second.
+func TestSyncWithARelayThatBlocksEverySpan(t *testing.T) {
+	for name, filter := range map[string]nostr.Filter{
+		"a day": ofKind(1).WithSince(1_699_990_000).WithUntil(1_700_076_400), "from tomorrow": ofKind(1).WithSince(1_700_000_000), "all": ofKind(1),
+	} {
+		t.Run(name, func(t *testing.T) {
+			virtual(t, func(t *testing.T, network *nostrtest.Network) {
+				notes := textNotes(200)
+				relay := network.NewRelay(relayA, nostrtest.WithFaults(nostrtest.RefuseNegentropy("NEG-ERR", "blocked: you")))
+				relay.Publish(notes...)
+				client := start(t, nil, over(network, quietly())...)
+				have := archiveOf(t, notes[20:]...)
+				report, err := client.Sync(t.Context(), relayA, filter, have.set(), gennostr.Fetching(have.take))
+				require.NoError(t, err)
+				assert.Len(t, have.events, 200)
+				assert.Empty(t, report.Lacks)
+				assert.Less(t, len(relay.Received()), 1000)
+			})
+		})
+	}
+}
