@@ -62,6 +62,7 @@ const (
 	mostDowns    = 6       // of connections, without anything new between them
 	mostHangups  = 3       // answers to NEG-OPEN by the end of the connection, before it knows NEG
 	mostDeep     = 64      // windows that were too large, without one between them that was not, or a second that was
+	mostDeeper   = 1024    // the same of a relay that has compared others
 	mostSessions = 250_000 // in all: more than there may be windows of a length that was asked for
 	mostPages    = 3       // times that a window is paged
 	mostGivenUp  = 3       // windows, one after another, for want of any answer

@@ -181,7 +181,11 @@ func (m *Machine) tooLarge(now time.Time, words string, most int64) []Step {
 	if m.cur.second() {
 		return m.otherwise(now)
 	}
-	if m.deep++; m.deep > mostDeep { // it is not for the number of events that it says no
+	times := mostDeep
+	if m.spoke {
+		times = mostDeeper
+	}
+	if m.deep++; m.deep > times { // it is not for the number of events that it says no
 		m.switchOff(Refused, words)
 		return m.begin(now)
 	}
