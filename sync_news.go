@@ -21,6 +21,7 @@ type syncNews struct {
 	link    bool         // guarded by mu: it is connected now
 	bytes   int          // guarded by mu: that a message may have
 	opened  int          // guarded by mu: the session that was; 0: none
+	since   time.Time    // guarded by mu: when
 	payload *dataLetter  // guarded by mu: a NEG-MSG
 	from    int          // guarded by mu: its session
 	awaits  int          // guarded by mu: the session of which a NEG-MSG is wanted; 0: of none
@@ -61,8 +62,8 @@ func (n *syncNews) isDown() {
 	})
 }
 
-func (n *syncNews) isOpened(session int) {
-	n.change(func() { n.opened, n.awaits, n.notice = session, session, "" })
+func (n *syncNews) isOpened(session int, at time.Time) {
+	n.change(func() { n.opened, n.since, n.awaits, n.notice = session, at, session, "" })
 }
 
 func (n *syncNews) await(session int) { n.change(func() { n.awaits = session }) }
@@ -124,9 +125,9 @@ func (n *syncNews) next() (tell func(m *reconcile.Machine, now time.Time) []reco
 		bytes := n.bytes
 		return func(m *reconcile.Machine, now time.Time) []reconcile.Step { return m.Up(now, bytes) }, true
 	case n.opened != 0:
-		session := n.opened
+		session, at := n.opened, n.since // since then its answer is waited for, whenever this is looked at
 		n.opened = 0
-		return func(m *reconcile.Machine, now time.Time) []reconcile.Step { m.Opened(now, session); return nil }, true
+		return func(m *reconcile.Machine, _ time.Time) []reconcile.Step { m.Opened(at, session); return nil }, true
 	case n.payload != nil:
 		l, session := n.payload, n.from
 		n.payload = nil

@@ -212,7 +212,7 @@ func (s *supervisor) sendNegs(e *relayEntry) {
 		msg := p.open
 		msg.SubscriptionID = p.id
 		p.open, p.moved = NegOpen{}, s.client.now()
-		o.news.isOpened(p.session)
+		o.news.isOpened(p.session, p.moved)
 		s.sendNeg(e, msg, &negRoute{e.conn, o, p.session}, o)
 	}
 	e.conn.negging.Store(a.neg != nil)
