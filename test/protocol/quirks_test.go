@@ -81,7 +81,7 @@ func TestDeployedRelaysServeAClient(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			onDeployed(t, traits, func(t *testing.T, relay *nostrtest.Relay, client *gennostr.Client) {
-				stored := daily(kit.Sized(900, 120))
+				stored := daily(kit.Sized(900, 60))
 				relay.Publish(stored...)
 				since := stored[0].CreatedAt - 1
 				filter := nostr.Filter{}.WithKinds(nostr.KindTextNote).WithSince(since)
