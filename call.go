@@ -169,3 +169,7 @@ type onLoop struct{}
 type inTask struct{ c *Client }
 
 func (c *Client) onLoop(ctx context.Context) bool { return ctx.Value(onLoop{}) == any(c) }
+
+// inInit tells whether a context is that of an Init that has not returned: what needs the
+// client's relays begins when it has, so that waiting for it there would be for ever.
+func (c *Client) inInit(ctx context.Context) bool { return !c.initialised.Load() && c.onLoop(ctx) }

@@ -58,7 +58,8 @@ type Client struct {
 	posted       atomic.Int64 // Calls, Casts, Notifys that wait or are kept, failed sends that wait: for WithMailboxLimit
 	waking       atomic.Bool  // a wakeLetter is in the mailbox
 
-	leavesAuth atomic.Bool // there is no handler, or BaseHandler.OnAuth has been called: it does not answer challenges
+	initialised atomic.Bool // Init has returned
+	leavesAuth  atomic.Bool // there is no handler, or BaseHandler.OnAuth has been called: it does not answer challenges
 
 	stopOnce sync.Once
 	hardOnce sync.Once

@@ -30,7 +30,9 @@ var (
 	// ErrClientClosed: the client has stopped or is stopping. It wraps the reason, where there is one.
 	ErrClientClosed = errors.New("gennostr: client closed")
 	// ErrCallingSelf: Call, Stop, Ready or Sync with self.Context() of the very client
-	// they wait for, or with a context made from it. A goroutine that a callback
+	// they wait for, or with a context made from it; in Init also what waits for relays, which
+	// the client has when Init has returned: Publish, Request, CaughtUp, and queries without
+	// [On]. A goroutine that a callback
 	// started and that calls its client needs another context: that of [Go] is one.
 	ErrCallingSelf = errors.New("gennostr: self.Context() cannot wait for its own client")
 	// ErrMailboxFull: more is waiting, or kept, than [WithMailboxLimit] allows.

@@ -110,6 +110,7 @@ func (h *Harness) begin(handler Handler) error {
 	for _, url := range c.cfg.relays {
 		_, _ = c.EnsureRelay(url) // validated; one that Init added is merged
 	}
+	c.initialised.Store(true)
 	c.sup.inbox.Put(begun{})
 	if err := h.settle(); err != nil && !h.over {
 		h.problems = append(h.problems, err) // the next verb tells

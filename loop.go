@@ -23,6 +23,7 @@ func (c *Client) loop(started chan<- error) {
 		// The URLs have been validated; one that Init added already is merged.
 		_, _ = c.EnsureRelay(url)
 	}
+	c.initialised.Store(true)
 	c.sup.inbox.Put(begun{})
 	started <- nil
 	c.finish(c.serve())

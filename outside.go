@@ -335,7 +335,7 @@ func (o *Subscription) Err() error {
 // CaughtUp waits until the subscription is live on n relays at once: what they had
 // stored has come, and waits to be ranged over if it has not been yet. Where a relay
 // brings more than the buffer holds, somebody has to range meanwhile. Errors: the
-// cause of ctx, and as Err, but for [ErrClientClosed] after Close.
+// cause of ctx, [ErrCallingSelf] with that of an Init, and as Err, but for [ErrClientClosed] after Close.
 func (o *Subscription) CaughtUp(ctx context.Context, n int) error {
 	for {
 		o.mu.Lock()
@@ -348,6 +348,8 @@ func (o *Subscription) CaughtUp(ctx context.Context, n int) error {
 			return err
 		case o.Status().Live >= n:
 			return nil
+		case o.s.c.inInit(ctx):
+			return ErrCallingSelf
 		}
 		select {
 		case <-bell:

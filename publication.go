@@ -87,6 +87,11 @@ func (p *Publication) Wait(ctx context.Context) (PublishReport, error) {
 	select {
 	case <-p.decided:
 	default:
+		if p.c.inInit(ctx) {
+			r := p.report()
+			r.cause = ErrCallingSelf
+			return r, r.Err()
+		}
 		select {
 		case <-p.decided:
 		case <-ctx.Done():

@@ -215,8 +215,13 @@ func (e *PublishError) Unwrap() (causes []error) {
 // The error is nil if one relay has it, or as many as AtLeast says, else a
 // *[PublishError]. ctx ends the waiting and not the publication: what was not decided
 // is [Pending] then. What is open when the client stops gets [ErrClientClosed], after
-// relays have had time to answer what was sent.
+// relays have had time to answer what was sent. In a callback it holds up the handler, for
+// which there is [Self.Publish]; in Init, with self.Context(), it is [ErrCallingSelf].
 func (c *Client) Publish(ctx context.Context, event *nostr.Event, opts ...PublishOption) (PublishReport, error) {
+	if c.inInit(ctx) {
+		r := unpublished(event, ErrCallingSelf)
+		return r, r.Err()
+	}
 	p, err := c.StartPublish(event, opts...)
 	if err != nil {
 		var failed *PublishError

@@ -50,6 +50,10 @@ func (s *supervisor) admit(p *publishing, leg *publishLeg) {
 	case pub.replies != nil && !e.hears(pub.replies, leg.waited):
 		s.hold(p, leg)
 		return
+	case p.hasTwin(leg):
+		leg.setTwin(true)
+		s.hold(p, leg)
+		return
 	case e.lores != nil && !e.lores.at.IsZero():
 		if x, exceeds := limits.Exceeds(e.lores.told, pub.event, len(pub.frame), theirs); exceeds {
 			err := error(&LimitError{URL: e.url, Limit: x.Limit, Bound: x.Bound, Value: x.Value})
@@ -70,7 +74,8 @@ func (s *supervisor) admit(p *publishing, leg *publishLeg) {
 func (s *supervisor) hold(p *publishing, leg *publishLeg) {
 	leg.held = true
 	p.held = append(p.held, leg)
-	if p.entry.stage == connected {
+	leg.holdUntil = time.Time{}
+	if p.entry.stage == connected && !leg.twin {
 		leg.holdUntil = s.client.now().Add(heldPatience)
 	}
 }
@@ -95,6 +100,7 @@ func (s *supervisor) release(p *publishing, which func(*publishLeg) bool) {
 		case !leg.held: // it is over by what was said of another
 		case which(leg):
 			leg.held = false
+			leg.setTwin(false)
 			s.admit(p, leg)
 		default:
 			p.held = append(p.held, leg)
@@ -107,6 +113,7 @@ func (s *supervisor) tendHeld(p *publishing, now time.Time) (next time.Time, som
 	if len(p.held) == 0 {
 		return next, false
 	}
+	s.freeTwins(p)
 	s.release(p, func(leg *publishLeg) bool {
 		due := !leg.holdUntil.IsZero() && !now.Before(leg.holdUntil)
 		leg.waited = leg.waited || due
@@ -139,6 +146,7 @@ func (s *supervisor) letAllGo(p *publishing, reason error) {
 	for _, leg := range held {
 		if leg.held {
 			leg.held = false
+			leg.setTwin(false)
 			s.verdict(leg, outcome.Report{Verdict: outcome.Unanswered, Err: reason})
 		}
 	}
@@ -148,6 +156,7 @@ func (s *supervisor) letAllGo(p *publishing, reason error) {
 func (leg *publishLeg) unhold() {
 	if leg.held {
 		leg.held = false
+		leg.setTwin(false)
 		leg.at.held = slices.DeleteFunc(leg.at.held, func(other *publishLeg) bool { return other == leg })
 	}
 }
@@ -189,6 +198,7 @@ var (
 	errNotSent    = inTime("its turn to be sent has not come")
 	errNoOK       = inTime("the relay has not answered")
 	errNoDocument = inTime("the relay has not told its limits, for which this event waits")
+	errTwin       = inTime("the relay has not answered another event with its id, whose signature differs")
 	errNotLive    = inTime("the subscription to the replies is not live")
 )
 

@@ -23,8 +23,9 @@ type publishing struct {
 	relay *outcome.Relay[*publishLeg]
 	legs  map[nostr.ID][]*publishLeg // by event; several publications may be of one
 
-	held []*publishLeg // wait for the relay's document or a subscription, and have not been handed to relay
-	soon bool          // it is among the supervisor's soon
+	held  []*publishLeg // wait for the relay's document, a subscription or a twin, and have not been handed to relay
+	twins int           // of held: such as wait for a twin
+	soon  bool          // it is among the supervisor's soon
 
 	look   time.Time // when is the next look at it; zero: not before something happens
 	waking bool      // that is a look after a sleep
@@ -41,6 +42,7 @@ type publishLeg struct {
 	sent    int             // how often the event was sent
 
 	held      bool        // it is among at.held
+	twin      bool        // since another is open that has its id, and another signature
 	holdUntil time.Time   // while it is held, and the relay is connected
 	waited    bool        // it has been, on this connection, for long enough
 	needs     *relayEntry // what it has engaged, of a publication that names its relays; else nil
@@ -177,7 +179,7 @@ func (s *supervisor) publishUp(e *relayEntry) {
 	p, now := e.publishing, s.client.now()
 	s.study(e)
 	for _, leg := range p.held {
-		if leg.holdUntil.IsZero() { // this is called again whenever an AUTH moves
+		if leg.holdUntil.IsZero() && !leg.twin { // this is called again whenever an AUTH moves
 			leg.holdUntil = now.Add(heldPatience)
 		}
 	}
@@ -344,9 +346,11 @@ func (s *supervisor) sendEvent(p *publishing, id nostr.ID) {
 	}
 	c := p.entry.conn
 	if c != nil {
-		if c.send(legs[0].pub.outgoing()) == nil {
+		if c.send(openOf(legs).pub.outgoing()) == nil {
 			for _, leg := range legs {
-				leg.sent++
+				if !leg.held {
+					leg.sent++
+				}
 			}
 			return
 		}
@@ -370,6 +374,7 @@ func (s *supervisor) verdict(leg *publishLeg, r outcome.Report) {
 		r.Tries = max(r.Tries, leg.sent)
 	}
 	leg.verdict = r.Verdict
+	s.freeTwins(leg.at)
 	ok, settled := p.state.Tell(leg.index, r)
 	if !ok {
 		return
@@ -418,6 +423,7 @@ func (s *supervisor) drop(leg *publishLeg) {
 	leg.unhold()
 	leg.at = nil
 	p.relay.Forget(leg)
+	defer s.freeTwins(p)
 	legs := slices.DeleteFunc(p.legs[id], func(other *publishLeg) bool { return other == leg })
 	if len(legs) > 0 {
 		p.legs[id] = legs

@@ -64,6 +64,9 @@ func (c *Client) beginQuery(ctx context.Context, q *openQuery) error {
 	if err := context.Cause(ctx); err != nil {
 		return err
 	}
+	if q.cfg.on == nil && c.inInit(ctx) {
+		return ErrCallingSelf
+	}
 	now := c.now()
 	q.begun = nostr.TimestampOf(now)
 	q.until = now.Add(q.cfg.deadline)

@@ -60,6 +60,9 @@ func (c *Client) Request(ctx context.Context, event *nostr.Event, reply []nostr.
 // beginRequest subscribes, and publishes when that is live.
 func (c *Client) beginRequest(ctx context.Context, event *nostr.Event, reply []nostr.Filter, opts []PublishOption) (*Subscription, *Publication, error) {
 	pub, err := c.newPublication(event, opts)
+	if err == nil && c.inInit(ctx) {
+		err = ErrCallingSelf
+	}
 	if err != nil {
 		return nil, nil, unpublished(event, err).Err()
 	}
@@ -148,6 +151,9 @@ func (s *supervisor) nowHeard(l *leg) {
 func (leg *publishLeg) unheard() error {
 	if leg.at.entry.stage != connected { // that explains it
 		return nil
+	}
+	if leg.twin {
+		return errTwin
 	}
 	if leg.pub.replies == nil { // then it was the document
 		return errNoDocument

@@ -44,14 +44,15 @@ type world struct {
 	text    []byte                // guarded by mu: of the cursor
 	owed    map[nostr.ID][]string // guarded by mu: which relays are said to have what
 	wrong   []string              // guarded by mu: what must not be, the first of it
+	kinds   map[string]int        // guarded by mu: how much of it there was, of each kind
 
 	options []gennostr.Option // of the clients, besides
 	forgets bool              // no cursor is saved
 	counts  tally
 }
 
-// mostWrong is how much is told of what is wrong.
-const mostWrong = 20
+// mostWrong is how much is told of what is wrong, of each kind.
+const mostWrong = 3
 
 // demand notes what is wrong if something does not hold.
 func (w *world) demand(holds bool, format string, args ...any) {
@@ -60,7 +61,7 @@ func (w *world) demand(holds bool, format string, args ...any) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if len(w.wrong) < mostWrong {
+	if w.kinds[format]++; w.kinds[format] <= mostWrong {
 		w.wrong = append(w.wrong, fmt.Sprintf(format, args...))
 	}
 }
@@ -88,7 +89,7 @@ func (c *tally) String() string {
 func newWorld(t *testing.T, seed uint64) *world {
 	return &world{
 		t: t, seed: seed, random: rand.New(rand.NewPCG(seed, 20)), start: nostr.Now(),
-		made: map[nostr.ID]bool{}, handled: map[nostr.ID]int{}, owed: map[nostr.ID][]string{},
+		made: map[nostr.ID]bool{}, handled: map[nostr.ID]int{}, owed: map[nostr.ID][]string{}, kinds: map[string]int{},
 	}
 }
 

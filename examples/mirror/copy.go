@@ -1,0 +1,275 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/gennostr/gennostr"
+	"github.com/gennostr/gennostr/examples/internal/cli"
+	"github.com/gennostr/gennostr/nostr"
+)
+
+// mirror copies between two relays.
+type mirror struct {
+	opts    options
+	client  *gennostr.Client
+	journal *journal
+	bar     *bar
+	out     io.Writer // which events a relay has not taken
+	most    int       // ids that are looked at together
+	sum     summary
+}
+
+// summary is what was done.
+type summary struct {
+	windows  int // of dates
+	common   int // events that both had, and that no journal knew of
+	copied   [2]int
+	refused  [2]int
+	absent   int // listed by a relay, and not there when they were asked for
+	bytes    int64
+	compared bool
+}
+
+func (s summary) String() string {
+	text := fmt.Sprintf("%d copied there", s.copied[there])
+	if s.copied[back] > 0 || s.refused[back] > 0 {
+		text += fmt.Sprintf(", %d copied back", s.copied[back])
+	}
+	text += fmt.Sprintf("; %d were on both, %d not taken, %d not there any more; compared in %d parts for %d KB", s.common, s.refused[there]+s.refused[back], s.absent, s.windows, s.bytes>>10)
+	if !s.compared {
+		text += "; NOT ALL WAS COMPARED"
+	}
+	return text
+}
+
+// The directions.
+const (
+	there = 0 // from -from to -to
+	back  = 1
+)
+
+func (m *mirror) source(direction int) string {
+	return []string{m.opts.from, m.opts.to}[direction]
+}
+func (m *mirror) target(direction int) string { return m.source(1 - direction) }
+
+// mostIDs is how many ids are looked at together, and so how many events of one part
+// of the dates wait at a time.
+const mostIDs = 20_000
+
+// window is a span of dates, both of which belong to it.
+type window struct{ since, until nostr.Timestamp }
+
+// copy compares the relays, span by span, the newest first, and copies what one lacks.
+func (m *mirror) copy(ctx context.Context) error {
+	all := window{0, math.MaxInt64}
+	if s := m.opts.filter.Since; s != nil {
+		all.since = max(0, *s)
+	}
+	if u := m.opts.filter.Until; u != nil {
+		all.until = *u
+	}
+	todo := []window{all}
+	for len(todo) > 0 {
+		w := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		parts, err := m.part(ctx, w)
+		if err != nil {
+			return err
+		}
+		todo = append(todo, parts...)
+	}
+	m.sum.compared = true
+	return m.journal.flush()
+}
+
+// part compares one span. If there is too much in it, it is to be done in parts, the newest last.
+func (m *mirror) part(ctx context.Context, w window) (parts []window, err error) {
+	m.bar.say("comparing " + w.String())
+	need := [2]map[nostr.ID]bool{}
+	for direction := range need {
+		report, err := m.compare(ctx, direction, w)
+		m.sum.bytes += (report.BytesIn + report.BytesOut)
+		switch {
+		case errors.Is(err, gennostr.ErrQueryTooLarge) && w.since < w.until:
+			return w.halves(nostr.TimestampOf(time.Now())), nil
+		case err != nil:
+			return nil, err
+		}
+		need[direction] = make(map[nostr.ID]bool, len(report.Need))
+		for _, id := range report.Need {
+			need[direction][id] = true
+		}
+	}
+	m.sum.windows++
+	var only [2][]nostr.ID
+	var common []nostr.ID
+	for direction, ids := range need {
+		for id := range ids {
+			switch {
+			case !need[1-direction][id]:
+				only[direction] = append(only[direction], id)
+			case direction == there:
+				common = append(common, id)
+			}
+		}
+	}
+	m.sum.common += len(common)
+	m.bar.more(len(only[there]))
+	if m.opts.both {
+		m.bar.more(len(only[back]))
+	}
+	if err := m.transfer(ctx, there, only[there]); err != nil {
+		return nil, err
+	}
+	if m.opts.both {
+		if err := m.transfer(ctx, back, only[back]); err != nil {
+			return nil, err
+		}
+	}
+	return nil, m.note(ctx, common)
+}
+
+// compare lists what a relay has and the journal does not know of.
+func (m *mirror) compare(ctx context.Context, direction int, w window) (gennostr.SyncReport, error) {
+	filter := m.opts.filter
+	if w.since > 0 {
+		filter = filter.WithSince(w.since)
+	}
+	if w.until < math.MaxInt64 {
+		filter = filter.WithUntil(w.until)
+	}
+	most := m.most
+	if w.since == w.until {
+		most = math.MaxInt32
+	}
+	return m.client.Sync(ctx, m.source(direction), filter, m.journal.known.Between(w.since, w.until),
+		gennostr.WithMostIDs(most), gennostr.WithPatience(m.opts.patience),
+		gennostr.OnSyncProgress(func(p gennostr.SyncProgress) { m.bar.tick() }))
+}
+
+// transfer copies events in one direction.
+func (m *mirror) transfer(ctx context.Context, direction int, ids []nostr.ID) error {
+	p := &publisher{m: m, direction: direction}
+	err := m.fetch(ctx, direction, ids, func(e *nostr.Event) error { return p.publish(ctx, e) })
+	return errors.Join(err, p.settle(ctx, 0))
+}
+
+// note enters events in the journal that both relays have had: for that their dates have to be
+// known, so they are fetched, this once.
+func (m *mirror) note(ctx context.Context, ids []nostr.ID) error {
+	if m.journal.file == nil {
+		return nil
+	}
+	m.bar.more(len(ids))
+	return m.fetch(ctx, there, ids, func(e *nostr.Event) error {
+		m.bar.add(1)
+		return m.journal.add(e)
+	})
+}
+
+// fetchAtOnce is how many events are asked for together.
+const fetchAtOnce = 500
+
+// fetch hands over events by their ids.
+func (m *mirror) fetch(ctx context.Context, direction int, ids []nostr.ID, take func(*nostr.Event) error) error {
+	slices.SortFunc(ids, nostr.ID.Compare)
+	for some := range slices.Chunk(ids, fetchAtOnce) {
+		came := 0
+		for e, err := range m.client.Query(ctx, []nostr.Filter{{IDs: some}}, gennostr.On(m.source(direction)), gennostr.WithDeadline(m.opts.deadline())) {
+			if err != nil {
+				return err
+			}
+			came++
+			if err := take(e); err != nil {
+				return err
+			}
+		}
+		m.sum.absent += len(some) - came
+		m.bar.add(len(some) - came)
+	}
+	return nil
+}
+
+// publisher publishes events on a relay, several at a time.
+type publisher struct {
+	m         *mirror
+	direction int
+	open      []*gennostr.Publication
+	events    []*nostr.Event
+}
+
+// publishAtOnce is how many verdicts are waited for at a time.
+const publishAtOnce = 64
+
+func (p *publisher) publish(ctx context.Context, e *nostr.Event) error {
+	pub, err := p.m.client.StartPublish(e, gennostr.On(p.m.target(p.direction)))
+	if err != nil {
+		return err
+	}
+	p.open, p.events = append(p.open, pub), append(p.events, e)
+	return p.settle(ctx, publishAtOnce-1)
+}
+
+// settle waits until no more than so many have no verdict.
+func (p *publisher) settle(ctx context.Context, most int) error {
+	for len(p.open) > most {
+		report, err := p.open[0].Wait(ctx)
+		if context.Cause(ctx) != nil && err != nil {
+			return context.Cause(ctx)
+		}
+		e := p.events[0]
+		p.open, p.events = p.open[1:], p.events[1:]
+		p.m.bar.add(1)
+		verdict := report.Outcomes[0]
+		switch {
+		case verdict.Verdict.Has():
+			p.m.sum.copied[p.direction]++
+			if err := p.m.journal.add(e); err != nil {
+				return err
+			}
+		case verdict.Verdict == gennostr.Unanswered:
+			return fmt.Errorf("event %s: %w", e.ID, err)
+		default:
+			p.m.sum.refused[p.direction]++
+			fmt.Fprintf(p.m.out, "%s not taken: %s\n", e.ID, cli.Safe(verdict.String(), 300))
+		}
+	}
+	return nil
+}
+
+func (w window) String() string {
+	day := func(t nostr.Timestamp) string { return t.Time().UTC().Format(time.DateOnly) }
+	switch {
+	case w.since == 0 && w.until == math.MaxInt64:
+		return "all dates"
+	case w.since == 0:
+		return "up to " + day(w.until)
+	case w.until == math.MaxInt64:
+		return "from " + day(w.since)
+	}
+	return day(w.since) + " to " + day(w.until)
+}
+
+// halves divides a span: where there is something, not where time begins and ends.
+func (w window) halves(now nostr.Timestamp) []window {
+	const first = 1_577_836_800 // 2020
+	lower, upper := w.since, w.until
+	if upper > first {
+		lower = max(lower, first)
+	}
+	if lower < now {
+		upper = min(upper, now)
+	}
+	middle := lower + (upper-lower)/2
+	if middle >= w.until {
+		middle = w.until - 1
+	}
+	return []window{{w.since, middle}, {middle + 1, w.until}}
+}
