@@ -71,7 +71,7 @@ func idsOf(events []*nostr.Event) (ids []nostr.ID) {
 // What every relay is used for comes out right on each of them: what is stored comes whole
 // and each once, through pages too, what is published later comes live, an outage costs
 // nothing, an event is accepted, and a count ends.
-// Shows Q01, Q02, Q03, Q04, Q05, Q06, Q07, Q08.
+// Shows P17, Q01, Q02, Q03, Q04, Q05, Q06, Q07, Q08.
 func TestDeployedRelaysServeAClient(t *testing.T) {
 	for name, traits := range map[string]nostrtest.Option{
 		"strfry": nostrtest.Strfry(), "khatru": nostrtest.Khatru(), "khatru's newer line": nostrtest.KhatruNext(),
