@@ -40,6 +40,7 @@ type connection struct {
 	noticed  atomic.Bool     // the supervisor has not dealt with a NOTICE of too many subscriptions yet
 	counting atomic.Bool     // COUNTs of the library's are open
 	negging  atomic.Bool     // a NIP-77 session of the library's is open
+	negHeard atomic.Bool     // the supervisor has not dealt with a NOTICE that may mean it yet
 	doubted  atomic.Bool     // the supervisor has not dealt with a NOTICE that may mean them yet
 	held     atomic.Bool     // the supervisor has not dealt with the reader's having no room while an answer is waited for
 	useful   atomic.Bool     // it has brought something that was waited for (DESIGN 3.12)

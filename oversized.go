@@ -35,7 +35,7 @@ func (c *connection) oversized(err error) bool {
 	if verb == "NEG-MSG" {
 		if req := c.requests.Neg(id, time.Now()).Request; req != nil { // nobody waits for the rest of its session
 			if r, ok := req.Route().(*negRoute); ok {
-				r.end(fmt.Sprintf("a message too large to be read: %d bytes, at most %d are", long.Length, long.Limit), 0)
+				r.end(fmt.Sprintf("a message too large to be read: %d bytes, at most %d are", long.Length, long.Limit), 0, true)
 			}
 		}
 	}

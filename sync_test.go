@@ -357,7 +357,8 @@ func TestSyncIsNotTalkedOutOfItsMemory(t *testing.T) {
 func TestSyncOfAMessageThatIsTooLongToBeReadAsksForLess(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		events := invented(2000)
-		network.NewRelay(relayA).Publish(events...)
+		relay := network.NewRelay(relayA)
+		relay.Publish(events...)
 		client := pool(t, network, gennostr.WithRelays(relayA), gennostr.WithReadLimit(64<<10))
 		have := archiveOf(t)
 		report, err := client.Sync(t.Context(), relayA, nostr.Filter{}, nil, gennostr.Fetching(have.take))
@@ -365,6 +366,10 @@ func TestSyncOfAMessageThatIsTooLongToBeReadAsksForLess(t *testing.T) {
 		assert.Equal(t, 2000, len(have.events))
 		assert.True(t, report.Negentropy)
 		assert.Greater(t, report.Windows, 1)
+		synctest.Wait()
+		for _, r := range relay.Reconciliations() {
+			assert.False(t, r.Open(), "the relay is told")
+		}
 	})
 }
 

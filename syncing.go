@@ -32,10 +32,11 @@ type (
 		o *openSync
 		reconcile.Step
 	}
-	negEnded struct { // the relay has ended a session
+	negEnded struct { // a session has come to its end: the relay has ended it, or it has to be
 		route *negRoute
 		words string
 		most  int64
+		open  bool // the relay does not know
 	}
 	negNotice struct {
 		c     *connection
@@ -232,14 +233,14 @@ func (r *negRoute) deliver(l *dataLetter) {
 			return // whoever waits has it now, and its room in the window
 		}
 	case wire.NegErr:
-		r.end(m.Reason, m.Max)
+		r.end(m.Reason, m.Max, false)
 	}
 	l.leave()
 }
 
 // end tells that a session is over. Reader's goroutine, or a verifier's.
-func (r *negRoute) end(words string, most int64) {
-	r.conn.client.sup.inbox.Put(negEnded{r, strings.Clone(words[:min(len(words), longestHeard)]), most})
+func (r *negRoute) end(words string, most int64, open bool) {
+	r.conn.client.sup.inbox.Put(negEnded{r, strings.Clone(words[:min(len(words), longestHeard)]), most, open})
 }
 
 func (ev negEnded) supervise(s *supervisor) {
@@ -251,6 +252,9 @@ func (ev negEnded) supervise(s *supervisor) {
 	if e.lore().limits.Refused(ev.words, e.conn.requests.Len()) == limits.TooManySubscriptions {
 		e.asking.slots.SetConfig(e.lore().packing())
 	}
+	if ev.open {
+		e.conn.sendOwn(NegClose{SubscriptionID: o.place.id}, nil)
+	}
 	s.negOver(o)
 	o.news.failed(r.session, ev.words, ev.most)
 	s.ask(e)
@@ -258,12 +262,13 @@ func (ev negEnded) supervise(s *supervisor) {
 
 // hearNegNotice is for every NOTICE: relays that do not do NIP-77 say nothing else.
 func (c *connection) hearNegNotice(words string) {
-	if c.negging.Load() && reconcile.AboutNegentropy(words) {
+	if c.negging.Load() && reconcile.AboutNegentropy(words) && !c.negHeard.Swap(true) {
 		c.client.sup.inbox.Put(negNotice{c, strings.Clone(words[:min(len(words), longestHeard)])})
 	}
 }
 
 func (ev negNotice) supervise(s *supervisor) {
+	ev.c.negHeard.Store(false)
 	if e := ev.c.entry; e.conn == ev.c && e.asking != nil && e.asking.neg != nil {
 		e.asking.neg.news.noticed(ev.words)
 	}
