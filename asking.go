@@ -102,6 +102,7 @@ type laterKey struct {
 	places   bool       // of no entry: subscriptions that wait for room for a guest
 	publish  bool       // what is published there
 	auth     bool       // its AUTH
+	turn     bool       // a NIP-77 session for whose end others wait
 }
 
 // open makes the slots of a new connection.
@@ -228,6 +229,8 @@ func (s *supervisor) ringLater(now time.Time) {
 			s.ringAuth(k.entry)
 		case k.publish:
 			s.pump(k.entry)
+		case k.turn:
+			s.ringTurn(k.entry, now)
 		}
 		s.ask(k.entry)
 	}

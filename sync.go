@@ -59,7 +59,8 @@ func Pushing(f func(context.Context, nostr.ID) (*nostr.Event, error)) SyncOption
 }
 
 // OnSyncProgress has f told how far Sync has come: after each message of the relay, each 64
-// events that have come, and each verdict, on the goroutine that has called it.
+// events that have come, and each verdict, on the goroutine that has called it. Others that compare
+// with the relay wait for f little longer than for an answer ([WithPatience]), and then go first.
 func OnSyncProgress(f func(SyncProgress)) SyncOption {
 	return syncOption(func(c *syncConfig) error { c.progress = f; return notNil("OnSyncProgress", f == nil) })
 }
@@ -135,7 +136,8 @@ func notNil(option string, isNil bool) error {
 // What it takes in memory: have, of which it copies nothing; 100 bytes for each id
 // that one side lacks; events that Fetching has not taken, as in [Client.Query]; one message of the relay.
 // A relay that lies finds no end in that: what it lists beyond [WithMostIDs] is not kept, and it
-// is given up after 1,000 messages without anything new.
+// is given up after 1,000 messages without anything new. One that answers nothing any more is given up when
+// three parts, of the dates or of the events that are fetched, have been waited for in vain.
 //
 // A relay compares one window at a time for a client: several calls of Sync for one relay take turns.
 func (c *Client) Sync(ctx context.Context, relay string, filter nostr.Filter, have *nip77.Set, opts ...SyncOption) (SyncReport, error) {

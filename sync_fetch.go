@@ -2,6 +2,7 @@ package gennostr
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/gennostr/gennostr/nostr"
@@ -14,6 +15,7 @@ const (
 	fetchAtOnce = 512 // ids in one query: about 34 KB of REQ
 	fetchAhead  = 3   // queries that are open at once
 	fetchTries  = 3   // of a query that has brought nothing
+	mostGivenUp = 3   // batches, one after another, that have not come
 )
 
 // batch are events that are fetched together.
@@ -22,12 +24,15 @@ type batch struct {
 	left  map[nostr.ID]struct{}
 	q     *openQuery
 	tries int // that have brought nothing
+
+	answered bool // the relay has said that there is no more
 }
 
 // fetch hands over what the program lacks and no page has brought.
 func (o *openSync) fetch(ctx context.Context) error {
 	need := slices.DeleteFunc(slices.Clone(o.machine.Need()), o.machine.Came)
 	var waiting, open []*batch
+	givenUp := 0 // one after another
 	for ids := range slices.Chunk(need, fetchAtOnce) {
 		waiting = append(waiting, &batch{ids: ids})
 	}
@@ -36,7 +41,7 @@ func (o *openSync) fetch(ctx context.Context) error {
 			b.q.cancel(errUnwanted)
 		}
 	}()
-	for len(waiting)+len(open) > 0 {
+	for len(waiting)+len(open) > 0 && givenUp < mostGivenUp {
 		for len(open) < fetchAhead && len(waiting) > 0 {
 			b := waiting[0]
 			waiting = waiting[1:]
@@ -52,11 +57,18 @@ func (o *openSync) fetch(ctx context.Context) error {
 		case err != nil:
 			return err
 		case len(b.ids) == 0:
+			givenUp = 0
 		case b.tries < fetchTries && o.await(ctx):
 			waiting = append([]*batch{b}, waiting...)
 		default:
 			o.lacking += len(b.ids)
+			if givenUp++; b.answered { // what it has given is not all, and may be so for these alone
+				givenUp = 0
+			}
 		}
+	}
+	for _, b := range slices.Concat(open, waiting) { // nobody answers any more
+		o.lacking += len(b.ids)
 	}
 	if o.lacking == 0 {
 		o.missing = nil
@@ -111,7 +123,8 @@ func (o *openSync) drain(ctx context.Context, b *batch) error {
 		b.tries = 0
 	}
 	if _, _, again := whyUnpaged(err); !again {
-		b.tries = fetchTries
+		var gap *GapError
+		b.tries, b.answered = fetchTries, errors.As(err, &gap) || errors.Is(err, errMoreToCome)
 	}
 	return nil
 }

@@ -25,6 +25,7 @@ type syncNews struct {
 	from    int          // guarded by mu: its session
 	awaits  int          // guarded by mu: the session of which a NEG-MSG is wanted; 0: of none
 	failure *syncFailure // guarded by mu: the relay's
+	yielded int          // guarded by mu: the session that had to make room for another's; 0: none
 	notice  string       // guarded by mu
 	auth    bool         // guarded by mu: AUTH has come to an end, by authErr
 	authErr *AuthError
@@ -68,6 +69,10 @@ func (n *syncNews) await(session int) { n.change(func() { n.awaits = session }) 
 
 func (n *syncNews) failed(session int, words string, most int64) {
 	n.change(func() { n.failure, n.awaits = &syncFailure{session, words, most}, 0 })
+}
+
+func (n *syncNews) isYielded(session int) {
+	n.change(func() { n.yielded, n.awaits = session, 0 })
 }
 
 func (n *syncNews) noticed(words string)         { n.change(func() { n.notice = words }) }
@@ -135,6 +140,10 @@ func (n *syncNews) next() (tell func(m *reconcile.Machine, now time.Time) []reco
 		return func(m *reconcile.Machine, now time.Time) []reconcile.Step {
 			return m.Failed(now, f.session, f.words, f.most)
 		}, true
+	case n.yielded != 0:
+		session := n.yielded
+		n.yielded = 0
+		return func(m *reconcile.Machine, now time.Time) []reconcile.Step { return m.Yielded(now, session) }, true
 	case n.notice != "":
 		words := n.notice
 		n.notice = ""

@@ -28,7 +28,6 @@ type openSync struct {
 
 	// of the goroutine that has called Sync
 	machine *reconcile.Machine
-	begun   bool      // the supervisor knows of it
 	armed   time.Time // when the alarm rings; zero: it does not
 	pageErr error     // why the last page that is missing is
 
@@ -44,9 +43,10 @@ func (o *openSync) run(ctx context.Context) error {
 	if o.machine.Done() {
 		return nil
 	}
-	if o.begun = o.c.sup.inbox.Put(syncBegun{o}); !o.begun {
+	if !o.c.sup.inbox.Put(syncBegun{o}) {
 		return o.c.closedErr()
 	}
+	defer o.leave() // also where a callback panics
 	if err := o.compare(ctx); err != nil {
 		return err
 	}
@@ -292,13 +292,15 @@ func (o *openSync) tell() {
 	})
 }
 
-// finish ends it, and says what came of it.
+// leave gives back all that it has of the relay.
+func (o *openSync) leave() {
+	o.c.sup.inbox.Put(syncOver{o})
+	o.news.finish()
+}
+
+// finish says what came of it.
 func (o *openSync) finish(cause error) SyncReport {
 	o.machine.Stop(reconcile.Ended, "") // nothing, if it has come to its end
-	if o.begun {
-		o.c.sup.inbox.Put(syncOver{o})
-	}
-	o.news.finish()
 	s := o.machine.Stats()
 	r := SyncReport{
 		URL: o.url, Need: o.machine.Need(), Lacks: o.machine.Lacks(), Fetched: o.fetched, Absent: o.absent, Pushed: o.pushed, Refused: o.refused,

@@ -51,6 +51,7 @@ type syncPlace struct {
 	session int         // that is open, or waits for its turn
 	id      string      // under which it is open; empty: it is not
 	open    NegOpen     // that waits for its turn
+	moved   time.Time   // when it last said something in the session that is open
 }
 
 // negRoute is on whose account a NEG-OPEN is open.
@@ -120,6 +121,7 @@ func (s *supervisor) syncsDown(e *relayEntry) {
 		o.news.isDown()
 	}
 	e.asking.neg = nil
+	s.later.Cancel(laterKey{entry: e, turn: true})
 }
 
 // syncsEnded tells the comparisons of a relay whether it is worth waiting for: one that was
@@ -159,6 +161,7 @@ func (ev syncStep) supervise(s *supervisor) {
 	case reconcile.Send:
 		if p.session == ev.Session && p.id != "" {
 			s.lift(e)
+			p.moved = s.client.now()
 			o.news.await(ev.Session) // before the answer can come
 			s.sendNeg(e, NegMsg{SubscriptionID: p.id, Payload: ev.Payload}, nil, o)
 		}
@@ -208,11 +211,42 @@ func (s *supervisor) sendNegs(e *relayEntry) {
 		s.lift(e)
 		msg := p.open
 		msg.SubscriptionID = p.id
-		p.open = NegOpen{}
+		p.open, p.moved = NegOpen{}, s.client.now()
 		o.news.isOpened(p.session)
 		s.sendNeg(e, msg, &negRoute{e.conn, o, p.session}, o)
 	}
 	e.conn.negging.Store(a.neg != nil)
+	s.watchTurn(e)
+}
+
+// turnWithin is for how long the session of a comparison may stand still while others wait. That it
+// waits for the relay it notices itself before; so whoever has called Sync is busy with
+// something else, in a callback: perhaps with a Sync that waits for this turn.
+func (o *openSync) turnWithin() time.Duration { return o.cfg.patience + turnSlack }
+
+// turnSlack is what a comparison has beside its patience, in which it notices that there was no answer.
+const turnSlack = 10 * time.Second
+
+// watchTurn looks after a session as long as others wait for its turn.
+func (s *supervisor) watchTurn(e *relayEntry) {
+	a, key := e.asking, laterKey{entry: e, turn: true}
+	waits := func(o *openSync) bool { return o.place.session != 0 && o.place.id == "" }
+	if a.neg == nil || !slices.ContainsFunc(a.syncs, waits) {
+		s.later.Cancel(key)
+		return
+	}
+	s.later.Set(key, a.neg.place.moved.Add(a.neg.turnWithin()))
+}
+
+// ringTurn ends a session that stands still. Its comparison gets another turn when it asks for it.
+func (s *supervisor) ringTurn(e *relayEntry, now time.Time) {
+	o := e.asking.neg
+	if o == nil || now.Before(o.place.moved.Add(o.turnWithin())) {
+		return // ask looks again
+	}
+	session := o.place.session
+	s.shut(o)
+	o.news.isYielded(session)
 }
 
 // sendNeg sends a message and counts it.

@@ -10,7 +10,8 @@
 //
 // What ends it, whatever a relay does: a session ends after 1,000 messages that bring nothing new
 // (nip77.MaxIdleRounds), and all of them when Config.Most ids have been listed; a window is begun anew a
-// bounded number of times, and there is a bounded number of sessions. Each wait has a deadline.
+// bounded number of times, and there is a bounded number of sessions. Each wait has a deadline, and after
+// three windows in a row that ran into it the others are not tried.
 //
 // The owner sends what the Steps say, in order, and tells the machine what happened. It
 // owns no clock, no socket and no goroutine, and is not safe for concurrent use. Unlike other

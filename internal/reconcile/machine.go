@@ -62,8 +62,9 @@ const (
 	mostDowns    = 6       // of connections, without anything new between them
 	mostHangups  = 3       // answers to NEG-OPEN by the end of the connection, before it knows NEG
 	mostDeep     = 64      // windows that were too large, without one between them that was not
-	mostSessions = 100_000 // in all
+	mostSessions = 250_000 // in all: more than there may be windows of a length that was asked for
 	mostPages    = 3       // times that a window is paged
+	mostGivenUp  = 3       // windows, one after another, for want of any answer
 	heavy        = 3       // losses that one counts for that is no accident: garbage, silence
 
 	// frame is how long our messages may be, in bytes before they become hexadecimal: relays
@@ -108,16 +109,16 @@ type Machine struct {
 	deep     int
 	auths    int
 	pages    int
+	givenUp  int
 	words    string // of what came last between us and an answer
 	wordsWhy Why
 
-	need   []nostr.ID
-	lacks  map[nostr.ID]struct{}
-	full   bool                  // more than there is room for
-	seen   []bool                // of ours, by place: a page has brought it
-	listed map[nostr.ID]struct{} // by pages, of what we lack
-	gaps   []Gap
-	stats  Stats
+	need  map[nostr.ID]bool // true: a page has brought it
+	lacks map[nostr.ID]struct{}
+	full  bool   // more than there is room for
+	seen  []bool // of ours, by place: a page has brought it
+	gaps  []Gap
+	stats Stats
 }
 
 // Stats count what a machine did.
@@ -132,7 +133,7 @@ type Stats struct {
 // New makes a machine that waits for a connection. What is lacking has to be read at its end.
 func New(cfg Config, now time.Time) *Machine {
 	cfg.Ours = cfg.Ours.Between(cfg.Since, cfg.Until)
-	m := &Machine{cfg: cfg, todo: []Window{{cfg.Since, cfg.Until}}, lacks: make(map[nostr.ID]struct{}), due: now.Add(cfg.Patience)}
+	m := &Machine{cfg: cfg, todo: []Window{{cfg.Since, cfg.Until}}, need: make(map[nostr.ID]bool), lacks: make(map[nostr.ID]struct{}), due: now.Add(cfg.Patience)}
 	if cfg.NoNegentropy {
 		m.off = true
 	}
@@ -269,19 +270,28 @@ func (m *Machine) page(now time.Time) []Step {
 		if why == 0 {
 			why = Unsupported
 		}
-		m.gap(m.cur, why, words)
-		return m.next(now)
+		return m.giveUp(now, why, words, why == Silent || why == Cut)
 	}
 	m.pages++
 	m.state, m.seen = paging, make([]bool, m.ours.Len())
-	if m.listed == nil {
-		m.listed = make(map[nostr.ID]struct{})
-	}
 	return []Step{{Do: Page, Window: m.cur}}
 }
 
 // progressed is for anything new: what was lost before does not count any more.
-func (m *Machine) progressed() { m.losses, m.downs, m.busy = 0, 0, 0 }
+func (m *Machine) progressed() { m.losses, m.downs, m.busy, m.givenUp = 0, 0, 0, 0 }
+
+// giveUp makes a gap of the window at hand, and goes on with the next; unless the relay answers
+// nothing any more: each window would take its time.
+func (m *Machine) giveUp(now time.Time, why Why, words string, unanswered bool) []Step {
+	if unanswered {
+		if m.givenUp++; m.givenUp >= mostGivenUp {
+			m.end(why, words)
+			return nil
+		}
+	}
+	m.gap(m.cur, why, words)
+	return m.next(now)
+}
 
 // done is for a window that was compared to its end.
 func (m *Machine) done(now time.Time) []Step {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gennostr/gennostr/internal/reconcile"
 	"github.com/gennostr/gennostr/nostr"
+	"github.com/gennostr/gennostr/nostr/nip77"
 )
 
 const bytes = 1 << 16
@@ -291,6 +292,42 @@ func TestMoreThanIsToBeKeptEndsIt(t *testing.T) {
 	require.Len(t, c.m.Gaps(), 1)
 }
 
+// What a session has listed counts once, whatever brings it again: a session of a part of its window, or
+// a page. And what a page has brought the relay has, whatever a session has said.
+func TestWhatComesTwiceCountsOnce(t *testing.T) {
+	// Up to second 20 the relay has one event, it says, and then something else than we.
+	lie := []byte{nip77.Version}
+	for shift := 63 / 7 * 7; shift >= 0; shift -= 7 { // a varint with zeros at its head
+		group := byte((uint64(epoch)+20+1)>>shift) & 0x7f
+		if shift > 0 {
+			group |= 0x80
+		}
+		if group != 0x80 || len(lie) > 1 {
+			lie = append(lie, group)
+		}
+	}
+	four := nth(4).id
+	lie = append(append(lie, 0, 2, 1), four[:]...)
+	lie = append(append(lie, 0, 0, 1), make([]byte, 16)...)
+	for _, words := range []string{"blocked: too many", "unsupported: no more"} {
+		c := begin(t, some(100, 4), some(100, 99), func(cfg *reconcile.Config, _ *relay) { cfg.Most = 1 })
+		open := only(t, c.m.Up(noon, bytes))
+		c.m.Opened(noon, open.Session)
+		require.Equal(t, reconcile.Send, only(t, c.m.Message(noon, open.Session, lie)).Do)
+		need, lacks := c.m.Found()
+		require.Equal(t, 1, need)
+		require.Greater(t, lacks, 50)
+		c.up = true
+		c.take(c.m.Failed(noon, open.Session, words, 0))
+		c.settle(1000)
+		assert.Empty(t, c.m.Gaps(), "one id was to be kept, and there is one")
+		assert.Equal(t, []nostr.ID{four}, c.m.Need())
+		if len(c.relay.paged) > 0 {
+			assert.Equal(t, []nostr.ID{nth(99).id}, c.m.Lacks())
+		}
+	}
+}
+
 func TestWindowsAreNoLongerThanASpan(t *testing.T) {
 	c := begin(t, some(3000, 7), some(3000, 9), func(cfg *reconcile.Config, _ *relay) {
 		cfg.Since, cfg.Until, cfg.Span = epoch, epoch+999, 100
@@ -300,6 +337,26 @@ func TestWindowsAreNoLongerThanASpan(t *testing.T) {
 	assert.Equal(t, reconcile.Window{Since: epoch + 900, Until: epoch + 999}, c.relay.opened[0], "the newest first")
 	assert.Equal(t, []nostr.ID{nth(7).id}, c.m.Need())
 	assert.Equal(t, []nostr.ID{nth(9).id}, c.m.Lacks())
+}
+
+// Windows end with now, whatever lies between now and the end of the filter's dates.
+func TestNoWindowsAreMadeOfTheFuture(t *testing.T) {
+	ahead := item{at: nostr.TimestampOf(noon) + 1_000_000, id: nth(5000).id}
+	c := begin(t, some(300), append(some(300), ahead), func(cfg *reconcile.Config, _ *relay) {
+		cfg.Since, cfg.Until, cfg.Span = nostr.TimestampOf(noon)-1000, reconcile.Forever-1, 100
+	})
+	c.settle(1000)
+	assert.LessOrEqual(t, len(c.relay.opened), 11)
+	assert.Equal(t, []nostr.ID{ahead.id}, c.m.Need())
+}
+
+// As many as Sync lets there be.
+func TestManyWindowsAreNotTooManySessions(t *testing.T) {
+	c := begin(t, nil, nil, func(cfg *reconcile.Config, _ *relay) {
+		cfg.Since, cfg.Until, cfg.Span = nostr.TimestampOf(noon)-100_000, nostr.TimestampOf(noon), 1
+	})
+	c.settle(1_000_000)
+	assert.Empty(t, c.m.Gaps())
 }
 
 func TestWhatEndsInTheMiddleSaysWhatIsMissing(t *testing.T) {

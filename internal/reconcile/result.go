@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -74,9 +75,7 @@ func (m *Machine) Gaps() []Gap { return slices.Clone(m.gaps) }
 
 // Need are the ids that the relay has and we lack, each once, sorted. To be called at the end.
 func (m *Machine) Need() []nostr.ID {
-	slices.SortFunc(m.need, nostr.ID.Compare)
-	m.need = slices.Compact(m.need) // a page may bring what a session had listed, and a relay say that one event is of two dates
-	return m.need
+	return slices.SortedFunc(maps.Keys(m.need), nostr.ID.Compare)
 }
 
 // Lacks are the ids of ours that the relay lacks, the oldest first.
@@ -97,16 +96,14 @@ func (m *Machine) Saw(createdAt nostr.Timestamp, id nostr.ID) (lacking bool) {
 	}
 	if i, ours := m.ours.Index(createdAt, id); ours {
 		m.seen[i] = true
+		delete(m.lacks, id) // whatever a session has said
 		return false
 	}
-	if _, before := m.listed[id]; before {
+	came, listed := m.need[id]
+	if m.full = m.full || !listed && len(m.need) >= m.cfg.Most; came || m.full {
 		return false
 	}
-	if m.full = m.full || len(m.need) >= m.cfg.Most; m.full {
-		return false
-	}
-	m.listed[id] = struct{}{}
-	m.need = append(m.need, id)
+	m.need[id] = true
 	return true
 }
 
@@ -115,8 +112,7 @@ func (m *Machine) Full() bool { return m.full }
 
 // Came tells whether a page has brought an event that we lack.
 func (m *Machine) Came(id nostr.ID) bool {
-	_, came := m.listed[id]
-	return came
+	return m.need[id]
 }
 
 // Paged says how the paging of a window has ended: why is 0 if all its events have come. Again
@@ -149,6 +145,5 @@ func (m *Machine) Paged(now time.Time, why Why, words string, again bool) []Step
 		m.pause(now, firstPause)
 		return nil
 	}
-	m.gap(m.cur, why, words)
-	return m.next(now)
+	return m.giveUp(now, why, words, again)
 }

@@ -22,6 +22,15 @@ func (m *Machine) ask(now time.Time) {
 	m.state, m.due, m.slack = asked, now.Add(m.cfg.Patience), false
 }
 
+// Yielded says that a session was ended for others, who have waited for long: the window is begun anew
+// when it is its turn again.
+func (m *Machine) Yielded(now time.Time, session int) []Step {
+	if m.state != asked || session != m.session {
+		return nil
+	}
+	return m.begin(now)
+}
+
 // Message takes a NEG-MSG.
 func (m *Machine) Message(now time.Time, session int, payload []byte) []Step {
 	if m.state != asked || session != m.session {
@@ -30,8 +39,11 @@ func (m *Machine) Message(now time.Time, session int, payload []byte) []Step {
 	m.stats.Messages++
 	before := len(m.need) + len(m.lacks)
 	next, err := m.client.Reconcile(payload, func(id nostr.ID) { m.lacks[id] = struct{}{} }, func(id nostr.ID) {
+		if _, before := m.need[id]; before { // by a session of another window, or a page
+			return
+		}
 		if m.full = m.full || len(m.need) >= m.cfg.Most; !m.full {
-			m.need = append(m.need, id)
+			m.need[id] = false
 		}
 	})
 	if err != nil {

@@ -65,10 +65,7 @@ func newest(w Window, span, now nostr.Timestamp) (rest, part Window, cut bool) {
 	if span <= 0 || w.Until <= Earliest {
 		return Window{}, w, false
 	}
-	last := w.Until
-	if last == Forever {
-		last = max(now, w.Since)
-	}
+	last := min(w.Until, max(now, w.Since)) // what is dated ahead belongs to the newest
 	first := last - span + 1
 	if first <= w.Since || last-w.Since < span {
 		return Window{}, w, false
