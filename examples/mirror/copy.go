@@ -92,31 +92,34 @@ func (m *mirror) copy(ctx context.Context) error {
 // part compares one span. If there is too much in it, it is to be done in parts, the newest last.
 func (m *mirror) part(ctx context.Context, w window) (parts []window, err error) {
 	m.bar.say("comparing " + w.String())
-	need := [2]map[nostr.ID]bool{}
+	var need, lost [2]map[nostr.ID]bool // lost: it was there, as the journal has it
 	for direction := range need {
 		report, err := m.compare(ctx, direction, w)
 		m.sum.bytes += (report.BytesIn + report.BytesOut)
+		tooMuch := errors.Is(err, gennostr.ErrQueryTooLarge) || err == nil && len(report.Lacks) > m.most
 		switch {
-		case errors.Is(err, gennostr.ErrQueryTooLarge) && w.since < w.until:
+		case tooMuch && w.since < w.until:
 			return w.halves(nostr.TimestampOf(time.Now())), nil
 		case err != nil:
 			return nil, err
 		}
-		need[direction] = make(map[nostr.ID]bool, len(report.Need))
-		for _, id := range report.Need {
-			need[direction][id] = true
-		}
+		need[direction], lost[direction] = setOf(report.Need), setOf(report.Lacks)
 	}
 	m.sum.windows++
 	var only [2][]nostr.ID
 	var common []nostr.ID
-	for direction, ids := range need {
-		for id := range ids {
+	for direction := range need {
+		for id := range need[direction] {
 			switch {
 			case !need[1-direction][id]:
 				only[direction] = append(only[direction], id)
 			case direction == there:
 				common = append(common, id)
+			}
+		}
+		for id := range lost[1-direction] {
+			if !lost[direction][id] {
+				only[direction] = append(only[direction], id)
 			}
 		}
 	}
@@ -136,7 +139,15 @@ func (m *mirror) part(ctx context.Context, w window) (parts []window, err error)
 	return nil, m.note(ctx, common)
 }
 
-// compare lists what a relay has and the journal does not know of.
+func setOf(ids []nostr.ID) map[nostr.ID]bool {
+	set := make(map[nostr.ID]bool, len(ids))
+	for _, id := range ids {
+		set[id] = true
+	}
+	return set
+}
+
+// compare lists what a relay has and the journal does not know of, and the other way round.
 func (m *mirror) compare(ctx context.Context, direction int, w window) (gennostr.SyncReport, error) {
 	filter := m.opts.filter
 	if w.since > 0 {

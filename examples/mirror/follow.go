@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"github.com/gennostr/gennostr"
+	"github.com/gennostr/gennostr/examples/internal/cli"
 	"github.com/gennostr/gennostr/nostr"
 )
 
@@ -59,6 +60,7 @@ func (f *follower) follow(ctx context.Context, stderr io.Writer) error {
 	n := 0
 	for msg := range f.sub.All() {
 		if msg.Event == nil {
+			sayChange(stderr, msg)
 			continue
 		}
 		if _, known := f.m.journal.known.Index(msg.Event.CreatedAt, msg.Event.ID); known {
@@ -80,6 +82,21 @@ func (f *follower) follow(ctx context.Context, stderr io.Writer) error {
 	err := errors.Join(f.sub.Err(), f.save(lasting, publishers))
 	fmt.Fprintf(stderr, "mirror: followed: %d copied there, %d back\n", f.m.sum.copied[there]-before.copied[there], f.m.sum.copied[back]-before.copied[back])
 	return err
+}
+
+// sayChange tells what keeps a relay from being followed, and what may be missing.
+func sayChange(stderr io.Writer, msg gennostr.SubscriptionMessage) {
+	change := msg.Change
+	words := change.Message
+	if change.Err != nil {
+		words = change.Err.Error()
+	}
+	switch {
+	case change.Gap != nil:
+		fmt.Fprintf(stderr, "mirror: %s has not given all of created_at %d to %d: the next run compares them\n", msg.Relay.URL, change.Gap.Since, change.Gap.Until)
+	case words != "":
+		fmt.Fprintf(stderr, "mirror: %s is not followed for now (%v): %s\n", msg.Relay.URL, change.State, cli.Safe(words, 300))
+	}
 }
 
 // save waits for the verdicts and saves the cursor.

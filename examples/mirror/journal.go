@@ -17,7 +17,8 @@ import (
 
 // A journal is what is known to be on both relays: dates and ids, nothing else. It only grows,
 // in records with a sum of their own, so a crash can cost the last of them and no others; those
-// are found to be on both relays again.
+// are found to be on both relays again. Whole records are written at a time, at the end of what
+// is there, so two mirrors that run at once do not spoil it.
 //
 //	head    "nostr mirror 1\n", and 32 bytes that tell whose journal it is
 //	record  8 bytes of created_at (big-endian), 32 of the id, 4 of the CRC-32 of these
@@ -42,7 +43,7 @@ func openJournal(path string, whose ...string) (j *journal, err error) {
 		return j, nil
 	}
 	head := append([]byte(journalMagic), digest(whose)...)
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, err
 	}
@@ -56,18 +57,19 @@ func openJournal(path string, whose ...string) (j *journal, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := j.file.Truncate(size); err != nil { // what a crash has cut, if anything
+	if info, err := j.file.Stat(); err != nil {
 		return nil, err
-	}
-	if _, err := j.file.Seek(size, io.SeekStart); err != nil {
-		return nil, err
-	}
-	j.out = bufio.NewWriter(j.file)
-	if size == 0 {
-		if _, err := j.out.Write(head); err != nil {
+	} else if info.Size() > size { // what a crash has cut
+		if err := j.file.Truncate(size); err != nil {
 			return nil, err
 		}
 	}
+	if size == 0 {
+		if _, err := j.file.Write(head); err != nil {
+			return nil, err
+		}
+	}
+	j.out = bufio.NewWriterSize(j.file, 100*recordSize) // whole records at a time
 	return j, nil
 }
 

@@ -1,8 +1,9 @@
-// Mirror copies what one relay has and another lacks. It compares them by NIP-77, so
-// that relays that have nearly the same cost next to nothing, and copies the rest; with -both
-// in both directions. After Ctrl-C, or a crash, it goes on where it was: with -state it
-// keeps what is known to be on both relays, and the next run compares no more than what is new.
-// With -follow it then goes on copying what is published.
+// Mirror copies what one relay has and another lacks. It compares them by NIP-77, and copies
+// the rest; with -both in both directions. With -state it keeps what is known to be on both relays,
+// and then relays that have nearly the same cost next to nothing: after Ctrl-C, or a crash, it goes
+// on where it was. What a relay has lost since is copied again. What no journal knows of yet costs
+// the ids of both relays, some 70 bytes each, and with -state that what both have is fetched, once,
+// for its dates. With -follow it then goes on copying what is published.
 //
 // Without -from it needs no network: it shows itself on two relays of its own.
 //
