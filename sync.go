@@ -53,7 +53,8 @@ func Fetching(f func(*nostr.Event) error) SyncOption {
 // Pushing publishes on the relay what it lacks. f finds the event of an id; it is called for
 // one after another, the oldest first, on the goroutine that has called Sync. Without event
 // and error it is left out, and an error ends Sync, which returns it. What the relay says of
-// each event is in the report. Default: only their ids are found.
+// each event is in the report; it has ten minutes for that, since many take so many events a
+// minute and no more. Default: only their ids are found.
 func Pushing(f func(context.Context, nostr.ID) (*nostr.Event, error)) SyncOption {
 	return syncOption(func(c *syncConfig) error { c.pushing = f; return notNil("Pushing", f == nil) })
 }
@@ -137,7 +138,8 @@ func notNil(option string, isNil bool) error {
 // that one side lacks; events that Fetching has not taken, as in [Client.Query]; one message of the relay.
 // A relay that lies finds no end in that: what it lists beyond [WithMostIDs] is not kept, and it
 // is given up after 1,000 messages without anything new. One that answers nothing any more is given up when
-// three parts, of the dates or of the events that are fetched, have been waited for in vain.
+// three parts, of the dates or of the events that are fetched, or three events that are pushed, have been
+// waited for in vain.
 //
 // A relay compares one window at a time for a client: several calls of Sync for one relay take turns.
 func (c *Client) Sync(ctx context.Context, relay string, filter nostr.Filter, have *nip77.Set, opts ...SyncOption) (SyncReport, error) {

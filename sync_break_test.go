@@ -122,3 +122,63 @@ func TestSyncDoesNotCompareForEverWithARelayThatFallsSilent(t *testing.T) {
 		})
 	}
 }
+
+// A relay that takes some events a minute gets all of them.
+func TestSyncPushesAsFastAsTheRelayTakes(t *testing.T) {
+	virtual(t, func(t *testing.T, network *nostrtest.Network) {
+		var taken []time.Time // the relay asks for one event after another
+		relay := network.NewRelay(relayA, nostrtest.WithPolicy(func(nostrtest.Connection, *nostr.Event) string {
+			now := time.Now()
+			for len(taken) > 0 && now.Sub(taken[0]) >= time.Minute {
+				taken = taken[1:]
+			}
+			if len(taken) == 20 {
+				return "rate-limited: slow down"
+			}
+			taken = append(taken, now)
+			return ""
+		}))
+		client := start(t, nil, over(network, quietly())...)
+		have := archiveOf(t, textNotes(300)...)
+		began := time.Now()
+		report, err := client.Sync(t.Context(), relayA, ofKind(1), have.set(), gennostr.Pushing(have.give))
+		require.NoError(t, err)
+		assert.Equal(t, 300, report.Pushed)
+		assert.Len(t, relay.Events(), 300)
+		assert.Less(t, time.Since(began), time.Hour)
+	})
+}
+
+func TestSyncDoesNotPushForEverToARelayThatSaysNothing(t *testing.T) {
+	virtual(t, func(t *testing.T, network *nostrtest.Network) {
+		network.NewRelay(relayA, nostrtest.WithFaults(nostrtest.NoAnswer().On("EVENT")))
+		client := start(t, nil, over(network, quietly())...)
+		began := time.Now()
+		have := archiveOf(t, textNotes(1000)...)
+		_, err := client.Sync(t.Context(), relayA, ofKind(1), have.set(), gennostr.Pushing(have.give))
+		require.ErrorContains(t, err, "in a row")
+		assert.Less(t, time.Since(began), 15*time.Minute)
+	})
+}
+
+// "blocked:" may mean the one who asks: that is found out soon, and not second by second.
+func TestSyncWithARelayThatBlocksEverySpan(t *testing.T) {
+	for name, filter := range map[string]nostr.Filter{
+		"a day": ofKind(1).WithSince(1_699_990_000).WithUntil(1_700_076_400), "from tomorrow": ofKind(1).WithSince(1_700_000_000), "all": ofKind(1),
+	} {
+		t.Run(name, func(t *testing.T) {
+			virtual(t, func(t *testing.T, network *nostrtest.Network) {
+				notes := textNotes(200)
+				relay := network.NewRelay(relayA, nostrtest.WithFaults(nostrtest.RefuseNegentropy("NEG-ERR", "blocked: you")))
+				relay.Publish(notes...)
+				client := start(t, nil, over(network, quietly())...)
+				have := archiveOf(t, notes[20:]...)
+				report, err := client.Sync(t.Context(), relayA, filter, have.set(), gennostr.Fetching(have.take))
+				require.NoError(t, err)
+				assert.Len(t, have.events, 200)
+				assert.Empty(t, report.Lacks)
+				assert.Less(t, len(relay.Received()), 1000)
+			})
+		})
+	}
+}

@@ -15,7 +15,7 @@ const (
 	fetchAtOnce = 512 // ids in one query: about 34 KB of REQ
 	fetchAhead  = 3   // queries that are open at once
 	fetchTries  = 3   // of a query that has brought nothing
-	mostGivenUp = 3   // batches, one after another, that have not come
+	mostGivenUp = 3   // batches, or events that are pushed, one after another, that have come to nothing
 )
 
 // batch are events that are fetched together.

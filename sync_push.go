@@ -4,25 +4,32 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/gennostr/gennostr/nostr"
 )
 
 // What a comparison publishes: events that the relay lacks. On the goroutine that has called Sync.
 
-// pushAhead is how many publications are open at once.
-const pushAhead = 64
+const (
+	// firstAhead is how many publications are open at once in the beginning, mostAhead at most.
+	firstAhead, mostAhead = 8, 64
+	// pushWithin is how long a verdict is waited for: a relay that takes some events a minute
+	// has refused others meanwhile.
+	pushWithin = 10 * time.Minute
+)
 
 // pusher publishes what the relay lacks.
 type pusher struct {
 	o          *openSync
 	open       []*Publication // the oldest first
+	ahead      int            // how many may be open: more where all are taken at once, fewer where they are not
 	unanswered int            // one after another
 }
 
 // push publishes what the relay lacks.
 func (o *openSync) push(ctx context.Context) error {
-	p := &pusher{o: o}
+	p := &pusher{o: o, ahead: firstAhead}
 	defer func() {
 		for _, pub := range p.open {
 			pub.Cancel()
@@ -42,7 +49,7 @@ func (o *openSync) push(ctx context.Context) error {
 		if err := p.publish(ctx, event); err != nil {
 			return err
 		}
-		if err := p.settle(ctx, pushAhead-1); err != nil {
+		if err := p.settle(ctx, p.ahead-1); err != nil {
 			return err
 		}
 	}
@@ -52,7 +59,7 @@ func (o *openSync) push(ctx context.Context) error {
 // publish begins a publication, when there is room for it.
 func (p *pusher) publish(ctx context.Context, event *nostr.Event) error {
 	for {
-		pub, err := p.o.c.StartPublish(event, On(p.o.address))
+		pub, err := p.o.c.StartPublish(event, On(p.o.address), GiveUpAfter(pushWithin))
 		switch {
 		case err == nil:
 			p.open = append(p.open, pub)
@@ -88,7 +95,7 @@ func (p *pusher) settle(ctx context.Context, most int) error {
 			outcome = report.Outcomes[0]
 		}
 		p.note(pub.event.ID, outcome)
-		if p.unanswered > pushAhead {
+		if p.unanswered >= mostGivenUp {
 			return fmt.Errorf("gennostr: %d events in a row were pushed and not answered", p.unanswered)
 		}
 	}
@@ -102,6 +109,12 @@ func (p *pusher) note(id nostr.ID, outcome Outcome) {
 		o.pushed++
 	} else {
 		o.refused = append(o.refused, SyncOutcome{id, outcome})
+	}
+	switch {
+	case outcome.Verdict == Unanswered, outcome.Tries > 1:
+		p.ahead = max(1, p.ahead/2)
+	case outcome.Tries == 1:
+		p.ahead = min(mostAhead, p.ahead+1)
 	}
 	if outcome.Verdict == Unanswered {
 		p.unanswered++

@@ -51,7 +51,7 @@ func (s *service) publish(w http.ResponseWriter, r *http.Request) {
 	}
 	p, err := s.client.StartPublish(event, gennostr.AtLeast(s.opts.atLeast), gennostr.GiveUpAfter(s.opts.giveUp))
 	switch {
-	case errors.Is(err, gennostr.ErrPublishQueueFull), errors.Is(err, gennostr.ErrClientClosed):
+	case forLater(err):
 		fail(w, http.StatusServiceUnavailable, err.Error())
 		return
 	case err != nil:
@@ -82,6 +82,11 @@ func (s *service) publish(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Location", "/events/"+event.ID.String())
 	}
 	answer(w, status, body)
+}
+
+// forLater tells whether it is the service that has too much to do, or ends, whatever relays say.
+func forLater(err error) bool {
+	return errors.Is(err, gennostr.ErrPublishQueueFull) || errors.Is(err, gennostr.ErrTooManyQueries) || errors.Is(err, gennostr.ErrClientClosed)
 }
 
 // watch waits until every relay has given its verdict, or the client stops, and logs how it
@@ -189,7 +194,7 @@ func (s *service) query(w http.ResponseWriter, r *http.Request) {
 	}
 	status := http.StatusOK
 	switch {
-	case errors.Is(err, gennostr.ErrClientClosed):
+	case forLater(err):
 		status, body.Error = http.StatusServiceUnavailable, err.Error()
 	case !answered:
 		status, body.Error = http.StatusBadGateway, "no relay has answered"
@@ -210,7 +215,7 @@ func (s *service) one(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusOK, event)
 	case errors.Is(err, gennostr.ErrNotFound):
 		fail(w, http.StatusNotFound, "no relay has it")
-	case errors.Is(err, gennostr.ErrClientClosed):
+	case forLater(err):
 		fail(w, http.StatusServiceUnavailable, err.Error())
 	default: // one that could not be asked may have it
 		fail(w, http.StatusBadGateway, err.Error())

@@ -26,7 +26,8 @@
 //
 // GET /events asks all relays, with kind, author, id, since, until, limit, search, and
 // one-letter tags such as t=nostr, and says of each relay what it gave: "complete" tells whether
-// anything may be missing. It is 502 if no relay has answered. GET /events/ID is one event.
+// anything may be missing. It is 502 if no relay has answered, 503 if too much is asked at once. GET
+// /events/ID is one event.
 //
 // GET /stream is what is published from now on, as server-sent events, with kind, author and
 // tags. Browsers share one subscription. One that comes back goes on where it was (Last-Event-ID); one that

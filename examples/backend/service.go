@@ -191,6 +191,9 @@ func answer(w http.ResponseWriter, status int, body any) {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
+	if status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "1") // seconds
+	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_, _ = w.Write(append(data, '\n')) // a caller that has gone does not mind
@@ -198,9 +201,6 @@ func answer(w http.ResponseWriter, status int, body any) {
 
 // fail says in JSON what is wrong.
 func fail(w http.ResponseWriter, status int, reason string) {
-	if status == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", "1") // seconds
-	}
 	answer(w, status, map[string]string{"error": reason})
 }
 

@@ -167,7 +167,7 @@ func (m *mirror) compare(ctx context.Context, direction int, w window) (gennostr
 
 // transfer copies events in one direction.
 func (m *mirror) transfer(ctx context.Context, direction int, ids []nostr.ID) error {
-	p := &publisher{m: m, direction: direction}
+	p := m.publisher(direction)
 	err := m.fetch(ctx, direction, ids, func(e *nostr.Event) error { return p.publish(ctx, e) })
 	return errors.Join(err, p.settle(ctx, 0))
 }
@@ -214,18 +214,26 @@ type publisher struct {
 	direction int
 	open      []*gennostr.Publication
 	events    []*nostr.Event
+	ahead     int // how many may be open: more where all are taken at once, fewer where they are not
 }
 
-// publishAtOnce is how many verdicts are waited for at a time.
-const publishAtOnce = 64
+const (
+	publishAtOnce = 64               // verdicts that are waited for at a time, at most
+	firstAhead    = 8                // in the beginning
+	verdictWithin = 10 * time.Minute // many relays take so many events a minute and no more
+)
+
+func (m *mirror) publisher(direction int) *publisher {
+	return &publisher{m: m, direction: direction, ahead: firstAhead}
+}
 
 func (p *publisher) publish(ctx context.Context, e *nostr.Event) error {
-	pub, err := p.m.client.StartPublish(e, gennostr.On(p.m.target(p.direction)))
+	pub, err := p.m.client.StartPublish(e, gennostr.On(p.m.target(p.direction)), gennostr.GiveUpAfter(verdictWithin))
 	if err != nil {
 		return err
 	}
 	p.open, p.events = append(p.open, pub), append(p.events, e)
-	return p.settle(ctx, publishAtOnce-1)
+	return p.settle(ctx, p.ahead-1)
 }
 
 // settle waits until no more than so many have no verdict.
@@ -239,6 +247,11 @@ func (p *publisher) settle(ctx context.Context, most int) error {
 		p.open, p.events = p.open[1:], p.events[1:]
 		p.m.bar.add(1)
 		verdict := report.Outcomes[0]
+		if verdict.Tries > 1 { // it limits how much it takes at once
+			p.ahead = max(1, p.ahead/2)
+		} else {
+			p.ahead = min(publishAtOnce, p.ahead+1)
+		}
 		switch {
 		case verdict.Verdict.Has():
 			p.m.sum.copied[p.direction]++

@@ -54,7 +54,7 @@ func (m *mirror) subscribe(ctx context.Context) (*follower, error) {
 func (f *follower) follow(ctx context.Context, stderr io.Writer) error {
 	fmt.Fprintln(stderr, "mirror: following; Ctrl-C ends it")
 	defer context.AfterFunc(ctx, f.sub.Close)()
-	publishers := [2]*publisher{{m: f.m, direction: there}, {m: f.m, direction: back}}
+	publishers := [2]*publisher{f.m.publisher(there), f.m.publisher(back)}
 	lasting := context.WithoutCancel(ctx) // a verdict takes a minute at most
 	before := f.m.sum
 	n := 0

@@ -61,7 +61,7 @@ const (
 	mostLosses   = 8       // of sessions of one window, one after another
 	mostDowns    = 6       // of connections, without anything new between them
 	mostHangups  = 3       // answers to NEG-OPEN by the end of the connection, before it knows NEG
-	mostDeep     = 64      // windows that were too large, without one between them that was not
+	mostDeep     = 64      // windows that were too large, without one between them that was not, or a second that was
 	mostSessions = 250_000 // in all: more than there may be windows of a length that was asked for
 	mostPages    = 3       // times that a window is paged
 	mostGivenUp  = 3       // windows, one after another, for want of any answer
@@ -117,6 +117,7 @@ type Machine struct {
 	lacks map[nostr.ID]struct{}
 	full  bool   // more than there is room for
 	seen  []bool // of ours, by place: a page has brought it
+	paged int    // events that the page has brought
 	gaps  []Gap
 	stats Stats
 }
@@ -273,7 +274,7 @@ func (m *Machine) page(now time.Time) []Step {
 		return m.giveUp(now, why, words, why == Silent || why == Cut)
 	}
 	m.pages++
-	m.state, m.seen = paging, make([]bool, m.ours.Len())
+	m.state, m.seen, m.paged = paging, make([]bool, m.ours.Len()), 0
 	return []Step{{Do: Page, Window: m.cur}}
 }
 
@@ -296,7 +297,6 @@ func (m *Machine) giveUp(now time.Time, why Why, words string, unanswered bool) 
 // done is for a window that was compared to its end.
 func (m *Machine) done(now time.Time) []Step {
 	m.progressed()
-	m.deep = 0
 	m.stats.Windows++
 	return m.next(now)
 }

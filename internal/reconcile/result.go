@@ -94,6 +94,7 @@ func (m *Machine) Saw(createdAt nostr.Timestamp, id nostr.ID) (lacking bool) {
 	if m.state != paging {
 		return false
 	}
+	m.paged++
 	if i, ours := m.ours.Index(createdAt, id); ours {
 		m.seen[i] = true
 		delete(m.lacks, id) // whatever a session has said
@@ -132,6 +133,9 @@ func (m *Machine) Paged(now time.Time, why Why, words string, again bool) []Step
 			}
 		}
 		m.stats.Paged++
+		if m.paged >= enough { // there was much in it; else it was not for that that the relay said no
+			m.deep = 0
+		}
 		return m.done(now)
 	case why == TooMany && !m.cur.second():
 		m.todo = append(m.todo, divide(m.cur, m.ours, 0, nostr.TimestampOf(now))...)

@@ -59,6 +59,7 @@ func (m *Machine) Message(now time.Time, session int, payload []byte) []Step {
 		m.end(TooMany, "")
 		return []Step{shut}
 	case next == nil:
+		m.deep = 0
 		return append([]Step{shut}, m.done(now)...)
 	}
 	m.ask(now)
