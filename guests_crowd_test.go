@@ -247,7 +247,7 @@ func TestACrowdOfStrangersRelays(t *testing.T) {
 		require.NoError(t, client.RemoveRelay(added.URL()))
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
-		assert.Equal(t, before, runtime.NumGoroutine())
+		assert.InDelta(t, before, runtime.NumGoroutine(), 5, "of a crowd; others come and go outside of this test")
 		assert.Equal(t, []string{"OnConnect", "OnDisconnect"}, r.Names())
 		assert.Empty(t, log.Lines("WARN"))
 		assert.Empty(t, log.Lines("INFO"))
@@ -286,7 +286,7 @@ func TestACrowdOfStrangersRelaysIsQueried(t *testing.T) {
 			assert.Zero(t, gennostr.EntriesKept(client))
 			assert.Zero(t, client.Stats().Queries)
 			assert.Zero(t, client.Stats().QueryBytes)
-			assert.Equal(t, goroutines, runtime.NumGoroutine())
+			assert.InDelta(t, goroutines, runtime.NumGoroutine(), 5, "of a crowd; others come and go outside of this test")
 		}
 	})
 }

@@ -22,11 +22,13 @@ func TestWhoNeedsARelayIsToldOfEachEnd(t *testing.T) {
 				relay := network.NewRelay(guestURL)
 				relay.Stop()
 				client := start(t, nil, over(network, quietly(), gennostr.WithMaxAttempts(2))...)
+				network.HoldDials(guestURL) // or the first has failed before anybody needs the relay
 				if added {
 					require.NoError(t, client.AddRelay(guestURL))
 				}
 				need := new(gennostr.Need)
 				require.NoError(t, gennostr.Engage(client, guestURL, need))
+				network.ReleaseDials(guestURL)
 				synctest.Wait()
 				require.Len(t, need.Ends(), 1)
 				assert.True(t, need.Ends()[0].Failed)

@@ -205,7 +205,8 @@ func (e *PublishError) Unwrap() (causes []error) {
 // Success is an OK of a relay and nothing else. An event whose connection ends before
 // the OK is sent again on the next; after "auth-required:" when an AUTH was accepted;
 // after "rate-limited:" later, and the relay gets all others more slowly, too
-// (see [WithPublishPace]). All of that until [GiveUpAfter].
+// (see [WithPublishPace]). All of that until [GiveUpAfter]. What a relay has hung up on
+// twice because it is too long (close code 1009) is not sent there again.
 //
 // What exceeds a limit that a relay states in its information document (NIP-11) is not
 // sent there: *[LimitError]. The document is read with the first publication. Most

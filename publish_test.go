@@ -252,6 +252,7 @@ func TestAnEventIsPublishedAgainAfterAnAuth(t *testing.T) {
 	assert.Error(t, p.reports[1].Outcomes[0].Err)
 }
 
+// Shows Q06.
 func TestPublishRefusesWhatMakesNoSense(t *testing.T) {
 	p, note := &publisher{}, nostrtest.TextNote(nostrtest.Key(1), "fine")
 	h := publishes(t, p)

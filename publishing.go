@@ -3,6 +3,7 @@ package gennostr
 import (
 	"cmp"
 	"context"
+	"errors"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -194,12 +195,27 @@ func (s *supervisor) publishDown(e *relayEntry) {
 	}
 	p := e.publishing
 	p.blind = false
+	var hungUp *CloseError
+	if errors.As(e.lastErr, &hungUp) && hungUp.Code == messageTooBig {
+		p.relay.TooLong(p.length, hungUp)
+	}
 	p.relay.Lost()
 	s.holdAgain(p)
 	for _, leg := range p.held {
 		leg.holdUntil, leg.waited = time.Time{}, false
 	}
 	s.pump(e)
+}
+
+// messageTooBig is the close code of who was sent a message that is too long (RFC 6455, section 7.4.1).
+const messageTooBig = 1009
+
+// length is that of an event as it is sent, in bytes.
+func (p *publishing) length(id nostr.ID) int {
+	if legs := p.legs[id]; len(legs) > 0 {
+		return len(legs[0].pub.frame)
+	}
+	return 0
 }
 
 // unpublishAdded tells that there will be no verdict of a relay that has been removed:

@@ -278,6 +278,7 @@ func (c *Client) bury() {
 
 // close closes the connections and joins whatever is left. Done is its last word.
 func (c *Client) close() {
+	c.pool.Abandon() // relays may have brought seconds' work, of which nobody would hear
 	c.sup.inbox.Put(shutdown{*c.deadline.Load()})
 	<-c.sup.done
 	c.pool.Stop()

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -563,8 +564,15 @@ func TestSyncUnderAHarness(t *testing.T) {
 
 	done = begin() // and nobody answers
 	opened()
-	require.NoError(t, h.Advance(20*time.Second))
-	got = <-done
+	for over := false; !over; { // it may not have begun to wait when what it has sent is seen
+		require.NoError(t, h.Advance(20*time.Second))
+		select {
+		case got = <-done:
+			over = true
+		default:
+			runtime.Gosched()
+		}
+	}
 	require.ErrorIs(t, got.err, context.DeadlineExceeded)
 }
 

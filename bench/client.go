@@ -37,6 +37,8 @@ type result struct {
 	Frames float64 // EVENT frames that the relay has sent
 
 	RelayCPU time.Duration // of the relay's process, meanwhile
+
+	Parts []time.Duration // CPU of the parts of the floor
 }
 
 // client is one of the libraries under measurement.
@@ -61,11 +63,14 @@ type unique struct {
 	rawIDs map[[32]byte]struct{}
 	all    int
 	done   func()
+	parts  []time.Duration // CPU by then
 }
 
 func newUnique(all int, done func()) *unique {
-	return &unique{make(map[string]struct{}, all), make(map[[32]byte]struct{}, all), all, done}
+	return &unique{hexIDs: make(map[string]struct{}, all), rawIDs: make(map[[32]byte]struct{}, all), all: all, done: done}
 }
+
+func (u *unique) part() { u.parts = append(u.parts, cpuTime()) }
 
 func (u *unique) hex(id string) bool {
 	u.hexIDs[id] = struct{}{}
@@ -114,7 +119,7 @@ func child(ctx context.Context, role, job string) error {
 	c, ok := map[string]client{
 		"gennostr": ours{}, "go-nostr": theirs{}, "SimplePool": pool{}, "Self.Subscribe": inside{}, "Client.Subscribe": outside{},
 		"FetchMany": fetchMany{}, "Client.Fetch": fetching{}, "Client.Query": querying{},
-		"bare websocket": bare{},
+		"bare websocket": bare{}, "floor": floor{},
 	}[role]
 	if !ok {
 		return fmt.Errorf("no role %q", role)
@@ -168,6 +173,13 @@ func (j clientJob) stream(ctx context.Context, c client) (r result, err error) {
 		r.Allocs = mem.Mallocs
 		start, cpu = time.Now(), cpuTime()
 	}, sink)
+	for i, at := range sink.parts {
+		before := cpu
+		if i > 0 {
+			before = sink.parts[i-1]
+		}
+		r.Parts = append(r.Parts, at-before)
+	}
 	return r, err
 }
 

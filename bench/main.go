@@ -43,6 +43,7 @@ func scenarios(events int) []scenario {
 	few := min(events, 900)
 	return []scenario{
 		{"authors200", fmt.Sprintf("%d events of 200 authors, one relay", events), corpusSpec{events, 200, 0}, 1, "stream", 1, nil, 0, nil},
+		{"floor", fmt.Sprintf("%d events of 200 authors, one relay: what each costs at least", events), corpusSpec{events, 200, 0}, 1, "stream", 1, nil, 0, []string{"floor", "gennostr"}},
 		{"distinct", fmt.Sprintf("%d events, all authors distinct, one relay", events), corpusSpec{events, events, 0}, 1, "stream", 1, nil, 0, nil},
 		{"five", fmt.Sprintf("the same %d events from five relays", events), corpusSpec{events, 200, 0}, 5, "stream", 1, nil, 0, nil},
 		{"forged", fmt.Sprintf("%d events, every 50th signature wrong", events), corpusSpec{events, 200, 50}, 1, "stream", 1, nil, 0, nil},

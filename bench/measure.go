@@ -58,7 +58,11 @@ func measure(ctx context.Context, s scenario, rounds, procs int) error {
 			results[role] = append(results[role], r)
 		}
 	}
-	report(s, results)
+	if s.name == "floor" {
+		reportFloor(s, results)
+	} else {
+		report(s, results)
+	}
 	return nil
 }
 

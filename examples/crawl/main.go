@@ -6,11 +6,14 @@
 // Without -relay it needs no network: it crawls 500 authors on three relays of its own, of
 // which one takes few authors at a time, one gives few events at a time, and one is dead.
 //
-//	go run ./examples/crawl
+//	cd examples/crawl && go run .
 //
 // On a real network:
 //
-//	go run ./examples/crawl -relay wss://relay.example.com -relay wss://other.example.com -steps 2 npub1…
+//	go run . -relay wss://relay.example.com -relay wss://other.example.com -steps 2 npub1…
+//
+// A progress bar shows on a terminal how far a step is; since it costs a dependency, this
+// program is a module of its own.
 //
 // Its exit status is 0 if some relay has answered each question completely.
 package main
@@ -108,17 +111,16 @@ func walk(ctx context.Context, opts options, stdout, stderr io.Writer, more ...g
 	}
 	defer func() { _ = client.Stop(context.WithoutCancel(ctx)) }()
 	web := newWeb(opts.from)
-	for step := range opts.steps {
-		began := time.Now()
-		asked, report, err := web.step(ctx, client, opts.deadline)
-		if asked == 0 {
-			break
-		}
+	for step := 1; step <= opts.steps && len(web.next) > 0; step++ {
+		began, bar := time.Now(), newBar(stderr, len(web.next))
+		sum, err := web.step(ctx, client, opts.deadline, func(authors int) { _ = bar.Add(authors) })
+		_ = bar.Clear()
 		fmt.Fprintf(stderr, "step %d: %d authors, %d lists, %d authors are known now (%v)\n",
-			step+1, asked, len(report.Events), web.known(), time.Since(began).Round(time.Millisecond))
-		for _, r := range report.Relays {
-			if !r.Complete {
-				fmt.Fprintf(stderr, "step %d: incomplete: %.300q\n", step+1, r.String())
+			step, sum.authors, sum.lists, web.known(), time.Since(began).Round(time.Millisecond))
+		for _, r := range sum.relays {
+			fmt.Fprintf(stderr, "step %d: %d events of %s\n", step, r.events, cli.Safe(r.url, cli.MaxLine))
+			if r.incomplete > 0 {
+				fmt.Fprintf(stderr, "step %d: incomplete: %s\n", step, cli.Safe(r.last.String(), cli.MaxLine))
 			}
 		}
 		if err != nil {

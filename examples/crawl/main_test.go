@@ -23,6 +23,7 @@ func TestTheDemoFindsEveryNewestList(t *testing.T) {
 	assert.Contains(t, stderr.String(), "step 2: 25 authors, 25 lists, 526 authors are known now")
 	assert.Contains(t, stderr.String(), "step 3: 500 authors, 500 lists, 526 authors are known now")
 	assert.Contains(t, stderr.String(), "wss://dead.example")
+	assert.Contains(t, stderr.String(), "step 3: 500 events of wss://few-authors.example")
 	lines := strings.Split(strings.TrimSpace(stdout.String()), "\n")
 	assert.Len(t, lines, 525)
 	assert.Equal(t, nip19.EncodePubKey(nostrtest.PubKey(1))+" 25", lines[0])

@@ -33,23 +33,60 @@ func (w *web) reach(key nostr.PubKey) {
 	}
 }
 
-// step asks for the lists of all who were reached by the one before. A relay that cannot
-// be asked is told by the report and no error, as long as another has answered completely.
-func (w *web) step(ctx context.Context, client *gennostr.Client, deadline time.Duration) (asked int, report gennostr.QueryReport, err error) {
+// atOnce is for how many authors' lists is asked at once: so many are held.
+const atOnce = 200
+
+// step asks for the lists of all who were reached by the one before, and calls progress with
+// how many authors have been asked for since it was last called.
+func (w *web) step(ctx context.Context, client *gennostr.Client, deadline time.Duration, progress func(authors int)) (sum summary, err error) {
 	authors := w.next
 	w.next = nil
-	if len(authors) == 0 {
-		return 0, report, nil
+	for chunk := range slices.Chunk(authors, atOnce) {
+		filter := nostr.Filter{}.WithKinds(nostr.KindFollowList).WithAuthors(chunk...)
+		report, err := client.Fetch(ctx, []nostr.Filter{filter}, gennostr.WithDeadline(deadline))
+		for _, list := range report.Events { // the newest of each author
+			w.read(list)
+		}
+		sum.add(len(chunk), report)
+		// A relay that cannot be asked is told by the summary and is no error, as long as
+		// another has answered completely.
+		answered := slices.ContainsFunc(report.Relays, func(r gennostr.RelayAnswer) bool { return r.Complete })
+		if err != nil && (!answered || ctx.Err() != nil) {
+			return sum, err
+		}
+		progress(len(chunk))
 	}
-	filter := nostr.Filter{}.WithKinds(nostr.KindFollowList).WithAuthors(authors...)
-	report, err = client.Fetch(ctx, []nostr.Filter{filter}, gennostr.WithDeadline(deadline))
-	for _, list := range report.Events { // the newest of each author
-		w.read(list)
+	return sum, nil
+}
+
+// summary is what a step has brought.
+type summary struct {
+	authors, lists int
+	relays         []gave // in the order in which they were given
+}
+
+// gave is what a relay has given in all answers.
+type gave struct {
+	url        string
+	events     int
+	incomplete int                  // answers
+	last       gennostr.RelayAnswer // that was incomplete
+}
+
+func (s *summary) add(authors int, report gennostr.QueryReport) {
+	s.authors += authors
+	s.lists += len(report.Events)
+	for i, answer := range report.Relays {
+		if i == len(s.relays) {
+			s.relays = append(s.relays, gave{url: answer.URL})
+		}
+		g := &s.relays[i]
+		g.events += answer.Events
+		if !answer.Complete {
+			g.incomplete++
+			g.last = answer
+		}
 	}
-	if slices.ContainsFunc(report.Relays, func(r gennostr.RelayAnswer) bool { return r.Complete }) && ctx.Err() == nil {
-		err = nil
-	}
-	return len(authors), report, err
 }
 
 // read takes a list: whom it names twice is followed once.

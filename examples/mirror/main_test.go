@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -51,6 +52,22 @@ func mirrored(t *testing.T, ctx context.Context, opts options) (stdout, stderr s
 	var out, told strings.Builder
 	err = copyAll(ctx, opts, &out, &told)
 	return out.String(), told.String(), err
+}
+
+// awaits is standard error of a program that is to say something.
+type awaits struct {
+	text string
+	said chan struct{} // closed then
+	all  strings.Builder
+}
+
+func (a *awaits) Write(p []byte) (int, error) {
+	before := strings.Contains(a.all.String(), a.text)
+	a.all.Write(p)
+	if !before && strings.Contains(a.all.String(), a.text) {
+		close(a.said)
+	}
+	return len(p), nil
 }
 
 // published counts how often each event was sent to a relay.
@@ -154,10 +171,9 @@ func TestAMirrorFollows(t *testing.T) {
 	for round := range 2 {
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan error)
-		go func() {
-			_, _, err := mirrored(t, ctx, opts)
-			done <- err
-		}()
+		follows := &awaits{text: "following", said: make(chan struct{})}
+		go func() { done <- copyAll(ctx, opts, io.Discard, follows) }() // joined below
+		<-follows.said
 		part := all[10+20*round:]
 		require.NoError(t, to.WaitFor(t.Context(), func() bool { return len(to.Events()) == 10+20*round }))
 		from.Publish(part[:10]...)

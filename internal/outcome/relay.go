@@ -157,6 +157,27 @@ func (r *Relay[K]) Lost() {
 	}
 }
 
+// alwaysTaken is how long a message may be for every relay that is known, in bytes: what
+// was too long for one that hung up over less was another.
+const alwaysTaken = 16 << 10
+
+// TooLong goes before Lost: the relay has hung up on a message that is too long for it, and
+// does not say on which. The longest of the events that it has not answered is taken for
+// it, if it was written before and is long at all: it is not written again, and who waits
+// for it is told err. Else it would end each connection, until there is no time left for it.
+func (r *Relay[K]) TooLong(size func(nostr.ID) int, err error) {
+	var longest *item[K]
+	for _, it := range r.inOrder() {
+		if it.State() == Written && (longest == nil || size(it.id) > size(longest.id)) {
+			longest = it
+		}
+	}
+	if longest != nil && longest.Tries() > 1 && size(longest.id) > alwaysTaken {
+		r.end(longest, err)
+		r.sync(longest)
+	}
+}
+
 // inOrder are the items as they came.
 func (r *Relay[K]) inOrder() []*item[K] {
 	all := make([]*item[K], 0, len(r.items))

@@ -90,6 +90,43 @@ func TestTheSecondAnswerCounts(t *testing.T) {
 	assert.Empty(t, r.Do(start.Add(time.Hour)), "it was done, and is not tried again")
 }
 
+// A relay that hangs up on what is too long for it does not say on what: the longest that
+// it has not answered, and not the first time, is not written again.
+// Shows Q02.
+func TestWhatIsTooLongIsNotWrittenForEver(t *testing.T) {
+	hungUp := errors.New("1009")
+	size := func(e nostr.ID) int { return map[nostr.ID]int{id(1): 100, id(2): 600_000, id(3): 700_000}[e] }
+	r := one(t)
+	r.Add(start, "b", id(2), author(1), minute)
+	r.Add(start, "b, too", id(2), author(1), minute)
+	r.Do(start)
+	r.Add(start, "c", id(3), author(1), minute)
+	r.Do(start)
+	require.True(t, r.OK(start, id(3), true, ""), "what was answered is not it")
+	r.Do(start)
+	r.TooLong(size, hungUp)
+	r.Lost()
+	assert.Empty(t, r.Do(start), "once may be chance")
+	r.Connected(start)
+	assert.Len(t, sends(r.Do(start)), 2)
+	r.TooLong(size, hungUp)
+	r.Lost()
+	unanswered := outcome.Report{Verdict: outcome.Unanswered, Tries: 2, Err: hungUp}
+	assert.Equal(t, map[string]outcome.Report{"b": unanswered, "b, too": unanswered}, tells(r.Do(start)))
+	r.Connected(start)
+	assert.Equal(t, []nostr.ID{id(1)}, sends(r.Do(start)))
+	r.TooLong(size, hungUp)
+	r.Lost()
+	assert.Empty(t, r.Do(start), "it is too short to be blamed")
+	r.Connected(start)
+	assert.Equal(t, []nostr.ID{id(1)}, sends(r.Do(start)))
+	r.OK(start, id(1), true, "")
+	r.Do(start)
+	r.TooLong(size, hungUp)
+	r.Lost()
+	assert.Empty(t, r.Do(start))
+}
+
 // L24: two who publish one event both hear of it; it is written once.
 // Shows L24.
 func TestOneEventPublishedByMany(t *testing.T) {

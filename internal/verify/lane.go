@@ -83,7 +83,7 @@ func (l *Lane[T]) submit(v T, ev *nostr.Event, repeat bool) {
 	p := l.pool
 	p.mu.Lock()
 	s := slot[T]{v: v, ev: ev, repeat: repeat, done: ev == nil}
-	if p.stopped && ev != nil {
+	if (p.stopped || p.abandoned) && ev != nil {
 		s.ev, s.err, s.done = nil, ErrStopped, true
 	}
 	if s.done && l.pending.Load() == 0 {
@@ -163,7 +163,9 @@ func (l *Lane[T]) count(repeat bool, n int) {
 func (l *Lane[T]) settle(n uint64, err error) {
 	s := l.at(n)
 	s.err, s.done = err, true
-	l.judge(err == nil)
+	if err != ErrStopped { // which says nothing of it
+		l.judge(err == nil)
+	}
 }
 
 // deliverBatch delivers the oldest items as far as they are done, but one batch at

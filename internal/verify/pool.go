@@ -70,8 +70,8 @@ func (e *PanicError) Unwrap() error {
 
 var errGoexit = errors.New("runtime.Goexit was called")
 
-// ErrStopped is the outcome of an event that was submitted after Stop: it has
-// not been checked.
+// ErrStopped is the outcome of an event that was submitted after Stop, or had not been
+// claimed at Abandon: it has not been checked.
 var ErrStopped = errors.New("verify: pool is stopped")
 
 // Config is what a Pool is made of.
@@ -139,6 +139,7 @@ type Pool struct {
 	running    int                  // workers started
 	idle       int                  // workers that wait and have not been called; who calls one subtracts it
 	stopped    bool                 // no worker is started any more; the queues are still emptied
+	abandoned  bool                 // nobody wants what is waiting
 	lent       bool                 // a submitter is at work: see lone.go
 	lone       *worker              // what it works with; nil before the first time, its own from then on
 
@@ -194,6 +195,16 @@ func (p *Pool) Proven(ev *nostr.Event) bool { return p.proven.has(ev) }
 // in hand, is checked again when it comes again. For when a Check has turned out
 // not to be trustworthy. Any goroutine may call it, a Check too.
 func (p *Pool) Forget() { p.proven.forget() }
+
+// Abandon is for an end at which nobody wants what waits to be checked any more, of
+// which there may be seconds' work: it is delivered with ErrStopped, as is what is
+// submitted later, and lanes that are drained are so when the checks in hand are
+// done. Any goroutine may call it.
+func (p *Pool) Abandon() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.abandoned = true
+}
 
 // Stop ends the workers and returns when they have exited. All lanes should
 // have been drained; what has been submitted nevertheless is checked and

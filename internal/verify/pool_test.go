@@ -140,6 +140,32 @@ func TestL10StopJoinsTheWorkersAndMayBeCalledByMany(t *testing.T) {
 	pool.Stop()
 }
 
+// Who gives up does not wait for what nobody wants any more.
+func TestAbandonedEventsAreNotChecked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate()
+		pool := verify.NewPool(config(1, g.check))
+		var got []error
+		lane := verify.NewLane(pool, func(_ int, err error) { got = append(got, err) })
+		for n := range 5_000 {
+			lane.Submit(n, numbered(n))
+		}
+		synctest.Wait() // one is being checked
+		pool.Abandon()
+		lane.Submit(5_000, numbered(5_000))
+		lane.Submit(5_001, nil)
+		g.let <- struct{}{}
+		lane.Drain()
+		require.Len(t, got, 5_002)
+		assert.NoError(t, got[0], "its check had begun")
+		for _, err := range got[1:5_001] {
+			require.ErrorIs(t, err, verify.ErrStopped)
+		}
+		assert.NoError(t, got[5_001], "there was nothing to check")
+		pool.Stop()
+	})
+}
+
 func TestStopWithoutAnEvent(t *testing.T) {
 	pool := verify.NewPool(config(0, nil))
 	pool.Stop()

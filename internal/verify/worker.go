@@ -95,6 +95,10 @@ func (w *worker) run(first *station) {
 // add claims one event. Needs Pool.mu.
 func (w *worker) add(ev *nostr.Event, it item) {
 	p := w.pool
+	if p.abandoned {
+		w.verdict(it, ErrStopped)
+		return
+	}
 	if p.proven.has(ev) { // since it was submitted
 		w.verdict(it, nil)
 		return

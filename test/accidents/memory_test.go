@@ -10,7 +10,10 @@ import (
 	"os/exec"
 	"runtime"
 	"runtime/metrics"
+	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -32,15 +35,18 @@ import (
 // memoryOrder is what the process with the client is to do.
 type memoryOrder struct {
 	URLs   []string // hostile relays
-	Good   string   // one that behaves
+	Good   []string // those that behave; their events say in their content when they were made
 	Budget int64    // bytes
 }
 
 // memoryReport is what it has seen.
 type memoryReport struct {
-	Peak   int64 // bytes of live heap, over what it was with the good relay alone
-	Events int   // of the good relay
-	Hurt   bool  // every hostile relay was connected, and they have sent more than half of the budget
+	Peak   int64         // bytes of live heap, over what it was with the good relay alone
+	Events int           // of the good relays
+	P50    time.Duration // from when such an event was made until it was handled, hostile relays being there
+	P99    time.Duration
+	Stop   time.Duration // what Stop took
+	Hurt   bool          // every hostile relay was connected, and they have sent more than half of the budget
 }
 
 const memoryVariable = "GENNOSTR_MEMORY_CLIENT"
@@ -54,24 +60,27 @@ const (
 // memoryClient is the other process.
 func memoryClient(order memoryOrder) memoryReport {
 	var events atomic.Int64
+	var late latencies
 	r := &quiet{on: func(self *gennostr.Self, relay gennostr.Relay) {
 		self.Send(relay.URL, kit.Everything("all"))
-	}, event: func(relay gennostr.Relay) {
-		if strings.HasPrefix(relay.URL, order.Good) {
+	}, event: func(relay gennostr.Relay, e *nostr.Event) {
+		if slices.ContainsFunc(order.Good, func(good string) bool { return strings.HasPrefix(relay.URL, good) }) {
 			events.Add(1)
+			late.note(e)
 		}
 	}}
 	client, err := gennostr.Start(context.Background(), r, gennostr.WithLogger(kit.Silent), gennostr.WithMailboxBudget(order.Budget))
 	if err != nil {
 		panic(err)
 	}
-	_ = client.AddRelay(order.Good)
+	_ = client.SetRelays(order.Good)
 	for events.Load() < memoryEvents { // the verifier has its tables
 		time.Sleep(5 * time.Millisecond)
 	}
 	before := live()
 	var report memoryReport
-	_ = client.SetRelays(append(order.URLs, order.Good))
+	late.forget()
+	_ = client.SetRelays(append(order.URLs, order.Good...))
 	end := time.Now().Add(memoryPatience)
 	for time.Now().Before(end) {
 		// The least of three: a collection counts as live what is allocated while it
@@ -82,8 +91,45 @@ func memoryClient(order memoryOrder) memoryReport {
 			report.Hurt, end = true, time.Now().Add(memoryWatched)
 		}
 	}
-	_ = client.Stop(context.Background())
+	began := time.Now()
+	if err := client.Stop(context.Background()); err != nil {
+		panic(err)
+	}
+	report.Stop = time.Since(began)
+	report.P50, report.P99 = late.quantiles()
 	return report
+}
+
+// latencies are how long events were on their way.
+type latencies struct {
+	mu   sync.Mutex
+	list []time.Duration // guarded by mu
+}
+
+func (l *latencies) note(e *nostr.Event) {
+	made, err := strconv.ParseInt(e.Content, 10, 64)
+	if err != nil {
+		panic(err)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.list = append(l.list, time.Since(time.Unix(0, made)))
+}
+
+func (l *latencies) forget() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.list = nil
+}
+
+func (l *latencies) quantiles() (p50, p99 time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	slices.Sort(l.list)
+	if n := len(l.list); n > 0 {
+		p50, p99 = l.list[n/2], l.list[n*99/100]
+	}
+	return p50, p99
 }
 
 // hurt tells whether the hostile relays have had their way.
@@ -110,7 +156,7 @@ func live() int64 {
 type quiet struct {
 	gennostr.BaseHandler
 	on    func(*gennostr.Self, gennostr.Relay)
-	event func(gennostr.Relay)
+	event func(gennostr.Relay, *nostr.Event)
 }
 
 func (q *quiet) OnConnect(self *gennostr.Self, relay gennostr.Relay) error {
@@ -118,8 +164,8 @@ func (q *quiet) OnConnect(self *gennostr.Self, relay gennostr.Relay) error {
 	return nil
 }
 func (q *quiet) OnError(*gennostr.Self, gennostr.Relay, error) error { return nil }
-func (q *quiet) OnEvent(_ *gennostr.Self, relay gennostr.Relay, _ gennostr.EventMessage) error {
-	q.event(relay)
+func (q *quiet) OnEvent(_ *gennostr.Self, relay gennostr.Relay, m gennostr.EventMessage) error {
+	q.event(relay, m.Event)
 	return nil
 }
 
@@ -130,8 +176,10 @@ func inItsOwnProcess(t *testing.T, order memoryOrder) (report memoryReport) {
 	require.NoError(t, err)
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestMemoryClient$", "-test.v")
 	cmd.Env = append(os.Environ(), memoryVariable+"="+string(text))
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
 	out, err := cmd.Output()
-	require.NoError(t, err, string(out))
+	require.NoError(t, err, "%s%s", out, &stderr)
 	_, line, _ := strings.Cut(string(out), "REPORT ")
 	line, _, _ = strings.Cut(line, "\n")
 	require.NoError(t, json.Unmarshal([]byte(line), &report), string(out))
@@ -168,7 +216,8 @@ func hostile(t *testing.T, f func(context.Context, *websocket.Conn)) (url string
 }
 
 // goodRelay publishes an event every few milliseconds until the test ends, each
-// another one: repeated ones make the client remember their bytes.
+// another one: repeated ones make the client remember their bytes. Its content is when it
+// was made, in nanoseconds since 1970.
 func goodRelay(t *testing.T) string {
 	relay := nostrtest.NewRelay(t)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -177,10 +226,10 @@ func goodRelay(t *testing.T) string {
 		defer close(done)
 		tick := time.NewTicker(10 * time.Millisecond)
 		defer tick.Stop()
-		for i := 0; ; i++ {
+		for {
 			select {
 			case <-tick.C:
-				relay.Push(kit.TextNote(i))
+				relay.Push(nostrtest.TextNote(nostrtest.Key(1), fmt.Sprint(time.Now().UnixNano())))
 			case <-ctx.Done():
 				return
 			}
@@ -213,9 +262,9 @@ func TestTheBudgetBoundsMemory(t *testing.T) {
 	}
 	const relay, usual = 64 << 10, 64 << 20
 	bounded := func(t *testing.T, what string, order memoryOrder) {
-		order.Good = goodRelay(t)
+		order.Good = []string{goodRelay(t)}
 		report := inItsOwnProcess(t, order)
-		most := 2*order.Budget + int64(len(order.URLs)+1)*relay
+		most := 2*order.Budget + int64(len(order.URLs)+len(order.Good))*relay
 		t.Logf("%s, a budget of %.0f MiB: %.1f MiB live at most, %.1f allowed; %d events of the good relay", what, mib(order.Budget), mib(report.Peak), mib(most), report.Events)
 		assert.Less(t, report.Peak, most)
 		assert.Greater(t, report.Events, memoryEvents)
