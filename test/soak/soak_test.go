@@ -87,7 +87,7 @@ func TestSoakFindsFaults(t *testing.T) {
 		"an event was handled that nobody has made": func(w *world) {
 			w.options = append(w.options, gennostr.WithVerifier(kit.Judge(func(nostr.PubKey, nostr.ID, nostr.Sig) error { return nil })))
 		},
-		"handled 2 times": func(w *world) { w.forgets = true },
+		"handled more than once": func(w *world) { w.forgets = true },
 	} {
 		t.Run(what, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -216,7 +216,7 @@ func (w *world) wanted() []nostr.Filter {
 func (w *world) reckon() {
 	for id, n := range w.handled {
 		w.demand(w.made[id], "an event was handled that nobody has made: %s", id)
-		w.demand(n == 1, "handled %d times: %s", n, id)
+		w.demand(n == 1, "handled more than once, %d times: %s", n, id)
 	}
 	for id, urls := range w.owed {
 		for _, u := range urls {
