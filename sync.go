@@ -129,9 +129,10 @@ func notNil(option string, isNil bool) error {
 //
 // The error is nil if all dates were compared, all that was to be fetched has come or
 // is not there any more, and all that was to be pushed has got a verdict, good or bad. Else it is
-// a *[SyncError], and the report says how far it has come. What has been found may be used in any case, and Sync be called again. It is [ErrCallingSelf] with the context of a callback, since it may take
-// hours; ctx ends it. Older versions of replaceable events, which some relays keep and others do not,
-// count as events that one side lacks.
+// a *[SyncError], and the report says how far it has come. What has been found may be used in
+// any case, and Sync be called again. It is [ErrCallingSelf] with the context of a callback,
+// since it may take hours; ctx ends it. Older versions of replaceable events, which some relays
+// keep and others do not, count as events that one side lacks.
 //
 // Relays whose since or until leave their own second out are believed: where dates are compared
 // span by span, what such a relay has in the first or last second of a span is missed, or called
