@@ -141,39 +141,6 @@ func TestClientPublishesQueriesAndCountsOnKhatru(t *testing.T) {
 	assert.EqualValues(t, len(events), counted(t, count))
 }
 
-func TestClientSubscribesThroughARestartOfKhatru(t *testing.T) {
-	relay := startStranger(t, 100)
-	c, other := embed(t, gennostr.WithRelays(relay.url())), embed(t, gennostr.WithRelays(relay.url()))
-	sub, err := c.Subscribe(ctx(t), []nostr.Filter{nostr.Filter{}.WithKinds(nostr.KindTextNote)})
-	require.NoError(t, err)
-	require.NoError(t, sub.CaughtUp(ctx(t), 1))
-	var want []nostr.ID
-	writes := func(n int) {
-		for range n {
-			e := &nostr.Event{Kind: nostr.KindTextNote, CreatedAt: nostr.Now(), Content: fmt.Sprint(len(want))}
-			require.NoError(t, e.Sign(author))
-			_, err := other.Publish(ctx(t), e)
-			require.NoError(t, err)
-			want = append(want, e.ID)
-		}
-	}
-	writes(30)
-	for range 3 {
-		relay.stop()
-		relay.start()
-		writes(30) // some of it before the subscriber is back
-	}
-	heard := map[nostr.ID]int{}
-	for m := range sub.Events() {
-		if heard[m.Event.ID]++; len(heard) == len(want) {
-			break
-		}
-	}
-	for _, id := range want {
-		assert.Equal(t, 1, heard[id])
-	}
-}
-
 func TestClientAuthenticatesToKhatru(t *testing.T) {
 	relay := startStranger(t, 100)
 	relay.relay.RejectFilter = append(relay.relay.RejectFilter, func(ctx context.Context, _ gonostr.Filter) (bool, string) {
