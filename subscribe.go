@@ -148,7 +148,9 @@ type SubscriptionChange struct {
 
 // Gap is a stretch of time of which events may be missing, both ends included:
 // more than the relay gives in an answer are dated in one second, and no filter
-// tells them apart; or it does not keep what was published while it was away.
+// tells them apart; or it does not keep what was published while it was away. A relay that
+// has not told how many events it gives at once, nor shown it by different answers of one size,
+// is taken to have given all of a second.
 type Gap struct {
 	Since, Until nostr.Timestamp
 	Possible     bool // of events that are not stored (NIP-01): there may have been none

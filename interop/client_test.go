@@ -72,6 +72,14 @@ func (s *stranger) stop() {
 	s.done.Wait()
 }
 
+// patiently is a context for hundreds of publications on a slow machine.
+func patiently(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	t.Cleanup(cancel)
+	return ctx
+}
+
 // embed starts a client as a service would.
 func embed(t *testing.T, opts ...gennostr.Option) *gennostr.Client {
 	t.Helper()
@@ -103,7 +111,7 @@ func notes(t *testing.T, n int) (list []*nostr.Event) {
 func gives(t *testing.T, c *gennostr.Client, events ...*nostr.Event) {
 	t.Helper()
 	for _, e := range events {
-		report, err := c.Publish(ctx(t), e)
+		report, err := c.Publish(patiently(t), e)
 		require.NoError(t, err)
 		require.Equal(t, gennostr.Accepted, report.Outcomes[0].Verdict)
 	}
@@ -122,23 +130,57 @@ func TestClientPublishesQueriesAndCountsOnKhatru(t *testing.T) {
 	c := embed(t, gennostr.WithRelays(startStranger(t, 100).url()))
 	events := notes(t, 650)
 	gives(t, c, events...)
-	again, err := c.Publish(ctx(t), events[0])
+	again, err := c.Publish(patiently(t), events[0])
 	require.NoError(t, err)
 	assert.True(t, again.Outcomes[0].Verdict.Has(), "%v", again.Outcomes[0])
 
 	filters := []nostr.Filter{nostr.Filter{}.WithKinds(nostr.KindTextNote)}
-	report, err := c.Fetch(ctx(t), filters, gennostr.AllPages())
+	report, err := c.Fetch(patiently(t), filters, gennostr.AllPages())
 	require.NoError(t, err)
 	require.Len(t, report.Events, len(events))
 	assert.Equal(t, events[len(events)-1].ID, report.Events[0].ID, "the newest first")
-	one, err := c.FetchOne(ctx(t), nostr.Filter{}.WithIDs(events[3].ID))
+	one, err := c.FetchOne(patiently(t), nostr.Filter{}.WithIDs(events[3].ID))
 	require.NoError(t, err)
 	assert.Equal(t, events[3].Content, one.Content)
-	_, err = c.FetchOne(ctx(t), nostr.Filter{}.WithIDs(nostr.ID{1}))
+	_, err = c.FetchOne(patiently(t), nostr.Filter{}.WithIDs(nostr.ID{1}))
 	require.ErrorIs(t, err, gennostr.ErrNotFound)
-	count, err := c.Count(ctx(t), filters)
+	count, err := c.Count(patiently(t), filters)
 	require.NoError(t, err)
 	assert.EqualValues(t, len(events), counted(t, count))
+}
+
+// All of it may be dated in one second, which no relay gives in parts: so a page is more than that.
+func TestClientSubscribesThroughARestartOfKhatru(t *testing.T) {
+	relay := startStranger(t, 1000)
+	c, other := embed(t, gennostr.WithRelays(relay.url())), embed(t, gennostr.WithRelays(relay.url()))
+	sub, err := c.Subscribe(patiently(t), []nostr.Filter{nostr.Filter{}.WithKinds(nostr.KindTextNote)})
+	require.NoError(t, err)
+	require.NoError(t, sub.CaughtUp(patiently(t), 1))
+	var want []nostr.ID
+	writes := func(n int) {
+		for range n {
+			e := &nostr.Event{Kind: nostr.KindTextNote, CreatedAt: nostr.Now(), Content: fmt.Sprint(len(want))}
+			require.NoError(t, e.Sign(author))
+			_, err := other.Publish(patiently(t), e)
+			require.NoError(t, err)
+			want = append(want, e.ID)
+		}
+	}
+	writes(30)
+	for range 3 {
+		relay.stop()
+		relay.start()
+		writes(30) // some of it before the subscriber is back
+	}
+	heard := map[nostr.ID]int{}
+	for m := range sub.Events() {
+		if heard[m.Event.ID]++; len(heard) == len(want) {
+			break
+		}
+	}
+	for _, id := range want {
+		assert.Equal(t, 1, heard[id])
+	}
 }
 
 func TestClientAuthenticatesToKhatru(t *testing.T) {
@@ -151,13 +193,13 @@ func TestClientAuthenticatesToKhatru(t *testing.T) {
 	})
 	c := embed(t, gennostr.WithRelays(relay.url()), gennostr.WithSigner(author.Signer()))
 	gives(t, c, notes(t, 5)...)
-	report, err := c.Fetch(ctx(t), []nostr.Filter{nostr.Filter{}.WithKinds(nostr.KindTextNote)}, gennostr.AllPages())
+	report, err := c.Fetch(patiently(t), []nostr.Filter{nostr.Filter{}.WithKinds(nostr.KindTextNote)}, gennostr.AllPages())
 	require.NoError(t, err)
 	assert.Len(t, report.Events, 5)
 	assert.NotEmpty(t, c.Relays()[0].Authenticated)
 
 	nobody := embed(t, gennostr.WithRelays(relay.url()))
-	_, err = nobody.Publish(ctx(t), note(t, 9, nostr.KindTextNote))
+	_, err = nobody.Publish(patiently(t), note(t, 9, nostr.KindTextNote))
 	require.ErrorIs(t, err, gennostr.ErrNoSigner)
 }
 
@@ -181,7 +223,7 @@ func TestClientReconcilesWithKhatru(t *testing.T) {
 		}
 	}
 	got := map[nostr.ID]bool{}
-	report, err := c.Sync(ctx(t), relay.url(), nostr.Filter{}.WithKinds(nostr.KindTextNote), have.Build(),
+	report, err := c.Sync(patiently(t), relay.url(), nostr.Filter{}.WithKinds(nostr.KindTextNote), have.Build(),
 		gennostr.Fetching(func(e *nostr.Event) error { got[e.ID] = true; return nil }),
 		gennostr.Pushing(func(_ context.Context, id nostr.ID) (*nostr.Event, error) { return own[id], nil }),
 	)
@@ -189,7 +231,7 @@ func TestClientReconcilesWithKhatru(t *testing.T) {
 	assert.True(t, report.Complete)
 	assert.Equal(t, lacking, got)
 	assert.Equal(t, 100, report.Pushed)
-	count, err := c.Count(ctx(t), []nostr.Filter{{Kinds: []nostr.Kind{nostr.KindTextNote}}})
+	count, err := c.Count(patiently(t), []nostr.Filter{{Kinds: []nostr.Kind{nostr.KindTextNote}}})
 	require.NoError(t, err)
 	assert.EqualValues(t, 700, counted(t, count))
 	t.Logf("%d windows, %d paged, %d rounds, by NIP-77 %v, %d + %d bytes", report.Windows, report.Paged, report.Rounds, report.Negentropy, report.BytesIn, report.BytesOut)

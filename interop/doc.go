@@ -3,7 +3,8 @@
 // relays. A client, go-nostr 0.52.3, is served by it; a relay, khatru 0.19.1 over
 // eventstore 0.17.8, is asked the same as it: 60 filters drawn from real events, and
 // whatever the profile Slicestore claims of that relay. And it runs the whole client against
-// that relay: it publishes, queries, counts, authenticates and reconciles. The package is a module of its own,
+// that relay: it publishes, queries, counts, authenticates, reconciles, and keeps a
+// subscription through restarts. The package is a module of its own,
 // so that none of them ever enters the library's go.mod. Everything stays on the
 // loopback interface.
 //
