@@ -2,6 +2,7 @@ package gennostr_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -404,6 +405,44 @@ func TestASubscriptionWaitsForRoomForItsGuest(t *testing.T) {
 		synctest.Wait()
 		assert.Zero(t, gennostr.EntriesKept(client))
 	})
+}
+
+// What it asks is cut to what a relay takes, whoever has the relay come in the end.
+func TestASubscriptionThatHasWaitedForRoomAsksWhatARelayTakes(t *testing.T) {
+	const url, another = "wss://guest.example/", "wss://another.example/"
+	for name, comes := range map[string]func(*gennostr.Client, *gennostr.Subscription) error{
+		"there is room":     func(_ *gennostr.Client, first *gennostr.Subscription) error { first.Close(); return nil },
+		"the relay's added": func(c *gennostr.Client, _ *gennostr.Subscription) error { return c.AddRelay(url) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			virtual(t, func(t *testing.T, network *nostrtest.Network) {
+				relay := network.NewRelay(url)
+				network.NewRelay(another)
+				client := start(t, nil, over(network, quietly(), gennostr.WithMaxGuests(1))...)
+				first, err := client.Subscribe(t.Context(), allNotes, gennostr.On(another))
+				require.NoError(t, err)
+				people := make([]nostr.PubKey, 3_000) // some 200 KB
+				for i := range people {
+					people[i][0], people[i][1] = byte(i), byte(i>>8)
+				}
+				waiting, err := client.Subscribe(t.Context(), []nostr.Filter{{Authors: people}}, gennostr.On(url))
+				require.NoError(t, err)
+				synctest.Wait()
+				require.NoError(t, comes(client, first))
+				require.NoError(t, waiting.CaughtUp(t.Context(), 1))
+				asked := 0
+				for _, req := range relay.Requests() {
+					frame, err := json.Marshal(req.Filters)
+					require.NoError(t, err)
+					assert.Less(t, len(frame), 64<<10)
+					for _, f := range req.Filters {
+						asked += len(f.Authors)
+					}
+				}
+				assert.GreaterOrEqual(t, asked, len(people))
+			})
+		})
+	}
 }
 
 // Dead guests that come one after the other, while the handler hangs, are no more than twice the bound.
