@@ -374,8 +374,14 @@ func TestASubscriptionWaitsForRoomForItsGuest(t *testing.T) {
 		require.NoError(t, err)
 		waiting, err := client.Subscribe(t.Context(), allNotes, gennostr.On(url))
 		require.NoError(t, err)
+		began := time.Now()
+		time.Sleep(2 * time.Second)
 		gone, err := client.Subscribe(t.Context(), allNotes, gennostr.On(url))
 		require.NoError(t, err)
+		for m := range gone.All() {
+			assert.WithinDuration(t, began.Add(5*time.Second), m.Change.RetryAt, 0, "all are let in at one time")
+			break
+		}
 		time.Sleep(time.Minute)
 		gone.Close()
 		assert.Zero(t, relay.ConnectionCount())
