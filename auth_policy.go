@@ -132,14 +132,14 @@ func (s *supervisor) candidates(e *relayEntry, author nostr.PubKey) (list []*ide
 	return list, known
 }
 
-// because is why there is no AUTH: a signer that cannot say its key is not one that is not there.
-func (a *authenticating) because(err error) error {
-	if err != authn.ErrNoSigner || a.decision.As == nil {
+// noAuth is why there is no AUTH: a signer that cannot say its key is not one that is not there.
+func (e *relayEntry) noAuth(err error) error {
+	if err != authn.ErrNoSigner || e.auth.decision.As == nil {
 		return err
 	}
-	for _, k := range a.keys {
-		if k.err != nil {
-			err = k.err
+	for _, id := range e.conn.cfg.signers {
+		if k := e.auth.keys[id]; k.err != nil {
+			return k.err
 		}
 	}
 	return err

@@ -203,7 +203,7 @@ func (s *supervisor) doAuth(e *relayEntry) {
 			case authn.Redo:
 				step.Who.authDone(s, e)
 			case authn.GiveUp:
-				s.giveUpAuth(e, step.Who, step.Message, a.because(step.Err))
+				s.giveUpAuth(e, step.Who, step.Message, e.noAuth(step.Err))
 			case authn.Report:
 				s.tellAuth(e, step.Identity, &AuthError{Message: step.Message, Err: step.Err})
 			}
