@@ -172,3 +172,27 @@ func TestWithQueryBudgetBoundsWhatAllQueriesHold(t *testing.T) {
 		require.NoError(t, err)
 	})
 }
+
+// What waits for a loop counts until it is left, though all relays have answered long ago.
+func TestALoopKeepsItsPlaceUntilItIsLeft(t *testing.T) {
+	virtual(t, func(t *testing.T, network *nostrtest.Network) {
+		network.NewRelay(relayA).Publish(textNotes(100)...)
+		client := pool(t, network, gennostr.WithRelays(relayA), gennostr.WithMaxQueries(1))
+		require.NoError(t, client.Ready(t.Context(), 1))
+		came := 0
+		for _, err := range client.Query(t.Context(), []nostr.Filter{ofKind(1)}) {
+			require.NoError(t, err)
+			if came++; came == 1 {
+				time.Sleep(time.Second) // all of them are there
+				synctest.Wait()
+				assert.Equal(t, 1, client.Stats().Queries)
+				assert.Greater(t, client.Stats().QueryBytes, int64(99*400))
+				_, err := client.Fetch(t.Context(), []nostr.Filter{ofKind(1)})
+				require.ErrorIs(t, err, gennostr.ErrTooManyQueries)
+			}
+		}
+		assert.Equal(t, 100, came)
+		assert.Zero(t, client.Stats().Queries)
+		assert.Zero(t, client.Stats().QueryBytes)
+	})
+}
