@@ -1,8 +1,10 @@
 package gennostr_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -115,6 +117,32 @@ func TestSelfQueryIsBoundedUntilTheHandlerIsTold(t *testing.T) {
 		assert.Equal(t, []int{10, 40}, []int{answered, refused})
 		assert.Zero(t, client.Stats().Queries)
 		assert.Zero(t, client.Stats().QueryBytes)
+	})
+}
+
+// A handler that cannot stop asking is told of what was refused as far as that may wait.
+func TestWhatSelfQueryWasRefusedIsBoundedToo(t *testing.T) {
+	virtual(t, func(t *testing.T, network *nostrtest.Network) {
+		var log bytes.Buffer
+		network.NewRelay(relayA)
+		told := 0
+		r := newBot(func(self *gennostr.Self, n note) error {
+			if n.Name == "HandleInfo" {
+				for range 50 {
+					self.Query([]nostr.Filter{ofKind(1)}, func(gennostr.QueryReport) error { told++; return nil })
+				}
+			}
+			return nil
+		})
+		client := start(t, r, over(network, gennostr.WithLogger(slog.New(slog.NewTextHandler(&log, nil))), gennostr.WithRelays(relayA),
+			gennostr.WithMaxQueries(10), gennostr.WithMailboxLimit(20))...)
+		require.NoError(t, client.Ready(t.Context(), 1))
+		require.NoError(t, client.Notify(nil))
+		time.Sleep(time.Second)
+		synctest.Wait()
+		assert.Equal(t, 30, told)
+		require.NoError(t, client.Stop(t.Context()))
+		assert.Equal(t, 20, strings.Count(log.String(), "the handler not told"))
 	})
 }
 
