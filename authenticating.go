@@ -6,13 +6,12 @@ import (
 	"time"
 
 	"github.com/gennostr/gennostr/internal/authn"
-	"github.com/gennostr/gennostr/internal/wire"
 	"github.com/gennostr/gennostr/nostr"
 )
 
 // What the supervisor does for AUTH (NIP-42). It feeds the machine that says which
 // challenge is signed as whom, and what is done again (internal/authn), and does what it
-// says. What stands here is who may be asked: the policy's decision, and keys.
+// says. Who may be asked stands in auth_policy.go, what becomes of an AUTH in auth_sent.go.
 
 // authenticating is AUTH on one connection, from its first challenge or refusal on.
 // Supervisor goroutine only.
@@ -54,17 +53,6 @@ type authWanting struct {
 	author nostr.PubKey // as whom it needs AUTH, if that is possible; zero: anybody
 	until  time.Time
 }
-
-// ownAuth is an AUTH of the program's.
-type ownAuth struct {
-	id  nostr.ID
-	key nostr.PubKey
-}
-
-const (
-	mostOwnAuths  = 8 // as many as internal/authn waits for
-	mostConsulted = 8 // calls of the policy in a minute
-)
 
 // authOf makes room for what has to do with AUTH on an open connection.
 func (s *supervisor) authOf(e *relayEntry) *authenticating {
@@ -111,86 +99,6 @@ func (s *supervisor) gotChallenge(e *relayEntry, challenge string) {
 	}
 }
 
-// mayConsult bounds how often a relay can have the policy asked.
-func (s *supervisor) mayConsult(a *authenticating) bool {
-	now := s.client.now()
-	if a.consulted == 0 || now.Sub(a.since) >= time.Minute {
-		a.consulted, a.since = 0, now
-	}
-	return a.consulted < mostConsulted
-}
-
-// authPromoted is for a guest that the program has added: it may be told more.
-func (s *supervisor) authPromoted(e *relayEntry) {
-	switch a := e.auth; {
-	case a == nil || a.deciding || a.challenge == "":
-	case e.conn.cfg.authPolicy != nil && s.mayConsult(a):
-		s.consult(e)
-	default:
-		s.challenged(e)
-	}
-}
-
-// consult asks the policy, when it has answered what it was asked about an earlier
-// connection to that relay: one that does not return is not asked again.
-func (s *supervisor) consult(e *relayEntry) {
-	a, c := e.auth, e.conn
-	a.deciding = true
-	if s.consulting[e.url] {
-		return
-	}
-	if s.consulting == nil {
-		s.consulting = make(map[string]bool)
-	}
-	s.consulting[e.url] = true
-	a.consulted++
-	ev := authDecided{c: c, challenge: a.challenge}
-	relay, policy := c.current(), c.cfg.authPolicy
-	s.beside("auth policy", func() error {
-		d := policy(relay, AuthMessage{Challenge: ev.challenge})
-		if d.As != nil {
-			d.As = append([]nostr.PubKey{}, d.As...)
-		}
-		ev.decision = d
-		return nil
-	}, func(err error) {
-		ev.err = err
-		s.inbox.Put(ev)
-	})
-}
-
-// authDecided is what the policy has said.
-type authDecided struct {
-	c         *connection
-	challenge string
-	decision  AuthDecision
-	err       error // it has panicked
-}
-
-func (ev authDecided) supervise(s *supervisor) {
-	delete(s.consulting, ev.c.entry.url)
-	e := s.relays[ev.c.entry.url]
-	if e == nil || e.auth == nil || !e.auth.deciding {
-		return
-	}
-	a := e.auth
-	if e.conn != ev.c { // its turn has come
-		s.consult(e)
-		return
-	}
-	a.deciding = false
-	if a.challenge != ev.challenge && s.mayConsult(a) {
-		s.consult(e)
-		return
-	}
-	a.decided, a.decision = true, ev.decision
-	if ev.err != nil {
-		a.decision = AuthDecision{When: AuthNever}
-		s.tellAuth(e, nil, &AuthError{Err: ev.err})
-	}
-	s.challenged(e)
-}
-
 // challenged hands the latest challenge to the machine, with those that answer at once.
 // Again with each key that is known now: a challenge that is repeated is nothing new.
 func (s *supervisor) challenged(e *relayEntry) {
@@ -211,58 +119,6 @@ func (s *supervisor) challenged(e *relayEntry) {
 		}
 	}
 	s.authMoved(e)
-}
-
-// answersAtOnce tells whether challenges are answered before anything is refused.
-func (e *relayEntry) answersAtOnce() bool {
-	switch e.auth.decision.When {
-	case AuthAtOnce:
-		return true
-	case AuthWhenNeeded, AuthNever:
-		return false
-	}
-	return !e.guest || e.lores != nil && e.lores.told.AuthRequired
-}
-
-// candidates lists the identities that may answer, for an author's event only the
-// author's where that is one of them. Not known: it depends on keys that are being asked for.
-func (s *supervisor) candidates(e *relayEntry, author nostr.PubKey) (list []*identity, known bool) {
-	a, signers := e.auth, e.conn.cfg.signers
-	if a.decision.When == AuthNever {
-		return nil, true
-	}
-	known = true
-	needKeys := a.decision.As != nil || !author.IsZero() && len(signers) > 1
-	if needKeys {
-		s.askKeys(e)
-	}
-	for _, id := range signers {
-		key, ok := id.keyNow()
-		if needKeys && !ok && a.keys[id].pending {
-			known = false
-		}
-		if a.decision.As != nil && !(ok && slices.Contains(a.decision.As, key)) {
-			continue
-		}
-		if ok && key == author {
-			return []*identity{id}, true
-		}
-		list = append(list, id)
-	}
-	return list, known
-}
-
-// because is why there is no AUTH: a signer that cannot say its key is not one that is not there.
-func (a *authenticating) because(err error) error {
-	if err != authn.ErrNoSigner || a.decision.As == nil {
-		return err
-	}
-	for _, k := range a.keys {
-		if k.err != nil {
-			err = k.err
-		}
-	}
-	return err
 }
 
 // want is for what a relay has refused for want of AUTH.
@@ -347,7 +203,7 @@ func (s *supervisor) doAuth(e *relayEntry) {
 			case authn.Redo:
 				step.Who.authDone(s, e)
 			case authn.GiveUp:
-				s.giveUpAuth(e, step.Who, step.Message, a.because(step.Err))
+				s.giveUpAuth(e, step.Who, step.Message, e.noAuth(step.Err))
 			case authn.Report:
 				s.tellAuth(e, step.Identity, &AuthError{Message: step.Message, Err: step.Err})
 			}
@@ -400,86 +256,6 @@ func (s *supervisor) tellAuth(e *relayEntry, id *identity, err *AuthError) {
 	s.client.mail.Put(&errorLetter{conn: e.conn, err: err})
 }
 
-// sendAuth writes an AUTH that was signed.
-func (s *supervisor) sendAuth(e *relayEntry, id *identity, event nostr.ID) {
-	a := e.auth
-	last, some := a.sent[id]
-	a.sent[id] = event
-	if some && !a.hears(last) {
-		e.conn.ignore(last)
-	}
-	e.conn.await(event)
-	e.conn.sendFirst(a.signed[id].out)
-}
-
-// authOK takes a relay's answer to an AUTH; false if the event is none.
-func (s *supervisor) authOK(e *relayEntry, ok wire.OK) bool {
-	a := e.auth
-	if a == nil {
-		return false
-	}
-	before := a.machine.Accepts()
-	if !a.machine.OK(s.client.now(), ok.EventID, ok.Accepted, ok.Message) {
-		return false
-	}
-	key := a.answered(e.conn, ok.EventID)
-	s.doAuth(e)
-	if a.machine.Accepts() > before {
-		a.vain, a.first = false, time.Time{}
-		if !slices.Contains(a.accepted, key) {
-			a.accepted = append(a.accepted, key)
-		}
-		s.authenticated(e)
-		s.doAuth(e)
-	}
-	s.authMoved(e)
-	return true
-}
-
-// answered finds whose AUTH it was. Another answer to one of the program's is nobody's.
-func (a *authenticating) answered(c *connection, event nostr.ID) (key nostr.PubKey) {
-	a.own = slices.DeleteFunc(a.own, func(o ownAuth) bool {
-		if o.id == event {
-			key = o.key
-		}
-		return o.id == event
-	})
-	for id, sent := range a.sent {
-		if sent == event {
-			delete(a.told, id)
-			key = a.signed[id].event.PubKey
-		}
-	}
-	if !a.hears(event) {
-		c.ignore(event)
-	}
-	return key
-}
-
-// hears tells whether an OK about this event is for a signer's AUTH, or one of the program's.
-func (a *authenticating) hears(event nostr.ID) bool {
-	for _, sent := range a.sent {
-		if sent == event {
-			return true
-		}
-	}
-	return slices.ContainsFunc(a.own, func(o ownAuth) bool { return o.id == event })
-}
-
-// authSent is for an AUTH that the program has sent itself.
-func (s *supervisor) authSent(e *relayEntry, auth ownAuth) {
-	a := s.authOf(e)
-	if len(a.own) == mostOwnAuths {
-		oldest := a.own[0].id
-		if a.own = a.own[1:]; !a.hears(oldest) {
-			e.conn.ignore(oldest)
-		}
-	}
-	a.own = append(a.own, auth)
-	a.machine.Sent(s.client.now(), auth.id)
-	s.doAuth(e)
-}
-
 // authLeft tells that the handler does not answer challenges: nobody waits for that.
 type authLeft struct{}
 
@@ -490,20 +266,4 @@ func (authLeft) supervise(s *supervisor) {
 			s.authMoved(e)
 		}
 	}
-}
-
-// acceptedNow is as whom the client has authenticated on the open connection.
-func (e *relayEntry) acceptedNow() []nostr.PubKey {
-	if e.auth == nil {
-		return nil
-	}
-	return slices.Clone(e.auth.accepted)
-}
-
-// accepts counts the AUTHs that the relay has accepted on the open connection.
-func (e *relayEntry) accepts() int {
-	if e.auth == nil {
-		return 0
-	}
-	return e.auth.machine.Accepts()
 }

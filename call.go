@@ -133,7 +133,7 @@ type Stats struct {
 	Callback     string        // the callback that is running, "" if none is
 	Running      time.Duration // and for how long
 	Tasks        int           // running tasks of Go
-	Queries      int           // queries and counts that are open, or of which the handler is to be told
+	Queries      int           // queries and counts that are open, whose loop is not left, or of which the handler is to be told
 	QueryBytes   int64         // bytes that they hold, about
 	Queues       []QueueStats  // of NewQueue, in the order in which they were made
 	Holds        int           // messages held by [Self.Hold]

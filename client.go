@@ -53,7 +53,7 @@ type Client struct {
 	spoilt       bool                        // client goroutine only: something went wrong at the end
 	running      running
 	publications atomic.Int64 // that are open, or of which the handler is to be told: for WithPublishQueue
-	queries      atomic.Int64 // that are open, or of which the handler is to be told: for WithMaxQueries
+	queries      atomic.Int64 // that are open, whose loop is not left, or of which the handler is to be told: for WithMaxQueries
 	queryBytes   atomic.Int64 // what they hold, about: for WithQueryBudget
 	posted       atomic.Int64 // Calls, Casts, Notifys that wait or are kept, failed sends that wait: for WithMailboxLimit
 	waking       atomic.Bool  // a wakeLetter is in the mailbox

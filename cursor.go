@@ -176,11 +176,12 @@ func (s *subscription) carriedMarks() (marks []cursor.Mark) {
 }
 
 // legOn finds the subscription's leg on a relay, or makes it: from where it was, or
-// where the cursor says. e is nil if it does not live there. Supervisor goroutine.
+// where the cursor says. e is nil if it does not live there. One that never has lived there
+// knows nothing, and was not cut to what the relay takes: it is made anew. Supervisor goroutine.
 func (s *subscription) legOn(url string, e *relayEntry) *leg {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if l := s.legs[url]; l != nil {
+	if l := s.legs[url]; l != nil && (e == nil || l.bytes > 0) {
 		return l
 	}
 	l := &leg{sub: s, url: url, entry: e, asks: make(map[*resume.Ask]*legAsk), status: RelaySubscription{URL: url}}

@@ -18,7 +18,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gennostr/gennostr"
-	"github.com/gennostr/gennostr/nostr"
 	"github.com/gennostr/gennostr/nostrtest"
 	"github.com/gennostr/gennostr/test/kit"
 )
@@ -358,51 +357,6 @@ func TestWithMaxGuestsBoundsThem(t *testing.T) {
 		require.NoError(t, mixed.CaughtUp(t.Context(), 2), "it has waited for that")
 		assert.LessOrEqual(t, time.Since(began), 6*time.Second)
 		assert.Equal(t, []string{url(0), url(1), url(3)}, guestURLs(client.Guests()), "the one that was idle for longest made room")
-	})
-}
-
-// A subscription that has no other relay waits as well, asks what it has been set to meanwhile, and
-// leaves nothing behind when it does not want to wait any more.
-func TestASubscriptionWaitsForRoomForItsGuest(t *testing.T) {
-	virtual(t, func(t *testing.T, network *nostrtest.Network) {
-		const url, another = "wss://guest.example/", "wss://another.example/"
-		relay := network.NewRelay(url)
-		network.NewRelay(another)
-		client := start(t, nil, over(network, quietly(), gennostr.WithMaxGuests(1))...)
-		first, err := client.Subscribe(t.Context(), allNotes, gennostr.On(another))
-		require.NoError(t, err)
-		waiting, err := client.Subscribe(t.Context(), allNotes, gennostr.On(url))
-		require.NoError(t, err)
-		gone, err := client.Subscribe(t.Context(), allNotes, gennostr.On(url))
-		require.NoError(t, err)
-		time.Sleep(time.Minute)
-		gone.Close()
-		assert.Zero(t, relay.ConnectionCount())
-		require.NoError(t, waiting.Err())
-		for m := range waiting.All() {
-			assert.Equal(t, gennostr.SubscriptionRetrying, m.Change.State)
-			assert.ErrorIs(t, m.Change.Err, gennostr.ErrTooManyGuests)
-			break
-		}
-		people := make([]nostr.PubKey, 100)
-		for i := range people {
-			people[i][0] = byte(i)
-		}
-		require.NoError(t, waiting.SetFilters([]nostr.Filter{{Authors: people}}))
-		first.Close()
-		require.NoError(t, waiting.CaughtUp(t.Context(), 1))
-		require.Len(t, relay.Requests(), 1)
-		require.Len(t, relay.Requests()[0].Filters, 1)
-		assert.Len(t, relay.Requests()[0].Filters[0].Authors, 100)
-
-		last, err := client.Subscribe(t.Context(), allNotes, gennostr.On(another))
-		require.NoError(t, err)
-		time.Sleep(time.Second)
-		waiting.Close()
-		last.Close()
-		time.Sleep(time.Minute)
-		synctest.Wait()
-		assert.Zero(t, gennostr.EntriesKept(client))
 	})
 }
 

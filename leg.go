@@ -63,7 +63,7 @@ func (l *leg) parts(filters []nostr.Filter) (list []nostr.Filter) {
 	if l.entry != nil {
 		l.bytes = l.entry.lore().limits.MessageBytes()
 	}
-	if l.bytes == 0 { // it has never been asked anything
+	if l.bytes == 0 { // it has never lived on the relay
 		return slices.Clone(filters)
 	}
 	for _, f := range filters {
@@ -179,20 +179,12 @@ func (l *leg) setRefusal(state SubscriptionState, message string, err error) {
 // setStatus notes where the leg stands.
 func (l *leg) setStatus(state SubscriptionState, message string) { l.setRefusal(state, message, nil) }
 
-// setRefused notes that the relay is gone for good, or does not come.
-func (l *leg) setRefused(err error) {
+// setUnserved notes that the relay is gone for good, does not come, or has to wait for room.
+func (l *leg) setUnserved(state SubscriptionState, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.gone = false
-	l.status.State, l.status.Message, l.status.Err = SubscriptionRefused, err.Error(), err
-}
-
-// setPlaceless notes that there is no room for the relay.
-func (l *leg) setPlaceless(err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.gone = false
-	l.status.State, l.status.Message, l.status.Err = SubscriptionRetrying, err.Error(), err
+	l.status.State, l.status.Message, l.status.Err = state, err.Error(), err
 }
 
 // setProblem notes what is the matter with the relay.

@@ -223,7 +223,7 @@ func (sub *subscription) relayEnded(s *supervisor, e *relayEntry, end relayEnd) 
 
 // refuse is for a leg of a relay that is gone for good, or does not come.
 func (s *supervisor) refuse(l *leg, relay Relay, err error) {
-	l.setRefused(err)
+	l.setUnserved(SubscriptionRefused, err)
 	l.sub.why = err
 	s.news(l, nil, relay, SubscriptionChange{State: SubscriptionRefused, Message: err.Error(), Err: err})
 }

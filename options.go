@@ -259,8 +259,9 @@ func WithPublishQueue(n int) Option {
 	return option(func(c *config) error { c.publishQueue = n; return nil })
 }
 
-// WithMaxQueries bounds the queries and counts that are open at once, and those of [Self.Query]
-// of which the handler has not been told: [ErrTooManyQueries] beyond. Default: 4,096.
+// WithMaxQueries bounds the queries and counts that are open at once, those of [Client.Query] until
+// the loop is left, and those of [Self.Query] until the handler has been told:
+// [ErrTooManyQueries] beyond. Default: 4,096.
 func WithMaxQueries(n int) Option {
 	return option(func(c *config) error { c.maxQueries = n; return nil })
 }

@@ -22,12 +22,14 @@ type placeless struct {
 // awaitPlace has a subscription wait, and lets it know.
 func (s *supervisor) awaitPlace(sub *subscription, url string, err error) {
 	s.places = append(s.places, placeless{sub, url})
-	at := s.client.now().Add(placesEvery)
-	if key := (laterKey{places: true}); !s.isSet(key) {
+	key := laterKey{places: true}
+	at, set := s.later.At(key)
+	if !set {
+		at = s.client.now().Add(placesEvery)
 		s.later.Set(key, at)
 	}
 	l := sub.legOn(url, nil)
-	l.setPlaceless(err)
+	l.setUnserved(SubscriptionRetrying, err)
 	relay := Relay{URL: url, Address: sub.cfg.written[url], Guest: true}
 	s.news(l, nil, relay, SubscriptionChange{State: SubscriptionRetrying, Message: err.Error(), Err: err, RetryAt: at})
 }
@@ -46,7 +48,6 @@ func (s *supervisor) seekPlaces() {
 			return false
 		}
 		if err == nil {
-			p.sub.dropLeg(p.url)
 			s.join(e, p.sub)
 			s.ask(e)
 		}
@@ -68,13 +69,4 @@ func (s *supervisor) forgetPlaces(sub *subscription) {
 // awaitsPlace tells whether a subscription may yet get one of its relays.
 func (s *supervisor) awaitsPlace(sub *subscription) bool {
 	return slices.ContainsFunc(s.places, func(p placeless) bool { return p.sub == sub })
-}
-
-// dropLeg forgets a leg that stood for a relay for which there was no room.
-func (s *subscription) dropLeg(url string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if l := s.legs[url]; l != nil && l.entry == nil {
-		delete(s.legs, url)
-	}
 }

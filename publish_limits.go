@@ -67,6 +67,7 @@ func (s *supervisor) admit(p *publishing, leg *publishLeg) {
 		s.hold(p, leg)
 		return
 	}
+	p.forgetTwins(leg)
 	p.relay.Add(now, leg, pub.event.ID, pub.event.PubKey, pub.until)
 }
 

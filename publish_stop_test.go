@@ -147,6 +147,26 @@ func TestAThenAtTheEndMayPublish(t *testing.T) {
 	})
 }
 
+// One that tries again whatever has failed ends with the client.
+func TestAThenThatPublishesForEverEndsWithTheClient(t *testing.T) {
+	virtual(t, func(t *testing.T, network *nostrtest.Network) {
+		client, _ := publishing(t, network, &publisher{}, nostrtest.NoAnswer().On("EVENT"))
+		told, note := 0, numbered(1)[0]
+		inside(t, client, func(self *gennostr.Self) {
+			var again func(gennostr.PublishReport) error
+			again = func(r gennostr.PublishReport) error {
+				told++
+				assert.ErrorIs(t, r.Err(), gennostr.ErrClientClosed)
+				self.Publish(note, again)
+				return nil
+			}
+			self.Publish(note, again)
+		})
+		require.NoError(t, client.Stop(t.Context()))
+		assert.Equal(t, 8, told)
+	})
+}
+
 func TestACancelledContextEndsPublicationsAtOnce(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		p := &publisher{}

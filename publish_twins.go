@@ -14,8 +14,21 @@ import (
 // hasTwin tells whether another publication is open on the relay with the id and another signature.
 func (p *publishing) hasTwin(leg *publishLeg) bool {
 	return slices.ContainsFunc(p.legs[leg.pub.event.ID], func(o *publishLeg) bool {
-		return o != leg && o.verdict == outcome.Open && !o.held && o.pub.event.Sig != leg.pub.event.Sig
+		return o.verdict == outcome.Open && !o.held && o.isTwin(leg)
 	})
+}
+
+// isTwin tells whether the event of another publication has the same id and another signature.
+func (leg *publishLeg) isTwin(o *publishLeg) bool { return o.pub.event.Sig != leg.pub.event.Sig }
+
+// forgetTwins is for a leg that is about to be handed to the relay: what that says of the id from
+// here on is not said of those that have their verdicts, and wait for other relays'.
+func (p *publishing) forgetTwins(leg *publishLeg) {
+	for _, o := range p.legs[leg.pub.event.ID] {
+		if o.isTwin(leg) {
+			p.relay.Forget(o)
+		}
+	}
 }
 
 // setTwin notes whether a leg waits for that.

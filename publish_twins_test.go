@@ -43,6 +43,32 @@ func TestTwoSignaturesOfOneEventAreToldApart(t *testing.T) {
 	})
 }
 
+// A verdict stays what it is while others are awaited, whatever the relay says of a twin then.
+func TestAVerdictIsNotChangedByThatOfATwin(t *testing.T) {
+	good, bad := twins()
+	for name, c := range map[string]struct {
+		first, second *nostr.Event
+		verdict       gennostr.Verdict
+	}{"accepted": {good, bad, gennostr.Accepted}, "refused": {bad, good, gennostr.Refused}} {
+		t.Run(name, func(t *testing.T) {
+			virtual(t, func(t *testing.T, network *nostrtest.Network) {
+				network.NewRelay(relayA)
+				network.NewRelay(relayB, nostrtest.WithFaults(nostrtest.NoAnswer().On("EVENT")))
+				client := start(t, nil, over(network, quietly(), gennostr.WithRelays(relayA, relayB))...)
+				require.NoError(t, client.Ready(t.Context(), 2))
+				first, err := client.StartPublish(c.first, gennostr.AtLeast(2))
+				require.NoError(t, err)
+				time.Sleep(time.Second)
+				second, err := client.Publish(t.Context(), c.second, gennostr.On(relayA))
+				assert.NotEqual(t, c.verdict, second.Outcomes[0].Verdict, "%v", err)
+				report, _ := first.Wait(t.Context())
+				assert.Equal(t, c.verdict, report.Outcomes[0].Verdict, "%v", report)
+				assert.Equal(t, 1, report.Outcomes[0].Tries)
+			})
+		})
+	}
+}
+
 // One that waits for its twin ends in time, is let go when that is cancelled, and survives
 // the link's end.
 func TestATwinWaitsNoLongerThanItHasTo(t *testing.T) {

@@ -89,7 +89,7 @@ func (c *Client) Query(ctx context.Context, filters []nostr.Filter, opts ...Quer
 			yield(nil, &IncompleteError{Err: err})
 			return
 		}
-		defer q.leave() // nothing to do if it is over
+		defer q.leave()
 		for {
 			e, ok := q.next(ctx)
 			if !ok {

@@ -1,8 +1,10 @@
 package gennostr_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -118,6 +120,32 @@ func TestSelfQueryIsBoundedUntilTheHandlerIsTold(t *testing.T) {
 	})
 }
 
+// A handler that cannot stop asking is told of what was refused as far as that may wait.
+func TestWhatSelfQueryWasRefusedIsBoundedToo(t *testing.T) {
+	virtual(t, func(t *testing.T, network *nostrtest.Network) {
+		var log bytes.Buffer
+		network.NewRelay(relayA)
+		told := 0
+		r := newBot(func(self *gennostr.Self, n note) error {
+			if n.Name == "HandleInfo" {
+				for range 50 {
+					self.Query([]nostr.Filter{ofKind(1)}, func(gennostr.QueryReport) error { told++; return nil })
+				}
+			}
+			return nil
+		})
+		client := start(t, r, over(network, gennostr.WithLogger(slog.New(slog.NewTextHandler(&log, nil))), gennostr.WithRelays(relayA),
+			gennostr.WithMaxQueries(10), gennostr.WithMailboxLimit(20))...)
+		require.NoError(t, client.Ready(t.Context(), 1))
+		require.NoError(t, client.Notify(nil))
+		time.Sleep(time.Second)
+		synctest.Wait()
+		assert.Equal(t, 30, told)
+		require.NoError(t, client.Stop(t.Context()))
+		assert.Equal(t, 20, strings.Count(log.String(), "the handler not told"))
+	})
+}
+
 // What relays send to many queries at once stays within one budget, and what is too much for it
 // is said to be.
 // Shows D42.
@@ -170,5 +198,29 @@ func TestWithQueryBudgetBoundsWhatAllQueriesHold(t *testing.T) {
 		}
 		_, err := client.Fetch(t.Context(), []nostr.Filter{ofKind(1)}, gennostr.AllPages())
 		require.NoError(t, err)
+	})
+}
+
+// What waits for a loop counts until it is left, though all relays have answered long ago.
+func TestALoopKeepsItsPlaceUntilItIsLeft(t *testing.T) {
+	virtual(t, func(t *testing.T, network *nostrtest.Network) {
+		network.NewRelay(relayA).Publish(textNotes(100)...)
+		client := pool(t, network, gennostr.WithRelays(relayA), gennostr.WithMaxQueries(1))
+		require.NoError(t, client.Ready(t.Context(), 1))
+		came := 0
+		for _, err := range client.Query(t.Context(), []nostr.Filter{ofKind(1)}) {
+			require.NoError(t, err)
+			if came++; came == 1 {
+				time.Sleep(time.Second) // all of them are there
+				synctest.Wait()
+				assert.Equal(t, 1, client.Stats().Queries)
+				assert.Greater(t, client.Stats().QueryBytes, int64(99*400))
+				_, err := client.Fetch(t.Context(), []nostr.Filter{ofKind(1)})
+				require.ErrorIs(t, err, gennostr.ErrTooManyQueries)
+			}
+		}
+		assert.Equal(t, 100, came)
+		assert.Zero(t, client.Stats().Queries)
+		assert.Zero(t, client.Stats().QueryBytes)
 	})
 }

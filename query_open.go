@@ -99,7 +99,7 @@ func (q *openQuery) hold() bool {
 }
 
 // queryPlace is what a query takes of WithMaxQueries and WithQueryBudget until the handler is
-// told of it; of any other until it is over.
+// told of it, or its loop is left; of any other until it is over.
 type queryPlace struct{ *openQuery }
 
 // Add is for the letter: it gives the place back.
@@ -125,8 +125,9 @@ func (q *openQuery) cancel(cause error) {
 
 // leave is for whoever has left the loop: the place of the query is free when it returns.
 func (q *openQuery) leave() {
-	q.cancel(errUnwanted)
-	<-q.over // the supervisor waits for nobody
+	q.cancel(errUnwanted) // nothing to do if it is over
+	<-q.over              // the supervisor waits for nobody
+	queryPlace{q}.Add(-1) // not before: what waits for the loop is held
 }
 
 // wait waits until it is over, which it is when ctx ends.
@@ -279,7 +280,7 @@ func (q *openQuery) finish(cause error) {
 		q.cause = cause
 	}
 	q.mu.Unlock()
-	if q.then == nil {
+	if q.then == nil && !q.stream {
 		queryPlace{q}.Add(-1) // before whoever waits asks for the next
 	}
 	close(q.over)

@@ -174,8 +174,7 @@ func (s *supervisor) holdAgain(p *publishing) {
 		for _, leg := range legs {
 			if leg.pub.replies != nil && leg.verdict == outcome.Open && !leg.held {
 				p.relay.Forget(leg)
-				leg.held = true
-				p.held = append(p.held, leg)
+				s.hold(p, leg)
 			}
 		}
 	}

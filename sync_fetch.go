@@ -38,7 +38,7 @@ func (o *openSync) fetch(ctx context.Context) error {
 	}
 	defer func() {
 		for _, b := range open {
-			b.q.cancel(errUnwanted)
+			b.q.leave()
 		}
 	}()
 	for len(waiting)+len(open) > 0 && givenUp < mostGivenUp {
@@ -87,7 +87,7 @@ func (o *openSync) begin(ctx context.Context, b *batch) (err error) {
 
 // drain takes what comes of a batch. What has not come and may come yet stays in it.
 func (o *openSync) drain(ctx context.Context, b *batch) error {
-	defer b.q.cancel(errUnwanted) // nothing to do if it is over
+	defer b.q.leave()
 	came := false
 	for {
 		e, err := o.next(ctx, b.q)

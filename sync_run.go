@@ -203,7 +203,7 @@ func (o *openSync) page(ctx context.Context, w reconcile.Window) ([]reconcile.St
 	if err != nil {
 		return nil, err
 	}
-	defer q.cancel(errUnwanted) // nothing to do if it is over
+	defer q.leave()
 	for n := 1; ; n++ {
 		e, err := o.next(ctx, q)
 		if err != nil {
