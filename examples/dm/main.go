@@ -39,9 +39,6 @@ import (
 	"io"
 	"log"
 	"log/slog"
-	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/gennostr/gennostr"
@@ -50,15 +47,7 @@ import (
 	"github.com/gennostr/gennostr/nostr/nip19"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait for anything
-	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
-		fmt.Fprintln(os.Stderr, "dm:", cli.Failure(err))
-		os.Exit(1)
-	}
-}
+func main() { cli.Main("dm", run) }
 
 const intro = `usage: dm [-relay URL]… [-lists URL]… [-key KEY]
 

@@ -19,10 +19,7 @@ import (
 	"fmt"
 	"io"
 	"log"
-	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/gennostr/gennostr"
@@ -30,14 +27,7 @@ import (
 	"github.com/gennostr/gennostr/nostr"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
-		fmt.Fprintln(os.Stderr, "echobot:", cli.Failure(err))
-		os.Exit(1)
-	}
-}
+func main() { cli.Main("echobot", run) }
 
 // relays is a flag that may be repeated.
 type relays []string

@@ -25,9 +25,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/gennostr/gennostr"
@@ -48,15 +45,7 @@ type options struct {
 // deadline is for fetching so many events as are asked for at once.
 func (o options) deadline() time.Duration { return max(time.Minute, 3*o.patience) }
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait for anything
-	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
-		fmt.Fprintln(os.Stderr, "mirror:", cli.Failure(err))
-		os.Exit(1)
-	}
-}
+func main() { cli.Main("mirror", run) }
 
 // run is the program: what a relay has not taken goes to stdout, everything else to stderr.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {

@@ -35,9 +35,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
-	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/gennostr/gennostr"
@@ -45,15 +42,7 @@ import (
 	"github.com/gennostr/gennostr/nostr"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait for anything
-	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
-		fmt.Fprintln(os.Stderr, "wallet:", cli.Failure(err))
-		os.Exit(1)
-	}
-}
+func main() { cli.Main("wallet", run) }
 
 const intro = `usage: wallet [-relay URL]… [-key KEY] [-customer KEY]… [-bank URL] [-ledger FILE]
 
