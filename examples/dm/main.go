@@ -62,19 +62,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	var inbox, lists []string
 	var key *string // nil if not given: an empty one, of a variable that is not set, is a mistake
 	flags := flag.NewFlagSet("dm", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
 	flags.Func("relay", "`URL` of a relay to get messages on, such as wss://relay.example.com; one to three\nof them are advised (repeatable)",
 		func(s string) error { inbox = append(inbox, s); return nil })
 	flags.Func("lists", "`URL` of one more relay on which to publish one's list of relays, and to look up those of\nothers (repeatable)",
 		func(s string) error { lists = append(lists, s); return nil })
 	flags.Func("key", "the bot's secret `key`: a file that holds an nsec or 64 hex digits, or these themselves,\nwhich others on this machine may see then (default: a new key)",
 		func(s string) error { key = &s; return nil })
-	err := flags.Parse(args)
+	err := cli.Parse(flags, args, intro, stderr)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprint(stderr, intro)
-		flags.SetOutput(stderr)
-		flags.PrintDefaults()
 		return nil
 	case err != nil:
 		return errors.New("no such flag, or nothing behind it; see -h") // not repeated: it may be a key

@@ -29,6 +29,8 @@ import (
 
 func main() { cli.Main("echobot", run) }
 
+const intro = "echobot answers whoever mentions it. Without -relay it shows itself on a relay of its own.\n"
+
 // relays is a flag that may be repeated.
 type relays []string
 
@@ -42,22 +44,16 @@ func (r *relays) Set(url string) error {
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("echobot", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	flags.Usage = func() {
-		fmt.Fprintln(stderr, "echobot answers whoever mentions it. Without -relay it shows itself on a relay of its own.")
-		flags.PrintDefaults()
-	}
 	var urls relays
 	flags.Var(&urls, "relay", "`URL` of a relay to live on, such as wss://relay.example.com (repeatable)")
 	key := flags.String("key", "", "the bot's `secret key`: hex, nsec, or a file that holds one (default: a new key)")
-	if err := flags.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return nil
-		}
-		return errors.New("see -h")
-	}
-	if flags.NArg() > 0 {
-		return errors.New("unexpected argument; see -h") // not repeated: it may be a key
+	switch err := cli.Parse(flags, args, intro, stderr); {
+	case errors.Is(err, flag.ErrHelp):
+		return nil
+	case err != nil:
+		return errors.New("no such flag, or a value that does not fit it; see -h") // not repeated: it may be a key
+	case flags.NArg() > 0:
+		return errors.New("unexpected argument; see -h") // nor this
 	}
 	secret := nostr.GenerateSecretKey()
 	if *key != "" {

@@ -19,19 +19,16 @@ import (
 
 func main() { cli.Main("supervised", run) }
 
+const intro = "supervised shows, on a relay of its own, a bot that crashes and is started again. It takes no arguments.\n"
+
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("supervised", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	flags.Usage = func() {
-		fmt.Fprintln(stderr, "supervised shows, on a relay of its own, a bot that crashes and is started again. It takes no arguments.")
-	}
-	if err := flags.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return nil
-		}
-		return errors.New("see -h")
-	}
-	if flags.NArg() > 0 {
+	switch err := cli.Parse(flags, args, intro, stderr); {
+	case errors.Is(err, flag.ErrHelp):
+		return nil
+	case err != nil:
+		return err
+	case flags.NArg() > 0:
 		return fmt.Errorf("unexpected argument %q; see -h", flags.Arg(0))
 	}
 	err := demo(ctx, teller(stdout))

@@ -73,7 +73,6 @@ type words struct {
 func parse(args []string, usage io.Writer) (opts options, err error) {
 	var said words
 	flags := flag.NewFlagSet("wallet", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
 	flags.Func("relay", "`URL` of a relay to serve on, such as wss://relay.example.com (repeatable)",
 		func(s string) error { opts.relays = append(opts.relays, s); return nil })
 	flags.Func("customer", "public `key` of somebody who may spend, hex or npub (repeatable; without -bank default: anybody)",
@@ -83,12 +82,9 @@ func parse(args []string, usage io.Writer) (opts options, err error) {
 	flags.StringVar(&opts.ledger, "ledger", "wallet.ledger", "`file` that tells what is done, made if it is not there")
 	flags.IntVar(&opts.requests, "requests", 300, "`number` of requests that the demo sends, 30 to 1000")
 	flags.Uint64Var(&opts.seed, "seed", rand.Uint64(), "what decides when the demo kills, a `number`") //nolint:gosec // no secret
-	switch err := flags.Parse(args); {
+	flags.Lookup("seed").DefValue = "0"                                                                // for -h: the one of this run says nothing
+	switch err := cli.Parse(flags, args, intro, usage); {
 	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprint(usage, intro)
-		flags.SetOutput(usage)
-		flags.Lookup("seed").DefValue = "0" // the one of this run says nothing
-		flags.PrintDefaults()
 		return opts, err
 	case err != nil:
 		return opts, errors.New("no such flag, or a value that does not fit it; see -h")

@@ -1,13 +1,14 @@
 // Package cli is what the examples share because it must not be got wrong: what
 // strangers write does nothing to a terminal, secret keys are neither repeated nor
 // published, and a program that is told to end ends. Whoever copies an example takes this
-// folder along. What a program asks of its command line, how it reports, and how it shows
-// itself, each has for itself, though these look alike: they are what one changes first.
+// folder along. Which flags a program has, how it reports, and how it shows itself, each has
+// for itself, though these look alike: they are what one changes first.
 package cli
 
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"io/fs"
@@ -32,6 +33,23 @@ func Main(name string, run func(ctx context.Context, args []string, stdout, stde
 		fmt.Fprintf(os.Stderr, "%s: %s\n", name, Failure(err))
 		os.Exit(1)
 	}
+}
+
+// Parse reads the command line. With -h it writes what the program is and which flags it
+// takes, and returns flag.ErrHelp. Package flag by itself writes what it does not understand as it
+// is; here that is in the error, for Failure, and written nowhere.
+func Parse(flags *flag.FlagSet, args []string, intro string, usage io.Writer) error {
+	flags.SetOutput(io.Discard)
+	err := flags.Parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Fprint(usage, intro)
+		flags.SetOutput(usage)
+		flags.PrintDefaults()
+	case err != nil:
+		err = fmt.Errorf("%w; see -h", err)
+	}
+	return err
 }
 
 // Safe makes a stranger's text fit for one line of a terminal: at most limit
