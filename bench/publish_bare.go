@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"github.com/coder/websocket"
@@ -25,7 +26,9 @@ func (bare) publisher(ctx context.Context, url string, events []*nostr.Event) (f
 	ws.SetReadLimit(-1)
 	var mu sync.Mutex
 	waiting := make(map[string]chan struct{})
-	go func() { // ends with the websocket, and the process soon after
+	gone := make(chan struct{})
+	go func() { // ends with the websocket; joined by whoever is done
+		defer close(gone)
 		for {
 			_, data, err := ws.Read(ctx)
 			if err != nil {
@@ -46,8 +49,12 @@ func (bare) publisher(ctx context.Context, url string, events []*nostr.Event) (f
 		if err := ws.Write(ctx, websocket.MessageText, append(events[i].AppendJSON([]byte(`["EVENT",`)), ']')); err != nil {
 			return err
 		}
-		<-said
-		return nil
+		select {
+		case <-said:
+			return nil
+		case <-gone:
+			return errors.New("the connection was lost")
+		}
 	}
-	return publish, func() { _ = ws.CloseNow() }, nil
+	return publish, func() { _ = ws.CloseNow(); <-gone }, nil
 }

@@ -17,8 +17,8 @@ func TestTooManyQueriesAtOnceAreForLater(t *testing.T) {
 	list[0].Publish(note())
 	w := newWorld(t, settings(list...), list, gennostr.WithMaxQueries(1))
 	mend := list[0].Break(nostrtest.NoAnswer().On("REQ"))
-	first := make(chan int)
-	go func() { // ends when the relay answers, or the wait is over
+	first := make(chan int, 1)
+	go func() { // ends when the relay answers, or the wait is over; joined below
 		status, _, err := w.call(w.soon(), http.MethodGet, "/events?kind=1", nil)
 		if err != nil {
 			status = -1

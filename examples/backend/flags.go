@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/gennostr/gennostr/examples/internal/cli"
 	"github.com/gennostr/gennostr/nostr"
 )
 
@@ -50,7 +51,6 @@ func defaults() options {
 func parse(args []string, usage io.Writer) (options, error) {
 	opts := defaults()
 	flags := flag.NewFlagSet("backend", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
 	flags.StringVar(&opts.listen, "listen", "", "`address` to serve on, such as 127.0.0.1:8080")
 	flags.Func("relay", "`URL` of a relay, such as wss://relay.example.com (repeatable)", opts.addRelay)
 	flags.Func("kind", "`number` of a kind that /stream shows (repeatable; default: all)", func(s string) error {
@@ -65,14 +65,9 @@ func parse(args []string, usage io.Writer) (options, error) {
 	flags.IntVar(&opts.streams, "streams", 1000, "at most `N` streams at once")
 	flags.DurationVar(&opts.grace, "grace", 3*time.Second, "for how much `time` after SIGTERM requests are still accepted")
 	flags.DurationVar(&opts.shutdown, "shutdown", 20*time.Second, "how much `time` they have then to end, and publications")
-	switch err := flags.Parse(args); {
-	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprint(usage, intro)
-		flags.SetOutput(usage)
-		flags.PrintDefaults()
-		return opts, err
+	switch err := cli.Parse(flags, args, intro, usage); {
 	case err != nil:
-		return opts, fmt.Errorf("%w; see -h", err)
+		return opts, err
 	case flags.NArg() > 0:
 		return opts, fmt.Errorf("unexpected argument %q: see -h", flags.Arg(0))
 	}

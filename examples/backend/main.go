@@ -45,30 +45,18 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
 	"io"
 	"log"
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/gennostr/gennostr"
 	"github.com/gennostr/gennostr/examples/internal/cli"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait for anything
-	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
-		fmt.Fprintln(os.Stderr, "backend:", cli.Failure(err))
-		os.Exit(1)
-	}
-}
+func main() { cli.Main("backend", run) }
 
 // run is the program. The service logs to stderr, in JSON.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
@@ -107,23 +95,30 @@ func serve(ctx context.Context, opts options, listener net.Listener, logger *slo
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(listener) }() // ended by Shutdown or Close; joined below
+	var failed error             // read when ended is closed
+	ended := make(chan struct{}) // closed when no connection is accepted any more
+	go func() {                  // ended by Shutdown or Close; joined below
+		defer close(ended)
+		failed = server.Serve(listener)
+	}()
 	select {
-	case err = <-ended:
-		s.drain()
-		return errors.Join(err, s.stop(context.WithoutCancel(ctx)))
 	case <-ctx.Done():
+	case <-ended:
 	}
 	logger.Info("ending", "grace", opts.grace.String(), "shutdown", opts.shutdown.String())
 	s.drain()
-	time.Sleep(opts.grace) // until nobody sends us work any more
+	select {
+	case <-time.After(opts.grace): // nobody sends us work any more
+	case <-ended: // nor can anybody
+	}
 	deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), opts.shutdown)
 	defer cancel()
 	if err = server.Shutdown(deadline); err != nil {
 		err = errors.Join(err, server.Close())
 	}
-	<-ended
+	if <-ended; !errors.Is(failed, http.ErrServerClosed) {
+		err = errors.Join(failed, err)
+	}
 	err = errors.Join(err, s.stop(deadline))
 	logger.Info("ended")
 	return err

@@ -34,10 +34,11 @@ func TestTheDemo(t *testing.T) {
 
 // serving is a service under way.
 type serving struct {
-	t      *testing.T
-	stop   func()
-	served chan error
-	log    *journal
+	t        *testing.T
+	listener net.Listener
+	stop     func()
+	served   chan error
+	log      *journal
 	*caller
 }
 
@@ -46,7 +47,7 @@ func serveOn(t *testing.T, opts options) *serving {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(t.Context())
-	s := &serving{t: t, stop: stop, served: make(chan error, 1), log: new(journal)}
+	s := &serving{t: t, listener: listener, stop: stop, served: make(chan error, 1), log: new(journal)}
 	s.caller = &caller{"http://" + listener.Addr().String(), &http.Client{Transport: &http.Transport{}}}
 	t.Cleanup(s.http.CloseIdleConnections)
 	go func() { // ended by stop; joined by the test
@@ -105,6 +106,23 @@ func TestTheServiceEndsInTime(t *testing.T) {
 	assert.Less(t, time.Since(began), 10*time.Second)
 	assert.Contains(t, s.log.String(), "publications given up")
 	assert.Contains(t, s.log.String(), `"msg":"not published"`)
+}
+
+// A service that nobody can reach any more is at its end: there is no grace to wait for.
+func TestTheServiceEndsWithItsListener(t *testing.T) {
+	for _, told := range []bool{false, true} {
+		opts := settings(nostrtest.NewRelay(t))
+		opts.grace = time.Hour
+		s := serveOn(t, opts)
+		if told {
+			s.stop()
+			require.NoError(t, s.until(t.Context(), "/readyz", http.StatusServiceUnavailable))
+		}
+		require.NoError(t, s.listener.Close())
+		require.ErrorIs(t, <-s.served, net.ErrClosed)
+		assert.Contains(t, s.log.String(), `"msg":"ended"`)
+		s.stop()
+	}
 }
 
 func TestTasksThatEnd(t *testing.T) {

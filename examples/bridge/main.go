@@ -36,24 +36,13 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/gennostr/gennostr"
 	"github.com/gennostr/gennostr/examples/internal/cli"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait for anything
-	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
-		fmt.Fprintln(os.Stderr, "bridge:", cli.Failure(err))
-		os.Exit(1)
-	}
-}
+func main() { cli.Main("bridge", run) }
 
 const intro = `usage: bridge [-listen ADDRESS] [-timeout TIME] [-requests N] [-private]
 
@@ -71,19 +60,13 @@ type options struct {
 
 func parse(args []string, usage io.Writer) (opts options, err error) {
 	flags := flag.NewFlagSet("bridge", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
 	flags.StringVar(&opts.listen, "listen", "", "`address` to serve on, such as 127.0.0.1:8080")
 	flags.DurationVar(&opts.timeout, "timeout", 30*time.Second, "how much `time` a reply may take")
 	flags.IntVar(&opts.requests, "requests", 1000, "at most `N` requests at once")
 	flags.BoolVar(&opts.private, "private", false, "dial relays on private networks, too")
-	switch err := flags.Parse(args); {
-	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprint(usage, intro)
-		flags.SetOutput(usage)
-		flags.PrintDefaults()
-		return opts, err
+	switch err := cli.Parse(flags, args, intro, usage); {
 	case err != nil:
-		return opts, fmt.Errorf("%w; see -h", err)
+		return opts, err
 	case flags.NArg() > 0:
 		return opts, fmt.Errorf("unexpected argument %q: see -h", flags.Arg(0))
 	case opts.timeout <= 0 || opts.requests <= 0:

@@ -25,9 +25,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/gennostr/gennostr"
@@ -45,15 +42,7 @@ type options struct {
 	from     []nostr.PubKey
 }
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait for anything
-	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
-		fmt.Fprintln(os.Stderr, "crawl:", cli.Failure(err))
-		os.Exit(1)
-	}
-}
+func main() { cli.Main("crawl", run) }
 
 // run is the program: who is followed goes to stdout, everything else to stderr.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
@@ -70,9 +59,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return walk(ctx, opts, stdout, stderr)
 }
 
-func parse(args []string, stderr io.Writer) (opts options, err error) {
+const intro = `usage: crawl [-relay URL]… [-steps N] [-top N] [-deadline TIME] AUTHOR…
+
+crawl prints whom most of those follow who are near to an AUTHOR, npub or hex. Without -relay
+it shows itself on relays of its own.
+
+`
+
+func parse(args []string, usage io.Writer) (opts options, err error) {
 	flags := flag.NewFlagSet("crawl", flag.ContinueOnError)
-	flags.SetOutput(stderr)
 	flags.Func("relay", "a relay to ask; may be repeated (none: a demo on relays of its own)", func(url string) error {
 		normal, err := nostr.NormalizeURL(url)
 		opts.relays = append(opts.relays, normal)
@@ -81,7 +76,7 @@ func parse(args []string, stderr io.Writer) (opts options, err error) {
 	flags.IntVar(&opts.steps, "steps", 2, "how far to go: 1 is the lists of those who are named")
 	flags.IntVar(&opts.top, "top", 10, "how many to print")
 	flags.DurationVar(&opts.deadline, "deadline", 30*time.Second, "for each step")
-	if err := flags.Parse(args); err != nil {
+	if err := cli.Parse(flags, args, intro, usage); err != nil {
 		return opts, err
 	}
 	for _, arg := range flags.Args() {

@@ -39,9 +39,6 @@ import (
 	"io"
 	"log"
 	"log/slog"
-	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/gennostr/gennostr"
@@ -50,15 +47,7 @@ import (
 	"github.com/gennostr/gennostr/nostr/nip19"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait for anything
-	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
-		fmt.Fprintln(os.Stderr, "dm:", cli.Failure(err))
-		os.Exit(1)
-	}
-}
+func main() { cli.Main("dm", run) }
 
 const intro = `usage: dm [-relay URL]… [-lists URL]… [-key KEY]
 
@@ -73,19 +62,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	var inbox, lists []string
 	var key *string // nil if not given: an empty one, of a variable that is not set, is a mistake
 	flags := flag.NewFlagSet("dm", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
 	flags.Func("relay", "`URL` of a relay to get messages on, such as wss://relay.example.com; one to three\nof them are advised (repeatable)",
 		func(s string) error { inbox = append(inbox, s); return nil })
 	flags.Func("lists", "`URL` of one more relay on which to publish one's list of relays, and to look up those of\nothers (repeatable)",
 		func(s string) error { lists = append(lists, s); return nil })
 	flags.Func("key", "the bot's secret `key`: a file that holds an nsec or 64 hex digits, or these themselves,\nwhich others on this machine may see then (default: a new key)",
 		func(s string) error { key = &s; return nil })
-	err := flags.Parse(args)
+	err := cli.Parse(flags, args, intro, stderr)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprint(stderr, intro)
-		flags.SetOutput(stderr)
-		flags.PrintDefaults()
 		return nil
 	case err != nil:
 		return errors.New("no such flag, or nothing behind it; see -h") // not repeated: it may be a key

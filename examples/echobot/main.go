@@ -19,10 +19,7 @@ import (
 	"fmt"
 	"io"
 	"log"
-	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/gennostr/gennostr"
@@ -30,14 +27,9 @@ import (
 	"github.com/gennostr/gennostr/nostr"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
-		fmt.Fprintln(os.Stderr, "echobot:", cli.Failure(err))
-		os.Exit(1)
-	}
-}
+func main() { cli.Main("echobot", run) }
+
+const intro = "echobot answers whoever mentions it. Without -relay it shows itself on a relay of its own.\n"
 
 // relays is a flag that may be repeated.
 type relays []string
@@ -52,22 +44,16 @@ func (r *relays) Set(url string) error {
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("echobot", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	flags.Usage = func() {
-		fmt.Fprintln(stderr, "echobot answers whoever mentions it. Without -relay it shows itself on a relay of its own.")
-		flags.PrintDefaults()
-	}
 	var urls relays
 	flags.Var(&urls, "relay", "`URL` of a relay to live on, such as wss://relay.example.com (repeatable)")
 	key := flags.String("key", "", "the bot's `secret key`: hex, nsec, or a file that holds one (default: a new key)")
-	if err := flags.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return nil
-		}
-		return errors.New("see -h")
-	}
-	if flags.NArg() > 0 {
-		return errors.New("unexpected argument; see -h") // not repeated: it may be a key
+	switch err := cli.Parse(flags, args, intro, stderr); {
+	case errors.Is(err, flag.ErrHelp):
+		return nil
+	case err != nil:
+		return errors.New("no such flag, or a value that does not fit it; see -h") // not repeated: it may be a key
+	case flags.NArg() > 0:
+		return errors.New("unexpected argument; see -h") // nor this
 	}
 	secret := nostr.GenerateSecretKey()
 	if *key != "" {

@@ -46,11 +46,12 @@ func TestHelpAndMistakes(t *testing.T) {
 	for _, args := range [][]string{
 		{"-key", secret[1:]}, {"-key", secret + "0"}, {"-key", "nsec1" + secret[:58]}, {secret},
 		{"-relay", "http://x.example"}, {"-key", strings.Repeat("0", 64)}, {"-key", file},
-		{"-key", file + "-missing"}, {"-nonsense"}, {"stray"},
+		{"-key", file + "-missing"}, {"-nonsense"}, {"stray"}, {"-" + secret}, {"-relay", secret},
 	} {
-		err := run(t.Context(), args, io.Discard, io.Discard)
+		var stderr strings.Builder
+		err := run(t.Context(), args, io.Discard, &stderr)
 		require.Error(t, err, "%q", args)
-		assert.NotContains(t, err.Error(), secret[1:50], "a key is not repeated")
+		assert.NotContains(t, err.Error()+stderr.String(), secret[1:50], "a key is not repeated")
 	}
 }
 

@@ -38,7 +38,6 @@ on relays of its own.
 func parse(args []string, usage io.Writer) (opts options, err error) {
 	var relays []string
 	flags := flag.NewFlagSet("feed", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
 	flags.Func("relay", "`URL` of a relay, such as wss://relay.example.com (repeatable)", func(s string) error {
 		relays = append(relays, s)
 		return nil
@@ -48,14 +47,8 @@ func parse(args []string, usage io.Writer) (opts options, err error) {
 	pace := flags.String("pace", "", "at most `N` notes a minute to each relay (default 30)")
 	patience := flags.String("patience", "", "for how much `time` a relay that is away, or refuses for now, is tried (default 10m)")
 	every := flags.String("every", "", "read the sources again after this `time`, until Ctrl-C (default: once)")
-	if err := flags.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			fmt.Fprint(usage, intro)
-			flags.SetOutput(usage)
-			flags.PrintDefaults()
-			return opts, flag.ErrHelp
-		}
-		return opts, fmt.Errorf("%w; see -h", err)
+	if err := cli.Parse(flags, args, intro, usage); err != nil {
+		return opts, err
 	}
 	opts.sources = flags.Args()
 	var errs []error

@@ -26,24 +26,13 @@ import (
 	"io"
 	"log"
 	"log/slog"
-	"os"
-	"os/signal"
 	"slices"
-	"syscall"
 
 	"github.com/gennostr/gennostr"
 	"github.com/gennostr/gennostr/examples/internal/cli"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait for anything
-	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
-		fmt.Fprintln(os.Stderr, "feed:", cli.Failure(err)) // a slip is not repeated
-		os.Exit(1)
-	}
-}
+func main() { cli.Main("feed", run) }
 
 // run is the program: verdicts go to stdout, everything else to stderr.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {

@@ -48,7 +48,7 @@ func TestAMirrorSaysThatARelayIsNotFollowed(t *testing.T) {
 	defer stop()
 	out, in := io.Pipe()
 	done := make(chan error, 1)
-	go func() { // ends with ctx
+	go func() { // ends with ctx; joined below
 		done <- copyAll(ctx, opts, io.Discard, in)
 		_ = in.Close()
 	}()
@@ -62,8 +62,8 @@ func TestAMirrorSaysThatARelayIsNotFollowed(t *testing.T) {
 			stop()
 		}
 	}
-	require.True(t, heard, "nothing was said")
 	require.NoError(t, <-done)
+	require.True(t, heard, "nothing was said")
 }
 
 // Two at a time add to the same journal, and nothing that either has noted is lost.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/gennostr/gennostr"
@@ -46,13 +47,15 @@ func demo(ctx context.Context, opts options, stdout, stderr io.Writer) (err erro
 	opts.from, opts.to, opts.both, opts.state = from.URL(), to.URL(), true, filepath.Join(dir, "state")
 	fmt.Fprintln(stderr, "no -from: this is a demo, on two relays of its own that have nearly the same")
 	stopped, stop := context.WithCancelCause(ctx)
+	var watching sync.WaitGroup
+	defer watching.Wait()
 	defer stop(nil)
 	interrupted := errors.New("stopped in the middle, as by Ctrl-C")
-	go func() { // ends with the first event that the relay gets, or with ctx
+	watching.Go(func() { // ends with the first event that the relay gets, or with stopped
 		if _, err := to.WaitEvent(stopped, nostr.Filter{}.WithSince(1_700_000_000+60*(demoEvents-demoOnly))); err == nil {
 			stop(interrupted)
 		}
-	}()
+	})
 	reach := gennostr.WithHTTPClient(network.HTTPClient())
 	if err := copyAll(stopped, opts, stdout, stderr, reach); err != nil && !errors.Is(err, interrupted) {
 		return err

@@ -25,9 +25,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/gennostr/gennostr"
@@ -48,15 +45,7 @@ type options struct {
 // deadline is for fetching so many events as are asked for at once.
 func (o options) deadline() time.Duration { return max(time.Minute, 3*o.patience) }
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait for anything
-	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
-		fmt.Fprintln(os.Stderr, "mirror:", cli.Failure(err))
-		os.Exit(1)
-	}
-}
+func main() { cli.Main("mirror", run) }
 
 // run is the program: what a relay has not taken goes to stdout, everything else to stderr.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
@@ -82,7 +71,6 @@ relays of its own.
 
 func parse(args []string, usage io.Writer) (opts options, err error) {
 	flags := flag.NewFlagSet("mirror", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
 	flags.StringVar(&opts.from, "from", "", "`URL` of the relay to copy from")
 	flags.StringVar(&opts.to, "to", "", "`URL` of the relay to copy to")
 	flags.BoolVar(&opts.both, "both", false, "copy in the other direction, too")
@@ -90,14 +78,8 @@ func parse(args []string, usage io.Writer) (opts options, err error) {
 	flags.StringVar(&opts.state, "state", "", "`file` that keeps what is on both relays; beside it stands FILE.cursor, of -follow")
 	filter := flags.String("filter", "{}", "which events, as `JSON` (NIP-01)")
 	flags.DurationVar(&opts.patience, "patience", 20*time.Second, "how much `time` a relay has for each answer")
-	if err := flags.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			fmt.Fprint(usage, intro)
-			flags.SetOutput(usage)
-			flags.PrintDefaults()
-			return opts, flag.ErrHelp
-		}
-		return opts, fmt.Errorf("%w; see -h", err)
+	if err := cli.Parse(flags, args, intro, usage); err != nil {
+		return opts, err
 	}
 	if err := opts.filter.UnmarshalJSON([]byte(*filter)); err != nil {
 		return opts, fmt.Errorf("-filter: %w", err)

@@ -46,7 +46,6 @@ func parse(args []string, usage io.Writer) (options, error) {
 	var opts options
 	var addresses, tags []string
 	flags := flag.NewFlagSet("publish", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
 	repeatable := func(name, usage string, values *[]string) {
 		flags.Func(name, usage+" (repeatable)", func(s string) error { *values = append(*values, s); return nil })
 	}
@@ -58,14 +57,8 @@ func parse(args []string, usage io.Writer) (options, error) {
 	timeout := flags.String("timeout", "", "how much `time` the relays have to take it; one that is away is tried again until then (default 10s)")
 	atLeast := flags.String("atleast", "", "how many relays, `N`, have to take it: then the others are not waited for\n(default: one, and all are waited for)")
 
-	if err := flags.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			fmt.Fprint(usage, intro)
-			flags.SetOutput(usage)
-			flags.PrintDefaults()
-			return opts, flag.ErrHelp
-		}
-		return opts, fmt.Errorf("%w; see -h", err)
+	if err := cli.Parse(flags, args, intro, usage); err != nil {
+		return opts, err
 	}
 
 	var errs []error

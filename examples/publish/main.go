@@ -37,13 +37,9 @@ import (
 
 func main() {
 	signal.Ignore(syscall.SIGPIPE) // a reader that has gone is an error of the write, and not the end of the program
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait for anything
-	if err := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr); err != nil {
-		fmt.Fprintln(os.Stderr, "publish:", cli.Failure(err)) // a slip is not repeated
-		os.Exit(1)
-	}
+	cli.Main("publish", func(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+		return run(ctx, args, os.Stdin, stdout, stderr)
+	})
 }
 
 // givesAway tells whether somebody's secret key would be published.

@@ -12,34 +12,23 @@ import (
 	"fmt"
 	"io"
 	"log"
-	"os"
-	"os/signal"
-	"syscall"
 	"time"
+
+	"github.com/gennostr/gennostr/examples/internal/cli"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
-		fmt.Fprintln(os.Stderr, "supervised:", err)
-		os.Exit(1)
-	}
-}
+func main() { cli.Main("supervised", run) }
+
+const intro = "supervised shows, on a relay of its own, a bot that crashes and is started again. It takes no arguments.\n"
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("supervised", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	flags.Usage = func() {
-		fmt.Fprintln(stderr, "supervised shows, on a relay of its own, a bot that crashes and is started again. It takes no arguments.")
-	}
-	if err := flags.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return nil
-		}
-		return errors.New("see -h")
-	}
-	if flags.NArg() > 0 {
+	switch err := cli.Parse(flags, args, intro, stderr); {
+	case errors.Is(err, flag.ErrHelp):
+		return nil
+	case err != nil:
+		return err
+	case flags.NArg() > 0:
 		return fmt.Errorf("unexpected argument %q; see -h", flags.Arg(0))
 	}
 	err := demo(ctx, teller(stdout))

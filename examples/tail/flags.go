@@ -38,7 +38,6 @@ func parse(args []string, usage io.Writer) (options, error) {
 	var opts options
 	var said words
 	flags := flag.NewFlagSet("tail", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
 	repeatable := func(name, usage string, values *[]string) {
 		flags.Func(name, usage+" (repeatable)", func(s string) error { *values = append(*values, s); return nil })
 	}
@@ -50,14 +49,8 @@ func parse(args []string, usage io.Writer) (options, error) {
 	flags.StringVar(&said.limit, "limit", "", fmt.Sprintf("ask each relay for at most `N` stored events, 0 for none (default %d, with -since all)", defaultLimit))
 	flags.BoolVar(&opts.json, "json", false, "print events as JSON, one a line")
 
-	if err := flags.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			fmt.Fprint(usage, intro)
-			flags.SetOutput(usage)
-			flags.PrintDefaults()
-			return opts, flag.ErrHelp
-		}
-		return opts, fmt.Errorf("%w; see -h", err)
+	if err := cli.Parse(flags, args, intro, usage); err != nil {
+		return opts, err
 	}
 	if flags.NArg() > 0 {
 		return opts, fmt.Errorf("unexpected argument %q: everything is said with flags, see -h", flags.Arg(0))

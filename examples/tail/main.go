@@ -28,7 +28,6 @@ import (
 	"io"
 	"log"
 	"log/slog"
-	"os"
 	"os/signal"
 	"syscall"
 	"time"
@@ -39,14 +38,12 @@ import (
 
 func main() {
 	signal.Ignore(syscall.SIGPIPE) // a reader that has gone is an error of the write, and not the end of the program
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait for anything
-	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	if err != nil && !errors.Is(err, syscall.EPIPE) { // whoever read has had enough: tail | head
-		fmt.Fprintln(os.Stderr, "tail:", cli.Failure(err)) // a slip is not repeated
-		os.Exit(1)
-	}
+	cli.Main("tail", func(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+		if err := run(ctx, args, stdout, stderr); !errors.Is(err, syscall.EPIPE) {
+			return err
+		}
+		return nil // whoever read has had enough: tail | head
+	})
 }
 
 // run is the program: events go to stdout, everything else to stderr. It

@@ -35,9 +35,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
-	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/gennostr/gennostr"
@@ -45,15 +42,7 @@ import (
 	"github.com/gennostr/gennostr/nostr"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait for anything
-	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
-		fmt.Fprintln(os.Stderr, "wallet:", cli.Failure(err))
-		os.Exit(1)
-	}
-}
+func main() { cli.Main("wallet", run) }
 
 const intro = `usage: wallet [-relay URL]… [-key KEY] [-customer KEY]… [-bank URL] [-ledger FILE]
 
@@ -84,7 +73,6 @@ type words struct {
 func parse(args []string, usage io.Writer) (opts options, err error) {
 	var said words
 	flags := flag.NewFlagSet("wallet", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
 	flags.Func("relay", "`URL` of a relay to serve on, such as wss://relay.example.com (repeatable)",
 		func(s string) error { opts.relays = append(opts.relays, s); return nil })
 	flags.Func("customer", "public `key` of somebody who may spend, hex or npub (repeatable; without -bank default: anybody)",
@@ -94,12 +82,9 @@ func parse(args []string, usage io.Writer) (opts options, err error) {
 	flags.StringVar(&opts.ledger, "ledger", "wallet.ledger", "`file` that tells what is done, made if it is not there")
 	flags.IntVar(&opts.requests, "requests", 300, "`number` of requests that the demo sends, 30 to 1000")
 	flags.Uint64Var(&opts.seed, "seed", rand.Uint64(), "what decides when the demo kills, a `number`") //nolint:gosec // no secret
-	switch err := flags.Parse(args); {
+	flags.Lookup("seed").DefValue = "0"                                                                // for -h: the one of this run says nothing
+	switch err := cli.Parse(flags, args, intro, usage); {
 	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprint(usage, intro)
-		flags.SetOutput(usage)
-		flags.Lookup("seed").DefValue = "0" // the one of this run says nothing
-		flags.PrintDefaults()
 		return opts, err
 	case err != nil:
 		return opts, errors.New("no such flag, or a value that does not fit it; see -h")

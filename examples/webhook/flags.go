@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gennostr/gennostr/examples/internal/cli"
 	"github.com/gennostr/gennostr/nostr"
 )
 
@@ -41,7 +42,6 @@ func parse(args []string, usage io.Writer) (options, error) {
 	var opts options
 	var w words
 	flags := flag.NewFlagSet("webhook", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
 	repeatable := func(name, usage string, values *[]string) {
 		flags.Func(name, usage+" (repeatable)", func(s string) error { *values = append(*values, s); return nil })
 	}
@@ -55,14 +55,8 @@ func parse(args []string, usage io.Writer) (options, error) {
 	flags.StringVar(&w.timeout, "timeout", "", "how much `time` the endpoint has for an answer (default 30s)")
 	flags.StringVar(&w.tries, "tries", "", "post a note `N` times at most, 0 for as often as it takes (default 20)")
 
-	if err := flags.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			fmt.Fprint(usage, intro)
-			flags.SetOutput(usage)
-			flags.PrintDefaults()
-			return opts, flag.ErrHelp
-		}
-		return opts, fmt.Errorf("%w; see -h", err)
+	if err := cli.Parse(flags, args, intro, usage); err != nil {
+		return opts, err
 	}
 	if flags.NArg() > 0 {
 		return opts, fmt.Errorf("unexpected argument %q: everything is said with flags, see -h", flags.Arg(0))

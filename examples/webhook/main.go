@@ -29,24 +29,13 @@ import (
 	"log"
 	"log/slog"
 	"net/http"
-	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/gennostr/gennostr"
 	"github.com/gennostr/gennostr/examples/internal/cli"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait for anything
-	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
-		fmt.Fprintln(os.Stderr, "webhook:", cli.Failure(err)) // a slip is not repeated
-		os.Exit(1)
-	}
-}
+func main() { cli.Main("webhook", run) }
 
 // run is the program: what was delivered goes to stdout, everything else to
 // stderr. It returns nil when it was told to end.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gennostr/gennostr/internal/reconcile"
 	"github.com/gennostr/gennostr/nostr"
+	_ "github.com/gennostr/gennostr/test/seed" // the same each time
 )
 
 // Whatever comes between: in the end each date is in a window that was compared, and

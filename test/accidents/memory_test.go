@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"runtime"
@@ -18,8 +16,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gennostr/gennostr/test/kit"
-
 	"github.com/coder/websocket"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -27,6 +23,7 @@ import (
 	"github.com/gennostr/gennostr"
 	"github.com/gennostr/gennostr/nostr"
 	"github.com/gennostr/gennostr/nostrtest"
+	"github.com/gennostr/gennostr/test/kit"
 )
 
 // What relays make a client hold is bounded by WithMailboxBudget, whatever they
@@ -198,23 +195,6 @@ func TestMemoryClient(t *testing.T) {
 	fmt.Printf("REPORT %s\n", report)
 }
 
-// hostile serves websockets whose every connection is treated by f, after the
-// client's first message.
-func hostile(t *testing.T, f func(context.Context, *websocket.Conn)) (url string) {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		ws, err := websocket.Accept(w, req, nil)
-		if err != nil {
-			return
-		}
-		defer func() { _ = ws.CloseNow() }()
-		if _, _, err := ws.Read(req.Context()); err == nil {
-			f(req.Context(), ws)
-		}
-	}))
-	t.Cleanup(server.Close)
-	return "ws" + strings.TrimPrefix(server.URL, "http")
-}
-
 // goodRelay publishes an event every few milliseconds until the test ends, each
 // another one: repeated ones make the client remember their bytes. Its content is when it
 // was made, in nanoseconds since 1970.
@@ -222,7 +202,7 @@ func goodRelay(t *testing.T) string {
 	relay := nostrtest.NewRelay(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
-	go func() {
+	go func() { // ended and joined by the cleanup
 		defer close(done)
 		tick := time.NewTicker(10 * time.Millisecond)
 		defer tick.Stop()
@@ -239,77 +219,40 @@ func goodRelay(t *testing.T) string {
 	return relay.URL()
 }
 
-func many(n int) string {
-	e := &nostr.Event{CreatedAt: 1, Kind: 1, Tags: make(nostr.Tags, n)}
-	for i := range e.Tags {
-		e.Tags[i] = nostr.Tag{""}
-	}
-	e.ID = e.GetID() // the hash is right, the signature is not
-	return fmt.Sprintf(`["EVENT","all",%s]`, e)
-}
-
-func spread(url string, n int) (urls []string) {
-	for i := range n {
-		urls = append(urls, fmt.Sprintf("%s/%d", url, i))
-	}
-	return urls
-}
-
 // Shows L31, D17.
 func TestTheBudgetBoundsMemory(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes some seconds")
 	}
-	const relay, usual = 64 << 10, 64 << 20
-	bounded := func(t *testing.T, what string, order memoryOrder) {
-		order.Good = []string{goodRelay(t)}
-		report := inItsOwnProcess(t, order)
-		most := 2*order.Budget + int64(len(order.URLs)+len(order.Good))*relay
-		t.Logf("%s, a budget of %.0f MiB: %.1f MiB live at most, %.1f allowed; %d events of the good relay", what, mib(order.Budget), mib(report.Peak), mib(most), report.Events)
-		assert.Less(t, report.Peak, most)
-		assert.Greater(t, report.Events, memoryEvents)
-		assert.True(t, report.Hurt, "the relays were hostile")
+	long := many(690_000) // 3.4 MB
+	for what, c := range map[string]struct {
+		f      func(context.Context, *websocket.Conn)
+		relays int
+		budget int64
+	}{
+		"events of tiny tags":                        {pours(long, many(60_000)), 40, 64 << 20}, // WithMaxTags lets the second pass
+		"messages that stop half way":                {halts(long[:len(long)-1024]), 100, 1 << 20},
+		"messages that stop within what may be read": {halts(long[:2<<20]), 100, 16 << 20},
+	} {
+		t.Run(what, func(t *testing.T) {
+			bounded(t, memoryOrder{URLs: spread(hostile(t, c.f), c.relays), Good: []string{goodRelay(t)}, Budget: c.budget})
+		})
 	}
-	t.Run("events of tiny tags", func(t *testing.T) {
-		frame := []byte(many(690_000))
-		listed := []byte(many(60_000)) // as many as WithMaxTags lets pass
-		url := hostile(t, func(ctx context.Context, ws *websocket.Conn) {
-			for i := 0; ; i++ {
-				f := frame
-				if i%2 == 1 {
-					f = listed
-				}
-				if ws.Write(ctx, websocket.MessageText, f) != nil {
-					return
-				}
-			}
-		})
-		bounded(t, "40 relays of 3.4 MB events", memoryOrder{URLs: spread(url, 40), Budget: usual})
-	})
-	t.Run("messages that stop half way", func(t *testing.T) {
-		half := []byte(many(690_000))
-		url := hostile(t, func(ctx context.Context, ws *websocket.Conn) {
-			w, err := ws.Writer(ctx, websocket.MessageText)
-			if err != nil {
-				return
-			}
-			_, _ = w.Write(half[:len(half)-1024])
-			<-ws.CloseRead(ctx).Done()
-		})
-		bounded(t, "100 relays that stop inside a message", memoryOrder{URLs: spread(url, 100), Budget: 1 << 20})
-	})
-	t.Run("messages that stop within what may be read", func(t *testing.T) {
-		half := []byte(many(690_000))
-		url := hostile(t, func(ctx context.Context, ws *websocket.Conn) {
-			w, err := ws.Writer(ctx, websocket.MessageText)
-			if err != nil {
-				return
-			}
-			_, _ = w.Write(half[:2<<20])
-			<-ws.CloseRead(ctx).Done()
-		})
-		bounded(t, "100 relays that stop after 2 MiB", memoryOrder{URLs: spread(url, 100), Budget: 16 << 20})
-	})
+}
+
+// bounded demands that the client holds no more than its budget allows, and hears the good
+// relays, whatever the others do.
+func bounded(t *testing.T, order memoryOrder) memoryReport {
+	t.Helper()
+	const relay = 64 << 10
+	report := inItsOwnProcess(t, order)
+	most := 2*order.Budget + int64(len(order.URLs)+len(order.Good))*relay
+	t.Logf("%d hostile relays beside %d good ones, a budget of %.0f MiB: %.1f MiB live at most, %.1f allowed; %d events of the good ones, p50 %v, p99 %v on their way; Stop took %v",
+		len(order.URLs), len(order.Good), mib(order.Budget), mib(report.Peak), mib(most), report.Events, report.P50, report.P99, report.Stop)
+	assert.True(t, report.Hurt, "the relays were hostile")
+	assert.Less(t, report.Peak, most)
+	assert.Greater(t, report.Events, memoryEvents)
+	return report
 }
 
 func mib(bytes int64) float64 { return float64(bytes) / (1 << 20) }

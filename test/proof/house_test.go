@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -85,8 +86,12 @@ func TestWhereGoroutinesAreStartedNoneMayBeLeft(t *testing.T) {
 				continue
 			}
 			ast.Inspect(file, func(n ast.Node) bool {
-				_, is := n.(*ast.GoStmt)
-				starts = starts || is
+				switch n := n.(type) {
+				case *ast.GoStmt:
+					starts = true
+				case *ast.SelectorExpr: // of a sync.WaitGroup
+					starts = starts || n.Sel.Name == "Go"
+				}
 				return !starts
 			})
 		}
@@ -96,6 +101,47 @@ func TestWhereGoroutinesAreStartedNoneMayBeLeft(t *testing.T) {
 		}
 	}
 	assert.Greater(t, gated, 5)
+}
+
+// Tests with random programs are the same in each run: a gate is not red by luck.
+func TestRandomProgramsAreTheSameInEachRun(t *testing.T) {
+	const random, seed = `"pgregory.net/rapid"`, `"github.com/gennostr/gennostr/test/seed"`
+	seeded := 0
+	for dir, files := range sources(t) {
+		if dir == "test/seed" {
+			continue
+		}
+		imported := map[string]bool{}
+		for _, file := range files {
+			for _, i := range file.Imports {
+				imported[i.Path.Value] = true
+			}
+		}
+		if imported[random] {
+			assert.True(t, imported[seed], "%s has random programs and does not import test/seed", dir)
+			seeded++
+		}
+	}
+	assert.Greater(t, seeded, 10)
+}
+
+// The README names every example, and nothing that is not there.
+func TestTheReadmeNamesTheExamples(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root, "README.md"))
+	require.NoError(t, err)
+	named := map[string]bool{}
+	for _, m := range regexp.MustCompile("examples/([a-z]+)").FindAllSubmatch(text, -1) {
+		named[string(m[1])] = true
+	}
+	entries, err := os.ReadDir(filepath.Join(root, "examples"))
+	require.NoError(t, err)
+	for _, e := range entries {
+		if e.Name() != "internal" {
+			assert.True(t, named[e.Name()], "%s is not named", e.Name())
+			delete(named, e.Name())
+		}
+	}
+	assert.Empty(t, named, "are not there")
 }
 
 // The gate runs everything under the race detector, and every fuzz target.

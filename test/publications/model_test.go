@@ -6,6 +6,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	_ "github.com/gennostr/gennostr/test/seed" // the same each time
 )
 
 // Links that are cut, OKs that are late, second ones, refusals, AUTH, rates, time that is

@@ -1,23 +1,56 @@
 // Package cli is what the examples share because it must not be got wrong: what
-// strangers write does nothing to a terminal, and secret keys are neither repeated nor
-// published. Whoever copies an example takes this folder along. All else that they have
-// in common, such as their main functions, each has for itself, to be read and copied
-// as a whole.
+// strangers write does nothing to a terminal, secret keys are neither repeated nor
+// published, and a program that is told to end ends. Whoever copies an example takes this
+// folder along. Which flags a program has, how it reports, and how it shows itself, each has
+// for itself, though these look alike: they are what one changes first.
 package cli
 
 import (
+	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"os/signal"
 	"regexp"
 	"strconv"
 	"strings"
+	"syscall"
 	"unicode"
 
 	"github.com/gennostr/gennostr/nostr"
 )
+
+// Main is the main function of a program. The ctx of run ends with Ctrl-C or SIGTERM: the
+// program ends in good order. After a second one it does not wait for anything. What fails
+// is told on standard error, as Failure has it, and makes the exit status 1.
+func Main(name string, run func(ctx context.Context, args []string, stdout, stderr io.Writer) error) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // from now on a signal kills, as it does everybody
+	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintf(os.Stderr, "%s: %s\n", name, Failure(err))
+		os.Exit(1)
+	}
+}
+
+// Parse reads the command line. With -h it writes what the program is and which flags it
+// takes, and returns flag.ErrHelp. Package flag by itself writes what it does not understand as it
+// is; here that is in the error, for Failure, and written nowhere.
+func Parse(flags *flag.FlagSet, args []string, intro string, usage io.Writer) error {
+	flags.SetOutput(io.Discard)
+	err := flags.Parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Fprint(usage, intro)
+		flags.SetOutput(usage)
+		flags.PrintDefaults()
+	case err != nil:
+		err = fmt.Errorf("%w; see -h", err)
+	}
+	return err
+}
 
 // Safe makes a stranger's text fit for one line of a terminal: at most limit
 // characters; runs of white space, line ends among them, are one space; what a

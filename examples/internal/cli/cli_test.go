@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"flag"
 	"os"
 	"path/filepath"
 	"strings"
@@ -41,6 +42,26 @@ func TestFailureRepeatsNoKey(t *testing.T) {
 		assert.Equal(t, `no such flag: -nsec1… \x1b`, Failure(errors.New("no such flag: -"+key+" \x1b")))
 	}
 	assert.Len(t, Failure(errors.New(strings.Repeat("x", 10_000))), MaxLine+len(" …"))
+}
+
+// Package flag writes what it does not understand to its output. That is nobody's.
+func TestParseWritesNothingButUsage(t *testing.T) {
+	for _, args := range [][]string{{"-" + nsec(t)}, {"-n", nsec(t)}, {"-u", nsec(t)}, {"-n"}} {
+		flags, usage := flag.NewFlagSet("x", flag.ContinueOnError), new(strings.Builder)
+		flags.SetOutput(usage)
+		flags.Int("n", 1, "a `number`")
+		flags.Func("u", "", func(string) error { return errors.New("no") })
+		err := Parse(flags, args, "intro\n", usage)
+		require.ErrorContains(t, err, "; see -h")
+		assert.NotContains(t, Failure(err), nsec(t)[6:])
+		assert.Empty(t, usage.String())
+	}
+	flags, usage := flag.NewFlagSet("x", flag.ContinueOnError), new(strings.Builder)
+	n := flags.Int("n", 1, "a `number`")
+	require.ErrorIs(t, Parse(flags, []string{"-h"}, "intro\n", usage), flag.ErrHelp)
+	assert.Equal(t, "intro\n  -n number\n    \ta number (default 1)\n", usage.String())
+	require.NoError(t, Parse(flags, []string{"-n", "2", "x"}, "", usage))
+	assert.Equal(t, []any{2, "x"}, []any{*n, flags.Arg(0)})
 }
 
 func TestHasSecretKey(t *testing.T) {
