@@ -134,9 +134,9 @@ func notNil(option string, isNil bool) error {
 // since it may take hours; ctx ends it. Older versions of replaceable events, which some relays
 // keep and others do not, count as events that one side lacks.
 //
-// Relays whose since or until leave their own second out are believed: where dates are compared
-// span by span, what such a relay has in the first or last second of a span is missed, or called
-// lacking, and the report is complete all the same.
+// Some relays leave the very seconds of a filter's since and until out. They are believed: what
+// such a relay has in these two seconds is missed, or called lacking, and the report is complete all
+// the same. Where spans of dates meet, nothing is missed: each is asked for with a second more at either end.
 //
 // What it takes in memory: have, of which it copies nothing; 100 bytes for each id
 // that one side lacks; events that Fetching has not taken, as in [Client.Query]; one message of the relay.

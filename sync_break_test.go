@@ -123,6 +123,23 @@ func TestSyncDoesNotCompareForEverWithARelayThatFallsSilent(t *testing.T) {
 	}
 }
 
+// A connection that has brought a NEG-MSG was of use: however many end early, the next is not waited for ever longer.
+// Shows D16.
+func TestSyncWithARelayWhoseConnectionsEndEarly(t *testing.T) {
+	virtual(t, func(t *testing.T, network *nostrtest.Network) {
+		events := invented(2000)
+		time.Sleep(time.Until(events[1999].CreatedAt.Time())) // there are no windows of the future
+		relay := network.NewRelay(relayA, nostrtest.WithFaults(nostrtest.Cut().On("NEG-OPEN").Every(3)))
+		relay.Publish(events...)
+		client := pool(t, network)
+		filter := nostr.Filter{}.WithSince(events[0].CreatedAt).WithUntil(events[1999].CreatedAt)
+		report, err := client.Sync(t.Context(), relayA, filter, archiveOf(t, events[1000:]...).set(), gennostr.WithWindow(20*time.Second))
+		require.NoError(t, err)
+		assert.Len(t, report.Need, 1000)
+		assert.Equal(t, 25, report.Windows)
+	})
+}
+
 // A relay that takes some events a minute gets all of them.
 func TestSyncPushesAsFastAsTheRelayTakes(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {

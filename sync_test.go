@@ -230,9 +230,45 @@ func TestSyncPagesASecondThatIsTooMuch(t *testing.T) {
 		assert.Equal(t, 400, len(have.events))
 		assert.Empty(t, report.Lacks)
 		assert.False(t, report.Negentropy)
-		assert.Equal(t, 100, report.Paged)
+		assert.Equal(t, 102, report.Paged, "and the seconds at either end, which are asked for with those beside them")
 		assert.Greater(t, report.Windows, 100, "what is between the seconds is empty")
 	})
+}
+
+// Of spans of dates nothing is missed where they meet, whatever the relay does with the seconds of since and until.
+// Shows Q03, Q07.
+func TestSyncOfSpansWithARelayWhoseBoundsAreExclusive(t *testing.T) {
+	const crowded = 1_600_000_225 // a second with 1,200 events; the others have four
+	events := invented(3000)
+	for i := range events {
+		events[i].CreatedAt = 1_600_000_000 + nostr.Timestamp(i-max(0, min(i-900, 1200)))/4
+	}
+	for name, bounds := range map[string]nostrtest.Fault{"both": nostrtest.ExclusiveBounds(), "since": nostrtest.ExclusiveSince()} {
+		for how, windows := range map[string]bool{"windows": true, "what is too much": false} {
+			t.Run(name+", "+how, func(t *testing.T) {
+				virtual(t, func(t *testing.T, network *nostrtest.Network) {
+					faults, options := []nostrtest.Fault{bounds}, []gennostr.SyncOption{gennostr.WithWindow(7 * time.Second)}
+					if !windows {
+						faults, options = append(faults, nostrtest.NegentropyCap(200)), nil
+					}
+					time.Sleep(time.Until(events[2999].CreatedAt.Time())) // there are no windows of the future
+					network.NewRelay(relayA, nostrtest.WithFaults(faults...)).Publish(events[:2990]...)
+					have := archiveOf(t, append(events[2990:], events[500:510]...)...)
+					client := pool(t, network, gennostr.WithRelays(relayA))
+					filter := nostr.Filter{}.WithSince(1_599_999_000).WithUntil(1_600_001_000)
+					report, _ := client.Sync(t.Context(), relayA, filter, have.set(), append(options, gennostr.Fetching(have.take))...)
+					assert.Len(t, have.events, 3000)
+					assert.ElementsMatch(t, idsIn(events[2990:]), report.Lacks)
+					assert.Equal(t, windows, report.Complete && report.Negentropy)
+					assert.Greater(t, report.Windows, 15)
+					for _, gap := range report.Gaps { // of a second that is paged nobody knows that it is all
+						assert.InDelta(t, int64(crowded), int64(gap.Since), 1)
+						assert.InDelta(t, int64(crowded), int64(gap.Until), 1)
+					}
+				})
+			})
+		}
+	}
 }
 
 // Some relays keep older versions, and then so does a copy.

@@ -263,6 +263,7 @@ func (r *negRoute) deliver(l *dataLetter) {
 	switch m := l.Message.(type) {
 	case wire.NegMsg:
 		r.o.bytesIn.Add(int64(l.Size))
+		r.conn.served()
 		if r.o.news.message(r.session, l) {
 			return // whoever waits has it now, and its room in the window
 		}

@@ -65,6 +65,36 @@ func TestNegentropyCapDoesNotSayHowMany(t *testing.T) {
 	}, nostrtest.WithFaults(nostrtest.NegentropyCap(150)))
 }
 
+func TestBoundsOfReconciliationsAreExclusiveAsThoseOfRequests(t *testing.T) {
+	inBubble(t, func(t *testing.T, network *nostrtest.Network, relay *nostrtest.Relay) {
+		all := notes(100)
+		relay.Publish(all...)
+		first, last := all[0].CreatedAt, all[99].CreatedAt
+		count := func(f func(at nostr.Timestamp) bool) (n int) {
+			for _, event := range all {
+				if f(event.CreatedAt) {
+					n++
+				}
+			}
+			return n
+		}
+		for _, test := range []struct {
+			fault nostrtest.Fault
+			want  int
+		}{
+			{nostrtest.ExclusiveBounds(), count(func(at nostr.Timestamp) bool { return at > first && at < last })},
+			{nostrtest.ExclusiveSince(), count(func(at nostr.Timestamp) bool { return at > first })},
+		} {
+			mend := relay.Break(test.fault)
+			r := newReplica(dial(t, network.HTTPClient(), home), "n")
+			r.run(r.open(nostr.Filter{Since: &first, Until: &last}))
+			assert.Len(t, r.need, test.want)
+			assert.Less(t, test.want, 100)
+			mend()
+		}
+	})
+}
+
 func TestQ02LostReconciliations(t *testing.T) {
 	syncing(t, func(t *testing.T, relay *nostrtest.Relay, r *replica, missing []*nostr.Event) {
 		answers, err := r.step(r.open(everything))

@@ -53,9 +53,9 @@ func LimitZeroSends() Fault {
 }
 
 // ExclusiveBounds leaves out the stored events of the very seconds that since and until
-// name.
+// name, in reconciliations as well.
 func ExclusiveBounds() Fault {
-	return reqFault(func(h *handling) {
+	return messageFault([]string{"REQ", "NEG-OPEN"}, func(h *handling) {
 		h.narrow(func(f nostr.Filter) nostr.Filter {
 			if f.Since != nil {
 				since := *f.Since + 1
@@ -70,10 +70,10 @@ func ExclusiveBounds() Fault {
 	}, "ExclusiveBounds()")
 }
 
-// ExclusiveSince leaves out the stored events of the very second that since names, and
-// keeps to until.
+// ExclusiveSince leaves out the stored events of the very second that since names, in
+// reconciliations as well, and keeps to until.
 func ExclusiveSince() Fault {
-	return reqFault(func(h *handling) {
+	return messageFault([]string{"REQ", "NEG-OPEN"}, func(h *handling) {
 		h.narrow(func(f nostr.Filter) nostr.Filter {
 			if f.Since != nil {
 				since := *f.Since + 1

@@ -86,7 +86,11 @@ func (s *session) handleNegOpen(h *handling, m wire.NegOpen) {
 	r.changed.ring()
 	open := &reconciliation{record: record, idle: h.idle}
 	if refusal == "" {
-		events := r.store.matching(h.question(nil), m.Filter)
+		f := m.Filter
+		if h.filter != nil {
+			f = h.filter(f)
+		}
+		events := r.store.matching(h.question(nil), f)
 		record.Events = len(events)
 		limit, told := r.cfg.limits.NegentropyEvents, r.cfg.limits.NegentropyEvents
 		if h.negentropyCap > 0 {

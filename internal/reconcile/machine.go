@@ -38,8 +38,8 @@ const (
 // A Step is what the owner is to do.
 type Step struct {
 	Do      Do
-	Session int // of Open, Send and Shut: its number
-	Window  Window
+	Session int    // of Open, Send and Shut: its number
+	Window  Window // to be asked for: a second more than is judged, at either end, but where the filter's dates end
 	Payload []byte
 	Words   string // the relay's, of Auth
 }
@@ -89,7 +89,7 @@ type Machine struct {
 
 	todo    []Window // the oldest first: the last is next
 	cur     Window
-	ours    *nip77.Set    // those of cur
+	ours    *nip77.Set    // of what is asked for cur
 	client  *nip77.Client // of cur; nil: it is to be made
 	session int
 	state   state
@@ -225,7 +225,8 @@ func (m *Machine) next(now time.Time) []Step {
 		m.todo = append(m.todo, rest)
 		w = part
 	}
-	m.cur, m.ours = w, m.cfg.Ours.Between(w.Since, w.Until)
+	ask := m.cfg.asked(w)
+	m.cur, m.ours = w, m.cfg.Ours.Between(ask.Since, ask.Until)
 	return m.begin(now)
 }
 
@@ -252,7 +253,7 @@ func (m *Machine) begin(now time.Time) []Step {
 	m.stats.Sessions++
 	m.session++
 	m.state, m.answered, m.notice = turn, false, ""
-	return []Step{{Do: Open, Session: m.session, Window: m.cur, Payload: m.client.Initiate()}}
+	return []Step{{Do: Open, Session: m.session, Window: m.cfg.asked(m.cur), Payload: m.client.Initiate()}}
 }
 
 // switchOff has all that is left paged.
@@ -276,7 +277,7 @@ func (m *Machine) page(now time.Time) []Step {
 	}
 	m.pages++
 	m.state, m.seen, m.paged = paging, make([]bool, m.ours.Len()), 0
-	return []Step{{Do: Page, Window: m.cur}}
+	return []Step{{Do: Page, Window: m.cfg.asked(m.cur)}}
 }
 
 // progressed is for anything new: what was lost before does not count any more.

@@ -93,9 +93,9 @@ func TestASecondThatIsTooLargeIsPagedAndTheRestIsNot(t *testing.T) {
 	c := begin(t, some(30), some(31), func(_ *reconcile.Config, r *relay) { r.cap = 2 })
 	c.settle(1000)
 	assert.Equal(t, []nostr.ID{nth(30).id}, c.m.Need())
-	assert.Len(t, c.relay.paged, 10)
+	assert.Len(t, c.relay.paged, 12, "ten, and those at either end, which are asked for with them")
 	for _, w := range c.relay.paged {
-		assert.Equal(t, w.Since, w.Until)
+		assert.Equal(t, w.Since+2, w.Until, "a second, and those beside it")
 	}
 	assert.Empty(t, c.m.Gaps())
 }
@@ -334,9 +334,29 @@ func TestWindowsAreNoLongerThanASpan(t *testing.T) {
 	})
 	c.settle(1000)
 	assert.Len(t, c.relay.opened, 10)
-	assert.Equal(t, reconcile.Window{Since: epoch + 900, Until: epoch + 999}, c.relay.opened[0], "the newest first")
+	assert.Equal(t, reconcile.Window{Since: epoch + 899, Until: epoch + 999}, c.relay.opened[0], "the newest first, and a second beside it")
+	assert.Equal(t, reconcile.Window{Since: epoch, Until: epoch + 100}, c.relay.opened[9], "and nothing beyond the filter's dates")
 	assert.Equal(t, []nostr.ID{nth(7).id}, c.m.Need())
 	assert.Equal(t, []nostr.ID{nth(9).id}, c.m.Lacks())
+}
+
+// Where windows meet, a relay whose bounds are exclusive has been asked for either's seconds by the other.
+// Shows Q03, Q07.
+func TestNothingIsMissedBetweenWindows(t *testing.T) {
+	for _, paged := range []bool{false, true} {
+		c := begin(t, some(3000, 300, 301, 597, 598), some(3000, 302, 303, 599, 600), func(cfg *reconcile.Config, r *relay) {
+			cfg.Since, cfg.Until, cfg.Span = epoch-1, epoch+1000, 100
+			r.notSince, r.notUntil = true, true
+			if paged {
+				r.cap, cfg.Span = 2, 1
+			}
+		})
+		c.settle(10_000)
+		assert.Empty(t, c.m.Gaps())
+		assert.ElementsMatch(t, []nostr.ID{nth(300).id, nth(301).id, nth(597).id, nth(598).id}, c.m.Need())
+		assert.ElementsMatch(t, []nostr.ID{nth(302).id, nth(303).id, nth(599).id, nth(600).id}, c.m.Lacks())
+		assert.Equal(t, paged, len(c.relay.paged) > 0)
+	}
 }
 
 // Windows end with now, whatever lies between now and the end of the filter's dates.

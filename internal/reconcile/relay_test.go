@@ -42,7 +42,9 @@ type relay struct {
 	has  *nip77.Set
 	cap  int   // more events are too many for one session; 0: any number
 	told int64 // the cap as it is told
-	pick func(what string, odds int) bool
+	// what it does not have of the very seconds that it is asked for
+	notSince, notUntil bool
+	pick               func(what string, odds int) bool
 
 	open   int // the session, 0: none
 	server *nip77.Server
@@ -61,12 +63,23 @@ type reply struct {
 	notice  bool
 }
 
+// part is what it has for a window; what has no bound is not asked for with one.
+func (r *relay) part(w reconcile.Window) *nip77.Set {
+	if r.notSince && w.Since > 0 {
+		w.Since++
+	}
+	if r.notUntil && w.Until < reconcile.Forever {
+		w.Until--
+	}
+	return r.has.Between(w.Since, w.Until)
+}
+
 func (r *relay) do(step reconcile.Step) {
 	switch step.Do {
 	case reconcile.Open:
 		require.Zero(r.t, r.open, "a second session")
 		r.opened = append(r.opened, step.Window)
-		part := r.has.Between(step.Window.Since, step.Window.Until)
+		part := r.part(step.Window)
 		if r.cap > 0 && part.Len() > r.cap {
 			r.wire = append(r.wire, reply{session: step.Session, words: "blocked: too many query results", max: r.told})
 			return
@@ -203,7 +216,7 @@ func (c *client) step() bool {
 func (c *client) pages() {
 	w := *c.page
 	c.page = nil
-	part := c.relay.has.Between(w.Since, w.Until)
+	part := c.relay.part(w)
 	for at, id := range part.All() {
 		if c.relay.pick("no page", 50*max(1, part.Len())) {
 			c.take(c.m.Paged(c.now, reconcile.Unpaged, "a page is missing", true))

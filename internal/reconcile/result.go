@@ -128,7 +128,7 @@ func (m *Machine) Paged(now time.Time, why Why, words string, again bool) []Step
 		return nil
 	case why == 0:
 		for i, seen := range m.seen {
-			if _, id := m.ours.At(i); !seen {
+			if at, id := m.ours.At(i); !seen && m.cur.has(at) {
 				m.lacks[id] = struct{}{}
 			}
 		}

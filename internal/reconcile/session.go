@@ -38,7 +38,11 @@ func (m *Machine) Message(now time.Time, session int, payload []byte) []Step {
 	}
 	m.stats.Messages++
 	before := len(m.need) + len(m.lacks)
-	next, err := m.client.Reconcile(payload, func(id nostr.ID) { m.lacks[id] = struct{}{} }, func(id nostr.ID) {
+	next, err := m.client.Reconcile(payload, func(id nostr.ID) {
+		if !m.beside(id) {
+			m.lacks[id] = struct{}{}
+		}
+	}, func(id nostr.ID) {
 		if _, before := m.need[id]; before { // by a session of another window, or a page
 			return
 		}
@@ -64,6 +68,14 @@ func (m *Machine) Message(now time.Time, session int, payload []byte) []Step {
 	}
 	m.ask(now)
 	return []Step{{Do: Send, Session: session, Payload: next}}
+}
+
+// beside tells whether one of ours is of the seconds that are asked for beyond the window at hand. Whether
+// the relay has it another window tells.
+func (m *Machine) beside(id nostr.ID) bool {
+	_, before := m.ours.Index(m.cur.Since-1, id)
+	_, after := m.ours.Index(m.cur.Until+1, id)
+	return before || after
 }
 
 // unread is for a message of which nothing can be made.

@@ -27,6 +27,21 @@ const (
 // second tells whether a window cannot be divided.
 func (w Window) second() bool { return w.Since >= w.Until }
 
+func (w Window) has(at nostr.Timestamp) bool { return w.Since <= at && at <= w.Until }
+
+// asked is what a relay is asked for so that it says all about a window: where that ends inside of
+// the dates of the filter, it is one second more, since some relays leave out the very seconds of since and
+// until (Q03, Q07).
+func (c *Config) asked(w Window) Window {
+	if w.Since > c.Since {
+		w.Since--
+	}
+	if w.Until < c.Until {
+		w.Until++
+	}
+	return w
+}
+
 // divide makes parts of a window in which the relay has too much, the oldest first. most is
 // how many items it reconciles at once; 0: it has not said so. The dates of our own
 // items tell where there are many, else it is halved by time.
