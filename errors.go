@@ -343,8 +343,9 @@ func (e *CallTimeoutError) Unwrap() error { return e.Err }
 // closes when that code returns.
 type ShutdownError struct {
 	// Running is the callback, named as in [PanicError]; "a task of Go"; "work of NAME"
-	// ([Queue]); or, where none of these runs, "a DialContext, a Signer, a Verifier, a logger or the
-	// like", with the URLs of the relays whose connections have not ended.
+	// ([Queue]); or, where none of these has run for two seconds after the deadline, "a DialContext,
+	// a Signer, a Verifier, a logger or the like", with the URLs of the relays whose connections
+	// have not ended.
 	Running string
 	Since   time.Duration // how long it has been running; in the last case, how long the stop has taken
 	Err     error         // context.DeadlineExceeded, or what ended the context of Stop

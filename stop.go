@@ -63,13 +63,19 @@ func (c *Client) Stop(ctx context.Context) error {
 		cause = context.Cause(ctx)
 	}
 	c.sup.inbox.Put(stopBy{time.Now()}) // cut what is left
-	// Cut sockets end at once. Only user code can take longer, and it is given a
-	// moment: a callback that happens to be ending is not to blame.
-	timer.Reset(stopGrace)
-	select {
-	case <-c.done:
-		return nil
-	case <-timer.C:
+	// Cut sockets end as soon as their goroutines get a processor. Only user code can
+	// take longer, and it is given a moment: a callback that happens to be ending is not
+	// to blame. Where none is known to run, a busy machine is the likelier reason.
+	for _, grace := range []time.Duration{stopGrace, busyGrace} {
+		timer.Reset(grace)
+		select {
+		case <-c.done:
+			return nil
+		case <-timer.C:
+		}
+		if what, _ := c.userCode(); what != "" {
+			break
+		}
 	}
 	return c.stillRunning(cause)
 }
@@ -363,11 +369,20 @@ func (c *Client) closedErr() error {
 // stopGrace is how long user code may take, after the deadline, to notice it.
 const stopGrace = 100 * time.Millisecond
 
-func (c *Client) stillRunning(cause error) error {
+// busyGrace is how long the library's own goroutines may take, beyond that, on a
+// machine that has no time for them.
+const busyGrace = 2 * time.Second
+
+// userCode names the callback, the task or the work that is running, "" if none is.
+func (c *Client) userCode() (what string, since time.Duration) {
 	if call := c.running.get(); call.name != "" {
-		return &ShutdownError{Running: call.name, Since: time.Since(call.since), Err: cause}
+		return call.name, time.Since(call.since)
 	}
-	if what, since := c.tasks.oldest(); what != "" {
+	return c.tasks.oldest()
+}
+
+func (c *Client) stillRunning(cause error) error {
+	if what, since := c.userCode(); what != "" {
 		return &ShutdownError{Running: what, Since: since, Err: cause}
 	}
 	// What is left is a function of an option, called by the library.

@@ -155,7 +155,7 @@ func TestStopWhileASignerHangs(t *testing.T) {
 				var late *gennostr.ShutdownError
 				require.ErrorAs(t, client.Stop(t.Context()), &late)
 				assert.Contains(t, late.Running, "a Signer")
-				assert.Less(t, time.Since(began), 6*time.Second)
+				assert.Less(t, time.Since(began), 8*time.Second)
 				synctest.Wait()
 				assert.False(t, kit.Closed(client.Done()))
 				close(free)
