@@ -351,7 +351,7 @@ func TestAQueueIsNamedAfterItsType(t *testing.T) {
 // Whatever happens to connections, relays and the client while messages wait, are
 // held and are worked on: in the end all accounts are even, and each item had its Then.
 func TestAllAccountsAreEvenInTheEnd(t *testing.T) {
-	for seed := range uint64(6) {
+	for seed := range uint64(kit.Sized(6, 2)) {
 		virtual(t, func(t *testing.T, network *nostrtest.Network) {
 			random := rand.New(rand.NewPCG(seed, 1))
 			var urls []string

@@ -36,6 +36,9 @@ func Feed(h *Harness, url string) func(frame []byte) {
 	}
 }
 
+// Impatient has the handler be restless after fewer steps.
+func Impatient(h *Harness, steps int) { h.restless = steps }
+
 // HeadOf is what the head of a message says of it.
 func HeadOf(head []byte) (verb, id string) { return headOf(head) }
 

@@ -13,13 +13,14 @@ import (
 
 	"github.com/gennostr/gennostr"
 	"github.com/gennostr/gennostr/nostrtest"
+	"github.com/gennostr/gennostr/test/kit"
 )
 
 // Whatever is added, removed, named and closed, in whatever order, while relays come and
 // go and the handler hangs now and then: the grammar holds, nothing is connected twice,
 // who lives where is as it was asked for in the end, and nothing is left behind.
 func TestGuestsComeAndGoInAnyOrder(t *testing.T) {
-	for seed := range uint64(strangersCrowd / 5) {
+	for seed := range uint64(kit.Sized(200, 20)) {
 		virtual(t, func(t *testing.T, network *nostrtest.Network) {
 			p := newComings(t, network, seed)
 			for range 60 {

@@ -49,6 +49,7 @@ type Harness struct {
 	problems []error                   // what else OnError was told since a verb returned
 	over     bool                      // the client has stopped
 	working  bool                      // an item of a queue is being worked on
+	restless int                       // constant: how many steps are too many; fewer in tests
 
 	mu      sync.Mutex                // of what Send notes, from any goroutine; taken after connection.mu
 	sent    []Sent                    // guarded by mu
@@ -74,7 +75,7 @@ type Scheduled struct {
 // until the test says how it ends: [Harness.Connect] or [Harness.FailDial]. Stop it
 // in the end.
 func NewHarness(handler Handler, opts ...Option) (*Harness, error) {
-	h := &Harness{opts: opts}
+	h := &Harness{opts: opts, restless: restless}
 	now := time.Now()
 	h.clock.Store(&now)
 	if err := h.begin(handler); err != nil {

@@ -82,6 +82,7 @@ func TestHarnessAdvanceEndsWithARestlessHandler(t *testing.T) {
 				return nil
 			}
 			h := byHand(t, b)
+			gennostr.Impatient(h, 10_000)
 			require.NoError(t, h.Notify("begin"))
 			assert.ErrorContains(t, h.Advance(time.Second), "does not come to rest")
 		})

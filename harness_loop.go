@@ -104,7 +104,7 @@ func (h *Harness) settle() error {
 		return h.c.closedErr()
 	}
 	h.c.running.on(goroutineID()) // the test may have several, one at a time
-	for range restless {
+	for range h.restless {
 		did, e := h.c.step()
 		switch {
 		case e != nil:

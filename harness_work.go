@@ -16,7 +16,7 @@ package gennostr
 // an item's work is none if the queue has a Then.
 func (h *Harness) Work() error {
 	var told []error
-	for range restless {
+	for range h.restless {
 		worked, err := h.WorkOne()
 		told = append(told, err)
 		if !worked || h.over || err == errRestless {

@@ -119,6 +119,7 @@ func TestHarnessWorksUntilNothingIsLeft(t *testing.T) {
 
 	k.config.Then = func(*gennostr.Self, string, error) error { return k.queue.Put("again") }
 	endless := byHand(t, k)
+	gennostr.Impatient(endless, 2000)
 	require.NoError(t, endless.Notify("once"))
 	assert.ErrorContains(t, endless.Work(), "does not come to rest")
 }

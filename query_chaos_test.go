@@ -14,13 +14,14 @@ import (
 	"github.com/gennostr/gennostr"
 	"github.com/gennostr/gennostr/nostr"
 	"github.com/gennostr/gennostr/nostrtest"
+	"github.com/gennostr/gennostr/test/kit"
 )
 
 // Whatever links and relays do, a report that says that a relay has answered completely has all
 // that it has; every query ends by its deadline, and leaves nothing open.
 // Shows L14, L26, D38.
 func TestReportsTellTheTruthAboutRelaysThatFail(t *testing.T) {
-	for seed := range uint64(8) {
+	for seed := range uint64(kit.Sized(8, 3)) {
 		virtual(t, func(t *testing.T, network *nostrtest.Network) {
 			random := rand.New(rand.NewPCG(seed, 1))
 			faults := []nostrtest.Fault{

@@ -15,11 +15,12 @@ import (
 	"github.com/gennostr/gennostr"
 	"github.com/gennostr/gennostr/nostr"
 	"github.com/gennostr/gennostr/nostrtest"
+	"github.com/gennostr/gennostr/test/kit"
 )
 
 // Whatever a callback does: Sync comes to an end, what it says is so, and nothing stays open.
 func TestSyncsWhoseCallbacksDoSomething(t *testing.T) {
-	for seed := range uint64(12) {
+	for seed := range uint64(kit.Sized(12, 4)) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			virtual(t, func(t *testing.T, network *nostrtest.Network) {
 				random := rand.New(rand.NewPCG(seed, 2))

@@ -1,5 +1,6 @@
 // Package seed is imported, for its effect, by tests with rapid. They are the same in
-// every run then: a gate is red for what a change has broken, and never by luck. With
+// every run then, and fewer under the race detector: a gate is red for what a change has
+// broken, and never by luck. With
 //
 //	go test ./internal/query -rapid.seed=0 -rapid.checks=100000
 //
@@ -15,7 +16,9 @@ import (
 var _ *rapid.T // whose flags are there before this package begins
 
 func init() {
-	if err := flag.Set("rapid.seed", "20261127"); err != nil { // the command line is read later, and may say otherwise
-		panic(err)
+	for name, value := range map[string]string{"seed": "20261127", "checks": checks} {
+		if err := flag.Set("rapid."+name, value); err != nil { // the command line is read later, and may say otherwise
+			panic(err)
+		}
 	}
 }
