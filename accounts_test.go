@@ -20,6 +20,7 @@ import (
 
 	"github.com/gennostr/gennostr"
 	"github.com/gennostr/gennostr/nostrtest"
+	"github.com/gennostr/gennostr/test/kit"
 )
 
 // What is begun is accounted for until it ends: each item of a queue has one Then,
