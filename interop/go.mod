@@ -2,6 +2,8 @@ module github.com/gennostr/gennostr/interop
 
 go 1.25.0
 
+ignore ./node/node_modules
+
 require (
 	fiatjaf.com/nostr v0.0.0-20260416191442-f50b7b0f8dcb
 	github.com/coder/websocket v1.8.15
@@ -47,6 +49,7 @@ require (
 	go.etcd.io/bbolt v1.4.2 // indirect
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
 	golang.org/x/arch v0.22.0 // indirect
+	golang.org/x/crypto v0.55.0 // indirect
 	golang.org/x/exp v0.0.0-20251023183803-a4bb9ffd2546 // indirect
 	golang.org/x/net v0.58.0 // indirect
 	golang.org/x/sync v0.22.0 // indirect
