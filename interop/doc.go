@@ -18,10 +18,12 @@
 //	cd interop && go test ./...
 //
 // The real events are looked for beside the checkout, in ../../shared/data; where they are
-// not, that test is skipped. The clients of node need node 20 and npm, which installs what
+// not, that test is skipped. The clients of node need node 20.19 and npm, which installs what
 // node/package-lock.json lists into node/node_modules, once and without running any of its
-// scripts; where there is no node or no registry, those tests are skipped. To change a
-// version, in node:
+// scripts; where there is no node or no registry, those tests are skipped. Two packages
+// that NDK lists and does not load, an editor for web pages and a highlighter for code, are
+// overridden with a small one that is there anyway: they are two thirds of the bytes, and not
+// all of it is free software. To change a version, in node:
 //
 //	npm install --save-exact --ignore-scripts --omit-lockfile-registry-resolved nostr-tools@2.25.2
 //

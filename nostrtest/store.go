@@ -56,6 +56,9 @@ const (
 	vain                     // new: a deletion that has found nothing to delete
 )
 
+// isNew reports whether the store has taken the event in.
+func (v verdict) isNew() bool { return v == fresh || v == vain }
+
 // message is the text of the OK (P28, P32).
 func (v verdict) message() string {
 	switch v {
