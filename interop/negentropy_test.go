@@ -72,4 +72,6 @@ func TestQ02KhatruProfileReconcilesAsKhatruDoes(t *testing.T) {
 	want := []string{"NEG-MSG", "NEG-ERROR other CLOSED", "NEG-ERROR n", "NEG-MSG"}
 	assert.Equal(t, want, gists(t, startKhatru(t, 500), messages...))
 	assert.Equal(t, want, gists(t, startOurs(t, nostrtest.Khatru()), messages...))
+	assert.Equal(t, want, gists(t, peer{"next", startStranger(t, "next", 500).url()}, messages...))
+	assert.Equal(t, want, gists(t, startOurs(t, nostrtest.KhatruNext()), messages...))
 }

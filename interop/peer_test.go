@@ -5,16 +5,12 @@ package interop_test
 import (
 	"context"
 	"encoding/json"
-	"io"
-	"log"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 
 	"github.com/coder/websocket"
-	"github.com/fiatjaf/eventstore/slicestore"
-	"github.com/fiatjaf/khatru"
 	"github.com/stretchr/testify/require"
 
 	"github.com/gennostr/gennostr/nostrtest"
@@ -30,17 +26,7 @@ type peer struct {
 // gets at most.
 func startKhatru(t *testing.T, page int) peer {
 	t.Helper()
-	store := &slicestore.SliceStore{MaxLimit: page}
-	require.NoError(t, store.Init())
-	relay := khatru.NewRelay()
-	relay.Log = log.New(io.Discard, "", 0)
-	relay.Negentropy = true
-	relay.StoreEvent = append(relay.StoreEvent, store.SaveEvent)
-	relay.QueryEvents = append(relay.QueryEvents, store.QueryEvents)
-	relay.CountEvents = append(relay.CountEvents, store.CountEvents)
-	relay.DeleteEvent = append(relay.DeleteEvent, store.DeleteEvent)
-	relay.ReplaceEvent = append(relay.ReplaceEvent, store.ReplaceEvent)
-	server := httptest.NewServer(relay)
+	server := httptest.NewServer(newKhatru(t, page))
 	t.Cleanup(server.Close)
 	return peer{name: "khatru", url: "ws" + strings.TrimPrefix(server.URL, "http")}
 }

@@ -17,7 +17,7 @@ func (r *Relay) Publish(events ...*nostr.Event) {
 	defer r.mu.Unlock()
 	for _, event := range events {
 		event = event.Clone()
-		if r.store.add(event, r.admits(admission{})) == fresh {
+		if r.store.add(event, r.admits(admission{})).isNew() {
 			r.push(event)
 		}
 	}

@@ -101,11 +101,13 @@
 //   - Answers to EVENT: [NoOK], [LateOK], [TwoOKs], [SecondVerdict], [ShortOK],
 //     [OKForAnotherID], [OKSays], [RefuseEvents] (see [Prefixes]),
 //     [OutdatedSays] (see [ReplacedSpellings]), [DuplicateSays], [DeletedSays],
+//     [VainDeletionSays],
 //     [ForgetEvents], [LoseBursts], [TrustKnownIDs], [TakeDeleted], [StoreTwice],
 //     [MuteUnheard], [LiveBeforeOK], [PushOutdated], [NoticeForBadEvents].
 //   - Subscriptions: [NoEOSE], [LateEOSE], [TwoEOSEs], [RefuseRequests],
 //     [EndSubscriptions], [PrefixClosed], [EventsAfterClosed], [AnswerClose],
-//     [RefuseOpenIDs], [AddToOpenIDs], [DeafToIDs], [SubscriptionCap],
+//     [RefuseOpenIDs], [AddToOpenIDs], [DeafToIDs],
+//     [CrossedListeners], [SubscriptionCap],
 //     [SubscriptionCapNotice], [SubscriptionCapEOSE], [SubscriptionCapSilence],
 //     [FilterCap], [FirstFilters], [ValueCap].
 //   - Stored events and counts: [EOSEHints], [EndlessMore], [IgnoreLimits],

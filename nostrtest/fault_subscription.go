@@ -65,10 +65,17 @@ func AddToOpenIDs() Fault {
 	return reqFault(func(h *handling) { h.addToOpen = true }, "AddToOpenIDs()")
 }
 
-// DeafToIDs sends nothing live for a REQ of which every filter has ids and no other
-// condition.
+// DeafToIDs sends nothing live for a filter that has ids, whatever else it has.
 func DeafToIDs() Fault {
 	return reqFault(func(h *handling) { h.deafToIDs = true }, "DeafToIDs()")
+}
+
+// CrossedListeners sends an event to nobody who has asked for its author alone or for its
+// kind alone, while somebody listens to the author and somebody to the kind: whichever
+// connections these are of, and whatever else they ask for. Who has asked for both hears it,
+// and who has asked for neither.
+func CrossedListeners() Fault {
+	return reqFault(func(h *handling) { h.crossed = true }, "CrossedListeners()")
 }
 
 // AnswerClose answers CLOSE with CLOSED and this text, which may be empty, whether there

@@ -195,10 +195,44 @@ func TestDeafToIDs(t *testing.T) {
 		c.send("REQ", "mixed", nostr.Filter{}.WithIDs(event.ID), nostr.Filter{}.WithKinds(7))
 		c.nexts(2)
 		w.relay.Publish(event)
-		assert.Equal(t, events("mixed", event)[0], c.next())
+		c.quiet()
+		other := note(2)
+		c.send("REQ", "and more", nostr.Filter{Kinds: []nostr.Kind{1}}.WithIDs(other.ID), nostr.Filter{}.WithSince(2))
+		c.next()
+		w.relay.Publish(other)
+		assert.Equal(t, events("and more", other)[0], c.next(), "by the filter that has none")
+		c.quiet()
 		c.send("REQ", "deaf", nostr.Filter{}.WithIDs(event.ID))
 		assert.Equal(t, stored("deaf", event), c.nexts(2), "stored ones it gets")
 	}, nostrtest.WithFaults(nostrtest.DeafToIDs()))
+}
+
+// Six subscriptions of two connections: by author, by kind, by both, by neither.
+func TestCrossedListeners(t *testing.T) {
+	everywhere(t, func(t *testing.T, w world) {
+		author, kind := nostr.Filter{}.WithAuthors(note(1).PubKey), nostr.Filter{}.WithKinds(1)
+		a, b := w.dial(), w.dial()
+		a.send("REQ", "kind", kind)
+		a.send("REQ", "both", kind.WithAuthors(note(1).PubKey))
+		b.send("REQ", "neither", nostr.Filter{}.WithSince(1))
+		b.send("REQ", "another author", nostr.Filter{}.WithAuthors(nostrtest.PubKey(2)))
+		a.nexts(2)
+		b.nexts(2)
+		w.relay.Publish(note(1))
+		assert.Equal(t, events("both", note(1)), a.nexts(1), "whose author is that of somebody")
+		assert.Equal(t, events("neither", note(1)), b.nexts(1))
+		a.send("CLOSE", "both")
+		a.alive()
+		w.relay.Publish(note(2))
+		assert.Equal(t, events("kind", note(2)), a.nexts(1), "whose author is nobody's")
+		assert.Equal(t, events("neither", note(2)), b.nexts(1))
+		b.send("REQ", "author", author)
+		b.nexts(3)
+		w.relay.Publish(note(3))
+		assert.Equal(t, events("neither", note(3)), b.nexts(1))
+		b.quiet()
+		a.quiet()
+	}, nostrtest.WithFaults(nostrtest.CrossedListeners()))
 }
 
 func TestReadPaceAndQueuedMessages(t *testing.T) {

@@ -45,6 +45,13 @@ func DeletedSays(accepted bool, text string) Fault {
 	return outcomeFault(gone, accepted, text, "DeletedSays")
 }
 
+// VainDeletionSays answers a deletion that has found nothing to delete with this verdict
+// and text, such as false and khatru's "blocked: nothing to delete". It is stored all the same,
+// and sent on if the verdict is true.
+func VainDeletionSays(accepted bool, text string) Fault {
+	return outcomeFault(vain, accepted, text, "VainDeletionSays")
+}
+
 func outcomeFault(of verdict, accepted bool, text, name string) Fault {
 	return messageFault([]string{"EVENT"}, func(h *handling) {
 		if h.outcomes == nil {

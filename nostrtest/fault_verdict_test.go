@@ -61,6 +61,39 @@ func TestReplacedDuplicateAndDeletedInEverySpelling(t *testing.T) {
 	})
 }
 
+// A deletion of what the relay does not have is an event like any other, and refused by some.
+func TestDeletionsOfNothing(t *testing.T) {
+	everywhere(t, func(t *testing.T, w world) {
+		deletion := func(at nostr.Timestamp) *nostr.Event {
+			return nostrtest.EventAt(at, nostrtest.Key(1), 5, "", nostr.Tag{"e", nostr.ID{7}.String()})
+		}
+		listener, c := w.dial(), w.dial()
+		listener.send("REQ", "s", everything)
+		listener.next()
+		published := deletion(1)
+		w.relay.Publish(published)
+		assert.Equal(t, events("s", published)[0], listener.next())
+		honest := deletion(2)
+		c.send("EVENT", honest)
+		assert.Equal(t, ok(honest), c.next())
+		assert.Equal(t, events("s", honest)[0], listener.next())
+
+		mend := w.relay.Break(nostrtest.VainDeletionSays(false, "blocked: nothing to delete"))
+		refused := deletion(3)
+		c.send("EVENT", refused)
+		assert.Equal(t, frame("OK", refused.ID, false, "blocked: nothing to delete"), c.next())
+		listener.quiet()
+		assert.Len(t, w.relay.Events(), 3, "it is stored")
+		w.relay.Publish(note(4))
+		listener.next()
+		useful := nostrtest.EventAt(5, nostrtest.Key(1), 5, "", nostr.Tag{"e", note(4).ID.String()})
+		c.send("EVENT", useful)
+		assert.Equal(t, ok(useful), c.next())
+		assert.Equal(t, events("s", useful)[0], listener.next())
+		mend()
+	})
+}
+
 func TestEventsThatAreStoredTwice(t *testing.T) {
 	everywhere(t, func(t *testing.T, w world) {
 		event := note(1)

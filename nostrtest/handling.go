@@ -51,7 +51,8 @@ type handling struct {
 	perValue    bool                              // and a stored one for each time that the filter repeats what it matches
 	firstOnly   int                               // so many filters are heeded; 0 for all
 	lastOnly    bool                              // only the last filter is heeded
-	deafToIDs   bool                              // a REQ of nothing but ids gets nothing live
+	deafToIDs   bool                              // a filter with ids gets nothing live
+	crossed     bool                              // see CrossedListeners
 	samePage    bool                              // the next page is the first one again
 	hidden      func(*session, *nostr.Event) bool // events that this client is not shown; asked with Relay.mu held
 	filterCap   int                               // more filters are refused; 0 for the relay's own limit

@@ -27,13 +27,21 @@ const khatruLoses = 30
 // "NEG-ERROR"; a reconciliation is forgotten after seven seconds without a message, and
 // every thirtieth at once: the next message is answered with "CLOSED".
 func Khatru() Option {
-	return options(khatru(), concurrent(), traits(OncePerValue()))
+	return options(khatru(CountLastFilter()), concurrent(), traits(OncePerValue()))
 }
 
-// KhatruNext is a relay like khatru's newer line, fiatjaf.com/nostr: Khatru, but
-// that it answers in the order of requests and gives nothing live to a REQ with ids
-// alone.
-func KhatruNext() Option { return options(khatru(), traits(DeafToIDs(), OncePerValue())) }
+// KhatruNext is a relay like khatru's newer line, fiatjaf.com/nostr: Khatru, but that a
+// filter with ids gets nothing live, that a COUNT counts its first filter, and that a
+// deletion which finds nothing is stored and refused. An event whose author somebody
+// listens to and whose kind somebody listens to is heard by those alone who asked for
+// both, or for neither (CrossedListeners): that loses live events.
+func KhatruNext() Option {
+	return options(
+		khatru(FirstFilters(1).On("COUNT")),
+		concurrent(),
+		traits(OncePerValue(), DeafToIDs(), CrossedListeners(), VainDeletionSays(false, "blocked: nothing to delete")),
+	)
+}
 
 // Slicestore is a relay like khatru over eventstore's slicestore: Khatru, but that
 // since leaves out the second it names, and that repeated values of a filter repeat
@@ -42,7 +50,7 @@ func Slicestore() Option {
 	limits := khatruLimits()
 	limits.Limit = 500
 	return options(
-		khatru(),
+		khatru(CountLastFilter()),
 		WithLimits(limits),
 		concurrent(),
 		traits(OncePerFilter(), ExclusiveSince()),
@@ -63,8 +71,8 @@ func concurrent() Option {
 	)
 }
 
-// khatru is what all of the family have in common.
-func khatru() Option {
+// khatru is what all of the family have in common, but for how they count.
+func khatru(count Fault) Option {
 	return options(
 		WithLimits(khatruLimits()),
 		WithNegentropyFrame(1<<20),
@@ -73,7 +81,7 @@ func khatru() Option {
 		}),
 		traits(
 			NegErrVerb("NEG-ERROR"), NegErrSays("closed", "CLOSED"), // before LineFeeds, which leaves a text only
-			LineFeeds(), ForgetIdleReconciliations(7*time.Second), AddToOpenIDs(), CountLastFilter(), IgnoreUnknown(), NoticeForUnreadable(),
+			LineFeeds(), ForgetIdleReconciliations(7*time.Second), AddToOpenIDs(), count, IgnoreUnknown(), NoticeForUnreadable(),
 			LiveBeforeOK(), PushOutdated(), MuteUnheard(), KeepExpired(), TakeDeleted(), DuplicateSays(true, ""), OutdatedSays(true, ""),
 		),
 	)

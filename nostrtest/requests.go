@@ -75,17 +75,11 @@ func (s *session) handleReq(h *handling, m wire.Req) {
 
 // subscription returns what a REQ opens, as the faults want it.
 func (h *handling) subscription(id string, filters []nostr.Filter) *subscription {
-	sub := &subscription{id: id, filters: filters, perFilter: h.perFilter}
+	sub := &subscription{id: id, filters: filters, perFilter: h.perFilter, deafToIDs: h.deafToIDs, crossed: h.crossed}
 	if hidden := h.hidden; hidden != nil {
 		sub.hidden = func(event *nostr.Event) bool { return hidden(h.session, event) }
 	}
-	sub.deaf = h.deafToIDs && !slices.ContainsFunc(filters, func(f nostr.Filter) bool { return !idsAlone(f) })
 	return sub
-}
-
-// idsAlone reports whether a filter has no condition but ids.
-func idsAlone(f nostr.Filter) bool {
-	return f.IDs != nil && f.Kinds == nil && f.Authors == nil && len(f.Tags) == 0 && f.Since == nil && f.Until == nil && f.Search == ""
 }
 
 // heeded returns the filters of a REQ or COUNT that the relay looks at.

@@ -53,7 +53,11 @@ const (
 	duplicate                // known already
 	outdated                 // a newer version is there (P08)
 	gone                     // deleted by its author (NIP-09)
+	vain                     // new: a deletion that has found nothing to delete
 )
+
+// isNew reports whether the store has taken the event in.
+func (v verdict) isNew() bool { return v == fresh || v == vain }
 
 // message is the text of the OK (P28, P32).
 func (v verdict) message() string {
@@ -114,15 +118,15 @@ func (s *store) add(event *nostr.Event, how admission) verdict {
 		s.sorted = false
 	}
 	s.ordered = append(s.ordered, event)
-	if event.Kind == nostr.KindDeletion {
-		s.deleteBy(event)
+	if event.Kind == nostr.KindDeletion && !s.deleteBy(event) {
+		return vain
 	}
 	return fresh
 }
 
 // deleteBy carries out a deletion request: its author's events only, and no
-// other deletion requests (NIP-09, P64).
-func (s *store) deleteBy(request *nostr.Event) {
+// other deletion requests (NIP-09, P64). It reports whether there were any.
+func (s *store) deleteBy(request *nostr.Event) (found bool) {
 	for tag := range request.Tags.FindAll("e") {
 		id, err := nostr.IDFromHex(tag.Value())
 		if err != nil {
@@ -130,6 +134,7 @@ func (s *store) deleteBy(request *nostr.Event) {
 		}
 		s.deletedIDs[deletedID{id, request.PubKey}] = struct{}{}
 		if event := s.byID[id]; event != nil && s.isDeleted(event, "") {
+			found = true
 			s.remove(event)
 		}
 	}
@@ -142,9 +147,11 @@ func (s *store) deleteBy(request *nostr.Event) {
 			s.deletedAddresses[address] = request.CreatedAt
 		}
 		if event := s.newest[address]; event != nil && s.isDeleted(event, address) {
+			found = true
 			s.remove(event)
 		}
 	}
+	return found
 }
 
 func (s *store) isDeleted(event *nostr.Event, address string) bool {

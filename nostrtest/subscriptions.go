@@ -16,7 +16,8 @@ type subscription struct {
 
 	// Of relays in the wild.
 	perFilter bool                    // a live event comes once for each filter that it matches
-	deaf      bool                    // nothing live comes
+	deafToIDs bool                    // nothing live comes for a filter with ids
+	crossed   bool                    // see CrossedListeners
 	hidden    func(*nostr.Event) bool // events that this client is not shown; nil: none
 }
 
@@ -85,11 +86,11 @@ func (s *session) revive(id string) {
 // push sends an event to every subscription that it matches, once each (P17), and
 // returns how often it was sent. Caller holds mu.
 func (r *Relay) push(event *nostr.Event) (sent int) {
-	size := eventSize(event)
+	size, crossing := eventSize(event), r.crossing(event)
 	for _, s := range r.sessions {
 		for _, list := range [][]*subscription{s.subscriptions, s.undead} {
 			for _, sub := range list {
-				for range sub.wants(event) {
+				for range sub.wants(event, crossing) {
 					s.send(outItem{
 						message:      wire.Event{SubscriptionID: sub.id, Event: event},
 						subscription: sub,
@@ -103,14 +104,37 @@ func (r *Relay) push(event *nostr.Event) (sent int) {
 	return sent
 }
 
+// crossing reports whether, of the subscriptions that CrossedListeners is for, one has the
+// event's author in a filter and one has its kind. Caller holds mu.
+func (r *Relay) crossing(event *nostr.Event) bool {
+	author, kind := false, false
+	for _, s := range r.sessions {
+		for _, sub := range s.subscriptions {
+			for _, f := range sub.filters {
+				if sub.crossed && sub.listens(f) {
+					author = author || slices.Contains(f.Authors, event.PubKey)
+					kind = kind || slices.Contains(f.Kinds, event.Kind)
+				}
+			}
+		}
+	}
+	return author && kind
+}
+
+// listens reports whether a filter of the subscription is of use for live events.
+func (sub *subscription) listens(f nostr.Filter) bool { return !sub.deafToIDs || f.IDs == nil }
+
 // wants returns how often a live event is sent for a subscription.
-func (sub *subscription) wants(event *nostr.Event) int {
-	if sub.deaf || sub.hidden != nil && sub.hidden(event) {
+func (sub *subscription) wants(event *nostr.Event, crossing bool) int {
+	if sub.hidden != nil && sub.hidden(event) {
 		return 0
 	}
 	n := 0
 	for _, f := range sub.filters {
-		if matches(f, event) {
+		if sub.crossed && crossing && (f.Authors == nil) != (f.Kinds == nil) {
+			continue
+		}
+		if sub.listens(f) && matches(f, event) {
 			if n++; !sub.perFilter {
 				break
 			}

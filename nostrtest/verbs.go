@@ -60,7 +60,7 @@ func (s *session) handleEvent(h *handling, event *nostr.Event) {
 	verdict := r.store.add(event, r.admits(h.admission))
 	out := h.outcome(verdict)
 	live := func() (listeners int) {
-		if verdict == fresh || h.liveOld && verdict == outdated {
+		if verdict.isNew() && out.accepted || h.liveOld && verdict == outdated {
 			listeners = r.push(event)
 		}
 		return listeners
