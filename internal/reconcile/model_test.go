@@ -31,7 +31,7 @@ func TestWhatWasComparedIsRightWhateverHappens(t *testing.T) {
 			}
 		}
 		faults := rapid.SliceOfDistinct(rapid.SampledFrom([]string{
-			"silence", "garbage", "lost", "busy", "trouble", "auth", "twice", "notice", "cut", "no page", "unreachable",
+			"silence", "garbage", "unreadable", "lost", "busy", "trouble", "auth", "twice", "notice", "cut", "no page", "unreachable",
 		}), rapid.ID[string]).Draw(rt, "faults")
 		c := begin(rt, ours, theirs, func(cfg *reconcile.Config, r *relay) {
 			r.cap = rapid.SampledFrom([]int{0, 0, 1, 5, 100}).Draw(rt, "cap")
@@ -110,7 +110,7 @@ func TestEveryComparisonEnds(t *testing.T) {
 			nil, {}, {0x61}, {0x60}, {0x62}, {0x61, 0, 0, 1}, {0x61, 0, 0, 2, 0}, append([]byte{0x61, 0, 0, 1}, make([]byte, 16)...), // a fingerprint of something
 		})
 		words := rapid.SampledFrom([]string{"", "CLOSED", "closed: x", "blocked: x", "error: x", "PROTOCOL-ERROR", "rate-limited: x", "auth-required: x", "restricted: x", "unsupported: x", "invalid: x"})
-		kind := rapid.IntRange(0, 5)
+		kind := rapid.IntRange(0, 6)
 		c.up = true
 		steps, n := c.m.Up(c.now, 1<<16), 0
 		for ; !c.m.Done(); n++ {
@@ -137,7 +137,9 @@ func TestEveryComparisonEnds(t *testing.T) {
 			switch k := kind.Draw(rt, "kind"); {
 			case session != 0 && k < 3:
 				steps = c.m.Message(c.now, session, answers.Draw(rt, "payload"))
-			case session != 0 && k < 5:
+			case session != 0 && k == 3:
+				steps = c.m.Garbled(c.now, session, "wire: not hexadecimal")
+			case session != 0 && k < 6:
 				steps = c.m.Failed(c.now, session, words.Draw(rt, "words"), int64(k))
 			case session != 0:
 				steps = append(c.m.Down(c.now), c.m.Up(c.now, 1<<16)...)

@@ -61,6 +61,7 @@ type reply struct {
 	words   string
 	max     int64
 	notice  bool
+	garbled bool
 }
 
 // part is what it has for a window; what has no bound is not asked for with one.
@@ -111,6 +112,9 @@ func (r *relay) answer(step reconcile.Step) {
 	case r.pick("silence", 40):
 	case r.pick("garbage", 40):
 		r.wire = append(r.wire, reply{session: step.Session, payload: []byte{0x61, 0x80}})
+	case r.pick("unreadable", 40):
+		r.open = 0
+		r.wire = append(r.wire, reply{session: step.Session, words: "wire: not hexadecimal", garbled: true})
 	case r.pick("lost", 10):
 		lose("CLOSED")
 	case r.pick("busy", 20):
@@ -196,6 +200,8 @@ func (c *client) step() bool {
 		switch {
 		case r.notice:
 			c.m.Noticed(c.now, r.words)
+		case r.garbled:
+			c.take(c.m.Garbled(c.now, r.session, r.words))
 		case r.payload != nil:
 			c.take(c.m.Message(c.now, r.session, r.payload))
 		default:
