@@ -33,8 +33,10 @@ func TestWhatWasComparedIsRightWhateverHappens(t *testing.T) {
 		faults := rapid.SliceOfDistinct(rapid.SampledFrom([]string{
 			"silence", "garbage", "unreadable", "lost", "busy", "trouble", "auth", "twice", "notice", "cut", "no page", "unreachable",
 		}), rapid.ID[string]).Draw(rt, "faults")
+		noPaging := rapid.Bool().Draw(rt, "no paging")
 		c := begin(rt, ours, theirs, func(cfg *reconcile.Config, r *relay) {
 			r.cap = rapid.SampledFrom([]int{0, 0, 1, 5, 100}).Draw(rt, "cap")
+			r.most = rapid.SampledFrom([]int{0, 0, 2}).Draw(rt, "most of a second")
 			if rapid.Bool().Draw(rt, "told") {
 				r.told = int64(r.cap)
 			}
@@ -50,18 +52,25 @@ func TestWhatWasComparedIsRightWhateverHappens(t *testing.T) {
 			ours, theirs = slices.DeleteFunc(ours, outer), slices.DeleteFunc(theirs, outer)
 			cfg.Ours, r.has = setOf(rt, ours), setOf(rt, theirs)
 			cfg.Most = rapid.SampledFrom([]int{1 << 20, 20}).Draw(rt, "most")
-			cfg.NoPaging = rapid.Bool().Draw(rt, "no paging")
+			cfg.NoPaging = noPaging
 			cfg.NoNegentropy = !cfg.NoPaging && rapid.IntRange(0, 4).Draw(rt, "no negentropy") == 0
 			c := *cfg
 			defer func() { ours, theirs = within(ours, c), within(theirs, c) }()
 		})
 		c.settle(20_000)
 		gaps := c.m.Gaps()
-		if len(faults) == 0 && c.relay.cap == 0 && len(c.m.Need()) < 20 {
+		if len(faults) == 0 && c.relay.cap == 0 && c.relay.most == 0 && len(c.m.Need()) < 20 {
 			require.Empty(rt, gaps)
 		}
 		mine, its := setOf(rt, ours), setOf(rt, theirs)
 		need, lacks := c.m.Need(), c.m.Lacks()
+		if len(faults) == 0 && c.relay.most > 0 && !noPaging && len(need) < 20 && len(gaps) < 100 { // there is nothing but that
+			for _, g := range gaps {
+				for at := g.Since; at <= g.Until; at++ {
+					require.Greater(rt, its.Between(at, at).Len(), c.relay.most, "what came is compared, though not all came")
+				}
+			}
+		}
 		require.Zero(rt, without(need, missing(its, mine, nil)), "what is needed is there")
 		require.Zero(rt, without(lacks, missing(mine, its, nil)), "what is lacked is not")
 		require.Zero(rt, without(missing(its, mine, gaps), need), "what was not found")

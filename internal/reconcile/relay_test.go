@@ -41,6 +41,7 @@ type relay struct {
 	t    require.TestingT
 	has  *nip77.Set
 	cap  int   // more events are too many for one session; 0: any number
+	most int   // of one second no more come in pages; 0: any number
 	told int64 // the cap as it is told
 	// what it does not have of the very seconds that it is asked for
 	notSince, notUntil bool
@@ -223,7 +224,16 @@ func (c *client) pages() {
 	w := *c.page
 	c.page = nil
 	part := c.relay.part(w)
+	var dense []reconcile.Window
 	for at, id := range part.All() {
+		if n := part.Between(at, at).Len(); c.relay.most > 0 && n > c.relay.most {
+			if second := (reconcile.Window{Since: at, Until: at}); !slices.Contains(dense, second) {
+				dense = slices.Insert(dense, 0, second)
+			}
+			if id[0]%2 == 0 { // something comes
+				continue
+			}
+		}
 		if c.relay.pick("no page", 50*max(1, part.Len())) {
 			c.take(c.m.Paged(c.now, reconcile.Unpaged, "a page is missing", true))
 			return
@@ -231,6 +241,10 @@ func (c *client) pages() {
 		if c.m.Saw(at, id) {
 			c.came = append(c.came, id)
 		}
+	}
+	if dense != nil {
+		c.take(c.m.Paged(c.now, reconcile.Unpaged, "a second with a page and more", false, dense...))
+		return
 	}
 	c.take(c.m.Paged(c.now, 0, "", false))
 }
