@@ -73,8 +73,8 @@ func WithPatience(d time.Duration) SyncOption {
 	return syncOption(func(c *syncConfig) error { c.patience = d; return positive("WithPatience", d) })
 }
 
-// WithWindow compares no more than the events of such a span of dates at a time, the newest
-// first: for relays that answer for so many events and say nothing of the others. Default: all
+// WithWindow compares no more than the events of such a span of dates at a time, and of a second more at
+// either end, the newest first: for relays that answer for so many events and say nothing of the others. Default: all
 // at once; where a relay says that this is too much, Sync finds smaller windows itself.
 func WithWindow(d time.Duration) SyncOption {
 	return syncOption(func(c *syncConfig) error {

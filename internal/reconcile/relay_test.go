@@ -45,6 +45,7 @@ type relay struct {
 	told int64 // the cap as it is told
 	// what it does not have of the very seconds that it is asked for
 	notSince, notUntil bool
+	loose              bool // it gives what is older than it is asked for, too
 	pick               func(what string, odds int) bool
 
 	open   int // the session, 0: none
@@ -72,6 +73,9 @@ func (r *relay) part(w reconcile.Window) *nip77.Set {
 	}
 	if r.notUntil && w.Until < reconcile.Forever {
 		w.Until--
+	}
+	if r.loose {
+		w.Since = 0
 	}
 	return r.has.Between(w.Since, w.Until)
 }
@@ -223,7 +227,7 @@ func (c *client) step() bool {
 func (c *client) pages() {
 	w := *c.page
 	c.page = nil
-	part := c.relay.part(w)
+	part := c.relay.part(w).Between(w.Since, w.Until) // what no filter wants is refused where it comes in
 	var dense []reconcile.Window
 	for at, id := range part.All() {
 		if n := part.Between(at, at).Len(); c.relay.most > 0 && n > c.relay.most {

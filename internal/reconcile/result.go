@@ -75,6 +75,14 @@ func (m *Machine) Gaps() []Gap { return slices.Clone(m.gaps) }
 
 // Need are the ids that the relay has and we lack, each once, sorted. To be called at the end.
 func (m *Machine) Need() []nostr.ID {
+	if !m.pruned && len(m.need) > 0 { // a relay may list what lies outside of the window that it was asked for
+		for _, id := range m.all.All() {
+			if came, listed := m.need[id]; listed && !came {
+				delete(m.need, id)
+			}
+		}
+	}
+	m.pruned = true
 	return slices.SortedFunc(maps.Keys(m.need), nostr.ID.Compare)
 }
 
