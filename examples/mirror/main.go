@@ -136,8 +136,8 @@ func copyAll(ctx context.Context, opts options, stdout, stderr io.Writer, more .
 	err = m.copy(ctx)
 	m.bar.end()
 	fmt.Fprintf(stderr, "mirror: %v (%v)\n", m.sum, time.Since(began).Round(time.Millisecond))
-	if err != nil || live == nil {
+	if err != nil && !errors.Is(err, errPartly) || live == nil {
 		return err
 	}
-	return live.follow(ctx, stderr)
+	return errors.Join(err, live.follow(ctx, stderr))
 }
