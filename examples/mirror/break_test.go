@@ -154,3 +154,56 @@ func TestAMirrorOfARelayWithASecondThatIsMoreThanAPage(t *testing.T) {
 	require.Error(t, err)
 	assert.Contains(t, told, "mirror: 0 copied there; 0 were on both")
 }
+
+// What the comparison has dealt with comes again from the subscription, which knows nothing of that. It is not
+// sent again, in the first run nor in a later one.
+func TestAMirrorThatFollowsSendsNothingTwice(t *testing.T) {
+	for name, kept := range map[string]bool{"with a journal": true, "without": false} {
+		t.Run(name, func(t *testing.T) {
+			from, to, opts := pair(t, nostrtest.WithPolicy(func(_ nostrtest.Connection, e *nostr.Event) string {
+				if e.Content == "190" {
+					return "blocked: no"
+				}
+				return ""
+			}))
+			opts.both, opts.follow = true, true
+			if !kept {
+				opts.state = ""
+			}
+			all := notes(300)
+			from.Publish(all[:150]...)
+			to.Publish(all[50:200]...) // 100 are on both
+			next := 200
+			for range 2 {
+				ctx, stop := context.WithCancel(t.Context())
+				told := &awaits{text: "following", said: make(chan struct{})}
+				done := make(chan error)
+				go func() { done <- copyAll(ctx, opts, io.Discard, told) }() // joined below
+				<-told.said
+				from.Publish(all[next])
+				to.Publish(all[next+1])
+				for i, relay := range []*nostrtest.Relay{to, from} {
+					_, err := relay.WaitEvent(t.Context(), nostr.Filter{IDs: []nostr.ID{all[next+i].ID}})
+					require.NoError(t, err)
+				}
+				stop()
+				require.NoError(t, <-done)
+				assert.Contains(t, told.all.String(), "followed: 1 copied there, 1 back")
+				from.Publish(all[next+2 : next+12]...) // while nobody looks
+				next += 12
+			}
+			offered := 0
+			for _, relay := range []*nostrtest.Relay{from, to} {
+				for id, n := range published(relay) {
+					if id == all[190].ID { // it is not on both: each run offers it
+						offered += n
+						continue
+					}
+					assert.Equal(t, 1, n, id)
+				}
+			}
+			assert.Equal(t, 2, offered)
+			assert.Len(t, ids(to), 214)
+		})
+	}
+}

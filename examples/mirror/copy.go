@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"slices"
 	"time"
@@ -26,6 +27,7 @@ type mirror struct {
 	all     window               // the filter's dates
 	before  [2]map[nostr.ID]bool // what both have, in the last two spans: the next ones are asked for a second of them
 	partly  error                // the first reason why something could not be compared
+	met     map[nostr.ID]bool    // what was compared, is not in the journal as it was read, and need not be followed; nil: nothing is
 	sum     summary
 }
 
@@ -194,6 +196,9 @@ func (m *mirror) divide(need, lost [2]map[nostr.ID]bool) (only [2][]nostr.ID, co
 		}
 	}
 	m.before = [2]map[nostr.ID]bool{both, m.before[0]}
+	if m.met != nil {
+		maps.Copy(m.met, both)
+	}
 	return only, common
 }
 
@@ -233,7 +238,10 @@ func (m *mirror) transfer(ctx context.Context, w window, direction int, ids []no
 		}
 		return p.publish(ctx, e)
 	})
-	return errors.Join(err, p.settle(ctx, 0))
+	if settled := p.settle(ctx, 0); !errors.Is(err, settled) { // one reason is said once
+		err = errors.Join(err, settled)
+	}
+	return err
 }
 
 // note enters events in the journal that both relays have had: for that their dates have to be
@@ -310,6 +318,9 @@ func (p *publisher) settle(ctx context.Context, most int) error {
 		e := p.events[0]
 		p.open, p.events = p.open[1:], p.events[1:]
 		p.m.bar.add(1)
+		if p.m.met != nil && p.m.before[0] != nil {
+			p.m.met[e.ID] = true
+		}
 		verdict := report.Outcomes[0]
 		if verdict.Tries > 1 { // it limits how much it takes at once
 			p.ahead = max(1, p.ahead/2)
@@ -319,7 +330,7 @@ func (p *publisher) settle(ctx context.Context, most int) error {
 		switch {
 		case verdict.Verdict.Has():
 			p.m.sum.copied[p.direction]++
-			if both := p.m.before[0]; both != nil { // nil while nothing is compared
+			if both := p.m.before[0]; both != nil { // nil: this is not the comparison
 				both[e.ID] = true
 			}
 			if err := p.m.journal.add(e); err != nil {
