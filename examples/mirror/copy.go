@@ -231,13 +231,18 @@ func (m *mirror) compare(ctx context.Context, direction int, w window) (gennostr
 // transfer copies the events of a span in one direction.
 func (m *mirror) transfer(ctx context.Context, w window, direction int, ids []nostr.ID) error {
 	p := m.publisher(direction)
+	var failed error
 	err := m.fetch(ctx, direction, ids, func(e *nostr.Event) error {
 		if !w.has(e.CreatedAt) { // the span beside knows better whether the other has it
 			m.bar.add(1)
 			return nil
 		}
-		return p.publish(ctx, e)
+		failed = p.publish(ctx, e)
+		return failed
 	})
+	if failed != nil { // nor will the others be answered
+		return err
+	}
 	if settled := p.settle(ctx, 0); !errors.Is(err, settled) { // one reason is said once
 		err = errors.Join(err, settled)
 	}

@@ -78,7 +78,7 @@ func parse(args []string, usage io.Writer) (opts options, err error) {
 	flags.BoolVar(&opts.follow, "follow", false, "go on copying what is published, until Ctrl-C")
 	flags.StringVar(&opts.state, "state", "", "`file` that keeps what is on both relays; beside it stands FILE.cursor, of -follow")
 	filter := flags.String("filter", "{}", "which events, as `JSON` (NIP-01)")
-	flags.DurationVar(&opts.patience, "patience", 20*time.Second, "how much `time` a relay has for each answer")
+	flags.DurationVar(&opts.patience, "patience", 20*time.Second, "how much `time` a relay has for each answer, but for the verdict on an event: that may take ten minutes")
 	if err := cli.Parse(flags, args, intro, usage); err != nil {
 		return opts, err
 	}
