@@ -68,6 +68,7 @@ func TestSyncOfARelayWithSecondsThatArePagesAndMore(t *testing.T) {
 						assert.Equal(t, []nostr.Timestamp{crowds[i], crowds[i]}, []nostr.Timestamp{gap.Since, gap.Until}, gap.String())
 						var why *gennostr.GapError
 						require.ErrorAs(t, gap.Err, &why)
+						assert.Equal(t, [2]nostr.Timestamp{crowds[i], crowds[i]}, [2]nostr.Timestamp{why.Gap.Since, why.Gap.Until})
 					}
 					assert.True(t, slices.Equal(nip77Order(events[3900:]), report.Lacks), "%d", len(report.Lacks))
 					missing := 0

@@ -362,7 +362,13 @@ func (o *openSync) gapErr(g reconcile.Gap) error {
 	case reconcile.TooMany:
 		return ErrQueryTooLarge
 	case reconcile.Unpaged:
-		return o.pageErrs[g.Words]
+		err := o.pageErrs[g.Words]
+		if of, is := err.(*GapError); is { // which tells of all dates between the first and the last that are missing
+			mine := *of
+			mine.Gap.Since, mine.Gap.Until = g.Since, g.Until
+			return &mine
+		}
+		return err
 	}
 	return nil
 }
