@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/gennostr/gennostr/internal/socket"
 )
@@ -33,10 +32,8 @@ func (c *connection) oversized(err error) bool {
 		}
 	}
 	if verb == "NEG-MSG" {
-		if req := c.requests.Neg(id, time.Now()).Request; req != nil { // nobody waits for the rest of its session
-			if r, ok := req.Route().(*negRoute); ok {
-				r.end(fmt.Sprintf("a message too large to be read: %d bytes, at most %d are", long.Length, long.Limit), 0, true)
-			}
+		if r := c.session(id); r != nil { // nobody waits for the rest of it
+			r.end(syncFailure{words: fmt.Sprintf("a message too large to be read: %d bytes, at most %d are", long.Length, long.Limit)}, true)
 		}
 	}
 	c.in.Oversized(fmt.Errorf("%s of %d bytes, at most %d are read", what, long.Length, long.Limit))

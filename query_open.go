@@ -49,6 +49,7 @@ type openQuery struct {
 	released  bool           // guarded by mu: it takes nothing any more
 	cause     error          // guarded by mu: why it ended, if that is no relay's doing
 	answers   []RelayAnswer  // guarded by mu
+	missing   []query.Span   // guarded by mu: of which dates the last relay that has answered has not given all
 	counts    []RelayCount   // guarded by mu
 }
 
@@ -268,6 +269,7 @@ func (q *openQuery) answer(l *queryLeg) {
 	} else {
 		answer := l.track.Answer()
 		a.Events, a.Complete, a.Err = q.merge.Events(l.index), answer.Complete, errorOf(l.url, answer, l.err, l.clock)
+		q.missing = answer.Missing
 	}
 	q.answers[l.index] = a
 }
@@ -289,6 +291,13 @@ func (q *openQuery) finish(cause error) {
 		l.room = queryPlace{q}
 		q.c.then(l)
 	}
+}
+
+// lost are the dates of which the relay of a query of one relay has not given all, the newest first.
+func (q *openQuery) lost() []query.Span {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.missing
 }
 
 // report is what came of it, when it is over.

@@ -73,8 +73,8 @@ func WithPatience(d time.Duration) SyncOption {
 	return syncOption(func(c *syncConfig) error { c.patience = d; return positive("WithPatience", d) })
 }
 
-// WithWindow compares no more than the events of such a span of dates at a time, the newest
-// first: for relays that answer for so many events and say nothing of the others. Default: all
+// WithWindow compares no more than the events of such a span of dates at a time, and of a second more at
+// either end, the newest first: for relays that answer for so many events and say nothing of the others. Default: all
 // at once; where a relay says that this is too much, Sync finds smaller windows itself.
 func WithWindow(d time.Duration) SyncOption {
 	return syncOption(func(c *syncConfig) error {
@@ -125,7 +125,8 @@ func notNil(option string, isNil bool) error {
 //
 // A relay that has too many events for one comparison, and says so, is asked for one span of dates
 // after another, by halves; what is in one second and still too much is had sent (REQ) and compared
-// here. So is everything with a relay that has no NIP-77 ([WithoutPaging]).
+// here. So is everything with a relay that has no NIP-77 ([WithoutPaging]). Of a second in which a relay has
+// more than it sends at once nobody knows all: that second is a gap, and what lies around it is compared.
 //
 // The error is nil if all dates were compared, all that was to be fetched has come or
 // is not there any more, and all that was to be pushed has got a verdict, good or bad. Else it is
@@ -195,7 +196,7 @@ func (c *Client) newSync(relay string, filter nostr.Filter, have *nip77.Set, opt
 	if have == nil {
 		have = new(nip77.Set)
 	}
-	o := &openSync{c: c, url: url, address: address, filter: filter.Clone(), cfg: cfg}
+	o := &openSync{c: c, url: url, address: address, filter: filter.Clone(), cfg: cfg, pageErrs: make(map[string]error)}
 	o.news.bell = make(chan struct{}, 1)
 	o.machine = reconcile.New(o.machineConfig(have), c.now())
 	return o, nil

@@ -36,10 +36,12 @@ type syncNews struct {
 	over    bool  // guarded by mu: nobody waits any more
 }
 
+// syncFailure is why a session has ended.
 type syncFailure struct {
 	session int
-	words   string
-	most    int64
+	words   string // the relay's, or of what could not be read
+	most    int64  // how many events it reconciles at once; 0: it has not said so
+	garbled bool   // it says something that cannot be read
 }
 
 func (n *syncNews) change(f func()) {
@@ -68,8 +70,8 @@ func (n *syncNews) isOpened(session int, at time.Time) {
 
 func (n *syncNews) await(session int) { n.change(func() { n.awaits = session }) }
 
-func (n *syncNews) failed(session int, words string, most int64) {
-	n.change(func() { n.failure, n.awaits = &syncFailure{session, words, most}, 0 })
+func (n *syncNews) failed(f syncFailure) {
+	n.change(func() { n.failure, n.awaits = &f, 0 })
 }
 
 func (n *syncNews) isYielded(session int) {
@@ -139,6 +141,9 @@ func (n *syncNews) next() (tell func(m *reconcile.Machine, now time.Time) []reco
 		f := *n.failure
 		n.failure = nil
 		return func(m *reconcile.Machine, now time.Time) []reconcile.Step {
+			if f.garbled {
+				return m.Garbled(now, f.session, f.words)
+			}
 			return m.Failed(now, f.session, f.words, f.most)
 		}, true
 	case n.yielded != 0:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -137,4 +138,51 @@ func TestSyncGoesOnWhereTheProgramWasStopped(t *testing.T) {
 		assert.Zero(t, gennostr.OpenSyncs(client))
 		assert.Zero(t, gennostr.OpenQueries(client))
 	})
+}
+
+// So it is wherever among the relay's messages the program was stopped: the next run does the rest.
+// Shows D56.
+func TestSyncGoesOnWhereverItsProgramWasStopped(t *testing.T) {
+	total := 0
+	virtual(t, func(t *testing.T, network *nostrtest.Network) {
+		relay, _, _, sync := setUp(t, network)
+		_, err := sync(t.Context())
+		require.NoError(t, err)
+		total = len(sentBy(relay))
+	})
+	step, stopped := 1, 0
+	if kit.UnderRace { // where signatures take forty times as long
+		step = 9
+	}
+	for k := 1; k <= total; k += step {
+		virtual(t, func(t *testing.T, network *nostrtest.Network) {
+			ctx, stop := context.WithCancel(t.Context())
+			defer stop()
+			var sent atomic.Int64
+			relay, have, client, sync := setUp(t, network, nostrtest.WithFaults(nostrtest.Rewrite(func(message string) []string {
+				if sent.Add(1) == int64(k) {
+					stop()
+				}
+				return []string{message}
+			})))
+			first, err := sync(ctx)
+			if err != nil {
+				require.ErrorIs(t, err, context.Canceled)
+				stopped++
+			}
+			synctest.Wait()
+			require.Zero(t, gennostr.OpenSyncs(client))
+			require.Zero(t, gennostr.OpenQueries(client))
+			second, err := sync(t.Context())
+			require.NoError(t, err, "stopped at message %d", k)
+			require.True(t, second.Complete)
+			require.Equal(t, resumed, first.Fetched+second.Fetched)
+			require.Len(t, have.events, 400)
+			require.Equal(t, 400, len(relay.Events()))
+			for _, n := range published(relay) {
+				require.Equal(t, 1, n, "stopped at message %d", k)
+			}
+		})
+	}
+	require.Greater(t, stopped, total/step*9/10)
 }

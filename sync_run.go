@@ -27,9 +27,9 @@ type openSync struct {
 	place             syncPlace // supervisor goroutine only
 
 	// of the goroutine that has called Sync
-	machine *reconcile.Machine
-	armed   time.Time // when the alarm rings; zero: it does not
-	pageErr error     // why the last page that is missing is
+	machine  *reconcile.Machine
+	armed    time.Time        // when the alarm rings; zero: it does not
+	pageErrs map[string]error // why pages are missing, by their texts
 
 	fetched, pushed, answered int
 	absent                    []nostr.ID
@@ -225,16 +225,35 @@ func (o *openSync) page(ctx context.Context, w reconcile.Window) ([]reconcile.St
 			o.tell()
 		}
 	}
-	why, again := reconcile.Why(0), false
-	words := ""
-	if !o.machine.Full() {
-		if err := answerErr(q.report()); err != nil {
-			why, words, again = whyUnpaged(err)
-			o.pageErr = err
+	return o.paged(q), nil
+}
+
+// paged tells the machine how the paging of a window has ended.
+func (o *openSync) paged(q *openQuery) []reconcile.Step {
+	now := o.c.now()
+	if o.machine.Full() {
+		return o.machine.Paged(now, 0, "", false)
+	}
+	report := q.report()
+	err := answerErr(report)
+	if err == nil {
+		return o.machine.Paged(now, 0, "", false)
+	}
+	why, words, again := whyUnpaged(err)
+	if len(o.pageErrs) < mostPageErrs {
+		o.pageErrs[words] = err
+	}
+	var missing []reconcile.Window
+	if report.cause == nil { // else it was not the relay that came to an end
+		for _, s := range q.lost() {
+			missing = append(missing, reconcile.Window(s))
 		}
 	}
-	return o.machine.Paged(o.c.now(), why, words, again), nil
+	return o.machine.Paged(now, why, words, again, missing...)
 }
+
+// mostPageErrs is how many errors of pages are kept for what is said of gaps; of others the text is.
+const mostPageErrs = 100
 
 // tellEvery is after how many events progress is told.
 const tellEvery = 64
@@ -343,9 +362,13 @@ func (o *openSync) gapErr(g reconcile.Gap) error {
 	case reconcile.TooMany:
 		return ErrQueryTooLarge
 	case reconcile.Unpaged:
-		if o.pageErr != nil && o.pageErr.Error() == g.Words {
-			return o.pageErr
+		err := o.pageErrs[g.Words]
+		if of, is := err.(*GapError); is { // which tells of all dates between the first and the last that are missing
+			mine := *of
+			mine.Gap.Since, mine.Gap.Until = g.Since, g.Until
+			return &mine
 		}
+		return err
 	}
 	return nil
 }

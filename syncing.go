@@ -34,8 +34,7 @@ type (
 	}
 	negEnded struct { // a session has come to its end: the relay has ended it, or it has to be
 		route *negRoute
-		words string
-		most  int64
+		why   syncFailure
 		open  bool // the relay does not know
 	}
 	negNotice struct {
@@ -268,14 +267,34 @@ func (r *negRoute) deliver(l *dataLetter) {
 			return // whoever waits has it now, and its room in the window
 		}
 	case wire.NegErr:
-		r.end(m.Reason, m.Max, false)
+		r.end(syncFailure{words: m.Reason, most: m.Max}, false)
 	}
 	l.leave()
 }
 
+// session is the library's open one of that id; nil: there is none.
+func (c *connection) session(id string) *negRoute {
+	req := c.requests.Neg(id, time.Now()).Request
+	if req == nil {
+		return nil
+	}
+	r, _ := req.Route().(*negRoute)
+	return r
+}
+
+// Garbled is the intake's: an answer that cannot be read is none that is still to come.
+func (c *connection) Garbled(frame []byte, err error) {
+	if _, id := headOf(frame); id != "" {
+		if r := c.session(id); r != nil {
+			r.end(syncFailure{words: err.Error(), garbled: true}, true)
+		}
+	}
+}
+
 // end tells that a session is over. Reader's goroutine, or a verifier's.
-func (r *negRoute) end(words string, most int64, open bool) {
-	r.conn.client.sup.inbox.Put(negEnded{r, strings.Clone(words[:min(len(words), longestHeard)]), most, open})
+func (r *negRoute) end(f syncFailure, open bool) {
+	f.session, f.words = r.session, strings.Clone(f.words[:min(len(f.words), longestHeard)])
+	r.conn.client.sup.inbox.Put(negEnded{r, f, open})
 }
 
 func (ev negEnded) supervise(s *supervisor) {
@@ -284,14 +303,14 @@ func (ev negEnded) supervise(s *supervisor) {
 	if e.conn != r.conn || o.place.entry != e || o.place.session != r.session {
 		return
 	}
-	if e.lore().limits.Refused(ev.words, e.conn.requests.Len()) == limits.TooManySubscriptions {
+	if !ev.why.garbled && e.lore().limits.Refused(ev.why.words, e.conn.requests.Len()) == limits.TooManySubscriptions {
 		e.asking.slots.SetConfig(e.lore().packing())
 	}
 	if ev.open {
 		e.conn.sendOwn(NegClose{SubscriptionID: o.place.id}, nil)
 	}
 	s.negOver(o)
-	o.news.failed(r.session, ev.words, ev.most)
+	o.news.failed(ev.why)
 	s.ask(e)
 }
 

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"slices"
 	"time"
@@ -20,8 +22,12 @@ type mirror struct {
 	client  *gennostr.Client
 	journal *journal
 	bar     *bar
-	out     io.Writer // which events a relay has not taken
-	most    int       // ids that are looked at together
+	out     io.Writer            // which events a relay has not taken
+	most    int                  // ids that are looked at together
+	all     window               // the filter's dates
+	before  [2]map[nostr.ID]bool // what both have, in the last two spans: the next ones are asked for a second of them
+	partly  error                // the first reason why something could not be compared
+	met     map[nostr.ID]bool    // what was compared, is not in the journal as it was read, and need not be followed; nil: nothing is
 	sum     summary
 }
 
@@ -66,16 +72,34 @@ const mostIDs = 20_000
 // window is a span of dates, both of which belong to it.
 type window struct{ since, until nostr.Timestamp }
 
+func (w window) has(t nostr.Timestamp) bool { return w.since <= t && t <= w.until }
+
+// asked is what the relays are asked for so that nothing of a span is missed: a second more at either end, where
+// that is none of the filter's. Some leave out the very seconds of since and until.
+func (m *mirror) asked(w window) window {
+	if w.since > m.all.since {
+		w.since--
+	}
+	if w.until < m.all.until {
+		w.until++
+	}
+	return w
+}
+
+// errPartly is for relays that do not give all that they have.
+var errPartly = errors.New("not all could be compared")
+
 // copy compares the relays, span by span, the newest first, and copies what one lacks.
 func (m *mirror) copy(ctx context.Context) error {
-	all := window{0, math.MaxInt64}
+	m.all = window{0, math.MaxInt64}
 	if s := m.opts.filter.Since; s != nil {
-		all.since = max(0, *s)
+		m.all.since = max(0, *s)
 	}
 	if u := m.opts.filter.Until; u != nil {
-		all.until = *u
+		m.all.until = *u
 	}
-	todo := []window{all}
+	defer func() { m.before = [2]map[nostr.ID]bool{} }()
+	todo := []window{m.all}
 	for len(todo) > 0 {
 		w := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
@@ -85,8 +109,11 @@ func (m *mirror) copy(ctx context.Context) error {
 		}
 		todo = append(todo, parts...)
 	}
-	m.sum.compared = true
-	return m.journal.flush()
+	err := m.journal.flush()
+	if m.sum.compared = m.partly == nil; !m.sum.compared {
+		err = errors.Join(fmt.Errorf("%w: %w", errPartly, m.partly), err)
+	}
+	return err
 }
 
 // part compares one span. If there is too much in it, it is to be done in parts, the newest last.
@@ -100,21 +127,66 @@ func (m *mirror) part(ctx context.Context, w window) (parts []window, err error)
 		switch {
 		case tooMuch && w.since < w.until:
 			return w.halves(nostr.TimestampOf(time.Now())), nil
+		case onlyGaps(err): // what is known is copied
+			m.partly = cmp.Or(m.partly, err)
 		case err != nil:
 			return nil, err
 		}
-		need[direction], lost[direction] = setOf(report.Need), setOf(report.Lacks)
+		need[direction], lost[direction] = setOf(report.Need), setOf(m.inside(w, report.Lacks))
 	}
 	m.sum.windows++
-	var only [2][]nostr.ID
-	var common []nostr.ID
+	only, common := m.divide(need, lost)
+	m.sum.common += len(common)
+	m.bar.more(len(only[there]))
+	if m.opts.both {
+		m.bar.more(len(only[back]))
+	}
+	if err := m.transfer(ctx, w, there, only[there]); err != nil {
+		return nil, err
+	}
+	if m.opts.both {
+		if err := m.transfer(ctx, w, back, only[back]); err != nil {
+			return nil, err
+		}
+	}
+	return nil, m.note(ctx, common)
+}
+
+// onlyGaps tells whether all that is wrong is that a relay does not give all of some dates.
+func onlyGaps(err error) bool {
+	var sync *gennostr.SyncError
+	if !errors.As(err, &sync) || len(sync.Report.Gaps) == 0 {
+		return false
+	}
+	return !slices.ContainsFunc(sync.Report.Gaps, func(g gennostr.SyncGap) bool {
+		var gap *gennostr.GapError
+		return !errors.As(g.Err, &gap)
+	})
+}
+
+// inside are the ids of those that the journal has in a span, and not beside it.
+func (m *mirror) inside(w window, ids []nostr.ID) []nostr.ID {
+	return slices.DeleteFunc(ids, func(id nostr.ID) bool {
+		_, before := m.journal.known.Index(w.since-1, id)
+		_, after := m.journal.known.Index(w.until+1, id)
+		return before || after
+	})
+}
+
+// divide tells what only one of the relays has, perhaps beside the span that is looked at, and what both
+// have and was not told before.
+func (m *mirror) divide(need, lost [2]map[nostr.ID]bool) (only [2][]nostr.ID, common []nostr.ID) {
+	both := make(map[nostr.ID]bool)
 	for direction := range need {
 		for id := range need[direction] {
 			switch {
 			case !need[1-direction][id]:
 				only[direction] = append(only[direction], id)
 			case direction == there:
-				common = append(common, id)
+				both[id] = true
+				if !m.before[0][id] && !m.before[1][id] {
+					common = append(common, id)
+				}
 			}
 		}
 		for id := range lost[1-direction] {
@@ -123,20 +195,11 @@ func (m *mirror) part(ctx context.Context, w window) (parts []window, err error)
 			}
 		}
 	}
-	m.sum.common += len(common)
-	m.bar.more(len(only[there]))
-	if m.opts.both {
-		m.bar.more(len(only[back]))
+	m.before = [2]map[nostr.ID]bool{both, m.before[0]}
+	if m.met != nil {
+		maps.Copy(m.met, both)
 	}
-	if err := m.transfer(ctx, there, only[there]); err != nil {
-		return nil, err
-	}
-	if m.opts.both {
-		if err := m.transfer(ctx, back, only[back]); err != nil {
-			return nil, err
-		}
-	}
-	return nil, m.note(ctx, common)
+	return only, common
 }
 
 func setOf(ids []nostr.ID) map[nostr.ID]bool {
@@ -149,27 +212,41 @@ func setOf(ids []nostr.ID) map[nostr.ID]bool {
 
 // compare lists what a relay has and the journal does not know of, and the other way round.
 func (m *mirror) compare(ctx context.Context, direction int, w window) (gennostr.SyncReport, error) {
-	filter := m.opts.filter
+	most := m.most
+	if w.since == w.until {
+		most = math.MaxInt32
+	}
+	filter, w := m.opts.filter, m.asked(w)
 	if w.since > 0 {
 		filter = filter.WithSince(w.since)
 	}
 	if w.until < math.MaxInt64 {
 		filter = filter.WithUntil(w.until)
 	}
-	most := m.most
-	if w.since == w.until {
-		most = math.MaxInt32
-	}
 	return m.client.Sync(ctx, m.source(direction), filter, m.journal.known.Between(w.since, w.until),
 		gennostr.WithMostIDs(most), gennostr.WithPatience(m.opts.patience),
 		gennostr.OnSyncProgress(func(p gennostr.SyncProgress) { m.bar.tick() }))
 }
 
-// transfer copies events in one direction.
-func (m *mirror) transfer(ctx context.Context, direction int, ids []nostr.ID) error {
+// transfer copies the events of a span in one direction.
+func (m *mirror) transfer(ctx context.Context, w window, direction int, ids []nostr.ID) error {
 	p := m.publisher(direction)
-	err := m.fetch(ctx, direction, ids, func(e *nostr.Event) error { return p.publish(ctx, e) })
-	return errors.Join(err, p.settle(ctx, 0))
+	var failed error
+	err := m.fetch(ctx, direction, ids, func(e *nostr.Event) error {
+		if !w.has(e.CreatedAt) { // the span beside knows better whether the other has it
+			m.bar.add(1)
+			return nil
+		}
+		failed = p.publish(ctx, e)
+		return failed
+	})
+	if failed != nil { // nor will the others be answered
+		return err
+	}
+	if settled := p.settle(ctx, 0); !errors.Is(err, settled) { // one reason is said once
+		err = errors.Join(err, settled)
+	}
+	return err
 }
 
 // note enters events in the journal that both relays have had: for that their dates have to be
@@ -246,6 +323,9 @@ func (p *publisher) settle(ctx context.Context, most int) error {
 		e := p.events[0]
 		p.open, p.events = p.open[1:], p.events[1:]
 		p.m.bar.add(1)
+		if p.m.met != nil && p.m.before[0] != nil {
+			p.m.met[e.ID] = true
+		}
 		verdict := report.Outcomes[0]
 		if verdict.Tries > 1 { // it limits how much it takes at once
 			p.ahead = max(1, p.ahead/2)
@@ -255,6 +335,9 @@ func (p *publisher) settle(ctx context.Context, most int) error {
 		switch {
 		case verdict.Verdict.Has():
 			p.m.sum.copied[p.direction]++
+			if both := p.m.before[0]; both != nil { // nil: this is not the comparison
+				both[e.ID] = true
+			}
 			if err := p.m.journal.add(e); err != nil {
 				return err
 			}

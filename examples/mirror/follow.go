@@ -24,6 +24,7 @@ type follower struct {
 // subscribe begins to listen. What comes waits until follow takes it.
 func (m *mirror) subscribe(ctx context.Context) (*follower, error) {
 	f := &follower{m: m}
+	m.met = make(map[nostr.ID]bool)
 	urls := []string{m.opts.from}
 	if m.opts.both {
 		urls = append(urls, m.opts.to)
@@ -63,7 +64,7 @@ func (f *follower) follow(ctx context.Context, stderr io.Writer) error {
 			sayChange(stderr, msg)
 			continue
 		}
-		if _, known := f.m.journal.known.Index(msg.Event.CreatedAt, msg.Event.ID); known {
+		if _, known := f.m.journal.known.Index(msg.Event.CreatedAt, msg.Event.ID); known || f.m.met[msg.Event.ID] {
 			continue
 		}
 		direction := there

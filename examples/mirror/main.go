@@ -3,7 +3,8 @@
 // and then relays that have nearly the same cost next to nothing: after Ctrl-C, or a crash, it goes
 // on where it was. What a relay has lost since is copied again. What no journal knows of yet costs
 // the ids of both relays, some 70 bytes each, and with -state that what both have is fetched, once,
-// for its dates. With -follow it then goes on copying what is published.
+// for its dates. With -follow it then goes on copying what is published; the first time it has all that is
+// stored sent for that, and it takes some 60 bytes of memory for each event that no journal knew of.
 //
 // Without -from it needs no network: it shows itself on two relays of its own.
 //
@@ -77,7 +78,7 @@ func parse(args []string, usage io.Writer) (opts options, err error) {
 	flags.BoolVar(&opts.follow, "follow", false, "go on copying what is published, until Ctrl-C")
 	flags.StringVar(&opts.state, "state", "", "`file` that keeps what is on both relays; beside it stands FILE.cursor, of -follow")
 	filter := flags.String("filter", "{}", "which events, as `JSON` (NIP-01)")
-	flags.DurationVar(&opts.patience, "patience", 20*time.Second, "how much `time` a relay has for each answer")
+	flags.DurationVar(&opts.patience, "patience", 20*time.Second, "how much `time` a relay has for each answer, but for the verdict on an event: that may take ten minutes")
 	if err := cli.Parse(flags, args, intro, usage); err != nil {
 		return opts, err
 	}
@@ -136,8 +137,8 @@ func copyAll(ctx context.Context, opts options, stdout, stderr io.Writer, more .
 	err = m.copy(ctx)
 	m.bar.end()
 	fmt.Fprintf(stderr, "mirror: %v (%v)\n", m.sum, time.Since(began).Round(time.Millisecond))
-	if err != nil || live == nil {
+	if err != nil && !errors.Is(err, errPartly) || live == nil {
 		return err
 	}
-	return live.follow(ctx, stderr)
+	return errors.Join(err, live.follow(ctx, stderr))
 }

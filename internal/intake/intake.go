@@ -80,6 +80,9 @@ type Owner interface {
 	// Unread is told of an event that came for a request and was let go, for no fault of the
 	// relay's: it would take too much, or the verifier has failed. Any goroutine.
 	Unread(*reqs.Request)
+	// Garbled is told of a message of a reconciliation of which nothing can be made, so that nobody waits
+	// for it: the frame, which is not to be kept, and what is wrong with it. Reader's goroutine.
+	Garbled(frame []byte, err error)
 	// Refuse takes a frame's refusal: the reason is one of the errors of this
 	// package or of package nostr, err says what was wrong. Any goroutine.
 	Refuse(reason, err error)
@@ -194,6 +197,7 @@ func (in *Intake) judge(b *Buffers, letter *Letter) (unproven *nostr.Event, ok b
 			return nil, false
 		case msg == nil:
 			in.asEvent(b)
+			in.asNeg(b, err)
 			return nil, false
 		} // else a part of it only: what is good is delivered
 	}
@@ -232,6 +236,14 @@ func (in *Intake) asEvent(b *Buffers) *reqs.Request {
 		return in.Requests.Refuse(id)
 	}
 	return nil
+}
+
+// asNeg tells of a frame that is a reconciliation's (NIP-77), and cannot be read.
+func (in *Intake) asNeg(b *Buffers, err error) {
+	var bad *wire.ParseError
+	if errors.As(err, &bad) && (bad.Verb == wire.NegMsg{}.Verb() || bad.Verb == wire.NegErr{}.Verb()) {
+		in.Owner.Garbled(b.Frame, err)
+	}
 }
 
 // unread is for a frame that is let go, and may be an event's.

@@ -43,11 +43,15 @@ type bench struct {
 	why     []error          // guarded by mu
 	unread  int              // guarded by mu
 	arrived []wire.ServerMessage
+	garbled []string
 }
 
 func (b *bench) Ended() <-chan struct{}       { return b.ended }
 func (b *bench) Arrived(m wire.ServerMessage) { b.arrived = append(b.arrived, m) }
 func (b *bench) Unread(*reqs.Request)         { b.mu.Lock(); defer b.mu.Unlock(); b.unread++ }
+func (b *bench) Garbled(frame []byte, _ error) {
+	b.garbled = append(b.garbled, string(frame))
+}
 
 func (b *bench) Had(l *intake.Letter) bool {
 	b.mu.Lock()
@@ -173,6 +177,17 @@ func TestTheOrderOfRefusals(t *testing.T) {
 	b := newBench(t, ample)
 	assert.True(t, b.Take(&intake.Buffers{Frame: []byte("x")}, false, true))
 	assert.Equal(t, map[error]int{intake.ErrMalformed: 1}, b.refused, "binary")
+}
+
+// Its owner finds out of which reconciliation a message is that cannot be read; of all others it is not told.
+func TestTheOwnerIsToldOfMessagesOfReconciliationsThatCannotBeRead(t *testing.T) {
+	b := newBench(t, ample)
+	bad := []string{`["NEG-MSG","a","6"]`, `["NEG-MSG","a","xx"]`, `["NEG-MSG","a"`, `["NEG-ERR","a","bl`}
+	for _, frame := range append(bad, `["EOSE","a"`, `["NEG-OPEN","a"`, `["EVENT","a",{"id":"00"}]`, `["NEG-MSG","a","61"]`, `{"NEG-MSG":"a"}`, "") {
+		require.True(t, b.take(frame))
+	}
+	assert.Equal(t, bad, b.garbled)
+	assert.Equal(t, 9, b.refused[intake.ErrMalformed])
 }
 
 func TestALetterCarriesItsRequest(t *testing.T) {

@@ -3,6 +3,7 @@ package query
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/gennostr/gennostr/nostr"
 )
@@ -83,7 +84,15 @@ type Answer struct {
 	// say what has not, the gravest first, or the query goes on.
 	Complete bool
 	Lacks    []Lack // one for each Why, at most
+	// Missing are the dates of which something has not come, whatever the reason, the newest first.
+	Missing []Span
 }
+
+// A Span is a stretch of dates, inclusive.
+type Span struct{ Since, Until nostr.Timestamp }
+
+// mostSpans is how many stretches are kept apart; the oldest one is of all that come after it.
+const mostSpans = 100
 
 // Failed tells whether something kept the relay from answering what it was asked: there is more
 // behind a page, or was when nobody wanted any more, is no failure.
@@ -101,10 +110,14 @@ func NotFound(events int, answers []Answer) bool {
 }
 
 // lacks are those of one leg: a bounded number, whatever a relay does.
-type lacks [whys]Lack
+type lacks struct {
+	by      [whys]Lack
+	missing []Span // the newest first; none touches another
+}
 
 func (l *lacks) add(why Why, words string, since, until nostr.Timestamp, possible bool) {
-	k := &l[why]
+	l.miss(Span{since, until})
+	k := &l.by[why]
 	if k.Times == 0 {
 		*k = Lack{Why: why, Since: math.MaxInt64, Possible: true}
 	}
@@ -116,10 +129,30 @@ func (l *lacks) add(why Why, words string, since, until nostr.Timestamp, possibl
 	}
 }
 
+// miss enters dates among those of which something is missing.
+func (l *lacks) miss(s Span) {
+	from, _ := slices.BinarySearchFunc(l.missing, s, func(e, s Span) int { // the first that is not newer, and apart
+		if s.Until < e.Since-1 {
+			return -1
+		}
+		return 1
+	})
+	to := from
+	for to < len(l.missing) && s.Since-1 <= l.missing[to].Until {
+		s = Span{min(s.Since, l.missing[to].Since), max(s.Until, l.missing[to].Until)}
+		to++
+	}
+	l.missing = slices.Replace(l.missing, from, to, s)
+	if n := len(l.missing); n > mostSpans {
+		l.missing[n-2].Since = l.missing[n-1].Since
+		l.missing = l.missing[:n-1]
+	}
+}
+
 func (l *lacks) list() (list []Lack) {
-	for i := len(l) - 1; i >= 0; i-- {
-		if l[i].Times > 0 {
-			list = append(list, l[i])
+	for i := len(l.by) - 1; i >= 0; i-- {
+		if l.by[i].Times > 0 {
+			list = append(list, l.by[i])
 		}
 	}
 	return list

@@ -188,7 +188,7 @@ func (l *Leg) Done() bool { return len(l.pending) == 0 }
 // Answer says what the relay's answer is worth so far.
 func (l *Leg) Answer() Answer {
 	list := l.lacks.list()
-	return Answer{Complete: l.Done() && len(list) == 0, Lacks: list}
+	return Answer{Complete: l.Done() && len(list) == 0, Lacks: list, Missing: slices.Clone(l.lacks.missing)}
 }
 
 // forget takes an ask out of what has not been answered; false: it was not in it.

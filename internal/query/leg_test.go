@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"github.com/gennostr/gennostr/internal/limits"
 	"github.com/gennostr/gennostr/internal/paging"
@@ -269,7 +270,7 @@ func TestWhatTheTimeWasNotEnoughFor(t *testing.T) {
 			c.before(l)
 			assert.Len(t, l.Expire("dial failed"), c.gone)
 			assert.True(t, l.Done())
-			assert.Equal(t, query.Answer{Lacks: []query.Lack{{Why: c.why, Words: c.words, Since: 3, Until: math.MaxInt64, Times: 1}}}, l.Answer())
+			assert.Equal(t, query.Answer{Lacks: []query.Lack{{Why: c.why, Words: c.words, Since: 3, Until: math.MaxInt64, Times: 1}}, Missing: []query.Span{{Since: 3, Until: math.MaxInt64}}}, l.Answer())
 			assert.True(t, l.Answer().Failed())
 			l.Expire("again")
 			assert.Equal(t, 1, l.Answer().Lacks[0].Times)
@@ -433,6 +434,37 @@ func TestWhoAskedEverybodyMaySayThatThereIsNothing(t *testing.T) {
 	assert.False(t, query.NotFound(0, []query.Answer{complete, not}))
 	assert.False(t, query.NotFound(0, nil), "nobody was asked")
 	assert.False(t, query.NotFound(1, []query.Answer{complete}))
+}
+
+// Dates of which something is missing are told one from another, as long as they are few.
+func TestWhatIsMissingIsToldByItsDates(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		l := query.NewLeg([]nostr.Filter{notes()}, query.Config{Mode: query.AllPages, Asks: 1000})
+		missing := make(map[nostr.Timestamp]bool)
+		for range rapid.IntRange(0, 200).Draw(t, "spans") {
+			since := nostr.Timestamp(rapid.IntRange(0, 800).Draw(t, "since"))
+			until := since + nostr.Timestamp(rapid.IntRange(0, 3).Draw(t, "more"))
+			other := query.NewLeg([]nostr.Filter{notes().WithSince(since).WithUntil(until)}, query.Config{Mode: query.AllPages})
+			l.Skipped(other.Up(bytes)[0])
+			for at := since; at <= until; at++ {
+				missing[at] = true
+			}
+		}
+		told := l.Answer().Missing
+		require.LessOrEqual(t, len(told), 100)
+		n := 0
+		for i, s := range told {
+			require.LessOrEqual(t, s.Since, s.Until)
+			require.True(t, i == 0 || s.Until < told[i-1].Since-1, "the newest first, and apart")
+			for at := s.Since; at <= s.Until; at++ {
+				require.True(t, missing[at] || i == 99)
+				if missing[at] {
+					n++
+				}
+			}
+		}
+		require.Len(t, missing, n)
+	})
 }
 
 func TestLacksAreFewAndTheGravestIsFirst(t *testing.T) {

@@ -290,6 +290,7 @@ func keepsItsWord(t *rapid.T) {
 			if !within(answer.Lacks, e) {
 				t.Fatalf("%s: missing %x dated %d, %+v", w.filters[i], e.ID[:3], e.CreatedAt-epoch, answer)
 			}
+			require.True(t, slices.ContainsFunc(answer.Missing, func(s query.Span) bool { return s.Since <= e.CreatedAt && e.CreatedAt <= s.Until }))
 		}
 	}
 	for _, l := range answer.Lacks {

@@ -114,13 +114,15 @@ type Machine struct {
 	words    string // of what came last between us and an answer
 	wordsWhy Why
 
-	need  map[nostr.ID]bool // true: a page has brought it
-	lacks map[nostr.ID]struct{}
-	full  bool   // more than there is room for
-	seen  []bool // of ours, by place: a page has brought it
-	paged int    // events that the page has brought
-	gaps  []Gap
-	stats Stats
+	all    *nip77.Set        // what the program has, whatever its dates
+	need   map[nostr.ID]bool // true: a page has brought it
+	pruned bool              // what we have is not in it any more
+	lacks  map[nostr.ID]struct{}
+	full   bool   // more than there is room for
+	seen   []bool // of ours, by place: a page has brought it
+	paged  int    // events that the page has brought
+	gaps   []Gap
+	stats  Stats
 }
 
 // Stats count what a machine did.
@@ -134,8 +136,9 @@ type Stats struct {
 
 // New makes a machine that waits for a connection. What is lacking has to be read at its end.
 func New(cfg Config, now time.Time) *Machine {
-	cfg.Ours = cfg.Ours.Between(cfg.Since, cfg.Until)
-	m := &Machine{cfg: cfg, todo: []Window{{cfg.Since, cfg.Until}}, need: make(map[nostr.ID]bool), lacks: make(map[nostr.ID]struct{}), due: now.Add(cfg.Patience)}
+	all := cfg.Ours
+	cfg.Ours = all.Between(cfg.Since, cfg.Until)
+	m := &Machine{cfg: cfg, all: all, todo: []Window{{cfg.Since, cfg.Until}}, need: make(map[nostr.ID]bool), lacks: make(map[nostr.ID]struct{}), due: now.Add(cfg.Patience)}
 	if cfg.NoNegentropy {
 		m.off = true
 	}

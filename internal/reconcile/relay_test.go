@@ -41,9 +41,11 @@ type relay struct {
 	t    require.TestingT
 	has  *nip77.Set
 	cap  int   // more events are too many for one session; 0: any number
+	most int   // of one second no more come in pages; 0: any number
 	told int64 // the cap as it is told
 	// what it does not have of the very seconds that it is asked for
 	notSince, notUntil bool
+	loose              bool // it gives what is older than it is asked for, too
 	pick               func(what string, odds int) bool
 
 	open   int // the session, 0: none
@@ -61,6 +63,7 @@ type reply struct {
 	words   string
 	max     int64
 	notice  bool
+	garbled bool
 }
 
 // part is what it has for a window; what has no bound is not asked for with one.
@@ -70,6 +73,9 @@ func (r *relay) part(w reconcile.Window) *nip77.Set {
 	}
 	if r.notUntil && w.Until < reconcile.Forever {
 		w.Until--
+	}
+	if r.loose {
+		w.Since = 0
 	}
 	return r.has.Between(w.Since, w.Until)
 }
@@ -111,6 +117,9 @@ func (r *relay) answer(step reconcile.Step) {
 	case r.pick("silence", 40):
 	case r.pick("garbage", 40):
 		r.wire = append(r.wire, reply{session: step.Session, payload: []byte{0x61, 0x80}})
+	case r.pick("unreadable", 40):
+		r.open = 0
+		r.wire = append(r.wire, reply{session: step.Session, words: "wire: not hexadecimal", garbled: true})
 	case r.pick("lost", 10):
 		lose("CLOSED")
 	case r.pick("busy", 20):
@@ -196,6 +205,8 @@ func (c *client) step() bool {
 		switch {
 		case r.notice:
 			c.m.Noticed(c.now, r.words)
+		case r.garbled:
+			c.take(c.m.Garbled(c.now, r.session, r.words))
 		case r.payload != nil:
 			c.take(c.m.Message(c.now, r.session, r.payload))
 		default:
@@ -216,8 +227,17 @@ func (c *client) step() bool {
 func (c *client) pages() {
 	w := *c.page
 	c.page = nil
-	part := c.relay.part(w)
+	part := c.relay.part(w).Between(w.Since, w.Until) // what no filter wants is refused where it comes in
+	var dense []reconcile.Window
 	for at, id := range part.All() {
+		if n := part.Between(at, at).Len(); c.relay.most > 0 && n > c.relay.most {
+			if second := (reconcile.Window{Since: at, Until: at}); !slices.Contains(dense, second) {
+				dense = slices.Insert(dense, 0, second)
+			}
+			if id[0]%2 == 0 { // something comes
+				continue
+			}
+		}
 		if c.relay.pick("no page", 50*max(1, part.Len())) {
 			c.take(c.m.Paged(c.now, reconcile.Unpaged, "a page is missing", true))
 			return
@@ -225,6 +245,10 @@ func (c *client) pages() {
 		if c.m.Saw(at, id) {
 			c.came = append(c.came, id)
 		}
+	}
+	if dense != nil {
+		c.take(c.m.Paged(c.now, reconcile.Unpaged, "a second with a page and more", false, dense...))
+		return
 	}
 	c.take(c.m.Paged(c.now, 0, "", false))
 }

@@ -75,6 +75,14 @@ func (m *Machine) Gaps() []Gap { return slices.Clone(m.gaps) }
 
 // Need are the ids that the relay has and we lack, each once, sorted. To be called at the end.
 func (m *Machine) Need() []nostr.ID {
+	if !m.pruned && len(m.need) > 0 { // a relay may list what lies outside of the window that it was asked for
+		for _, id := range m.all.All() {
+			if came, listed := m.need[id]; listed && !came {
+				delete(m.need, id)
+			}
+		}
+	}
+	m.pruned = true
 	return slices.SortedFunc(maps.Keys(m.need), nostr.ID.Compare)
 }
 
@@ -117,8 +125,9 @@ func (m *Machine) Came(id nostr.ID) bool {
 }
 
 // Paged says how the paging of a window has ended: why is 0 if all its events have come. Again
-// tells whether it is worth being repeated.
-func (m *Machine) Paged(now time.Time, why Why, words string, again bool) []Step {
+// tells whether it is worth being repeated. Missing are the dates of which not all have come, the newest first;
+// none: it may be any.
+func (m *Machine) Paged(now time.Time, why Why, words string, again bool, missing ...Window) []Step {
 	if m.state != paging {
 		return nil
 	}
@@ -127,16 +136,7 @@ func (m *Machine) Paged(now time.Time, why Why, words string, again bool) []Step
 		m.end(TooMany, "")
 		return nil
 	case why == 0:
-		for i, seen := range m.seen {
-			if at, id := m.ours.At(i); !seen && m.cur.has(at) {
-				m.lacks[id] = struct{}{}
-			}
-		}
-		m.stats.Paged++
-		if m.paged >= enough { // there was much in it; else it was not for that that the relay said no
-			m.deep = 0
-		}
-		return m.done(now)
+		return m.pagedBut(now, nil, 0, "")
 	case why == TooMany && !m.cur.second():
 		m.todo = append(m.todo, divide(m.cur, m.ours, 0, nostr.TimestampOf(now))...)
 		return m.next(now)
@@ -149,5 +149,28 @@ func (m *Machine) Paged(now time.Time, why Why, words string, again bool) []Step
 		m.pause(now, firstPause)
 		return nil
 	}
-	return m.giveUp(now, why, words, again)
+	gaps := m.cur.parts(missing)
+	if again || len(missing) == 0 || len(gaps) == 1 && gaps[0] == m.cur {
+		return m.giveUp(now, why, words, again)
+	}
+	return m.pagedBut(now, gaps, why, words)
+}
+
+// pagedBut is for a window of which all events have come, but for some of its dates.
+func (m *Machine) pagedBut(now time.Time, gaps []Window, why Why, words string) []Step {
+	for i, seen := range m.seen {
+		at, id := m.ours.At(i)
+		unknown := slices.ContainsFunc(gaps, func(w Window) bool { return w.has(at) })
+		if !seen && !unknown && m.cur.has(at) {
+			m.lacks[id] = struct{}{}
+		}
+	}
+	for _, w := range gaps {
+		m.gap(w, why, words)
+	}
+	m.stats.Paged++
+	if m.paged >= enough { // there was much in it; else it was not for that that the relay said no
+		m.deep = 0
+	}
+	return m.done(now)
 }

@@ -94,6 +94,16 @@ func (m *Machine) unread(now time.Time, err error) []Step {
 	return append([]Step{shut}, m.lost(now, heavy)...)
 }
 
+// Garbled says that the relay has sent something in a session of which not even a message can be made. That is
+// over: nobody knows what was said in it.
+func (m *Machine) Garbled(now time.Time, session int, words string) []Step {
+	if m.state != asked || session != m.session {
+		return nil
+	}
+	m.note(Garbage, words)
+	return m.lost(now, heavy)
+}
+
 // note keeps what stands between us and an answer, for what is said in the end.
 func (m *Machine) note(why Why, words string) { m.wordsWhy, m.words = why, words }
 

@@ -29,6 +29,16 @@ func (w Window) second() bool { return w.Since >= w.Until }
 
 func (w Window) has(at nostr.Timestamp) bool { return w.Since <= at && at <= w.Until }
 
+// parts are those of other windows that lie in it.
+func (w Window) parts(of []Window) (parts []Window) {
+	for _, p := range of {
+		if p.Since, p.Until = max(p.Since, w.Since), min(p.Until, w.Until); p.Since <= p.Until {
+			parts = append(parts, p)
+		}
+	}
+	return parts
+}
+
 // asked is what a relay is asked for so that it says all about a window: where that ends inside of
 // the dates of the filter, it is one second more, since some relays leave out the very seconds of since and
 // until (Q03, Q07).
