@@ -66,5 +66,6 @@ func (c *Counter) Events() int { return c.page.Events }
 func (c *Counter) Page(total, refused int, hint Hint) Page {
 	p := c.page
 	p.Total, p.Refused, p.Hint = total, refused, hint
+	p.Turned = c.before.at < c.last.at && c.last.at < p.Newest
 	return p
 }

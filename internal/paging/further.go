@@ -73,11 +73,12 @@ func (a *Ask) Count(p Page) {
 		return
 	}
 	// The next page begins with the last second of this one, so what is dated later is what
-	// has come for good. Nothing has slipped in where there is not one more than was asked for.
+	// has come for good. Nothing has slipped in where there is not one more than was asked for, unless
+	// the relay gives less than that at once, which the order may tell.
 	_, until := Window(a.Filter)
 	end, known := p.EndBefore(until)
 	switch {
-	case p.Shared == 0 && p.Events+p.Refused == a.Filter.Limit && p.Events >= a.Rest, known && p.count(end) >= a.Rest:
+	case p.Shared == 0 && !p.Turned && p.Events+p.Refused == a.Filter.Limit && p.Events >= a.Rest, known && p.count(end) >= a.Rest:
 		a.Rest = 0
 	case known && end < until:
 		a.Rest -= p.count(end + 1)

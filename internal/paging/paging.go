@@ -40,6 +40,9 @@ type Page struct {
 	// the dates of the last two of them, in the order in which they came. That tells the
 	// end of a page from a live event that slipped in and is dated long ago.
 	End, Last nostr.Timestamp
+	// Turned: the last of them is dated later than the last but one, and earlier than Newest.
+	// A relay that sends the newest first has had one slip in there.
+	Turned bool
 	// Edge counts those of Events that are dated Oldest. 0: not counted, then an ask that
 	// has a limit and needs several pages may bring more than its limit.
 	Edge int

@@ -119,6 +119,7 @@ func TestALimitCountsWhatHasComeForGood(t *testing.T) {
 		"all of one second":            {dated(1, 1, 1), 5},
 		"one more, slipped in":         {dated(1, 2, 3, 4, 5, 900), 0},
 		"slipped in before the last":   {dated(1, 2, 900, 3), 3},
+		"that makes as many as wanted": {dated(1, 2, 3, 900, 4), 2},
 		"two of them another's":        {append(dated(1, 2, 3), came{4, now - 50, true}, came{5, now - 60, true}), 4},
 		"all of them may be of others": {[]came{{1, now - 1, true}, {2, now - 2, true}, {3, now - 3, true}, {4, now - 4, true}, {5, now - 5, true}}, 5},
 	} {

@@ -146,6 +146,12 @@ func TestOnePageIsOneAsk(t *testing.T) {
 	l := query.NewLeg([]nostr.Filter{notes().WithLimit(10)}, query.Config{Mode: query.OnePage})
 	l.Answered(only(t, l.Up(bytes)), page(10, -30, -1), told)
 	assert.True(t, l.Answer().Complete, "as many as were wanted")
+
+	slipped := page(10, -30, -1)
+	slipped.Last, slipped.Turned = epoch-20, true
+	l = query.NewLeg([]nostr.Filter{notes().WithLimit(10)}, query.Config{Mode: query.OnePage})
+	l.Answered(only(t, l.Up(bytes)), slipped, told)
+	assert.Equal(t, []query.Why{query.More}, whys(l.Answer()), "one of them has slipped in: the relay gives fewer at once")
 }
 
 // Shows P36.

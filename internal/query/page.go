@@ -34,7 +34,7 @@ func (l *Leg) Answered(a *Ask, p paging.Page, caps paging.Caps) []*Ask {
 	case p.Events == 0: // others have filled the REQ, or it is lying
 		next = append(next, l.further(a, p, caps)...)
 	case a.page.Filter.Search != "", l.cfg.Mode == OnePage && !a.whole:
-		if limit == 0 || p.Events-p.Shared < limit {
+		if a.limited || limit == 0 || p.Events-p.Shared < limit {
 			certain := p.Hint == paging.More && p.Shared == 0 && p.Events+p.Refused == p.Total
 			l.lack(More, "", a, !certain)
 		}
