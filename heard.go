@@ -104,6 +104,14 @@ func (c *connection) owe(id nostr.ID) {
 // owes needs mu.
 func (c *connection) owes() bool { return c.hearing != nil && c.hearing.owed > 0 }
 
+// expectsOK tells whether more verdicts are to come. They come close behind each other, and
+// those who are told of several at once publish the next ones at once.
+func (c *connection) expectsOK() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.owes()
+}
+
 // ignore ends what await has begun.
 func (c *connection) ignore(id nostr.ID) {
 	c.mu.Lock()

@@ -50,7 +50,7 @@ func (c *connection) read() error {
 		shared.KeepBuffers(b)
 		c.expect(size)
 		switch taken += 1 + size>>10; {
-		case lone: // what it brought is waited for more than what comes next
+		case lone && !c.expectsOK(): // what it brought is waited for more than what comes next
 			c.in.Lane().Yield()
 		case taken >= turn:
 			taken = 0

@@ -115,8 +115,12 @@ func (s *supervisor) run() {
 	defer timer.Stop()
 	cancelled := s.client.parent.Done()
 	for !s.stopping || len(s.relays) > 0 {
-		for ev, ok := s.inbox.Next(); ok; ev, ok = s.inbox.Next() {
-			ev.supervise(s)
+		s.takeInbox()
+		if len(s.soon) > 0 && s.client.publications.Load() > 1 {
+			// Whoever has just been told of one publication may begin the next: what is
+			// written in one piece costs a system call.
+			s.client.pool.Yield()
+			s.takeInbox()
 		}
 		s.pumpNow()
 		s.askNow()
@@ -156,6 +160,12 @@ func (s *supervisor) run() {
 		}
 	}
 	s.children.Wait()
+}
+
+func (s *supervisor) takeInbox() {
+	for ev, ok := s.inbox.Next(); ok; ev, ok = s.inbox.Next() {
+		ev.supervise(s)
+	}
 }
 
 // next is when there is something to do again. A Harness sees to its clock itself.

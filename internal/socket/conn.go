@@ -47,6 +47,7 @@ func (d *Dialer) Dial(ctx context.Context, url string) (*Conn, error) {
 	}
 	ws.SetReadLimit(-1) // Message has a limit of its own, with typed errors
 	c.ws, c.body.conn = ws, c
+	c.writing.conn, c.writing.timeout = c, d.cfg.WriteTimeout
 	return c, nil
 }
 
@@ -115,6 +116,7 @@ type Conn struct {
 	reads   uint32    // of the body, before that
 	dying   *dying    // nil until a pong could not be written
 
+	writing writing        // has a lock of its own
 	helpers sync.WaitGroup // closers and fired timers
 
 	mu    sync.Mutex
@@ -146,14 +148,15 @@ func (c *Conn) ended(err error) error {
 }
 
 // Write writes one text message. If the peer does not take it within
-// WriteTimeout, the connection is cut with ErrWriteTimeout. After any error
+// WriteTimeout (of several at a time, one of them), the connection is cut with
+// ErrWriteTimeout. After any error
 // the connection is of no use: half a message may have been sent. If the peer
 // has refused the message by a close frame, the error is its *CloseError, which
 // is waited for for a second, if somebody reads.
 func (c *Conn) Write(p []byte) error {
-	alarm := c.after(c.dialer.cfg.WriteTimeout, ErrWriteTimeout)
+	c.writing.begin()
 	err := c.write(p)
-	alarm.stop()
+	c.writing.end()
 	if err != nil {
 		return c.lastWord(c.ended(err))
 	}
@@ -167,7 +170,7 @@ const together = 16 << 10
 // single system call; whether some of them were sent, when there is an error, is as
 // uncertain as for one.
 func (c *Conn) WriteAll(messages [][]byte) error {
-	alarm := c.after(c.dialer.cfg.WriteTimeout, ErrWriteTimeout)
+	c.writing.begin()
 	var err error
 	for i, p := range messages {
 		c.body.corked.Store(i < len(messages)-1)
@@ -176,7 +179,7 @@ func (c *Conn) WriteAll(messages [][]byte) error {
 			break
 		}
 	}
-	alarm.stop()
+	c.writing.end()
 	if err != nil {
 		return c.lastWord(c.ended(err))
 	}
@@ -240,7 +243,7 @@ const (
 // longest, so pings and pongs wait for one fragment and not for the message.
 // (Under compression coder makes frames of a few hundred bytes of them.)
 func (c *Conn) write(p []byte) error {
-	ctx := context.Background() // after cuts the connection in time
+	ctx := context.Background() // writing cuts the connection in time
 	if len(p) <= maxFrame {
 		return c.ws.Write(ctx, websocket.MessageText, p)
 	}
@@ -317,6 +320,7 @@ func (c *Conn) Cut(cause error) {
 	c.helpers.Add(1) // before a second Cut returns and its caller waits
 	c.mu.Unlock()
 	c.body.closed.Store(true) // nothing more of what was read ahead
+	c.writing.stop()
 	if raw := c.body.raw; raw != nil && closesAtOnce(raw) {
 		_ = raw.Close()
 	}

@@ -82,3 +82,21 @@ var AgentOf = agentOf
 
 // WhenDone is context.AfterFunc whose stop waits.
 var WhenDone = whenDone
+
+// WriteLate is the timer of writes, which fires so much later than it should have.
+// Somebody has to be writing.
+func (c *Conn) WriteLate(by time.Duration) {
+	w := &c.writing
+	w.mu.Lock()
+	w.timer.Stop()
+	w.due = time.Now().Add(-by)
+	w.mu.Unlock()
+	w.ring()
+}
+
+// WriteTimer tells whether it runs.
+func (c *Conn) WriteTimer() bool {
+	c.writing.mu.Lock()
+	defer c.writing.mu.Unlock()
+	return c.writing.armed
+}

@@ -34,7 +34,9 @@ func (c *courtesy) yield(clock func() time.Duration, yield func()) {
 
 // Yield lets others run that are ready to, such as whoever waits for what has just
 // been delivered, as long as that costs little. Any goroutine.
-func (l *Lane[T]) Yield() {
-	p := l.pool
+func (l *Lane[T]) Yield() { l.pool.Yield() }
+
+// Yield is Yield of a lane, for those who have none.
+func (p *Pool) Yield() {
 	p.courtesy.yield(func() time.Duration { return time.Since(p.born) }, runtime.Gosched)
 }

@@ -3,6 +3,7 @@ package auth_test
 import (
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,32 +18,50 @@ import (
 )
 
 // Ten subscriptions and ten publications that need AUTH on a fresh connection: one AUTH,
-// and all twenty work, 400 connections in a row (L24), whether the relay challenges at once or
-// with its first refusal.
+// and all twenty work, 400 connections in a row (L24), whenever the challenge comes: at once,
+// with the first refusal or after all of them, and if it is answered only when something has
+// been refused.
 // Shows P40, P41, P42, P46, L13, L24.
 func TestOneAuthForTwenty400ConnectionsInARow(t *testing.T) {
+	rounds := kit.Sized(400, 40)
+	notes := make([][]*nostr.Event, rounds) // signed once for all relays
+	for round := range notes {
+		for i := range 10 {
+			notes[round] = append(notes[round], nostrtest.TextNoteAt(946_684_800, me, fmt.Sprint(round, " ", i))) // when virtual time begins
+		}
+	}
 	for name, c := range map[string]struct {
-		rounds  int
-		options []nostrtest.Option
+		rounds int
+		faults []nostrtest.Fault
+		when   gennostr.AuthTiming
 	}{
-		"a challenge at once": {kit.Sized(400, 40), []nostrtest.Option{nostrtest.WithAuth()}},
-		"a challenge when it is needed": {kit.Sized(100, 20), []nostrtest.Option{
-			nostrtest.WithReadPolicy(func(c nostrtest.Connection, _ nostrtest.Request) string { return known(c) }),
-			nostrtest.WithPolicy(func(c nostrtest.Connection, _ *nostr.Event) string { return known(c) }),
-		}},
+		"a challenge at once":                           {rounds, []nostrtest.Fault{nostrtest.LateChallenge(0)}, gennostr.AuthDefault},
+		"a challenge at once, answered when need be":    {rounds / 4, []nostrtest.Fault{nostrtest.LateChallenge(0)}, gennostr.AuthWhenNeeded},
+		"a challenge with the first refusal":            {rounds, nil, gennostr.AuthDefault},
+		"a challenge when all twenty have been refused": {rounds, []nostrtest.Fault{nostrtest.NoChallenge(), nostrtest.LateChallenge(50 * time.Millisecond)}, gennostr.AuthDefault},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
-				relay := network.NewRelay(relayURL, c.options...)
+				var refused atomic.Int64
+				policy := func(c nostrtest.Connection) string {
+					no := known(c)
+					if no != "" {
+						refused.Add(1)
+					}
+					return no
+				}
+				relay := network.NewRelay(relayURL, nostrtest.WithFaults(c.faults...),
+					nostrtest.WithReadPolicy(func(c nostrtest.Connection, _ nostrtest.Request) string { return policy(c) }),
+					nostrtest.WithPolicy(func(c nostrtest.Connection, _ *nostr.Event) string { return policy(c) }))
 				s := &signer{Signer: me.Signer(), takes: 20 * time.Millisecond}
 				m := memberOf(10)
-				client := join(t, m, network, gennostr.WithSigner(s))
-				for round := range c.rounds {
+				client := join(t, m, network, gennostr.WithSigner(s), gennostr.WithAuthPolicy(
+					func(gennostr.Relay, gennostr.AuthMessage) gennostr.AuthDecision {
+						return gennostr.AuthDecision{When: c.when}
+					}))
+				for round, events := range notes[:c.rounds] {
 					require.NoError(t, client.Ready(t.Context(), 1))
-					var events []*nostr.Event
-					for i := range 10 {
-						events = append(events, nostrtest.TextNote(me, fmt.Sprint(round, " ", i)))
-					}
 					publishMany(t, client, events)
 					kit.WaitUntil(t, "live", func() bool { return live(client) })
 					require.Equal(t, round+1, s.asked(), "one signature for each connection")
@@ -52,6 +71,7 @@ func TestOneAuthForTwenty400ConnectionsInARow(t *testing.T) {
 					conns := relay.Connections()
 					require.Equal(t, []nostr.PubKey{me.PubKey()}, conns[len(conns)-1].Authenticated)
 					kit.WaitUntil(t, "all", func() bool { return m.count() == 100*(round+1) })
+					require.Equal(t, int64(20*(round+1)), refused.Load(), "each of them once: the AUTH is not signed yet")
 					relay.Clear() // else each connection brings all that there ever was
 					relay.DisconnectAll()
 					kit.WaitUntil(t, "cut", func() bool { st, _ := client.Relay(relayURL); return st.Connects == round+2 })
