@@ -204,6 +204,9 @@ func (s *supervisor) add(url string, cfg *relaySpec, ensure bool) (added bool, e
 		return false, ErrClientClosed
 	}
 	e := s.relays[url]
+	if (e == nil || !e.known()) && !s.roomForRelay() {
+		return false, fmt.Errorf("%w: there are %d", ErrTooManyRelays, s.client.cfg.maxRelays)
+	}
 	switch {
 	case e == nil:
 		e = s.newEntry(url, cfg)
@@ -230,6 +233,23 @@ func (s *supervisor) add(url string, cfg *relaySpec, ensure bool) (added bool, e
 		return false, nil
 	}
 	return false, fmt.Errorf("%w: %s", ErrRelayExists, url)
+}
+
+// roomForRelay tells whether there may be another relay that is no guest. Those on their
+// way out have places beside the others, and as many.
+func (s *supervisor) roomForRelay() bool {
+	most := s.client.cfg.maxRelays
+	all := len(s.relays) - len(s.guests)
+	if all < most {
+		return true
+	}
+	known := 0
+	for _, e := range s.relays {
+		if e.known() {
+			known++
+		}
+	}
+	return known < most && all < 2*most
 }
 
 func (s *supervisor) remove(url string) error {
@@ -287,6 +307,9 @@ func (s *supervisor) reconnect(url string) error {
 
 // set is SetRelays. What it takes out of want is its own now.
 func (s *supervisor) set(want map[string]*relaySpec) error {
+	if most := s.client.cfg.maxRelays; len(want) > most {
+		return fmt.Errorf("%w: %d, and at most %d", ErrTooManyRelays, len(want), most)
+	}
 	for url := range s.relays {
 		if want[url] == nil {
 			_ = s.remove(url) // unknown: on its way out already

@@ -3,7 +3,6 @@ package gennostr
 import (
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/gennostr/gennostr/internal/limits"
@@ -275,7 +274,7 @@ func (r *negRoute) deliver(l *dataLetter) {
 
 // end tells that a session is over. Reader's goroutine, or a verifier's.
 func (r *negRoute) end(words string, most int64, open bool) {
-	r.conn.client.sup.inbox.Put(negEnded{r, strings.Clone(words[:min(len(words), longestHeard)]), most, open})
+	r.conn.client.sup.inbox.Put(negEnded{r, heardOf(words), most, open})
 }
 
 func (ev negEnded) supervise(s *supervisor) {
@@ -298,7 +297,7 @@ func (ev negEnded) supervise(s *supervisor) {
 // hearNegNotice is for every NOTICE: relays that do not do NIP-77 say nothing else.
 func (c *connection) hearNegNotice(words string) {
 	if c.negging.Load() && reconcile.AboutNegentropy(words) && !c.negHeard.Swap(true) {
-		c.client.sup.inbox.Put(negNotice{c, strings.Clone(words[:min(len(words), longestHeard)])})
+		c.client.sup.inbox.Put(negNotice{c, heardOf(words)})
 	}
 }
 
