@@ -186,6 +186,23 @@ func TestRoomIsAskedForBeforeItIsTaken(t *testing.T) {
 	assert.Equal(t, full, err)
 }
 
+// Whatever the limit is, a message of that length takes no more than five thirds of it, the
+// copying included: a client whose budget is small can read what it says that it can.
+func TestTheLongestMessageTakesFiveThirdsOfTheLimit(t *testing.T) {
+	for _, limit := range []int{30_000, 99_999, 300_003, 314_571, 1 << 20} {
+		url, _ := sending(t, nil, make([]byte, limit))
+		cfg := config()
+		cfg.ReadLimit = int64(limit)
+		c := connect(t, cfg, url)
+		most := 0
+		c.OnRoom(func(n int) error { most = max(most, n); return nil })
+		_, msg, err := c.Read(nil)
+		require.NoError(t, err)
+		assert.Len(t, msg, limit)
+		assert.LessOrEqual(t, most, limit/3*5)
+	}
+}
+
 // L29, with room: an announced length asks for nothing.
 func TestRoomIsAskedForWhatArrives(t *testing.T) {
 	most := 0
