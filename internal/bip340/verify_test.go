@@ -180,6 +180,7 @@ func TestOldVerdictsDoNotRemain(t *testing.T) {
 }
 
 // What a Verifier takes is said in its doc comment, and adds up in a client's.
+// Shows B27.
 func TestAVerifierTakesAMegabyte(t *testing.T) {
 	items, valid := distinct(bip340.MaxBatch, bip340.MaxBatch), make([]bool, bip340.MaxBatch)
 	bip340.New(nil) // with what all share
@@ -198,6 +199,7 @@ func TestAVerifierTakesAMegabyte(t *testing.T) {
 	assert.InDelta(t, 1.05e6, took, 0.15e6)
 }
 
+// Shows B27.
 func TestSteadyStateDoesNotAllocate(t *testing.T) {
 	m := newCaseMaker(27, 700)
 	for _, keys := range []int{0, 50, 4096} {

@@ -66,6 +66,7 @@ func TestOnlyTheVeryPairThatWasAcceptedIsProven(t *testing.T) {
 	assert.True(t, pool.Proven(ev), "both signatures are genuine")
 }
 
+// Shows B07.
 func TestWhatIsProvenIsRememberedForLongAndNotForEver(t *testing.T) {
 	pool := newPool(t, 1, func(*nostr.Event) error { return nil })
 	var events []*nostr.Event
