@@ -200,13 +200,18 @@ func (s *supervisor) discard(cfg *relaySpec) {
 
 // add is AddRelay and, with ensure, EnsureRelay.
 func (s *supervisor) add(url string, cfg *relaySpec, ensure bool) (added bool, err error) {
+	if e := s.relays[url]; !s.stopping && (e == nil || !e.known()) && !s.roomForRelay() {
+		return false, fmt.Errorf("%w: there are %d", ErrTooManyRelays, s.client.cfg.maxRelays)
+	}
+	return s.letIn(url, cfg, ensure)
+}
+
+// letIn is add where there is room.
+func (s *supervisor) letIn(url string, cfg *relaySpec, ensure bool) (added bool, err error) {
 	if s.stopping {
 		return false, ErrClientClosed
 	}
 	e := s.relays[url]
-	if (e == nil || !e.known()) && !s.roomForRelay() {
-		return false, fmt.Errorf("%w: there are %d", ErrTooManyRelays, s.client.cfg.maxRelays)
-	}
 	switch {
 	case e == nil:
 		e = s.newEntry(url, cfg)
@@ -250,6 +255,24 @@ func (s *supervisor) roomForRelay() bool {
 		}
 	}
 	return known < most && all < 2*most
+}
+
+// roomForRelays tells whether there may be these and no others, one look at each.
+func (s *supervisor) roomForRelays(want map[string]*relaySpec) error {
+	most := s.client.cfg.maxRelays
+	if len(want) > most {
+		return fmt.Errorf("%w: %d, and at most %d", ErrTooManyRelays, len(want), most)
+	}
+	all := len(s.relays) - len(s.guests)
+	for url := range want {
+		if e := s.relays[url]; e == nil || e.guest {
+			all++
+		}
+	}
+	if all > 2*most {
+		return fmt.Errorf("%w: so many are on their way out, or to come: %d", ErrTooManyRelays, all)
+	}
+	return nil
 }
 
 func (s *supervisor) remove(url string) error {
@@ -307,8 +330,8 @@ func (s *supervisor) reconnect(url string) error {
 
 // set is SetRelays. What it takes out of want is its own now.
 func (s *supervisor) set(want map[string]*relaySpec) error {
-	if most := s.client.cfg.maxRelays; len(want) > most {
-		return fmt.Errorf("%w: %d, and at most %d", ErrTooManyRelays, len(want), most)
+	if err := s.roomForRelays(want); err != nil {
+		return err
 	}
 	for url := range s.relays {
 		if want[url] == nil {
@@ -316,7 +339,7 @@ func (s *supervisor) set(want map[string]*relaySpec) error {
 		}
 	}
 	for url, cfg := range want {
-		added, err := s.add(url, cfg, true)
+		added, err := s.letIn(url, cfg, true)
 		if err != nil {
 			return err
 		}

@@ -151,7 +151,8 @@ func TestFloodsOfOneKindLeaveNoMoreThanTheBudget(t *testing.T) {
 			untilStuck(t, &sent, much)
 			grown := growth(before)
 			t.Logf("%d messages: %.0f KiB live", messages.Load(), float64(grown)/1024)
-			assert.Less(t, grown, int64(2*budget+perRelay))
+			inHand := 4 * int64(len(next(0))) // the relay's, which lives in this process
+			assert.Less(t, grown, 2*budget+perRelay+inHand)
 			assert.Greater(t, sent.Load(), int64(100_000))
 			close(h.let)
 			sub.Close()
@@ -185,8 +186,8 @@ func stop(t *testing.T, client *gennostr.Client) {
 // somebody may want to read.
 // Shows B16.
 func TestLongWordsAreCutBeforeTheyAreKept(t *testing.T) {
-	const n, each = 60, 4096
-	words := strings.Repeat("no ", 200_000)
+	const n, each = 40, 4096
+	words := strings.Repeat("no ", 100_000)
 	url := relay(t, func(ctx context.Context, ws *websocket.Conn, message string) {
 		answer := ""
 		switch {
