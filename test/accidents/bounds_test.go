@@ -117,7 +117,8 @@ func floods() map[string]func(i int) string {
 // signer signs nothing and nobody reads the subscription: what they leave is in the budget.
 // Shows B01, B09, B14, B15.
 func TestFloodsOfOneKindLeaveNoMoreThanTheBudget(t *testing.T) {
-	const budget, much, many = 1 << 20, 4 << 20, 40_000
+	const budget, much = 1 << 20, 4 << 20
+	many := int64(kit.Sized(40_000, 12_000)) // some times what the window has
 	for what, next := range floods() {
 		t.Run(what, func(t *testing.T) {
 			var sent, messages atomic.Int64
@@ -153,7 +154,6 @@ func TestFloodsOfOneKindLeaveNoMoreThanTheBudget(t *testing.T) {
 			t.Logf("%d messages: %.0f KiB live", messages.Load(), float64(grown)/1024)
 			inHand := 4 * int64(len(next(0))) // the relay's, which lives in this process
 			assert.Less(t, grown, 2*budget+perRelay+inHand)
-			assert.Greater(t, sent.Load(), int64(100_000))
 			close(h.let)
 			sub.Close()
 			stop(t, client)
@@ -161,7 +161,10 @@ func TestFloodsOfOneKindLeaveNoMoreThanTheBudget(t *testing.T) {
 	}
 }
 
-// untilStuck waits until so much has been counted, or nothing is any more.
+// enough is how much a flood has to bring at least, in bytes.
+const enough = 100_000
+
+// untilStuck waits until so much has been counted, or enough and then nothing any more.
 func untilStuck(t *testing.T, count *atomic.Int64, much int64) {
 	t.Helper()
 	still, last := 0, int64(-1)
@@ -170,7 +173,7 @@ func untilStuck(t *testing.T, count *atomic.Int64, much int64) {
 		if still++; now != last {
 			still, last = 0, now
 		}
-		return now >= much || now > 0 && still > 100
+		return now >= much || now > enough && still > 100
 	})
 }
 
