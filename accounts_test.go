@@ -246,6 +246,7 @@ func TestABrokenErrorOfWorkEndsNothing(t *testing.T) {
 
 // What is put from outside is bounded until it has been dealt with: work may be
 // quick where the client's goroutine is not.
+// Shows B13.
 func TestItemsThatHoldNothingAreBoundedUntilTheirThen(t *testing.T) {
 	const limit, workers = 10, 2
 	bubble(t, func(t *testing.T) {

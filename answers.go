@@ -35,7 +35,7 @@ func answerOf(r *route, l *dataLetter) reqAnswer {
 			ev.pages, ev.slipped = append(ev.pages, p), append(ev.slipped, member.slipped)
 		}
 	case wire.Closed:
-		ev.message = m.Message
+		ev.message = heardOf(m.Message) // it stays with the subscription
 		if l.Ends {
 			r.conn.requests.Finish(l.Request)
 		}

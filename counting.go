@@ -2,7 +2,6 @@ package gennostr
 
 import (
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/gennostr/gennostr/internal/limits"
@@ -88,7 +87,7 @@ func (r *countRoute) deliver(l *dataLetter) {
 	case wire.Count:
 		r.conn.client.sup.inbox.Put(countAnswer{route: r, count: m})
 	case wire.Closed:
-		r.conn.client.sup.inbox.Put(countAnswer{route: r, refused: true, message: strings.Clone(m.Message[:min(len(m.Message), longestHeard)])})
+		r.conn.client.sup.inbox.Put(countAnswer{route: r, refused: true, message: heardOf(m.Message)})
 	}
 }
 
@@ -114,7 +113,7 @@ func (ev countAnswer) supervise(s *supervisor) {
 // hearCountNotice is for every NOTICE: relays that do not know COUNT say nothing else.
 func (c *connection) hearCountNotice(words string) {
 	if c.counting.Load() && query.AboutCount(words) && !c.doubted.Swap(true) {
-		c.client.sup.inbox.Put(countNotice{c, strings.Clone(words[:min(len(words), longestHeard)])})
+		c.client.sup.inbox.Put(countNotice{c, heardOf(words)})
 	}
 }
 

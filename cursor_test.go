@@ -37,6 +37,7 @@ func TestACursorRemembersAllThatWasHandledWhileAFirstLoadGoesOn(t *testing.T) {
 }
 
 // Of more than a cursor remembers, the last ones count: the event at hand before all others.
+// Shows B20.
 func TestAFullCursorHasTheEventAtHandAndTheLatest(t *testing.T) {
 	const n = 5000
 	var during gennostr.Cursor

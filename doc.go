@@ -93,7 +93,7 @@
 // for what was received and not handled yet (64 MiB in all), [WithMailboxWindow] for
 // what of it may be one relay's (4 MiB), [WithQueryBudget] for what queries hold while
 // they are open (1 GiB). A relay where nothing happens takes one
-// goroutine and some 18 KB, verification up to 1.5 MB for each of its goroutines
+// goroutine and some 18 KB, verification up to 1 MB for each of its goroutines
 // ([WithVerifyWorkers]), and the memory of past events up to 13 MiB.
 //
 // # What differs from OTP

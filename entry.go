@@ -200,6 +200,14 @@ func (s *supervisor) discard(cfg *relaySpec) {
 
 // add is AddRelay and, with ensure, EnsureRelay.
 func (s *supervisor) add(url string, cfg *relaySpec, ensure bool) (added bool, err error) {
+	if e := s.relays[url]; !s.stopping && (e == nil || !e.known()) && !s.roomForRelay() {
+		return false, fmt.Errorf("%w: there are %d", ErrTooManyRelays, s.client.cfg.maxRelays)
+	}
+	return s.letIn(url, cfg, ensure)
+}
+
+// letIn is add where there is room.
+func (s *supervisor) letIn(url string, cfg *relaySpec, ensure bool) (added bool, err error) {
 	if s.stopping {
 		return false, ErrClientClosed
 	}
@@ -230,6 +238,41 @@ func (s *supervisor) add(url string, cfg *relaySpec, ensure bool) (added bool, e
 		return false, nil
 	}
 	return false, fmt.Errorf("%w: %s", ErrRelayExists, url)
+}
+
+// roomForRelay tells whether there may be another relay that is no guest. Those on their
+// way out have places beside the others, and as many.
+func (s *supervisor) roomForRelay() bool {
+	most := s.client.cfg.maxRelays
+	all := len(s.relays) - len(s.guests)
+	if all < most {
+		return true
+	}
+	known := 0
+	for _, e := range s.relays {
+		if e.known() {
+			known++
+		}
+	}
+	return known < most && all < 2*most
+}
+
+// roomForRelays tells whether there may be these and no others, one look at each.
+func (s *supervisor) roomForRelays(want map[string]*relaySpec) error {
+	most := s.client.cfg.maxRelays
+	if len(want) > most {
+		return fmt.Errorf("%w: %d, and at most %d", ErrTooManyRelays, len(want), most)
+	}
+	all := len(s.relays) - len(s.guests)
+	for url := range want {
+		if e := s.relays[url]; e == nil || e.guest {
+			all++
+		}
+	}
+	if all > 2*most {
+		return fmt.Errorf("%w: so many are on their way out, or to come: %d", ErrTooManyRelays, all)
+	}
+	return nil
 }
 
 func (s *supervisor) remove(url string) error {
@@ -287,13 +330,16 @@ func (s *supervisor) reconnect(url string) error {
 
 // set is SetRelays. What it takes out of want is its own now.
 func (s *supervisor) set(want map[string]*relaySpec) error {
+	if err := s.roomForRelays(want); err != nil {
+		return err
+	}
 	for url := range s.relays {
 		if want[url] == nil {
 			_ = s.remove(url) // unknown: on its way out already
 		}
 	}
 	for url, cfg := range want {
-		added, err := s.add(url, cfg, true)
+		added, err := s.letIn(url, cfg, true)
 		if err != nil {
 			return err
 		}

@@ -49,12 +49,16 @@ var (
 	ErrNoRelay = errors.New("gennostr: no relay is connected")
 	// ErrSubscriptionExists: Subscribe with the name of a subscription that has other filters or options.
 	ErrSubscriptionExists = errors.New("gennostr: subscription exists")
+	// ErrTooManySubscriptions: Subscribe while [WithMaxSubscriptions] are there; a [Req] or [NegOpen] while as many are open on its connection.
+	ErrTooManySubscriptions = errors.New("gennostr: too many subscriptions")
 	// ErrUnknownSubscription: SetFilters of a name that was not declared, or has been unsubscribed.
 	ErrUnknownSubscription = errors.New("gennostr: unknown subscription")
 	// ErrReservedSubscriptionID: a [Req] or [Close] whose id is the name of a subscription, or begins with "gn:", as those do that the library sends; or a [CountReq], [NegOpen], [NegMsg] or [NegClose] whose id begins so.
 	ErrReservedSubscriptionID = errors.New("gennostr: reserved subscription id")
 	// ErrTooManyGuests: [On] names a relay that was not added, while [WithMaxGuests] are connected for others.
 	ErrTooManyGuests = errors.New("gennostr: too many guests")
+	// ErrTooManyRelays: AddRelay, EnsureRelay or SetRelays beyond [WithMaxRelays].
+	ErrTooManyRelays = errors.New("gennostr: too many relays")
 	// ErrRelayExists: AddRelay of a URL that is already there. EnsureRelay does not mind.
 	ErrRelayExists = errors.New("gennostr: relay exists")
 	// ErrNotHandled: Call to a client whose handler has no HandleCall.
@@ -236,7 +240,7 @@ func (e *PanicError) Unwrap() error {
 
 // SendError is what OnError gets for a message that was not sent, with the
 // message. Verbs of [Client] return it. Err says why: [ErrNotConnected],
-// [ErrSendQueueFull], [ErrUnknownRelay], [ErrNoRelay], an encoding error, or the end
+// [ErrSendQueueFull], [ErrTooManySubscriptions], [ErrUnknownRelay], [ErrNoRelay], an encoding error, or the end
 // of the connection. Where a write was cut short, the relay may have seen the message.
 type SendError struct {
 	URL     string // the relay's identity, as in [Relay]; "" if what was given is no relay URL (it may hold a password) or there was none

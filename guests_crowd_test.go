@@ -318,7 +318,7 @@ func TestCrowdsOfStrangersRelaysLeaveNothingBehind(t *testing.T) {
 	})
 }
 
-// Shows D48.
+// Shows D48, B05.
 func TestWithMaxGuestsBoundsThem(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		url := func(i int) string { return fmt.Sprintf("wss://guest%d.example/", i) }
@@ -361,6 +361,7 @@ func TestWithMaxGuestsBoundsThem(t *testing.T) {
 }
 
 // Dead guests that come one after the other, while the handler hangs, are no more than twice the bound.
+// Shows B05.
 func TestGuestsStayBoundedWhileTheHandlerHangs(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		stuck := make(chan struct{})

@@ -2,6 +2,7 @@ package gennostr
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"github.com/gennostr/gennostr/internal/wire"
 	"github.com/gennostr/gennostr/nostr"
@@ -151,13 +152,25 @@ func (c *connection) hearOK(ok wire.OK) {
 		h.order = append(h.order, ok.EventID)
 	}
 	c.paid(w)
-	ok.Message = strings.Clone(ok.Message[:min(len(ok.Message), longestHeard)])
+	ok.Message = heardOf(ok.Message)
 	h.awaited[ok.EventID] = hope{heard: true, ok: ok}
 	c.noteHeard()
 }
 
-// longestHeard is how much is kept of an OK's words, and how long a challenge may be, in bytes.
+// longestHeard is how much is kept of what a relay says to something, and how long a challenge may be, in bytes.
 const longestHeard = 4096
+
+// heardOf is what is kept of a relay's words: a copy, since they may be part of a frame.
+func heardOf(words string) string {
+	if len(words) <= longestHeard {
+		return strings.Clone(words)
+	}
+	end := longestHeard
+	for end > 0 && !utf8.RuneStart(words[end]) {
+		end--
+	}
+	return strings.Clone(words[:end])
+}
 
 // hearChallenge is for every AUTH of the relay's. One that is too long is none.
 func (c *connection) hearChallenge(challenge string) {

@@ -46,6 +46,8 @@ type leg struct {
 	unfinished  int               // guarded by mu: their number
 	status      RelaySubscription // guarded by mu
 	gone        bool              // guarded by mu: its relay has been removed, and is not to be listed
+	untold      int               // guarded by mu: changes that the mailbox holds, without gaps; at most mostUntold
+	owed        *changeLetter     // guarded by mu: the latest change, for which there was no room; nil: none
 }
 
 // hashesOf are the hashes of filters, which is how cursors know them.

@@ -329,5 +329,41 @@ func (s *supervisor) news(l *leg, conn *connection, relay Relay, change Subscrip
 		l.sub.outside.changed(relay, change)
 		return
 	}
-	s.client.mail.Put(&changeLetter{sub: l.sub, conn: conn, relay: relay, change: change})
+	letter := &changeLetter{sub: l.sub, leg: l, conn: conn, relay: relay, change: change}
+	if l.mayTell(letter) {
+		s.client.mail.Put(letter)
+	}
+}
+
+// mostUntold is how many changes of a leg wait for the handler, beside its gaps. Of what comes
+// beyond that while it hangs, the latest is told, behind all that waits: a relay that changes
+// its mind all day takes no more room.
+const mostUntold = 64
+
+// mayTell tells whether a change goes to the mailbox now.
+func (l *leg) mayTell(letter *changeLetter) bool {
+	if letter.change.Gap != nil { // which are bounded for themselves, and each says something else
+		return true
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.untold == mostUntold {
+		l.owed = letter
+		return false
+	}
+	l.untold++
+	return true
+}
+
+// told takes a change that the mailbox has let go. What it returns is to be put there now; nil: nothing.
+func (l *leg) told(letter *changeLetter) (owed *changeLetter) {
+	if letter.change.Gap != nil {
+		return nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if owed, l.owed = l.owed, nil; owed == nil {
+		l.untold--
+	}
+	return owed
 }

@@ -19,6 +19,8 @@ const (
 	defaultMailboxBudget   = 64 << 20         // bytes
 	defaultMaxDials        = 64               // at once
 	defaultMaxTasks        = 1_024            // of Go, at once
+	defaultMaxRelays       = 16_384           // of the client's own
+	defaultMaxSubscribed   = 16_384           // subscriptions
 	defaultMaxGuests       = 1_024            // at once
 	defaultGuestIdle       = 30 * time.Second //
 	defaultWindowMessages  = 2_048            // per relay
@@ -68,30 +70,32 @@ func (f relayOption) applyRelay(c *relayConfig) error { return f(c) }
 
 // config is what the options of Start make. Immutable once Start has validated it.
 type config struct {
-	name            string
-	relays          []string
-	logger          *slog.Logger
-	initTimeout     time.Duration
-	callTimeout     time.Duration
-	shutdownTimeout time.Duration
-	hibernateAfter  time.Duration
-	slowCallback    time.Duration
-	mailboxLimit    int
-	mailboxBudget   int64
-	maxDials        int
-	maxTasks        int
-	maxGuests       int
-	guestIdle       time.Duration
-	guestOptions    []RelayOption
-	publishQueue    int
-	maxQueries      int
-	queryBudget     int64
-	workers         int
-	verifier        Verifier // nil: our own
-	crashOnPanic    bool
-	stopError       error       // what Serve returns for a normal stop
-	relay           relayConfig // the default of every relay
-	guest           guestConfig // of every guest; made of relay and guestOptions when relay has its dialer
+	name             string
+	relays           []string
+	logger           *slog.Logger
+	initTimeout      time.Duration
+	callTimeout      time.Duration
+	shutdownTimeout  time.Duration
+	hibernateAfter   time.Duration
+	slowCallback     time.Duration
+	mailboxLimit     int
+	mailboxBudget    int64
+	maxDials         int
+	maxTasks         int
+	maxRelays        int
+	maxSubscriptions int
+	maxGuests        int
+	guestIdle        time.Duration
+	guestOptions     []RelayOption
+	publishQueue     int
+	maxQueries       int
+	queryBudget      int64
+	workers          int
+	verifier         Verifier // nil: our own
+	crashOnPanic     bool
+	stopError        error       // what Serve returns for a normal stop
+	relay            relayConfig // the default of every relay
+	guest            guestConfig // of every guest; made of relay and guestOptions when relay has its dialer
 }
 
 func newConfig(opts []Option) (config, error) {
@@ -104,13 +108,14 @@ func newConfig(opts []Option) (config, error) {
 		mailboxBudget:   defaultMailboxBudget,
 		maxDials:        defaultMaxDials,
 		maxTasks:        defaultMaxTasks,
-		maxGuests:       defaultMaxGuests,
-		guestIdle:       defaultGuestIdle,
-		publishQueue:    defaultPublishQueue,
-		maxQueries:      defaultMaxQueries,
-		queryBudget:     defaultQueryBudget,
-		workers:         runtime.GOMAXPROCS(0),
-		relay:           defaultRelayConfig(),
+		maxRelays:       defaultMaxRelays, maxSubscriptions: defaultMaxSubscribed,
+		maxGuests:    defaultMaxGuests,
+		guestIdle:    defaultGuestIdle,
+		publishQueue: defaultPublishQueue,
+		maxQueries:   defaultMaxQueries,
+		queryBudget:  defaultQueryBudget,
+		workers:      runtime.GOMAXPROCS(0),
+		relay:        defaultRelayConfig(),
 	}
 	for _, o := range opts {
 		if o == nil {
@@ -138,9 +143,21 @@ func (c *config) validate() error {
 		positive("WithMailboxLimit", c.mailboxLimit), positive("WithMailboxBudget", c.mailboxBudget),
 		positive("WithMaxDials", c.maxDials), positive("WithMaxTasks", c.maxTasks), positive("WithPublishQueue", c.publishQueue), positive("WithVerifyWorkers", c.workers),
 		positive("WithMaxQueries", c.maxQueries), positive("WithQueryBudget", c.queryBudget),
+		positive("WithMaxRelays", c.maxRelays), positive("WithMaxSubscriptions", c.maxSubscriptions), notOver("WithRelays", len(relaysOf(c.relays)), c.maxRelays),
 		positive("WithMaxGuests", c.maxGuests), notNegative("WithGuestIdle", c.guestIdle),
 		c.relay.validate(),
 	)
+}
+
+// relaysOf are the identities of relays that are named by their URLs.
+func relaysOf(urls []string) map[string]bool {
+	named := make(map[string]bool, len(urls))
+	for _, u := range urls {
+		if url, err := nostr.NormalizeURL(u); err == nil {
+			named[url] = true
+		}
+	}
+	return named
 }
 
 func positive[T ~int | ~int64](option string, v T) error {
@@ -238,6 +255,20 @@ func WithMailboxBudget(bytes int64) Option {
 	return option(func(c *config) error { c.mailboxBudget = bytes; return nil })
 }
 
+// WithMaxRelays bounds the relays that are the client's own, which those of [On] are not:
+// AddRelay and its like return [ErrTooManyRelays] beyond. Where such lists are made by strangers,
+// a smaller number is in place: each relay is a connection. Default: 16,384.
+func WithMaxRelays(n int) Option {
+	return option(func(c *config) error { c.maxRelays = n; return nil })
+}
+
+// WithMaxSubscriptions bounds the subscriptions, of the handler and from outside, and beside
+// them the requests that the program has open on one connection by [Req] or [NegOpen]:
+// [ErrTooManySubscriptions] beyond. Default: 16,384.
+func WithMaxSubscriptions(n int) Option {
+	return option(func(c *config) error { c.maxSubscriptions = n; return nil })
+}
+
 // WithMaxDials says how many relays are dialled at once; others wait their turn,
 // those that keep failing behind the rest. A dial that hangs for a second goes on
 // but makes room for another; of four times as many the one that is the least
@@ -275,7 +306,7 @@ func WithQueryBudget(bytes int64) Option {
 }
 
 // WithVerifyWorkers sets how many goroutines verify, at most; each takes up to
-// 1.5 MB. A lone event is verified by the goroutine that has read it. Default: GOMAXPROCS.
+// 1 MB. A lone event is verified by the goroutine that has read it. Default: GOMAXPROCS.
 func WithVerifyWorkers(n int) Option {
 	return option(func(c *config) error { c.workers = n; return nil })
 }

@@ -37,7 +37,7 @@ func (c *counted) dial(ctx context.Context, network, addr string) (net.Conn, err
 	return c.network.DialContext(ctx, network, addr)
 }
 
-// Shows D52.
+// Shows D52, B24.
 func TestWithMaxDialsBoundsTheDialsAtOnce(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		const n = 30

@@ -12,6 +12,7 @@ import (
 
 // A relay that comes and goes while nobody ranges: what waits is how things stand, not
 // every change there has been.
+// Shows B18.
 func TestNewsOfASubscriptionThatNobodyReadsIsBounded(t *testing.T) {
 	h, err := gennostr.NewHarness(&gennostr.BaseHandler{}, gennostr.WithRelays(subscribersRelay))
 	require.NoError(t, err)

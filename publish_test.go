@@ -378,7 +378,7 @@ func TestWhatIsNotConnectedIsSaidSo(t *testing.T) {
 	assert.Zero(t, p.reports[0].Outcomes[0].Tries)
 }
 
-// Shows D45.
+// Shows D45, B10.
 func TestPublishQueueIsBounded(t *testing.T) {
 	p := &publisher{}
 	h := publishes(t, p, gennostr.WithPublishQueue(2))
@@ -398,6 +398,7 @@ func TestPublishQueueIsBounded(t *testing.T) {
 
 // A handler that publishes in a loop has what it could not do logged, once too much of it
 // waits to be told.
+// Shows B10.
 func TestWhatCannotBePublishedTakesBoundedMemory(t *testing.T) {
 	p := &publisher{}
 	h := publishes(t, p, gennostr.WithPublishQueue(1), gennostr.WithMailboxLimit(10))

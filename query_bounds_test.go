@@ -21,7 +21,7 @@ import (
 
 // What queries may take in all, whoever asks and whatever comes.
 
-// Shows D42.
+// Shows D42, B11.
 func TestWithMaxQueriesBoundsThem(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		network.NewRelay(relayA, nostrtest.WithFaults(nostrtest.NoAnswer().On("REQ", "COUNT")))
@@ -81,6 +81,7 @@ func TestAQueryThatIsOverLeavesItsPlaceAtOnce(t *testing.T) {
 }
 
 // The handler's count until it has been told, and it is told of those that were refused.
+// Shows B11.
 func TestSelfQueryIsBoundedUntilTheHandlerIsTold(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		network.NewRelay(relayA).Publish(textNotes(3)...)
@@ -148,7 +149,7 @@ func TestWhatSelfQueryWasRefusedIsBoundedToo(t *testing.T) {
 
 // What relays send to many queries at once stays within one budget, and what is too much for it
 // is said to be.
-// Shows D42.
+// Shows D42, B11.
 func TestWithQueryBudgetBoundsWhatAllQueriesHold(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		const budget = 4 << 20

@@ -158,6 +158,7 @@ func heavy() *nostr.Event {
 }
 
 // A relay that sends for ever is told to stop.
+// Shows B11.
 func TestARelayThatFloodsIsBounded(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		relay := network.NewRelay(relayA, nostrtest.WithFaults(nostrtest.IgnoreLimits(), nostrtest.NoEOSE()))

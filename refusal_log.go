@@ -17,7 +17,7 @@ type refusalCount struct {
 
 const (
 	refusalLogEvery = time.Minute
-	maxRefusalKeys  = 1024 // relays and reasons that are remembered, unless more have something to tell within a minute
+	maxRefusalKeys  = 1024 // relays and reasons that are remembered
 )
 
 // note adds a report. If it is time for a line, it says how many frames that is for.
@@ -41,14 +41,22 @@ func (l *refusalLog) note(relay string, e *RejectError, now time.Time) (count in
 	return count, true
 }
 
-// forget makes room when it is needed: of those whose next line would come at once.
+// forget makes room when it is needed: of those whose next line would come at once, and
+// if there are none of the one whose would come first.
 func (l *refusalLog) forget(now time.Time) {
 	if len(*l) < maxRefusalKeys {
 		return
 	}
+	var oldest refusalKey
+	first := now.Add(time.Hour)
 	for key, of := range *l {
 		if now.Sub(of.last) >= refusalLogEvery {
 			delete(*l, key)
+		} else if of.last.Before(first) {
+			oldest, first = key, of.last
 		}
+	}
+	if len(*l) >= maxRefusalKeys {
+		delete(*l, oldest)
 	}
 }

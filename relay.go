@@ -2,6 +2,7 @@ package gennostr
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"strings"
 	"time"
@@ -144,7 +145,7 @@ func DenyPrivateNetworks(network string, addr netip.AddrPort) error {
 // RelayInformation reads a relay's NIP-11 document: a GET on the relay's own URL,
 // as it is written, with "Accept: application/nostr+json". Transport options
 // ([WithHTTPClient], [WithHeader], [WithDialPolicy], …) apply. The answer is capped
-// at [nip11.MaxSize] and the time at [WithHandshakeTimeout].
+// at [nip11.MaxSize] ([nip11.ErrTooLarge]) and the time at [WithHandshakeTimeout].
 func RelayInformation(ctx context.Context, url string, opts ...RelayOption) (nip11.Document, error) {
 	url, address, err := identify(url)
 	if err != nil {
@@ -169,6 +170,9 @@ func information(ctx context.Context, dialer *socket.Dialer, target string) (nip
 		return nip11.Document{}, err
 	}
 	body, err := dialer.Get(ctx, request, nip11.ContentType, nip11.MaxSize)
+	if errors.Is(err, socket.ErrTooLarge) {
+		return nip11.Document{}, nip11.ErrTooLarge
+	}
 	if err != nil {
 		return nip11.Document{}, err
 	}

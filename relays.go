@@ -22,7 +22,7 @@ import (
 // OnDisconnect is running: adding it there changes its options, and keeps its
 // place in the schedule and the URL that is dialled. One that is [RelayDown] gets
 // the options too, and is dialled at once. What is no relay URL is
-// nostr.ErrInvalidURL.
+// nostr.ErrInvalidURL, one that is too many ([WithMaxRelays]) [ErrTooManyRelays].
 //
 // A guest ([On]) becomes one of the client's relays: if it is connected OnConnect is told
 // of the connection that it has, and the options hold from the next dial on. Only where
@@ -52,7 +52,8 @@ func (c *Client) EnsureRelay(url string, opts ...RelayOption) (added bool, err e
 // SetRelays makes these the client's relays: adds what is missing, with the
 // options, and removes the rest, so that an empty list removes all. Guests ([On]) are
 // none of them. A relay that is
-// there already under another spelling stays as it is. A bad URL changes nothing.
+// there already under another spelling stays as it is. A bad URL changes nothing, nor do
+// more relays than [WithMaxRelays] ([ErrTooManyRelays]).
 func (c *Client) SetRelays(urls []string, opts ...RelayOption) error {
 	want := make(map[string]*relaySpec, len(urls))
 	var errs []error
@@ -192,7 +193,7 @@ func (c *Client) Ready(ctx context.Context, n int) error {
 
 // Send queues a message for one relay, or a guest ([On]), and never waits for the socket. Every
 // failure is a *[SendError]: [ErrUnknownRelay], [ErrNotConnected],
-// [ErrSendQueueFull], [ErrClientClosed], or a message that cannot be sent. A message
+// [ErrSendQueueFull], [ErrTooManySubscriptions], [ErrClientClosed], or a message that cannot be sent. A message
 // that was accepted and could not be written before the connection ended comes back
 // to OnError.
 func (c *Client) Send(url string, msg ClientMessage) error {

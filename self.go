@@ -98,7 +98,8 @@ func (s *Self) Hibernate() {
 }
 
 // SendAfter sends a message to HandleInfo after d, behind what is waiting then
-// (Process.send_after). cancel takes it back if it is not due yet.
+// (Process.send_after). cancel takes it back if it is not due yet. Nothing but the program
+// bounds how many there are: for work with each event there is [Queue].
 func (s *Self) SendAfter(d time.Duration, msg any) (cancel func()) {
 	id := s.c.timers.after(s.c.now().Add(d), &infoLetter{msg: msg})
 	if !s.inside.Load() && s.c.waking.CompareAndSwap(false, true) {

@@ -45,9 +45,24 @@ func (c *connection) send(o outgoing) error {
 		return ErrNotConnected
 	case c.out.Full():
 		return ErrSendQueueFull
+	case !c.takes(o):
+		return ErrTooManySubscriptions
 	}
 	c.put(o)
 	return nil
+}
+
+// takes tells whether the program may have another request open here. A COUNT takes the
+// place of the oldest.
+func (c *connection) takes(o outgoing) bool {
+	most := c.client.cfg.maxSubscriptions
+	switch m := o.opens.(type) {
+	case wire.Req:
+		return c.requests.Takes(m.SubscriptionID, most)
+	case wire.NegOpen:
+		return c.requests.TakesNeg(m.SubscriptionID, most)
+	}
+	return true
 }
 
 // sendOwn sends what the library has to say for subscriptions, queries and comparisons. Its number is bounded

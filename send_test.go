@@ -130,6 +130,7 @@ func TestWhatASentMessageRefersToMayChange(t *testing.T) {
 	})
 }
 
+// Shows B17.
 func TestSendQueueIsBoundedAndSendNeverWaits(t *testing.T) {
 	sendTen := func(self *gennostr.Self, n note) error {
 		if n.Name == "HandleInfo" {

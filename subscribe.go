@@ -132,7 +132,7 @@ func (s SubscriptionState) String() string {
 type SubscriptionChange struct {
 	SubscriptionID string
 	State          SubscriptionState // where it stands now
-	Message        string            // the relay's words, if it was refused: "prefix: text"; with an Err of its own what that says
+	Message        string            // the relay's words, if it was refused: "prefix: text", 4,096 bytes of them at most; with an Err of its own what that says
 	// Err is why the relay cannot be asked, nil unless that is the news. Of
 	// SubscriptionRefused, of relays that [On] names: [ErrGaveUp], [ErrForgeryLimit],
 	// [ErrRestartIntensity]; of a guest also ErrAddressDenied in a *[DialError].
@@ -294,6 +294,9 @@ func (c *Client) declare(sub *subscription) error {
 			}
 			return fmt.Errorf("%w: %s", ErrSubscriptionExists, sub.name)
 		}
+	}
+	if most := c.cfg.maxSubscriptions; len(ss.named)+len(ss.others) >= most {
+		return fmt.Errorf("%w: there are %d", ErrTooManySubscriptions, most)
 	}
 	sub.owner = ss.owners + 1
 	if !c.sup.inbox.Put(declared{sub}) {
@@ -465,12 +468,16 @@ func ownID(id string) string {
 // changeLetter is news of a subscription for the handler.
 type changeLetter struct {
 	sub    *subscription
+	leg    *leg
 	conn   *connection // that it is about, nil if about none: relay says it
 	relay  Relay
 	change SubscriptionChange
 }
 
 func (l *changeLetter) handle(c *Client) *exit {
+	if owed := l.leg.told(l); owed != nil {
+		c.mail.Put(owed)
+	}
 	if l.sub.over.Load() {
 		return nil
 	}

@@ -383,7 +383,7 @@ func TestSyncWithIDsOfNothing(t *testing.T) {
 	})
 }
 
-// Shows L31.
+// Shows L31, B25.
 func TestSyncIsNotTalkedOutOfItsMemory(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		network.NewRelay(relayA, nostrtest.WithFaults(nostrtest.InventedIDs(20_000)))

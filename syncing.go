@@ -3,7 +3,6 @@ package gennostr
 import (
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/gennostr/gennostr/internal/limits"
@@ -293,7 +292,7 @@ func (c *connection) Garbled(frame []byte, err error) {
 
 // end tells that a session is over. Reader's goroutine, or a verifier's.
 func (r *negRoute) end(f syncFailure, open bool) {
-	f.session, f.words = r.session, strings.Clone(f.words[:min(len(f.words), longestHeard)])
+	f.session, f.words = r.session, heardOf(f.words)
 	r.conn.client.sup.inbox.Put(negEnded{r, f, open})
 }
 
@@ -317,7 +316,7 @@ func (ev negEnded) supervise(s *supervisor) {
 // hearNegNotice is for every NOTICE: relays that do not do NIP-77 say nothing else.
 func (c *connection) hearNegNotice(words string) {
 	if c.negging.Load() && reconcile.AboutNegentropy(words) && !c.negHeard.Swap(true) {
-		c.client.sup.inbox.Put(negNotice{c, strings.Clone(words[:min(len(words), longestHeard)])})
+		c.client.sup.inbox.Put(negNotice{c, heardOf(words)})
 	}
 }
 

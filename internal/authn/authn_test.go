@@ -123,7 +123,7 @@ func TestARepeatedChallengeIsNothingNew(t *testing.T) {
 }
 
 // L13: bounded work and memory, however many.
-// Shows L13.
+// Shows L13, B14.
 func TestAStormOfChallenges(t *testing.T) {
 	a := authn.New[string, int](authn.Config{})
 	for i := range 20 {

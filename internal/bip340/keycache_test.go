@@ -90,6 +90,7 @@ func TestACacheDoesAsItsModel(t *testing.T) {
 	}
 }
 
+// Shows B19.
 func TestALargeCacheHasManyLocksAndHoldsWhatItShould(t *testing.T) {
 	const size = 64 * keyShards
 	c := NewKeyCache(size)
@@ -114,6 +115,7 @@ func TestNoCacheKeepsNothing(t *testing.T) {
 	}
 }
 
+// Shows B19.
 func TestTheMemoryOfAKeyIsAsStated(t *testing.T) {
 	// a chain has at most twice as many heads as keys
 	assert.LessOrEqual(t, int(reflect.TypeOf(keyEntry{}).Size())+2*4, KeyCacheBytes)

@@ -20,7 +20,7 @@ func (m *msm) pippenger(r *jacobian) {
 }
 
 // pippengerPoints bounds how many points are worked on at once, and so the memory that takes.
-const pippengerPoints = 8192
+const pippengerPoints = 4096
 
 func windowBits(terms int) int {
 	switch {

@@ -14,7 +14,7 @@ type Item struct {
 	Sig *[64]byte
 }
 
-// A Verifier verifies signatures, and owns the scratch space for that: about 1.5 MB after its
+// A Verifier verifies signatures, and owns the scratch space for that: about 1 MB after its
 // first batch of MaxBatch, and no allocation from then on. It is for one goroutine at a time;
 // workers have one each.
 type Verifier struct {

@@ -123,6 +123,7 @@ func TestTheFormIsPinned(t *testing.T) {
 	assert.Equal(t, c, read)
 }
 
+// Shows B20.
 func TestTooManyMarks(t *testing.T) {
 	c := full(2, 512)
 	slices.Reverse(c.Marks)
@@ -141,7 +142,7 @@ func TestTooManyMarks(t *testing.T) {
 	assert.Equal(t, setOf(want), setOf(read.Marks), "those that say nothing go first, then the last")
 }
 
-// Shows D39.
+// Shows D39, B20.
 func TestTooManyHandledIDs(t *testing.T) {
 	var c cursor.Cursor
 	for i := range 3 * cursor.MaxHandled {
@@ -156,6 +157,7 @@ func TestTooManyHandledIDs(t *testing.T) {
 
 // Marks whose relays and filters differ all are the longest there are. They stay,
 // and handled ids make room, but never more than half.
+// Shows B20.
 func TestHandledIDsMakeRoom(t *testing.T) {
 	c := full(1, 1)
 	c.Marks = nil

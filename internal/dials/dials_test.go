@@ -380,7 +380,7 @@ func TestPlacesWithoutEnd(t *testing.T) {
 
 // Any relays, any number of places, any order of things, an owner that oversleeps:
 // what act checks holds at all times, and in the end everybody has had his turn.
-// Shows L07, L36.
+// Shows L07, L36, B24.
 func TestPromisesHoldForEveryWorld(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld(t, rapid.IntRange(1, 6).Draw(t, "places"))

@@ -165,6 +165,7 @@ func TestLearntNumbersAreTriedUpwardsAfterADay(t *testing.T) {
 
 // Whatever relays say and do, and whenever: the numbers are positive and within what
 // is told, and only a new connection a day later raises what has been learnt.
+// Shows B28.
 func TestNumbersStayWithinBounds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var l limits.Limits

@@ -102,6 +102,7 @@ func TestTagValuesAreCutWhereTheyAreLongest(t *testing.T) {
 	assert.Equal(t, f.Tags["t"], t300)
 }
 
+// Shows B28.
 func TestWhatCannotBeCutComesBackAsItIs(t *testing.T) {
 	many := nostr.Filter{}.WithAuthors(keys(2000)...)
 	for _, c := range []struct {

@@ -278,6 +278,7 @@ func TestAuthIsDoneOnceAndNotAgainAndAgain(t *testing.T) {
 	assert.True(t, m.Done())
 }
 
+// Shows B25.
 func TestMoreThanIsToBeKeptEndsIt(t *testing.T) {
 	c := begin(t, nil, some(300), func(cfg *reconcile.Config, _ *relay) { cfg.Most = 100 })
 	c.settle(1000)

@@ -57,6 +57,7 @@ func TestReasonsDoNotWaitForEachOther(t *testing.T) {
 
 // Whatever comes: everything is counted once, no reason is told more often than
 // once in Every, and none is forgotten.
+// Shows B15.
 func TestNothingIsLostAndNothingIsToldTooOften(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var r refusals.Reports

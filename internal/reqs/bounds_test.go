@@ -20,6 +20,7 @@ const (
 	maxFormer = 8
 )
 
+// Shows B09.
 func TestGraceHoldsAtMost1024IDsAndForgetsTheOldestFirst(t *testing.T) {
 	table := newTable(grace)
 	table.Open("open", kinds(1), at(0))
@@ -151,6 +152,7 @@ func TestForgettingAnOlderREQLaterShortensNothing(t *testing.T) {
 	assert.Equal(t, reqs.Mismatch, judge(table, "a", 1, 15))
 }
 
+// Shows B09.
 func TestEndlessOpensAndClosesCostNoMemory(t *testing.T) {
 	table := newTable(grace)
 	filters := kinds(1)
@@ -169,6 +171,7 @@ func TestEndlessOpensAndClosesCostNoMemory(t *testing.T) {
 	runtime.KeepAlive(table)
 }
 
+// Shows B09.
 func TestHeavyFiltersInGraceAreBounded(t *testing.T) {
 	table := newTable(grace)
 	filters := []nostr.Filter{{

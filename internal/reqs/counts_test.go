@@ -13,6 +13,7 @@ import (
 
 const maxCounts = 1024
 
+// Shows B09.
 func TestOf1025OpenCountsTheOldestEnds(t *testing.T) {
 	table := newTable(grace)
 	table.OpenCount("answered", nil, at(0))

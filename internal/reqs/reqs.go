@@ -80,8 +80,7 @@ type Table struct {
 
 	mu     sync.Mutex                // held for moments only; nothing is called while it is
 	byID   [spaces]map[string]*place // guarded by mu; nil while empty: most connections of a crowd ask little
-	open   int                       // guarded by mu: open REQs
-	counts int                       // guarded by mu: open COUNTs, at most maxCounts
+	open   [spaces]int               // guarded by mu: how many are open; of COUNTs at most maxCounts
 	asked  uint64                    // guarded by mu: COUNTs so far
 	ending graceQueue                // guarded by mu: everything with a part in grace
 	kept   int                       // guarded by mu: weight of all filters in grace
@@ -265,7 +264,7 @@ func (t *Table) OpenCount(id string, route any, now time.Time) *Request {
 	t.asked++
 	r.route = route
 	r.asked, r.askedAt = t.asked, now
-	if t.counts > maxCounts {
+	if t.open[countSpace] > maxCounts {
 		t.endOldestCount(now)
 	}
 	return r
@@ -321,7 +320,23 @@ func (t *Table) Neg(id string, now time.Time) Judgement {
 func (t *Table) Len() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.open
+	return t.open[reqSpace]
+}
+
+// Takes tells whether the table stays within so many open REQs if one of this id is opened.
+func (t *Table) Takes(id string, most int) bool { return t.takes(reqSpace, id, most) }
+
+// TakesNeg is Takes for NIP-77 sessions.
+func (t *Table) TakesNeg(id string, most int) bool { return t.takes(negSpace, id, most) }
+
+func (t *Table) takes(s space, id string, most int) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.open[s] < most {
+		return true
+	}
+	p := t.byID[s][id]
+	return p != nil && p.current != nil // which it replaces
 }
 
 // Subscriptions lists the ids of the open REQs, sorted.
@@ -376,12 +391,7 @@ func (t *Table) start(s space, id string, now time.Time) (*place, *Request) {
 		p.expectClosed()
 	}
 	p.current = &Request{id: id, space: s}
-	switch s {
-	case reqSpace:
-		t.open++
-	case countSpace:
-		t.counts++
-	}
+	t.open[s]++
 	return p, p.current
 }
 
@@ -393,12 +403,7 @@ func (t *Table) end(s space, id string, now time.Time) bool {
 		return false
 	}
 	p.current = nil
-	switch s {
-	case reqSpace:
-		t.open--
-	case countSpace:
-		t.counts--
-	}
+	t.open[s]--
 	t.retire(p, now)
 	return true
 }

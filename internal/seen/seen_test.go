@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -102,6 +103,33 @@ func TestMemoryGrowsWithUse(t *testing.T) {
 	assert.Equal(t, 1000, events)
 	assert.Less(t, bytes, 200_000)
 	assert.Less(t, table.Bytes(), 32<<20)
+}
+
+// A client's table, full three times over with events of two owners, takes no more than it
+// says, and that is what is live.
+// Shows B06.
+func TestAFullTableTakesWhatItSays(t *testing.T) {
+	const limit = 1 << 18
+	inUse := func() int {
+		runtime.GC()
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int(m.HeapAlloc)
+	}
+	before := inUse()
+	table := seen.New(limit)
+	for n := range 3 * limit {
+		table.Take(id(n), 1)
+		table.Take(id(n), 1_000)
+	}
+	took := inUse() - before
+	bytes, _ := table.Taken()
+	t.Logf("%d events: %d bytes, %d live", limit, bytes, took)
+	assert.LessOrEqual(t, bytes, table.Bytes())
+	assert.Less(t, table.Bytes(), 32<<20)
+	assert.Less(t, took, table.Bytes()+64<<10)
+	runtime.KeepAlive(table)
 }
 
 // Owners that are numbered one after the other share words: five times 32 of them

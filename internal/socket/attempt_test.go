@@ -103,6 +103,7 @@ func answering(t *testing.T, answer string) (took time.Duration, err error) {
 }
 
 // An answer that is no upgrade is read for an explanation, but not waited for.
+// Shows B23.
 func TestARefusedHandshakeIsNotReadForLong(t *testing.T) {
 	const text = "HTTP/1.1 403 Forbidden\r\nContent-Length: 1000\r\n\r\ngo away"
 	for name, c := range map[string]struct {

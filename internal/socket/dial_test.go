@@ -341,7 +341,7 @@ func TestDenyPrivate(t *testing.T) {
 	assert.ErrorIs(t, socket.DenyPrivate("tcp", netip.AddrPort{}), socket.ErrDenied)
 }
 
-// Shows P47, P53.
+// Shows P47, P53, B23.
 func TestGetIsCappedAndCheckedForItsStatus(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Accept") != "application/nostr+json" || r.Header.Get("X-Mine") != "1" {

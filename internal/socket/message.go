@@ -105,7 +105,9 @@ func (c *Conn) grow(msg []byte) ([]byte, error) {
 	if size > OwnRoom {
 		size = max(OwnRoom, len(msg)+len(msg)/2)
 	}
-	if size > OwnRoom && int64(size) >= c.limit() {
+	// The last step is made from below two thirds of the limit, so that it takes, with what is
+	// copied, less than five thirds of it: that is what intake.MostRead counts on.
+	if size > OwnRoom && int64(size) >= c.limit()/3*2 {
 		size = int(c.limit()) + 1 // it does not take more to see that it is too long
 	}
 	if size <= OwnRoom {

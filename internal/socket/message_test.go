@@ -52,7 +52,7 @@ func TestReadUpToTheLimit(t *testing.T) {
 
 // A message over the limit is read past, up to eight times the limit, and costs
 // neither the connection nor what comes behind it.
-// Shows L38.
+// Shows L38, B29.
 func TestAnOverLongMessageIsReadPast(t *testing.T) {
 	for name, compression := range map[string]bool{"plain": false, "compressed": true} {
 		t.Run(name, func(t *testing.T) {
@@ -184,6 +184,24 @@ func TestRoomIsAskedForBeforeItIsTaken(t *testing.T) {
 		return nil
 	})
 	assert.Equal(t, full, err)
+}
+
+// Whatever the limit is, a message of that length takes no more than five thirds of it, the
+// copying included: a client whose budget is small can read what it says that it can.
+// Shows B29.
+func TestTheLongestMessageTakesFiveThirdsOfTheLimit(t *testing.T) {
+	for _, limit := range []int{30_000, 99_999, 300_003, 314_571, 1 << 20} {
+		url, _ := sending(t, nil, make([]byte, limit))
+		cfg := config()
+		cfg.ReadLimit = int64(limit)
+		c := connect(t, cfg, url)
+		most := 0
+		c.OnRoom(func(n int) error { most = max(most, n); return nil })
+		_, msg, err := c.Read(nil)
+		require.NoError(t, err)
+		assert.Len(t, msg, limit)
+		assert.LessOrEqual(t, most, limit/3*5)
+	}
 }
 
 // L29, with room: an announced length asks for nothing.

@@ -150,6 +150,7 @@ func TestTheSameBytesAgainAreKeptOnce(t *testing.T) {
 	assert.Equal(t, e, table.Find(json))
 }
 
+// Shows B08.
 func TestMemoryIsBoundedAndGrowsOnlyWhenNeeded(t *testing.T) {
 	table := warm()
 	add := func(n int) {

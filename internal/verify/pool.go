@@ -183,13 +183,14 @@ func NewPool(cfg Config) *Pool {
 	cfg.MaxBatch = max(1, cfg.MaxBatch)
 	p := &Pool{cfg: cfg, born: time.Now(), deliveries: queue{kind: toDeliver}, checks: queue{kind: toCheck}, suspects: queue{kind: toSuspect}}
 	p.wake = sync.NewCond(&p.mu)
+	p.proven.keys.make()
 	return p
 }
 
 // Proven tells whether a Check of this pool has accepted this very id and
 // signature, as far as the pool remembers. Such an event need not be submitted
 // for a check; its id has to be recomputed all the same. Any goroutine.
-func (p *Pool) Proven(ev *nostr.Event) bool { return p.proven.has(ev) }
+func (p *Pool) Proven(ev *nostr.Event) bool { return p.proven.has(p.proven.print(ev)) }
 
 // Forget makes nothing proven: what was accepted until now, and what a Check has
 // in hand, is checked again when it comes again. For when a Check has turned out

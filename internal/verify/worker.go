@@ -35,11 +35,12 @@ type item struct {
 // flight is an event on its way through a check. The same event may be asked
 // for by several lanes meanwhile: they get the same verdict, for the id, which
 // was recomputed, and the signature are all there is to judge. The fields are
-// guarded by Pool.mu, but for ev, which is immutable.
+// guarded by Pool.mu, but for ev and print, which are immutable.
 type flight struct {
-	ev   *nostr.Event
-	item item   // who asked first
-	more []item // who asked while it was under way
+	ev    *nostr.Event
+	print print
+	item  item   // who asked first
+	more  []item // who asked while it was under way
 }
 
 // run puts a batch together, beginning with a lane that has waiting events,
@@ -99,7 +100,8 @@ func (w *worker) add(ev *nostr.Event, it item) {
 		w.verdict(it, ErrStopped)
 		return
 	}
-	if p.proven.has(ev) { // since it was submitted
+	pr := p.proven.print(ev)
+	if p.proven.has(pr) { // since it was submitted
 		w.verdict(it, nil)
 		return
 	}
@@ -107,7 +109,7 @@ func (w *worker) add(ev *nostr.Event, it item) {
 		f.more = append(f.more, it)
 		return
 	}
-	w.flights = append(w.flights, flight{ev: ev, item: it})
+	w.flights = append(w.flights, flight{ev: ev, print: pr, item: it})
 	w.events = append(w.events, ev)
 	w.room--
 	if p.flights == nil {
@@ -137,7 +139,7 @@ func (w *worker) verdicts() {
 	}()
 	epoch := w.pool.proven.epoch.Load()
 	w.check(w.events, w.errs)
-	w.pool.proven.add(w.events, w.errs, epoch)
+	w.pool.proven.add(w.flights, w.errs, epoch)
 	returned = true
 }
 

@@ -197,6 +197,7 @@ func TestP67PayloadsAreHexOfEitherCase(t *testing.T) {
 	}
 }
 
+// Shows B14.
 func TestP38ChallengesAreBounded(t *testing.T) {
 	longest := strings.Repeat("c", wire.MaxChallenge)
 	got, err := wire.ParseServer([]byte(`["AUTH","` + longest + `"]`))

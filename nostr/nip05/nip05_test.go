@@ -191,6 +191,7 @@ func (endless) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// Shows B23.
 func TestADocumentIsReadUpToItsBoundAndClosed(t *testing.T) {
 	for _, status := range []int{200, 302, 404} {
 		b := &body{Reader: endless{}}

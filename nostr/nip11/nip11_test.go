@@ -143,6 +143,7 @@ func TestOnlyObjectsAreDocuments(t *testing.T) {
 	}
 }
 
+// Shows B23.
 func TestSizeIsBounded(t *testing.T) {
 	long := func(n int) []byte { return []byte(`{"name":"` + strings.Repeat("x", n-len(`{"name":""}`)) + `"}`) }
 	d, err := nip11.Parse(long(nip11.MaxSize))

@@ -62,6 +62,7 @@ func TestWhatACipherRefuses(t *testing.T) {
 	assert.Zero(t, nip44.Kept(c), "junk derives no key")
 }
 
+// Shows B19.
 func TestACipherKeepsABoundedNumberOfKeysAndThosePeersThatComeBack(t *testing.T) {
 	c := nip44.Cipher(keyOne)
 	friend := keyTwo.PubKey()

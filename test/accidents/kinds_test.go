@@ -126,6 +126,7 @@ func drips(ctx context.Context, ws *websocket.Conn) {
 
 // Fifty relays of ten kinds do their worst all at once, beside five good ones. These are
 // heard, and what the program holds is bounded by the budget.
+// Shows B01.
 func TestFiftyHostileRelaysBesideFiveGoodOnes(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes some seconds")

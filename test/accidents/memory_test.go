@@ -219,7 +219,7 @@ func goodRelay(t *testing.T) string {
 	return relay.URL()
 }
 
-// Shows L31, D17.
+// Shows L31, D17, B01.
 func TestTheBudgetBoundsMemory(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes some seconds")

@@ -204,7 +204,7 @@ func TestBlockedHandlerIsNoDeadRelay(t *testing.T) {
 
 // R30, L09: twenty thousand stored events against a blocked handler, over real
 // sockets: what is held is bounded by the window, and nothing is lost.
-// Shows L09.
+// Shows L09, B01.
 func TestR30WindowBoundsWhatABlockedHandlerHolds(t *testing.T) {
 	const n = 20_000
 	relay := nostrtest.NewRelay(t)
@@ -301,6 +301,7 @@ func TestFrameFarOverTheReadLimitEndsTheConnectionAndTheScheduleGoesOn(t *testin
 }
 
 // P35: malformed frames cost nothing but a coalesced, counted report.
+// Shows B15.
 func TestMalformedFramesAreReportedCoalescedAndCounted(t *testing.T) {
 	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		relay := network.NewRelay("wss://a.example")

@@ -34,6 +34,7 @@ var pages = []page{
 	{"PROTOCOL.md", "The protocol and the quirks of running relays", []string{"P", "Q"}, -1},
 	{"LESSONS.md", "The lessons", []string{"L"}, 3},
 	{"DESIGN.md", "The promises of the design", []string{"D"}, 3},
+	{"BOUNDS.md", "What is bounded", []string{"B"}, 3},
 }
 
 // readLines are the lines of a page, in their order.
@@ -66,7 +67,7 @@ func number(letter string) func() string {
 }
 
 // anID is an id where a line begins, or where one is spoken of.
-var anID = regexp.MustCompile(`\b[RPLQD]\d\d\b`)
+var anID = regexp.MustCompile(`\b[RPLQDB]\d\d\b`)
 
 // find looks for the line with that id. In text it ends with its paragraph or with the
 // next id: "P14 One websocket for everything. P15 A path is part of the identity."
@@ -121,6 +122,7 @@ func TestEveryIDOfTheDocsIsReadOnce(t *testing.T) {
 	assert.GreaterOrEqual(t, last["P"], "P70")
 	assert.GreaterOrEqual(t, last["Q"], "Q08")
 	assert.GreaterOrEqual(t, last["L"], "L44")
+	assert.GreaterOrEqual(t, last["B"], "B29")
 	for _, p := range pages {
 		raw, err := os.ReadFile(filepath.Join(root, "docs", p.file))
 		require.NoError(t, err)

@@ -19,8 +19,8 @@ import (
 // "Shows P29, L14.", in its name (TestP29EOSEPartsStoredFromLive), or, in the conformance
 // table, as the id of its row.
 var (
-	shows  = regexp.MustCompile(`^Shows ([RPLQD]\d\d(?:, [RPLQD]\d\d)*)\.$`)
-	almost = regexp.MustCompile(`(?i)^\s*shows:?\s+[RPLQD]\d`)
+	shows  = regexp.MustCompile(`^Shows ([RPLQDB]\d\d(?:, [RPLQDB]\d\d)*)\.$`)
+	almost = regexp.MustCompile(`(?i)^\s*shows:?\s+[RPLQDB]\d`)
 	// Not "NIP44", and not "BIP340".
 	inName = regexp.MustCompile(`(^|[^I])([RPLQ]\d\d)(?:[^\d]|$)`)
 )

@@ -66,7 +66,7 @@ func pull(sub *gennostr.Subscription) (next func() *nostr.Event, stop func()) {
 
 // A reader that is slow is parked, its neighbour on the same socket goes on, and in
 // the end both have had everything, in a buffer that never grew far.
-// Shows D10.
+// Shows D10, B18.
 func TestASlowOutsideSubscriberIsParkedAndLosesNothing(t *testing.T) {
 	t.Parallel()
 	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {

@@ -17,7 +17,7 @@ import (
 
 // An outside subscriber that does not read is parked before it stalls its neighbours on
 // the same socket, whatever fills first: its buffer, or the relay's window.
-// Shows D10.
+// Shows D10, B18.
 func TestASlowOutsideSubscriberStallsNoNeighbour(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
