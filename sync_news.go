@@ -22,6 +22,7 @@ type syncNews struct {
 	bytes   int          // guarded by mu: that a message may have
 	opened  int          // guarded by mu: the session that was; 0: none
 	since   time.Time    // guarded by mu: when
+	cut     int          // guarded by mu: the session that was, before the connection was lost; 0: none
 	payload *dataLetter  // guarded by mu: a NEG-MSG
 	from    int          // guarded by mu: its session
 	awaits  int          // guarded by mu: the session of which a NEG-MSG is wanted; 0: of none
@@ -60,6 +61,9 @@ func (n *syncNews) isUp(bytes int) {
 
 func (n *syncNews) isDown() {
 	n.change(func() {
+		if n.opened != 0 { // whether the relay was asked is told first: it may hang up for that
+			n.cut = n.opened
+		}
 		n.down, n.up, n.link, n.opened, n.failure, n.notice, n.awaits = true, false, false, 0, nil, "", 0
 	})
 }
@@ -119,6 +123,10 @@ func (n *syncNews) next() (tell func(m *reconcile.Machine, now time.Time) []reco
 	switch {
 	case n.gone != nil: // whoever waits looks at it
 		return nil, false
+	case n.cut != 0:
+		session, at := n.cut, n.since
+		n.cut = 0
+		return func(m *reconcile.Machine, _ time.Time) []reconcile.Step { m.Opened(at, session); return nil }, true
 	case n.down:
 		n.down = false
 		return (*reconcile.Machine).Down, true
