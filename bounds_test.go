@@ -87,7 +87,9 @@ func TestWithMaxRelaysBoundsThem(t *testing.T) {
 	const most = 4
 	url := func(i int) string { return fmt.Sprintf("wss://%d.example/", i) }
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
-		network.NewRelay(url(8))
+		for _, i := range []int{0, 1, 2, 3, 8} { // a relay that cannot be is given up, and may be added again
+			network.NewRelay(url(i))
+		}
 		_, err := gennostr.Start(t.Context(), nil, over(network, gennostr.WithMaxRelays(2), gennostr.WithRelays(url(0), url(1), "WSS://1.example", url(2)))...)
 		require.ErrorContains(t, err, "WithRelays: 3 is over 2")
 		client := start(t, nil, over(network, quietly(), gennostr.WithMaxRelays(most), gennostr.WithRelays(url(0), url(1)))...)

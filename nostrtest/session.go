@@ -157,10 +157,21 @@ func (s *session) read() error {
 			h.verb = message.Verb()
 			h.unknown = unknownConditions(frame, message)
 		}
-		s.receive(h)
-		record := newMessage(s.number, at, frame, message, bad)
-		record.Unknown = h.unknown
-		s.relay.record(record)
+		record := func() {
+			m := newMessage(s.number, at, frame, message, bad)
+			m.Unknown = h.unknown
+			s.relay.record(m)
+		}
+		if !s.comes(h) {
+			record()
+			continue
+		}
+		// Whoever sees that a message has come may count on what it has done, and who has its answer on
+		// seeing that it has come.
+		s.out.hold()
+		s.handle(h)
+		record()
+		s.out.release()
 	}
 }
 
@@ -173,18 +184,19 @@ func unknownConditions(frame []byte, message wire.ClientMessage) []string {
 	return nil
 }
 
-// receive handles a message, as the faults want it.
-func (s *session) receive(h *handling) {
-	if s.relay.faults.any.Load() { // else there is nothing to ask
-		if s.peer.tap.isEnding() || !s.faulty(h) || !s.peer.pause(h.wait, nil) || s.peer.tap.isEnding() {
-			return
-		}
-		if h.later > 0 {
-			s.after(h.later, func() { s.handle(h) })
-			return
-		}
+// comes tells whether a message is to be handled now, as the faults want it.
+func (s *session) comes(h *handling) bool {
+	if !s.relay.faults.any.Load() { // there is nothing to ask
+		return true
 	}
-	s.handle(h)
+	if s.peer.tap.isEnding() || !s.faulty(h) || !s.peer.pause(h.wait, nil) || s.peer.tap.isEnding() {
+		return false
+	}
+	if h.later > 0 {
+		s.after(h.later, func() { s.handle(h) })
+		return false
+	}
+	return true
 }
 
 var errBinary = errors.New("binary frame, want text")

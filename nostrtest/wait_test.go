@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/coder/websocket"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -168,4 +169,21 @@ func TestManyWaitersAreAllWoken(t *testing.T) {
 			require.NoError(t, <-woken)
 		}
 	})
+}
+
+// Whoever has the answer to a message finds the message among those that the relay has received.
+func TestAnAnswerComesAfterWhatTheViewsShow(t *testing.T) {
+	relay := nostrtest.NewRelay(t)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	ws, _, err := websocket.Dial(ctx, relay.URL(), nil)
+	require.NoError(t, err)
+	defer func() { _ = ws.CloseNow() }()
+	for n := range 500 {
+		require.NoError(t, ws.Write(ctx, websocket.MessageText, []byte(`["REQ","one",{"kinds":[1]}]`)))
+		_, answer, err := ws.Read(ctx)
+		require.NoError(t, err)
+		require.Equal(t, `["EOSE","one"]`, string(answer))
+		require.Equal(t, n+1, len(relay.Requests()))
+	}
 }
