@@ -20,7 +20,6 @@ type outbox struct {
 	pong   []byte // payload of the newest ping not yet answered
 	pinged bool
 	urgent []urgent // of faults; overtakes the queue
-	held   bool
 	closed bool
 }
 
@@ -75,20 +74,6 @@ func (o *outbox) put(item outItem) bool {
 	o.bytes += item.size
 	o.signal()
 	return true
-}
-
-// hold keeps what is queued, but for what overtakes the queue, until release.
-func (o *outbox) hold() {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.held = true
-}
-
-func (o *outbox) release() {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.held = false
-	o.signal()
 }
 
 // putPong asks for the answer to a ping. It overtakes the queue, and only the
@@ -151,7 +136,7 @@ func (o *outbox) take() (outItem, bool) {
 		case o.pinged, len(o.urgent) > 0:
 			o.mu.Unlock()
 			return outItem{}, true
-		case o.head < len(o.items) && !o.held:
+		case o.head < len(o.items):
 			item := o.items[o.head]
 			o.items[o.head] = outItem{}
 			o.bytes -= item.size

@@ -51,6 +51,7 @@ type Relay struct {
 	lastNumber   int        // connections made so far
 	connections  history[*Connection]
 	received     history[Message]
+	handled      history[Message]      // the same, a moment later
 	accepted     history[*nostr.Event] // events of clients that got OK true
 	reconciled   history[*Reconciliation]
 	infoRequests int
@@ -122,6 +123,7 @@ func newRelay(opts []Option) (*Relay, error) {
 		store:       newStore(),
 		connections: history[*Connection]{keep: cfg.history},
 		received:    history[Message]{keep: cfg.history},
+		handled:     history[Message]{keep: cfg.history},
 		accepted:    history[*nostr.Event]{keep: cfg.history},
 		reconciled:  history[*Reconciliation]{keep: cfg.history},
 	}

@@ -157,21 +157,14 @@ func (s *session) read() error {
 			h.verb = message.Verb()
 			h.unknown = unknownConditions(frame, message)
 		}
-		record := func() {
-			m := newMessage(s.number, at, frame, message, bad)
-			m.Unknown = h.unknown
-			s.relay.record(m)
+		record := newMessage(s.number, at, frame, message, bad)
+		record.Unknown = h.unknown
+		handle := s.comes(h)
+		s.relay.noteReceived(record)
+		if handle {
+			s.handle(h)
 		}
-		if !s.comes(h) {
-			record()
-			continue
-		}
-		// Whoever sees that a message has come may count on what it has done, and who has its answer on
-		// seeing that it has come.
-		s.out.hold()
-		s.handle(h)
-		record()
-		s.out.release()
+		s.relay.noteHandled(record)
 	}
 }
 

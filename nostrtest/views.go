@@ -60,7 +60,7 @@ type Connection struct {
 func (c Connection) Open() bool { return c.EndedAt.IsZero() }
 
 // Received returns what clients have sent, malformed messages included, in the
-// order the relay has handled it.
+// order the relay has begun to handle it.
 func (r *Relay) Received() []Message {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -171,11 +171,18 @@ func (c *Connection) copy() Connection {
 	return other
 }
 
-// record shows a message to the views and to those who wait.
-func (r *Relay) record(m Message) {
+// noteReceived shows a message to the views, before anybody can have an answer to it.
+func (r *Relay) noteReceived(m Message) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.received.add(m)
+}
+
+// noteHandled shows a message to those who wait, who count on what it has done.
+func (r *Relay) noteHandled(m Message) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.handled.add(m)
 	r.changed.ring()
 }
 

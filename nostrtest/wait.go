@@ -92,7 +92,7 @@ func (r *Relay) WaitMessage(ctx context.Context, match func(Message) bool) (Mess
 	err := r.await(ctx, "a message", func() bool {
 		var fresh []Message
 		r.mu.Lock()
-		fresh, position = r.received.since(position)
+		fresh, position = r.handled.since(position)
 		r.mu.Unlock()
 		i := slices.IndexFunc(fresh, func(m Message) bool { return match == nil || match(m) })
 		if i >= 0 {
