@@ -139,5 +139,7 @@ func TestFiftyHostileRelaysBesideFiveGoodOnes(t *testing.T) {
 		order.Good = append(order.Good, goodRelay(t))
 	}
 	report := bounded(t, order)
-	assert.Less(t, report.P99, 30*time.Second, "on whatever machine")
+	if !kit.UnderRace { // which is thirty times as slow, and beside other tests
+		assert.Less(t, report.P99, 30*time.Second, "on whatever machine")
+	}
 }
