@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/gennostr/gennostr/internal/resume"
-	"github.com/gennostr/gennostr/nostr"
 )
 
 // What becomes of subscriptions on relays, as these come and go. The supervisor feeds
@@ -283,21 +282,6 @@ func (s *supervisor) putFor(e *relayEntry, k *legAsk) {
 	s.put(e, &k.ask)
 }
 
-// maxGaps is how many gaps of a leg are reported one by one for each connection.
-const maxGaps = 100
-
-// informGap reports a gap. A relay that makes up more of them than anybody wants to
-// read gets one for all the rest.
-func (s *supervisor) informGap(l *leg, gap Gap) {
-	switch l.gaps++; {
-	case l.gaps > maxGaps:
-		return
-	case l.gaps == maxGaps:
-		gap = Gap{Since: 0, Until: max(gap.Until, nostr.TimestampOf(s.client.now())), Possible: true}
-	}
-	s.inform(l, SubscriptionChange{State: l.state(), Gap: &gap})
-}
-
 // advance says where a leg has come to: live once all that it has asked for has been
 // answered, and again when it has had to ask for something anew.
 func (s *supervisor) advance(l *leg) {
@@ -311,59 +295,4 @@ func (s *supervisor) advance(l *leg) {
 	case !caughtUp && (state == SubscriptionLive || state == SubscriptionPending && len(l.asks) > 0):
 		l.setStatus(SubscriptionOpen, "")
 	}
-}
-
-// inform queues a change for whoever has opened the subscription.
-func (s *supervisor) inform(l *leg, change SubscriptionChange) {
-	e := l.entry
-	if e != nil && e.conn != nil {
-		s.news(l, e.conn, e.conn.current(), change)
-	}
-}
-
-// news queues a change for whoever has opened the subscription. conn is the connection
-// that it is about, nil if about none.
-func (s *supervisor) news(l *leg, conn *connection, relay Relay, change SubscriptionChange) {
-	change.SubscriptionID = l.sub.name
-	if l.sub.outside != nil {
-		l.sub.outside.changed(relay, change)
-		return
-	}
-	letter := &changeLetter{sub: l.sub, leg: l, conn: conn, relay: relay, change: change}
-	if l.mayTell(letter) {
-		s.client.mail.Put(letter)
-	}
-}
-
-// mostUntold is how many changes of a leg wait for the handler, beside its gaps. Of what comes
-// beyond that while it hangs, the latest is told, behind all that waits: a relay that changes
-// its mind all day takes no more room.
-const mostUntold = 64
-
-// mayTell tells whether a change goes to the mailbox now.
-func (l *leg) mayTell(letter *changeLetter) bool {
-	if letter.change.Gap != nil { // which are bounded for themselves, and each says something else
-		return true
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.untold == mostUntold {
-		l.owed = letter
-		return false
-	}
-	l.untold++
-	return true
-}
-
-// told takes a change that the mailbox has let go. What it returns is to be put there now; nil: nothing.
-func (l *leg) told(letter *changeLetter) (owed *changeLetter) {
-	if letter.change.Gap != nil {
-		return nil
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if owed, l.owed = l.owed, nil; owed == nil {
-		l.untold--
-	}
-	return owed
 }

@@ -464,38 +464,3 @@ func ownID(id string) string {
 	}
 	return ""
 }
-
-// changeLetter is news of a subscription for the handler.
-type changeLetter struct {
-	sub    *subscription
-	leg    *leg
-	conn   *connection // that it is about, nil if about none: relay says it
-	relay  Relay
-	change SubscriptionChange
-}
-
-func (l *changeLetter) handle(c *Client) *exit {
-	if owed := l.leg.told(l); owed != nil {
-		c.mail.Put(owed)
-	}
-	if l.sub.over.Load() {
-		return nil
-	}
-	if l.conn != nil {
-		l.relay = l.conn.forCallback()
-	}
-	if l.change.State == SubscriptionLive && l.change.Gap == nil {
-		m := EOSEMessage{SubscriptionID: l.sub.name}
-		if e := c.call("OnEOSE", l.relay, m, func() error { return c.handler.OnEOSE(c.self, l.relay, m) }); e != nil {
-			return e
-		}
-	}
-	if h, ok := c.handler.(SubscriptionHandler); ok {
-		return c.call("OnSubscription", l.relay, l.change, func() error { return h.OnSubscription(c.self, l.relay, l.change) })
-	}
-	waitsForAuth := l.change.State == SubscriptionRetrying && l.change.RetryAt.IsZero()
-	if l.change.Gap != nil || l.change.State == SubscriptionRetrying && !waitsForAuth || l.change.State == SubscriptionRefused {
-		return c.onError(l.relay, &SubscriptionError{l.change})
-	}
-	return nil
-}
