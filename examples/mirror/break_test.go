@@ -177,7 +177,7 @@ func TestAMirrorThatFollowsSendsNothingTwice(t *testing.T) {
 			for range 2 {
 				ctx, stop := context.WithCancel(t.Context())
 				told := &awaits{text: "following", said: make(chan struct{})}
-				done := make(chan error)
+				done := make(chan error, 1)
 				go func() { done <- copyAll(ctx, opts, io.Discard, told) }() // joined below
 				<-told.said
 				from.Publish(all[next])

@@ -170,7 +170,7 @@ func TestAMirrorFollows(t *testing.T) {
 	opts.both, opts.follow = true, true
 	for round := range 2 {
 		ctx, stop := context.WithCancel(t.Context())
-		done := make(chan error)
+		done := make(chan error, 1)
 		follows := &awaits{text: "following", said: make(chan struct{})}
 		go func() { done <- copyAll(ctx, opts, io.Discard, follows) }() // joined below
 		<-follows.said

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gennostr/gennostr/internal/bip340"
+	"github.com/gennostr/gennostr/test/kit"
 )
 
 func verdicts(items []bip340.Item, verify func(pub, msg *[32]byte, sig *[64]byte) bool) ([]bool, bool) {
@@ -184,17 +185,10 @@ func TestOldVerdictsDoNotRemain(t *testing.T) {
 func TestAVerifierTakesAMegabyte(t *testing.T) {
 	items, valid := distinct(bip340.MaxBatch, bip340.MaxBatch), make([]bool, bip340.MaxBatch)
 	bip340.New(nil) // with what all share
-	inUse := func() int {
-		runtime.GC()
-		runtime.GC()
-		var m runtime.MemStats
-		runtime.ReadMemStats(&m)
-		return int(m.HeapAlloc)
-	}
-	before := inUse()
+	before := kit.Heap()
 	v := bip340.New(nil)
 	require.True(t, v.VerifyBatch(items, valid))
-	took := inUse() - before
+	took := kit.Heap() - before
 	runtime.KeepAlive(v)
 	assert.InDelta(t, 1.05e6, took, 0.15e6)
 }

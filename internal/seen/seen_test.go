@@ -16,6 +16,7 @@ import (
 	"github.com/gennostr/gennostr/internal/seen"
 	"github.com/gennostr/gennostr/nostr"
 
+	"github.com/gennostr/gennostr/test/kit"
 	_ "github.com/gennostr/gennostr/test/seed" // the same each time
 )
 
@@ -110,20 +111,13 @@ func TestMemoryGrowsWithUse(t *testing.T) {
 // Shows B06.
 func TestAFullTableTakesWhatItSays(t *testing.T) {
 	const limit = 1 << 18
-	inUse := func() int {
-		runtime.GC()
-		runtime.GC()
-		var m runtime.MemStats
-		runtime.ReadMemStats(&m)
-		return int(m.HeapAlloc)
-	}
-	before := inUse()
+	before := kit.Heap()
 	table := seen.New(limit)
 	for n := range 3 * limit {
 		table.Take(id(n), 1)
 		table.Take(id(n), 1_000)
 	}
-	took := inUse() - before
+	took := int(kit.Heap() - before)
 	bytes, _ := table.Taken()
 	t.Logf("%d events: %d bytes, %d live", limit, bytes, took)
 	assert.LessOrEqual(t, bytes, table.Bytes())

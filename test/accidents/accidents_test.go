@@ -135,6 +135,23 @@ func TestStopNamesAFunctionOfAnOptionThatDoesNotEnd(t *testing.T) {
 	})
 }
 
+// What merely takes longer than the deadline, as all does on a busy machine, is not blamed.
+func TestStopWaitsAMomentForWhatIsNoCallback(t *testing.T) {
+	kit.Bubble(t, func(t *testing.T) {
+		client, err := gennostr.Start(t.Context(), nil, gennostr.WithRelays("wss://a.example"), gennostr.WithLogger(kit.Silent),
+			gennostr.WithDialContext(func(ctx context.Context, _, _ string) (net.Conn, error) {
+				<-ctx.Done()
+				time.Sleep(6 * time.Second) // virtual: a second beyond the deadline
+				return nil, ctx.Err()
+			}))
+		require.NoError(t, err)
+		synctest.Wait()
+		began := time.Now()
+		require.NoError(t, client.Stop(t.Context()))
+		assert.Equal(t, 6*time.Second, time.Since(began))
+	})
+}
+
 // A verifier that fails, in whatever way, is told apart from a forgery, and does not stop anything else.
 func TestFailingVerifierIsNotTheRelaysFault(t *testing.T) {
 	var typedNil *opError

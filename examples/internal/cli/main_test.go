@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 			<-ctx.Done()
 			fmt.Fprintln(stdout, "ending")
 			if os.Getenv(child) == "hangs" {
-				time.Sleep(time.Minute)
+				time.Sleep(time.Minute) // what it does: the second signal ends it
 			}
 			return nil
 		})
