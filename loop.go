@@ -121,7 +121,9 @@ const (
 // message), then the mailbox, and only with nothing left the idle timeout (R26). That
 // is one callback at most but for those that judge another one's error. It does not wait.
 func (c *Client) step() (did, *exit) {
-	if c.ctx.Err() != nil {
+	// Start's context is asked as well: it has ended before any context that was made
+	// from it, so nothing that came of its end is handled, whichever of them is first.
+	if c.parent.Err() != nil || c.ctx.Err() != nil {
 		return didNothing, &exit{c.cancelled()}
 	}
 	if arg, ok := c.self.nextContinue(); ok {

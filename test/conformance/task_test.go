@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -55,6 +56,23 @@ func newWorker() *worker {
 		return nil
 	})
 	return h
+}
+
+// ending is a context in the middle of its end: it says so, and those that were made
+// from it are not told yet.
+type ending struct {
+	context.Context
+	ended atomic.Bool
+	done  chan struct{}
+}
+
+func (e *ending) Done() <-chan struct{} { return e.done }
+
+func (e *ending) Err() error {
+	if e.ended.Load() {
+		return context.Canceled
+	}
+	return nil
 }
 
 func after(d time.Duration, value string) work {
@@ -223,6 +241,24 @@ func testR58(t *testing.T) {
 			assert.Empty(t, h.results)
 			require.Len(t, logged.Lines("ERROR"), 1)
 			assert.Contains(t, logged.Lines("ERROR")[0], "panic in task: too late")
+		})
+	})
+	t.Run("Start's context ends first", func(t *testing.T) { // and what comes of it is not told, however soon
+		kit.Bubble(t, func(t *testing.T) {
+			h := newWorker()
+			ctx := &ending{Context: t.Context(), done: make(chan struct{})}
+			client, err := gennostr.Start(ctx, h)
+			require.NoError(t, err)
+			noticed := make(chan struct{})
+			require.NoError(t, client.Cast(func(context.Context) (string, error) { <-noticed; return "too late", nil }))
+			synctest.Wait()
+			ctx.ended.Store(true)
+			close(noticed) // the work has a context of its own from that one, say, which was told before the client's
+			synctest.Wait()
+			close(ctx.done)
+			<-client.Done()
+			assert.Empty(t, h.results)
+			assert.ErrorIs(t, client.Wait(), context.Canceled)
 		})
 	})
 	t.Run("named", func(t *testing.T) { // R48: a task that does not end is named
