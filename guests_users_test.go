@@ -172,7 +172,9 @@ func TestAGuestThatIsAskedOverAndOverWhileTheHandlerHangsFillsNoMailbox(t *testi
 			guest.DisconnectAll()
 			time.Sleep(time.Second)
 		}
-		assert.LessOrEqual(t, client.Stats().Mailbox, 3)
+		// The first connection and the second one; of each that it was lost, perhaps with
+		// what could not be written, and that it has passed.
+		assert.LessOrEqual(t, client.Stats().Mailbox, 4)
 		assert.LessOrEqual(t, guest.ConnectionCount(), 2)
 		close(stuck)
 		synctest.Wait()

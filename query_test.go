@@ -15,6 +15,7 @@ import (
 	"github.com/gennostr/gennostr"
 	"github.com/gennostr/gennostr/nostr"
 	"github.com/gennostr/gennostr/nostrtest"
+	"github.com/gennostr/gennostr/test/kit"
 )
 
 const relayC = "wss://c.example/"
@@ -67,6 +68,7 @@ func TestFetchMergesWhatRelaysHave(t *testing.T) {
 // divide it by, it comes whole.
 // Shows P36, P37, P51, L15, D40.
 func TestAStoreOfTenThousandEventsComesWhole(t *testing.T) {
+	n := kit.Sized(10_000, 3_000)
 	for name, cap := range map[string]nostrtest.Option{
 		"a page cap that nobody tells": nostrtest.WithFaults(nostrtest.PageCap(500)),
 		"one that the relay states":    nostrtest.WithLimits(nostrtest.Limits{Limit: 500, DefaultLimit: 500}),
@@ -74,19 +76,19 @@ func TestAStoreOfTenThousandEventsComesWhole(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			virtual(t, func(t *testing.T, network *nostrtest.Network) {
-				network.NewRelay(relayA, cap).Publish(crowdedStore(10_000, 700, 4)...)
+				network.NewRelay(relayA, cap).Publish(crowdedStore(n, 700, 4)...)
 				client := pool(t, network, gennostr.WithRelays(relayA))
 				filter := nostr.Filter{}.WithKinds(1, 6, 7, 16)
 				report, err := client.Fetch(t.Context(), []nostr.Filter{filter}, gennostr.AllPages(), gennostr.WithDeadline(time.Minute))
 				require.NoError(t, err)
-				assert.Len(t, idsOf(t, report.Events), 10_000)
+				assert.Len(t, idsOf(t, report.Events), n)
 
-				events := make([]*nostr.Event, 0, 10_000)
+				events := make([]*nostr.Event, 0, n)
 				for e, err := range client.Query(t.Context(), []nostr.Filter{filter}, gennostr.AllPages(), gennostr.WithDeadline(time.Minute)) {
 					require.NoError(t, err)
 					events = append(events, e)
 				}
-				assert.Len(t, idsOf(t, events), 10_000)
+				assert.Len(t, idsOf(t, events), n)
 			})
 		})
 	}
@@ -124,7 +126,8 @@ func TestFiveThousandAuthorsOfARelayThatTakesAHundred(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		var lists []*nostr.Event
 		filter := nostr.Filter{Kinds: []nostr.Kind{3}}
-		for i := range 5_000 {
+		n := kit.Sized(5_000, 1_000)
+		for i := range n {
 			e := madeUp(i, nostr.Timestamp(900_000_000+i%100), 3)
 			binary.BigEndian.PutUint64(e.PubKey[:], uint64(i)+1)
 			lists, filter.Authors = append(lists, e), append(filter.Authors, e.PubKey)
@@ -135,7 +138,7 @@ func TestFiveThousandAuthorsOfARelayThatTakesAHundred(t *testing.T) {
 		for _, url := range []string{relayA, relayB} {
 			report, err := client.Fetch(t.Context(), []nostr.Filter{filter}, gennostr.On(url), gennostr.WithDeadline(time.Minute))
 			require.NoError(t, err)
-			assert.Len(t, idsOf(t, report.Events), 5_000, url)
+			assert.Len(t, idsOf(t, report.Events), n, url)
 		}
 	})
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/gennostr/gennostr"
 	"github.com/gennostr/gennostr/nostr"
 	"github.com/gennostr/gennostr/nostrtest"
+	"github.com/gennostr/gennostr/test/kit"
 )
 
 // A callback that panics, in a program that recovers, leaves nothing open, and takes no turn from others.
@@ -78,7 +79,7 @@ func TestSyncDoesNotFetchForEverFromARelayThatIsGone(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			virtual(t, func(t *testing.T, network *nostrtest.Network) {
-				events := invented(20_000)
+				events := invented(kit.Sized(20_000, 5_000))
 				relay := network.NewRelay(relayA)
 				relay.Publish(events...)
 				client := pool(t, network, gennostr.WithRelays(relayA))
@@ -103,7 +104,7 @@ func TestSyncDoesNotCompareForEverWithARelayThatFallsSilent(t *testing.T) {
 	for name, options := range map[string][]gennostr.SyncOption{"paged": nil, "not paged": {gennostr.WithoutPaging()}, "pages": {gennostr.WithoutNegentropy(), gennostr.WithWindow(time.Hour)}} {
 		t.Run(name, func(t *testing.T) {
 			virtual(t, func(t *testing.T, network *nostrtest.Network) {
-				events := invented(20_000)
+				events := invented(kit.Sized(20_000, 5_000))
 				relay := network.NewRelay(relayA, nostrtest.WithFaults(nostrtest.NegentropyCap(200)))
 				relay.Publish(events...)
 				client := pool(t, network, gennostr.WithRelays(relayA))

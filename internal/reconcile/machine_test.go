@@ -10,6 +10,7 @@ import (
 	"github.com/gennostr/gennostr/internal/reconcile"
 	"github.com/gennostr/gennostr/nostr"
 	"github.com/gennostr/gennostr/nostr/nip77"
+	"github.com/gennostr/gennostr/test/kit"
 )
 
 const bytes = 1 << 16
@@ -374,7 +375,7 @@ func TestNoWindowsAreMadeOfTheFuture(t *testing.T) {
 // As many as Sync lets there be.
 func TestManyWindowsAreNotTooManySessions(t *testing.T) {
 	c := begin(t, nil, nil, func(cfg *reconcile.Config, _ *relay) {
-		cfg.Since, cfg.Until, cfg.Span = nostr.TimestampOf(noon)-100_000, nostr.TimestampOf(noon), 1
+		cfg.Since, cfg.Until, cfg.Span = nostr.TimestampOf(noon)-nostr.Timestamp(kit.Sized(100_000, 20_000)), nostr.TimestampOf(noon), 1
 	})
 	c.settle(1_000_000)
 	assert.Empty(t, c.m.Gaps())

@@ -133,7 +133,7 @@ func TestFiftyHostileRelaysBesideFiveGoodOnes(t *testing.T) {
 	}
 	order := memoryOrder{Budget: 64 << 20}
 	for _, f := range kinds() {
-		order.URLs = append(order.URLs, spread(hostile(t, f), 5)...)
+		order.URLs = append(order.URLs, spread(hostile(t, f), kit.Sized(5, 2))...)
 	}
 	for range 5 {
 		order.Good = append(order.Good, goodRelay(t))

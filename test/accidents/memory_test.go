@@ -230,9 +230,9 @@ func TestTheBudgetBoundsMemory(t *testing.T) {
 		relays int
 		budget int64
 	}{
-		"events of tiny tags":                        {pours(long, many(60_000)), 40, 64 << 20}, // WithMaxTags lets the second pass
-		"messages that stop half way":                {halts(long[:len(long)-1024]), 100, 1 << 20},
-		"messages that stop within what may be read": {halts(long[:2<<20]), 100, 16 << 20},
+		"events of tiny tags":                        {pours(long, many(60_000)), kit.Sized(40, 10), 64 << 20}, // WithMaxTags lets the second pass
+		"messages that stop half way":                {halts(long[:len(long)-1024]), kit.Sized(100, 30), 1 << 20},
+		"messages that stop within what may be read": {halts(long[:2<<20]), kit.Sized(100, 30), 16 << 20},
 	} {
 		t.Run(what, func(t *testing.T) {
 			bounded(t, memoryOrder{URLs: spread(hostile(t, c.f), c.relays), Good: []string{goodRelay(t)}, Budget: c.budget})

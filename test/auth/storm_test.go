@@ -44,7 +44,7 @@ func TestAStormOfTenThousandChallenges(t *testing.T) {
 				storm(1000)
 				before := kit.Heap()
 				for range storms {
-					storm(10_000)
+					storm(kit.Sized(10_000, 3_000))
 				}
 				time.Sleep(30 * time.Second)
 				kit.WaitUntil(t, "live", func() bool { return live(client) })

@@ -137,7 +137,7 @@ func TestAMessageThatIsTooBigForARelayIsToldFromALostConnection(t *testing.T) {
 		_, _ = io.WriteString(conn, "\x88\x09\x03\xf1too big")
 		_ = conn.(*net.TCPConn).SetLinger(0)
 	})
-	for range 20 {
+	for range kit.Sized(20, 5) {
 		r := &kit.Recorder{}
 		client := kit.Start(t, r, gennostr.WithManualReconnect(), gennostr.WithRelays(url))
 		require.NoError(t, client.Ready(t.Context(), 1))
