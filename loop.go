@@ -5,6 +5,8 @@ import (
 	"errors"
 	"runtime/debug"
 	"time"
+
+	"github.com/gennostr/gennostr/internal/agenda"
 )
 
 // The client's goroutine. It owns the handler: nothing else calls it. It takes
@@ -66,9 +68,10 @@ func (c *Client) init() error {
 // serve is the loop: step after step until one is the end, and sleep where there is
 // nothing to do.
 func (c *Client) serve() error {
-	idle := time.NewTimer(time.Hour)
-	defer idle.Stop()
+	bell := agenda.NewBell()
+	defer bell.Stop()
 	hibernated := false
+	idle := time.Time{} // since when there is nothing to do; zero: there is
 	for {
 		did, e := c.step()
 		if e != nil {
@@ -78,30 +81,33 @@ func (c *Client) serve() error {
 			hibernated = false
 		}
 		if did != didNothing {
+			idle = time.Time{}
 			continue
 		}
 		now := time.Now()
+		if idle.IsZero() {
+			idle = now
+		}
 		if c.self.hibernate {
 			c.self.hibernate, hibernated = false, true
 			c.trimAll()
 		}
-		// Nothing to do: wait for the mailbox or the next instant that matters.
+		// Wait for the mailbox or the next instant that matters.
 		next, some := c.timers.next()
 		next, some = earlier(next, some, c.self.timeout)
 		if d := c.cfg.hibernateAfter; d > 0 && !hibernated {
-			next, some = earlier(next, some, now.Add(d))
+			if c.self.hibernate = now.Sub(idle) >= d; c.self.hibernate {
+				continue
+			}
+			next, some = earlier(next, some, idle.Add(d))
 		}
 		if some {
-			idle.Reset(next.Sub(now))
-		} else {
-			idle.Stop()
+			bell.Set(next)
 		}
 		select {
 		case <-c.mail.Wake():
-		case <-idle.C:
-			if d := c.cfg.hibernateAfter; d > 0 && !hibernated && time.Since(now) >= d {
-				c.self.hibernate = true
-			}
+		case <-bell.C:
+			bell.Rung()
 		case <-c.ctx.Done():
 		}
 	}

@@ -16,7 +16,7 @@ import (
 // The supervisor's goroutine owns every relayEntry: which relays there are,
 // when each is dialled, pinged and given up. It starts the connections'
 // goroutines and joins them. Until its end it waits only on its inbox and one
-// timer: never for the client's loop, a socket or user code, so every other
+// bell: never for the client's loop, a socket or user code, so every other
 // goroutine may wait for it.
 type supervisor struct {
 	client   *Client
@@ -111,8 +111,8 @@ func newSupervisor(c *Client) *supervisor {
 func (s *supervisor) run() {
 	defer close(s.done)
 	s.dials = dials.Make[*relayEntry](s.client.cfg.maxDials)
-	timer := time.NewTimer(time.Hour)
-	defer timer.Stop()
+	bell := agenda.NewBell()
+	defer bell.Stop()
 	cancelled := s.client.parent.Done()
 	for !s.stopping || len(s.relays) > 0 {
 		s.takeInbox()
@@ -135,13 +135,12 @@ func (s *supervisor) run() {
 			break
 		}
 		if at, ok := s.next(); ok {
-			timer.Reset(time.Until(at))
-		} else {
-			timer.Stop()
+			bell.Set(at)
 		}
 		select {
 		case <-s.inbox.Wake():
-		case <-timer.C:
+		case <-bell.C:
+			bell.Rung()
 		case <-cancelled: // the clock of the stop runs, even if a callback does not notice (R10)
 			s.client.setDeadline()
 			cancelled = nil

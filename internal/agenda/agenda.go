@@ -1,8 +1,8 @@
 // Package agenda keeps what is due when: keyed deadlines, for a loop that owns
-// one time.Timer instead of a timer and a goroutine for each of them.
+// one timer instead of a timer and a goroutine for each of them.
 //
-// The owner sets its timer to Next, and when it fires calls PopDue until it
-// says no. Nothing here reads a clock. All times of one Agenda come from one
+// The owner sets its timer, a Bell, to Next, and when it rings calls PopDue until it
+// says no. An Agenda does not read a clock. All times of one Agenda come from one
 // clock, time.Now or that of a synctest bubble, so that the monotonic reading
 // decides and a step of the wall clock moves nothing.
 //
