@@ -51,8 +51,8 @@ func scenarios(events int) []scenario {
 		{"subscribe5", fmt.Sprintf("the same %d events from five relays, subscribed to: each once", events), corpusSpec{events, 200, 0}, 5, "stream", 1, nil, 0, subscribers},
 		{"query", fmt.Sprintf("%d stored events of 200 authors, one relay, fetched", max(1, events/2)), corpusSpec{max(1, events/2), 200, 0}, 1, "stream", 1, nil, 0, queriers},
 		{"query3", fmt.Sprintf("the same %d events from three relays, fetched: each once", max(1, events/2)), corpusSpec{max(1, events/2), 200, 0}, 3, "stream", 1, nil, 0, queriers},
-		{"fetchone", "2,000 stored events, fetched one after the other by their ids", corpusSpec{2000, 200, 0}, 1, "fetchone", 1, nil, 0, nil},
-		{"publish", "10,000 events published one after the other, to one relay that takes all", corpusSpec{1, 1, 0}, 1, "publish", 1, nil, 0, publishers},
+		{"fetchone", fmt.Sprintf("%d stored events, fetched one after the other by their ids", max(1, events/10)), corpusSpec{max(1, events/10), 200, 0}, 1, "fetchone", 1, nil, 0, nil},
+		{"publish", fmt.Sprintf("%d events published one after the other, to one relay that takes all", published(events)), corpusSpec{1, 1, 0}, 1, "publish", 1, nil, 0, publishers},
 		{"publish64", "the same by 64 callers side by side", corpusSpec{1, 1, 0}, 1, "publish", 1, nil, 0, publishers},
 		{"lone", "a lone event every few milliseconds", corpusSpec{500, 500, 0}, 1, "lone", 1, nil, 0, nil},
 		{"signatures", "verification alone", corpusSpec{}, 0, "signatures", 1, nil, 0, nil},
@@ -62,6 +62,9 @@ func scenarios(events int) []scenario {
 		{"busy", "three events every 50 ms, with a goroutine on every processor that never waits", corpusSpec{few / 4, few / 4, 0}, 1, "latency", 1, besideBusy, 50 * time.Millisecond, nil},
 	}
 }
+
+// published is how many of the events of a stream are published, each by itself.
+func published(events int) int { return max(1, events/2) }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -107,7 +110,7 @@ func run(ctx context.Context) error {
 	fmt.Printf("%s, %s/%s, %d cores, GOMAXPROCS of the clients %s; go-nostr %s, which verifies with %s; medians of %d rounds\n\n",
 		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), used, version("github.com/nbd-wtf/go-nostr"), theirVerifier, *rounds)
 	for _, s := range all {
-		if err := measure(ctx, s, max(1, *rounds/s.rounds), *procs); err != nil {
+		if err := measure(ctx, s, *events, max(1, *rounds/s.rounds), *procs); err != nil {
 			if errors.Is(err, context.Canceled) {
 				return nil
 			}

@@ -19,7 +19,7 @@ import (
 // so that what the machine does beside us hits both.
 var libraries = []string{"go-nostr", "gennostr"}
 
-func measure(ctx context.Context, s scenario, rounds, procs int) error {
+func measure(ctx context.Context, s scenario, events, rounds, procs int) error {
 	switch s.run {
 	case "signatures":
 		return measureSignatures(6*rounds + 1) // they are short
@@ -38,7 +38,7 @@ func measure(ctx context.Context, s scenario, rounds, procs int) error {
 	defer stop()
 	job := clientJob{Run: s.run, Events: s.corpus.genuine(), Procs: procs}
 	if s.run == "publish" {
-		job.Events, job.Each = 10_000, 1
+		job.Events, job.Each = published(events), 1
 		if s.name == "publish64" {
 			job.Each = 64
 		}
