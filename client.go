@@ -48,6 +48,7 @@ type Client struct {
 	subs         subscriptions
 	seen         *seen.Table                 // which of them have had which events
 	late         *mailbox.Queue[*thenLetter] // what has ended when mail is closed
+	taken        letter                      // client goroutine only: it came too late to be handled, and has to be put away; nil: none
 	place        place                       // client goroutine only: of the message that is being handled, nil if it takes up none
 	ending       ending                      // client goroutine only
 	spoilt       bool                        // client goroutine only: something went wrong at the end

@@ -172,8 +172,8 @@ func TestAGuestThatIsAskedOverAndOverWhileTheHandlerHangsFillsNoMailbox(t *testi
 			guest.DisconnectAll()
 			time.Sleep(time.Second)
 		}
-		// The first connection and the second one; of each that it was lost, perhaps with
-		// what could not be written, and that it has passed.
+		// Of the first connection and of the second one: what could not be written, if there
+		// was anything, and that its end has passed.
 		assert.LessOrEqual(t, client.Stats().Mailbox, 4)
 		assert.LessOrEqual(t, guest.ConnectionCount(), 2)
 		close(stuck)

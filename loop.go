@@ -88,17 +88,15 @@ func (c *Client) serve() error {
 		if idle.IsZero() {
 			idle = now
 		}
-		if c.self.hibernate {
+		d := c.cfg.hibernateAfter
+		if c.self.hibernate || d > 0 && !hibernated && now.Sub(idle) >= d {
 			c.self.hibernate, hibernated = false, true
 			c.trimAll()
 		}
 		// Wait for the mailbox or the next instant that matters.
 		next, some := c.timers.next()
 		next, some = earlier(next, some, c.self.timeout)
-		if d := c.cfg.hibernateAfter; d > 0 && !hibernated {
-			if c.self.hibernate = now.Sub(idle) >= d; c.self.hibernate {
-				continue
-			}
+		if d > 0 && !hibernated {
 			next, some = earlier(next, some, idle.Add(d))
 		}
 		if some {
@@ -127,9 +125,7 @@ const (
 // message), then the mailbox, and only with nothing left the idle timeout (R26). That
 // is one callback at most but for those that judge another one's error. It does not wait.
 func (c *Client) step() (did, *exit) {
-	// Start's context is asked as well: it has ended before any context that was made
-	// from it, so nothing that came of its end is handled, whichever of them is first.
-	if c.parent.Err() != nil || c.ctx.Err() != nil {
+	if c.ctx.Err() != nil {
 		return didNothing, &exit{c.cancelled()}
 	}
 	if arg, ok := c.self.nextContinue(); ok {
@@ -137,6 +133,12 @@ func (c *Client) step() (did, *exit) {
 	}
 	c.timers.due(c.now, func(l letter) { c.mail.Put(l) })
 	if l, ok := c.mail.Next(); ok {
+		// Start's context has ended before any that was made from it, so what came of its
+		// end is told from what came before by asking now, with the letter in hand.
+		if c.parent.Err() != nil {
+			c.taken = l
+			return didNothing, &exit{c.cancelled()}
+		}
 		if internal(l) {
 			return didOwn, l.handle(c)
 		}

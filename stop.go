@@ -224,7 +224,11 @@ func (c *Client) untold(l *thenLetter) {
 // they have. Calls among what was left fail at once (R14). What tasks and queues
 // have left in it is returned.
 func (c *Client) shut() (thens []*thenLetter) {
-	for _, l := range c.mail.Close() {
+	left := c.mail.Close()
+	if c.taken != nil {
+		left, c.taken = slices.Insert(left, 0, c.taken), nil
+	}
+	for _, l := range left {
 		switch l := l.(type) {
 		case *dataLetter:
 			l.conn().window.Release(l.Size) // a reader that stands still has to see the closing handshake

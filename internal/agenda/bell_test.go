@@ -1,6 +1,7 @@
 package agenda_test
 
 import (
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -70,6 +71,27 @@ func TestABellThatHasRungUnheardIsSetAgain(t *testing.T) {
 		_, first = rings(b, time.Hour)
 		assert.Equal(t, time.Minute, first)
 	})
+}
+
+// Whenever it is stopped, nothing of it runs on.
+func TestABellThatRingsWhileItIsStoppedIsJoined(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(8)) // so that goroutines are stopped anywhere
+	late := 0
+	for n := range 5_000 {
+		b := agenda.NewBell()
+		b.Set(time.Now().Add(time.Duration(n%50) * time.Microsecond))
+		for began := time.Now(); time.Since(began) < 20*time.Microsecond; {
+		}
+		b.Stop()
+		rung := len(b.C)
+		for began := time.Now(); time.Since(began) < 5*time.Microsecond; {
+			runtime.Gosched()
+		}
+		if len(b.C) > rung {
+			late++
+		}
+	}
+	assert.Zero(t, late, "nothing rings after Stop")
 }
 
 func TestABellThatIsStoppedIsSilent(t *testing.T) {
