@@ -3,13 +3,14 @@ package nostrtest
 import (
 	"io"
 	"net"
-	"syscall"
+	"sync/atomic"
 	"time"
 )
 
 // pipe is one end of an in-memory connection: a net.Conn over two streams.
 type pipe struct {
 	in, out       *stream
+	wreck         *atomic.Bool // of both
 	local, remote memoryAddr
 	writing       chan struct{} // holds one token while a Write is under way, so that writes never mix
 	closed        chan struct{} // closed by the first Close
@@ -25,9 +26,10 @@ var (
 // newPipe returns the two ends of a connection between the addresses a and b.
 // Each direction holds limit bytes before a writer has to wait.
 func newPipe(limit int, a, b memoryAddr) (*pipe, *pipe) {
-	ab, ba := newStream(limit), newStream(limit)
+	wreck := new(atomic.Bool)
+	ab, ba := newStream(limit, wreck), newStream(limit, wreck)
 	end := func(in, out *stream, local, remote memoryAddr) *pipe {
-		p := &pipe{in: in, out: out, local: local, remote: remote,
+		p := &pipe{in: in, out: out, wreck: wreck, local: local, remote: remote,
 			writing: make(chan struct{}, 1), closed: make(chan struct{}), closing: make(chan struct{}, 1)}
 		p.closing <- struct{}{}
 		return p
@@ -76,10 +78,12 @@ func (p *pipe) CloseWrite() error {
 }
 
 // reset ends the connection for both ends at once with "connection reset by
-// peer", whatever was still under way.
+// peer", whatever was still under way. Whoever hears of it first may close his end at
+// once: the other has been reset by then, and does not read an orderly end.
 func (p *pipe) reset() {
-	p.in.reset(syscall.ECONNRESET)
-	p.out.reset(syscall.ECONNRESET)
+	p.wreck.Store(true)
+	p.in.wrecked()
+	p.out.wrecked()
 }
 
 // hold stops or resumes both directions.

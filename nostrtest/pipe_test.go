@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"runtime"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -143,6 +144,28 @@ func TestHeldPipeKeepsBytesAndTheEndUntilItIsLetGo(t *testing.T) {
 		assert.Equal(t, "inlate", got.String())
 		assert.True(t, ended)
 	})
+}
+
+// Whichever end hears of it first, and closes: the other one reads no orderly end.
+func TestAResetIsNoOrderlyEndForWhoHearsOfItLast(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(4)) // so that goroutines are stopped anywhere
+	for range 10_000 {
+		a, b := nostrtest.Pipe(8)
+		read := func(c net.Conn) <-chan error {
+			failed := make(chan error, 1)
+			go func() { // ends with the reset
+				_, err := c.Read(make([]byte, 1))
+				_ = c.Close()
+				failed <- err
+			}()
+			return failed
+		}
+		one, other := read(a), read(b)
+		runtime.Gosched()
+		nostrtest.ResetPipe(a)
+		require.ErrorIs(t, <-one, syscall.ECONNRESET)
+		require.ErrorIs(t, <-other, syscall.ECONNRESET)
+	}
 }
 
 func TestResetPipeFailsBothEndsAtOnceEvenWhenHeld(t *testing.T) {

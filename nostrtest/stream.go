@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -19,7 +20,8 @@ import (
 // inside a testing/synctest bubble therefore blocks durably, and virtual time
 // moves on.
 type stream struct {
-	limit int // bytes the buffer holds at most; immutable
+	limit int          // bytes the buffer holds at most; immutable
+	wreck *atomic.Bool // the connection was reset: both ends get that. Of both its streams; immutable
 
 	mu      sync.Mutex // guards all below; never held while waiting
 	changed bell
@@ -29,14 +31,13 @@ type stream struct {
 	arrived int  // how many of the unread bytes the reader may see
 	held    bool // nothing arrives: not bytes, not the end, not the reader's leaving
 
-	writerDone bool  // the writer will write no more
-	readerDone bool  // the reader will read no more
-	broken     error // the connection was reset: both ends get this
+	writerDone bool // the writer will write no more
+	readerDone bool // the reader will read no more
 
 	readBy, writeBy deadline
 }
 
-func newStream(limit int) *stream { return &stream{limit: limit} }
+func newStream(limit int, wreck *atomic.Bool) *stream { return &stream{limit: limit, wreck: wreck} }
 
 // read implements net.Conn.Read for the receiving end.
 func (s *stream) read(p []byte) (int, error) {
@@ -62,10 +63,9 @@ func (s *stream) read(p []byte) (int, error) {
 			s.changed.ring()
 			s.mu.Unlock()
 			return n, nil
-		case s.broken != nil:
-			err := s.broken
+		case s.wreck.Load():
 			s.mu.Unlock()
-			return 0, err
+			return 0, syscall.ECONNRESET
 		case s.writerDone && !s.held:
 			s.mu.Unlock()
 			return 0, io.EOF
@@ -84,8 +84,8 @@ func (s *stream) write(p []byte) (written int, err error) {
 			err = net.ErrClosed
 		case s.writeBy.expired:
 			err = os.ErrDeadlineExceeded
-		case s.broken != nil:
-			err = s.broken
+		case s.wreck.Load():
+			err = syscall.ECONNRESET
 		case s.readerDone && !s.held:
 			err = syscall.EPIPE
 		case len(p) == 0:
@@ -140,14 +140,11 @@ func (s *stream) finishReading() {
 	s.changed.ring()
 }
 
-// reset ends the stream with err for both ends at once, also on a held wire,
-// and drops what was under way.
-func (s *stream) reset(err error) {
+// wrecked is for the stream of a wreck: it drops what was under way, also on a held
+// wire, and tells whoever waits.
+func (s *stream) wrecked() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.broken == nil {
-		s.broken = err
-	}
 	s.buf, s.head, s.arrived = nil, 0, 0
 	s.changed.ring()
 }
