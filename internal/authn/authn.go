@@ -46,7 +46,8 @@ const LongestChallenge = 1024
 const (
 	mostSigned = 8 // signatures of an identity in a minute
 	perMinute  = time.Minute
-	mostRedone = 8 // times that one party tries again, until it has not had to for so long:
+	firstRest  = 50 * time.Millisecond // after the second signature in vain; twice as long after each more: 3 s in all
+	mostRedone = 8                     // times that one party tries again, until it has not had to for so long:
 	content    = 10 * time.Minute
 	mostManual = 8 // AUTHs of the program's own that are awaited
 	failedFor  = 10 * time.Second
@@ -225,7 +226,7 @@ func (a *Auth[W, I]) Signed(now time.Time, name I, challenge string, event nostr
 		return // too late
 	}
 	if challenge != a.challenge {
-		id.state = idle // the latest is signed, if anybody still needs it
+		id.wasted(now) // the latest is signed, if anybody still needs it
 	} else {
 		id.state, id.event, id.until = sent, event, now.Add(a.cfg.Answer)
 		a.steps = append(a.steps, Step[W, I]{Do: Send, Identity: name, ID: event, Challenge: challenge})
@@ -263,7 +264,7 @@ func (a *Auth[W, I]) OK(now time.Time, event nostr.ID, accepted bool, message st
 	for _, id := range a.order { // what two have signed as one, within one second, is one event
 		if id.event == event && id.event != (nostr.ID{}) {
 			known = true
-			a.answer(id, accepted, message)
+			a.answer(now, id, accepted, message)
 		}
 	}
 	if known {

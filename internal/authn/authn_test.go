@@ -165,6 +165,39 @@ func TestAStormOfChallenges(t *testing.T) {
 	assert.Zero(t, allocated)
 }
 
+// However the signer's time falls into a storm: it is not over when all that may be signed
+// in a minute has been, and whoever waits has AUTH soon behind it.
+func TestAShortStormCostsNoMinute(t *testing.T) {
+	for _, takes := range []time.Duration{0, time.Millisecond, 7 * time.Millisecond, 40 * time.Millisecond} {
+		a := authn.New[string, int](authn.Config{})
+		a.Want(start, "sub", 1)
+		var sign *step
+		signed := start
+		for now := start; !a.Accepted(1); now = now.Add(time.Millisecond) {
+			require.Less(t, now.Sub(start), 4*time.Second, "%v", takes)
+			if n := now.Sub(start).Milliseconds(); n < 1000 && n%5 == 0 {
+				a.Challenge(now, fmt.Sprint(n), 1)
+			}
+			if sign != nil && !now.Before(signed) {
+				a.Signed(now, 1, sign.Challenge, id(1))
+				sign = nil
+			}
+			for _, s := range a.Do(now) {
+				switch s.Do {
+				case authn.Sign:
+					sign, signed = &s, now.Add(takes)
+				case authn.Send: // a relay that forgets the challenges that it has replaced
+					storm := now.Sub(start) < time.Second
+					if storm {
+						a.Challenge(now, fmt.Sprint("and more", now), 1)
+					}
+					a.OK(now, s.ID, !storm, "invalid: another challenge")
+				}
+			}
+		}
+	}
+}
+
 func TestChallengesThatNobodySends(t *testing.T) {
 	a := authn.New[string, int](authn.Config{})
 	assert.False(t, a.Challenge(start, "", 1))

@@ -32,6 +32,9 @@ type identity[I comparable] struct {
 
 	signed int // signatures since
 	since  time.Time
+
+	vain int       // signatures in a row for challenges that were replaced meanwhile
+	rest time.Time // for that, nothing is signed until then
 }
 
 func (a *Auth[W, I]) identity(name I) *identity[I] {
@@ -60,20 +63,21 @@ func (a *Auth[W, I]) report(id *identity[I]) {
 
 // answer takes an OK, also one that comes late, or again. A refusal of what was signed
 // for another challenge than the latest says nothing: the latest was to be signed.
-func (a *Auth[W, I]) answer(id *identity[I], accepted bool, message string) {
+func (a *Auth[W, I]) answer(now time.Time, id *identity[I], accepted bool, message string) {
 	switch {
 	case accepted:
 		if id.state == sent || id.accepted == 0 {
 			id.accepted++
 			a.accepts++
 		}
-		id.reported, id.message = false, ""
+		id.reported, id.message, id.vain = false, "", 0
 		if id.state != signing {
 			id.state, id.needed = idle, false
 		}
 	case id.state != sent:
 	case id.challenge != a.challenge:
-		id.state, id.needed = idle, true
+		id.wasted(now)
+		id.needed = true
 	default:
 		id.state, id.needed, id.err = refused, false, ErrRefused
 		id.message = clip(message)
@@ -94,10 +98,20 @@ func (a *Auth[W, I]) late(now time.Time, id *identity[I]) {
 	}
 }
 
+// wasted is for a signature whose challenge does not count any more. The first is
+// replaced at once. Then it waits, longer each time, so that what may be signed in a minute is
+// not used up within a storm of challenges, and whoever needs AUTH has it soon after that.
+func (id *identity[I]) wasted(now time.Time) {
+	if id.state = idle; id.vain > 0 {
+		id.rest = now.Add(firstRest << (id.vain - 1))
+	}
+	id.vain = min(id.vain+1, mostSigned)
+}
+
 // mayAt is when it may sign again.
 func (id *identity[I]) mayAt() time.Time {
 	if id.signed < mostSigned {
-		return time.Time{}
+		return id.rest
 	}
 	return id.since.Add(perMinute)
 }
