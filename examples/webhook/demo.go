@@ -74,8 +74,13 @@ func demo(ctx context.Context, opts options, stdout io.Writer, say func(string, 
 	if err := client.Stop(ctx); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(stdout, end)
-	return err
+	if err := client.Wait(); err != nil { // it was over before, and what was not delivered has been reported
+		return err
+	}
+	if _, err := fmt.Fprintln(stdout, end); err != nil {
+		return cannotWrite(err)
+	}
+	return nil
 }
 
 // await waits until so many notes have been delivered.

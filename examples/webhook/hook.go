@@ -109,6 +109,8 @@ func (h *Hook) OnEOSE(self *gennostr.Self, relay gennostr.Relay, msg gennostr.EO
 	return nil
 }
 
+func cannotWrite(err error) error { return fmt.Errorf("cannot write: %w", err) }
+
 // done is what has come of a delivery. After Ctrl-C it is also called for those
 // that have not begun.
 func (h *Hook) done(self *gennostr.Self, d *delivery, err error) error {
@@ -117,7 +119,7 @@ func (h *Hook) done(self *gennostr.Self, d *delivery, err error) error {
 	case err == nil:
 		h.delivered++
 		if _, err := fmt.Fprintf(h.out, "%s delivered%s\n", d.event.ID, afterTries(d.tries)); err != nil {
-			return gennostr.Stop(fmt.Errorf("cannot write: %w", err))
+			return gennostr.Stop(cannotWrite(err))
 		}
 	case errors.Is(err, gennostr.ErrClientClosed), errors.Is(err, context.Canceled):
 		h.left = append(h.left, d.event)

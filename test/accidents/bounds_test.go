@@ -122,11 +122,12 @@ func TestFloodsOfOneKindLeaveNoMoreThanTheBudget(t *testing.T) {
 	for what, next := range floods() {
 		t.Run(what, func(t *testing.T) {
 			var sent, messages atomic.Int64
+			var ebb atomic.Bool // the relay sends nothing more
 			url := relay(t, func(ctx context.Context, ws *websocket.Conn, message string) {
 				if !strings.HasPrefix(message, `["REQ","all"`) {
 					return
 				}
-				for i := 0; ; i++ {
+				for i := 0; !ebb.Load(); i++ {
 					text := next(i)
 					if ws.Write(ctx, websocket.MessageText, []byte(text)) != nil {
 						return
@@ -150,6 +151,8 @@ func TestFloodsOfOneKindLeaveNoMoreThanTheBudget(t *testing.T) {
 			before := live()
 			require.NoError(t, client.Send(url, kit.Everything("all")))
 			untilStuck(t, &sent, much)
+			ebb.Store(true) // what the relay makes while a collection runs counts as live
+			untilStill(t, &messages)
 			grown := growth(before)
 			t.Logf("%d messages: %.0f KiB live", messages.Load(), float64(grown)/1024)
 			inHand := 4 * int64(len(next(0))) // the relay's, which lives in this process
@@ -174,6 +177,19 @@ func untilStuck(t *testing.T, count *atomic.Int64, much int64) {
 			still, last = 0, now
 		}
 		return now >= much || now > enough && still > 100
+	})
+}
+
+// untilStill waits until nothing has been counted for a while.
+func untilStill(t *testing.T, count *atomic.Int64) {
+	t.Helper()
+	still, last := 0, int64(-1)
+	kit.WaitUntil(t, "the ebb", func() bool {
+		now := count.Load()
+		if still++; now != last {
+			still, last = 0, now
+		}
+		return still > 20
 	})
 }
 
