@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/gennostr/gennostr/nostr"
+	"github.com/gennostr/gennostr/test/kit"
 )
 
 var someTags = nostr.Tags{{"t", "a"}, {}, {"d"}, {"d", "late"}, {"t", "b", "x"}, {"", "no key"}, {"t"}, {"p", ""}}
@@ -75,7 +76,7 @@ func TestContainsAnyOfManyValues(t *testing.T) {
 			assert.Equal(t, m > 1, tags.ContainsAny("x", values))
 			f := nostr.Filter{Tags: nostr.TagMap{"t": values}}
 			e := &nostr.Event{Tags: tags}
-			assert.Zero(t, testing.AllocsPerRun(2, func() { f.Matches(e) }), "%d tags, %d values", n, m)
+			assert.Zero(t, kit.Allocs(2, func() { f.Matches(e) }), "%d tags, %d values", n, m)
 		}
 	}
 }

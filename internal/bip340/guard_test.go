@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gennostr/gennostr/internal/bip340"
+	"github.com/gennostr/gennostr/test/kit"
 )
 
 // watch is a Guard with a clock and dice of its own, and a reference that counts and may lie.
@@ -217,6 +218,6 @@ func TestAGuardAddsNoAllocation(t *testing.T) {
 	valid := make([]bool, 64)
 	g.VerifyBatch(v, items, valid)
 	g.VerifyBatch(v, items, valid)
-	assert.Zero(t, testing.AllocsPerRun(3, func() { g.VerifyBatch(v, items, valid) }))
-	assert.Zero(t, testing.AllocsPerRun(3, func() { g.VerifyOne(v, items[0].Pub, items[0].Msg, items[0].Sig) }))
+	assert.Zero(t, kit.Allocs(3, func() { g.VerifyBatch(v, items, valid) }))
+	assert.Zero(t, kit.Allocs(3, func() { g.VerifyOne(v, items[0].Pub, items[0].Msg, items[0].Sig) }))
 }

@@ -212,9 +212,9 @@ func TestSteadyStateDoesNotAllocate(t *testing.T) {
 					for range 2 {
 						v.VerifyBatch(items, valid)
 					}
-					assert.Zero(t, testing.AllocsPerRun(runs, func() { v.VerifyBatch(items, valid) }))
+					assert.Zero(t, kit.Allocs(runs, func() { v.VerifyBatch(items, valid) }))
 					item := items[0]
-					assert.Zero(t, testing.AllocsPerRun(runs, func() { v.VerifyOne(item.Pub, item.Msg, item.Sig) }))
+					assert.Zero(t, kit.Allocs(runs, func() { v.VerifyOne(item.Pub, item.Msg, item.Sig) }))
 				})
 			}
 		}

@@ -77,14 +77,17 @@ func TestOnlyALimitThatIsExactTakesMemoryForItsPage(t *testing.T) {
 		"a query's, for a part of a second": {paging.Ask{Rest: 5, Exact: true}.Within(now), true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			counter := c.ask.Counter()
-			allocs := testing.AllocsPerRun(1, func() {
-				for n := range uint64(100_000) {
-					counter.Event(n+1, now-nostr.Timestamp(n), now, true, false)
-				}
-			})
+			look := func() float64 {
+				counter := c.ask.Counter()
+				defer func() { assert.Equal(t, 200_000, counter.Events()) }()
+				return testing.AllocsPerRun(1, func() {
+					for n := range uint64(100_000) {
+						counter.Event(n+1, now-nostr.Timestamp(n), now, true, false)
+					}
+				})
+			}
+			allocs := min(look(), look(), look()) // the runtime may allocate meanwhile, too
 			assert.Equal(t, c.flat, allocs == 0, "%v allocations", allocs)
-			assert.Equal(t, 200_000, counter.Events())
 		})
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gennostr/gennostr/internal/wire"
 	"github.com/gennostr/gennostr/nostr"
+	"github.com/gennostr/gennostr/test/kit"
 )
 
 func TestQ02RepeatsAreNotSent(t *testing.T) {
@@ -86,7 +87,7 @@ func TestQ02RepeatsInLongListsAreNotSent(t *testing.T) {
 func TestNothingIsCopiedWhereThereAreNoRepeats(t *testing.T) {
 	encode := func(authors []nostr.PubKey) float64 {
 		m := wire.ClientMessage(wire.Req{SubscriptionID: "s", Filters: []nostr.Filter{{Authors: authors}, {Authors: authors, Limit: 1}}})
-		return testing.AllocsPerRun(20, func() { _, _ = wire.EncodeClient(m) })
+		return kit.Allocs(20, func() { _, _ = wire.EncodeClient(m) })
 	}
 	few := encode(manyAuthors(2))
 	for _, n := range []int{64, 65, 4096} {

@@ -54,6 +54,13 @@ func Heap() int64 {
 	return int64(m.HeapAlloc)
 }
 
+// Allocs is testing.AllocsPerRun for few runs, the least of three looks: what the runtime
+// allocates meanwhile for itself is not f's.
+func Allocs(runs int, f func()) float64 {
+	look := func() float64 { return testing.AllocsPerRun(runs, f) }
+	return min(look(), look(), look())
+}
+
 // WaitUntil looks every 5 ms, in virtual time or not, as long as no machine is that slow.
 func WaitUntil(t testing.TB, what string, ok func() bool) {
 	t.Helper()
