@@ -153,7 +153,7 @@ func TestAResetIsNoOrderlyEndForWhoHearsOfItLast(t *testing.T) {
 		a, b := nostrtest.Pipe(8)
 		read := func(c net.Conn) <-chan error {
 			failed := make(chan error, 1)
-			go func() { // ends with the reset
+			go func() { // ends with the reset, awaited by what is read from failed
 				_, err := c.Read(make([]byte, 1))
 				_ = c.Close()
 				failed <- err

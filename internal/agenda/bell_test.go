@@ -59,7 +59,7 @@ func TestABellThatHasRungUnheardIsSetAgain(t *testing.T) {
 		b := agenda.NewBell()
 		defer b.Stop()
 		b.Set(time.Now().Add(time.Second))
-		time.Sleep(2 * time.Second)
+		time.Sleep(2 * time.Second)       // virtual
 		b.Set(time.Now().Add(-time.Hour)) // earlier: set, while the first ring waits to be heard
 		<-b.C
 		b.Rung()

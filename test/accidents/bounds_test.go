@@ -170,12 +170,9 @@ const enough = 100_000
 // untilStuck waits until so much has been counted, or enough and then nothing any more.
 func untilStuck(t *testing.T, count *atomic.Int64, much int64) {
 	t.Helper()
-	still, last := 0, int64(-1)
+	look := standing(count)
 	kit.WaitUntil(t, "a flood, or its end", func() bool {
-		now := count.Load()
-		if still++; now != last {
-			still, last = 0, now
-		}
+		now, still := look()
 		return now >= much || now > enough && still > 100
 	})
 }
@@ -183,14 +180,23 @@ func untilStuck(t *testing.T, count *atomic.Int64, much int64) {
 // untilStill waits until nothing has been counted for a while.
 func untilStill(t *testing.T, count *atomic.Int64) {
 	t.Helper()
-	still, last := 0, int64(-1)
+	look := standing(count)
 	kit.WaitUntil(t, "the ebb", func() bool {
+		_, still := look()
+		return still > 20
+	})
+}
+
+// standing tells at each look what has been counted, and for how many looks that has not changed.
+func standing(count *atomic.Int64) func() (now int64, still int) {
+	still, last := 0, int64(-1)
+	return func() (int64, int) {
 		now := count.Load()
 		if still++; now != last {
 			still, last = 0, now
 		}
-		return still > 20
-	})
+		return now, still
+	}
 }
 
 // stop ends a client that a relay floods: its deadline may pass, for what is accepted cannot be written.

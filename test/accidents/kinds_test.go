@@ -124,7 +124,7 @@ func drips(ctx context.Context, ws *websocket.Conn) {
 	}
 }
 
-// Fifty relays of ten kinds do their worst all at once, beside five good ones. These are
+// Fifty relays of ten kinds (twenty under the race detector) do their worst all at once, beside five good ones. These are
 // heard, and what the program holds is bounded by the budget.
 // Shows B01.
 func TestFiftyHostileRelaysBesideFiveGoodOnes(t *testing.T) {
