@@ -5,6 +5,7 @@ package interop_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -38,8 +39,9 @@ func startOurs(t *testing.T, opts ...nostrtest.Option) peer {
 
 // talk is a websocket without anybody's client behind it.
 type talk struct {
-	t  *testing.T
-	ws *websocket.Conn
+	t     *testing.T
+	ws    *websocket.Conn
+	asked *int // by ask, which gives each REQ an id of its own
 }
 
 func (p peer) talk(t *testing.T) talk {
@@ -48,7 +50,7 @@ func (p peer) talk(t *testing.T) talk {
 	require.NoError(t, err, p.name)
 	ws.SetReadLimit(64 << 20)
 	t.Cleanup(func() { _ = ws.CloseNow() })
-	return talk{t, ws}
+	return talk{t, ws, new(int)}
 }
 
 // document returns the information document (NIP-11).
@@ -114,15 +116,18 @@ type found struct {
 	CreatedAt int64  `json:"created_at"`
 }
 
-// ask sends a REQ and returns its stored events.
+// ask sends a REQ and returns its stored events. No id is used twice: khatru may handle a
+// CLOSE after the REQ that follows it, and end that one if it has the same id (Q02).
 func (c talk) ask(filters ...string) []found {
 	c.t.Helper()
-	c.say(`["REQ","ask",` + strings.Join(filters, ",") + `]`)
+	*c.asked++
+	id := fmt.Sprintf(`"ask %d"`, *c.asked)
+	c.say(`["REQ",` + id + `,` + strings.Join(filters, ",") + `]`)
 	list := []found{}
 	for {
 		parts := c.hear()
 		if text(parts[0]) == "EOSE" {
-			c.say(`["CLOSE","ask"]`)
+			c.say(`["CLOSE",` + id + `]`)
 			return list
 		}
 		require.Equal(c.t, "EVENT", text(parts[0]), "%s", parts)
