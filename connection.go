@@ -38,10 +38,8 @@ type connection struct {
 	written  atomic.Uint64   // messages
 	answers  atomic.Int64    // when the latest ping was sent that has been answered, in Unix nanoseconds
 	noticed  atomic.Bool     // the supervisor has not dealt with a NOTICE of too many subscriptions yet
-	counting atomic.Bool     // COUNTs of the library's are open
-	negging  atomic.Bool     // a NIP-77 session of the library's is open
-	negHeard atomic.Bool     // the supervisor has not dealt with a NOTICE that may mean it yet
-	doubted  atomic.Bool     // the supervisor has not dealt with a NOTICE that may mean them yet
+	negHeard atomic.Bool     // the supervisor has not dealt with a NOTICE that may be about NIP-77 yet
+	doubted  atomic.Bool     // the supervisor has not dealt with a NOTICE that may be about COUNT yet
 	held     atomic.Bool     // the supervisor has not dealt with the reader's having no room while an answer is waited for
 	useful   atomic.Bool     // it has brought something that was waited for (DESIGN 3.12)
 	guest    atomic.Bool     // its relay is a guest

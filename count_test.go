@@ -97,6 +97,30 @@ func TestRelaysThatDoNotCount(t *testing.T) {
 	}
 }
 
+// A relay may answer the first message while the supervisor sends the others: here it says
+// once that it does not know COUNT, and the other filters are so long that mostly not all of
+// them have been sent by then.
+func TestANoticeThatComesWhileCountsAreSent(t *testing.T) {
+	virtual(t, func(t *testing.T, network *nostrtest.Network) {
+		network.NewRelay(relayA, nostrtest.WithFaults(
+			nostrtest.NoticeInstead("ERROR: unknown cmd COUNT").On("COUNT").Times(1), nostrtest.NoAnswer().On("COUNT").From(2)))
+		client := start(t, nil, over(network, quietly(), gennostr.WithRelays(relayA))...)
+		require.NoError(t, client.Ready(t.Context(), 1))
+		filters := []nostr.Filter{ofKind(1)}
+		for i := range 7 {
+			f := nostr.Filter{IDs: make([]nostr.ID, 800)}
+			for j := range f.IDs {
+				f.IDs[j] = nostr.ID{byte(i), byte(j), byte(j >> 8)}
+			}
+			filters = append(filters, f)
+		}
+		began := time.Now()
+		_, err := client.Count(t.Context(), filters)
+		refusedWith("ERROR: unknown cmd COUNT")(t, err)
+		assert.Equal(t, time.Second, time.Since(began))
+	})
+}
+
 func refusedWith(words string) func(*testing.T, error) {
 	return func(t *testing.T, err error) {
 		t.Helper()

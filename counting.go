@@ -58,7 +58,6 @@ func (s *supervisor) sendCounts(e *relayEntry) {
 		s.lift(e)
 		e.conn.sendOwn(CountReq{SubscriptionID: k.id, Filters: []nostr.Filter{k.filter}}, &countRoute{e.conn, k})
 	}
-	e.conn.counting.Store(a.counting())
 }
 
 // counting tells whether COUNTs wait for their answers.
@@ -110,9 +109,11 @@ func (ev countAnswer) supervise(s *supervisor) {
 	s.ask(e)
 }
 
-// hearCountNotice is for every NOTICE: relays that do not know COUNT say nothing else.
+// hearCountNotice is for every NOTICE: relays that do not know COUNT say nothing else. One may
+// come while the supervisor is still sending, so it is the table that is asked, where a
+// COUNT stands before it is sent.
 func (c *connection) hearCountNotice(words string) {
-	if c.counting.Load() && query.AboutCount(words) && !c.doubted.Swap(true) {
+	if c.requests.Counts() > 0 && query.AboutCount(words) && !c.doubted.Swap(true) {
 		c.client.sup.inbox.Put(countNotice{c, heardOf(words)})
 	}
 }

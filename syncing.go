@@ -213,7 +213,6 @@ func (s *supervisor) sendNegs(e *relayEntry) {
 		o.news.isOpened(p.session, p.moved)
 		s.sendNeg(e, msg, &negRoute{e.conn, o, p.session}, o)
 	}
-	e.conn.negging.Store(a.neg != nil)
 	s.watchTurn(e)
 }
 
@@ -313,9 +312,10 @@ func (ev negEnded) supervise(s *supervisor) {
 	s.ask(e)
 }
 
-// hearNegNotice is for every NOTICE: relays that do not do NIP-77 say nothing else.
+// hearNegNotice is for every NOTICE: relays that do not do NIP-77 say nothing else. As
+// with COUNT, it is the table that is asked.
 func (c *connection) hearNegNotice(words string) {
-	if c.negging.Load() && reconcile.AboutNegentropy(words) && !c.negHeard.Swap(true) {
+	if c.requests.Negs() > 0 && reconcile.AboutNegentropy(words) && !c.negHeard.Swap(true) {
 		c.client.sup.inbox.Put(negNotice{c, heardOf(words)})
 	}
 }

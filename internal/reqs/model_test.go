@@ -140,9 +140,10 @@ func (m *model) ended(id string, now time.Time) {
 	}
 }
 
-func (m *model) len() (n int) {
-	for id := range m.req {
-		if current(m.req, id) != nil {
+// open is how many are open in a space.
+func open(space map[string][]*generation) (n int) {
+	for id := range space {
+		if current(space, id) != nil {
 			n++
 		}
 	}
@@ -217,7 +218,7 @@ func compare(t *testing.T, ops []byte) {
 			require.Equal(t, wantVerdict, v)
 			require.Equal(t, wantLive, live)
 		}
-		require.Equal(t, m.len(), table.Len())
+		require.Equal(t, [3]int{open(m.req), open(m.count), open(m.neg)}, [3]int{table.Len(), table.Counts(), table.Negs()})
 		if m.judge(m.req, id, now) != reqs.Unknown {
 			require.True(t, table.Known(id))
 		}

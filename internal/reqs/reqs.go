@@ -317,10 +317,18 @@ func (t *Table) Neg(id string, now time.Time) Judgement {
 }
 
 // Len returns the number of open REQs, as a relay's limit on subscriptions counts them.
-func (t *Table) Len() int {
+func (t *Table) Len() int { return t.number(reqSpace) }
+
+// Counts returns the number of open COUNTs.
+func (t *Table) Counts() int { return t.number(countSpace) }
+
+// Negs returns the number of open NIP-77 sessions.
+func (t *Table) Negs() int { return t.number(negSpace) }
+
+func (t *Table) number(s space) int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.open[reqSpace]
+	return t.open[s]
 }
 
 // Takes tells whether the table stays within so many open REQs if one of this id is opened.
