@@ -137,9 +137,7 @@ func (o *openSync) await(ctx context.Context) bool {
 		if link || gone != nil || !o.c.now().Before(due) {
 			return link && gone == nil
 		}
-		if o.armed.IsZero() || o.armed.After(due) {
-			o.arm(due)
-		}
+		o.armBy(due)
 		select {
 		case <-o.news.bell:
 			if o.news.rung() {

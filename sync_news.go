@@ -49,6 +49,11 @@ func (n *syncNews) change(f func()) {
 	n.mu.Lock()
 	f()
 	n.mu.Unlock()
+	n.knock()
+}
+
+// knock has whoever waits look.
+func (n *syncNews) knock() {
 	select {
 	case n.bell <- struct{}{}:
 	default:

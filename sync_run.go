@@ -120,6 +120,17 @@ func (o *openSync) arm(at time.Time) {
 	o.c.sup.inbox.Put(syncAlarm{o, at})
 }
 
+// armBy has the alarm ring at that time at the latest. One that has rung already and was not
+// looked at, since there was other news beside it, does not ring again.
+func (o *openSync) armBy(due time.Time) {
+	if o.news.rung() {
+		o.disarmed()
+	}
+	if o.armed.IsZero() || o.armed.After(due) {
+		o.arm(due)
+	}
+}
+
 // disarmed takes note that the alarm has rung.
 func (o *openSync) disarmed() { o.armed = time.Time{} }
 
@@ -159,8 +170,15 @@ func (o *openSync) ask(ctx context.Context, filter nostr.Filter, once bool) (*op
 	return q, o.c.beginQuery(ctx, q)
 }
 
-// next waits for an event of a query, but not for long; nil: there will be none.
+// next waits for an event of a query, but not for long; nil: there will be none. What is
+// heard meanwhile is for who looks after it, who is called once more for that.
 func (o *openSync) next(ctx context.Context, q *openQuery) (*nostr.Event, error) {
+	heard := false
+	defer func() {
+		if heard {
+			o.news.knock()
+		}
+	}()
 	due, slack := time.Time{}, false
 	for {
 		over := closedChannel(q.over) // before it is looked what has come
@@ -170,9 +188,7 @@ func (o *openSync) next(ctx context.Context, q *openQuery) (*nostr.Event, error)
 		if due.IsZero() {
 			due = o.c.now().Add(o.cfg.patience)
 		}
-		if o.armed.IsZero() || o.armed.After(due) {
-			o.arm(due)
-		}
+		o.armBy(due)
 		select {
 		case <-q.bell:
 		case <-q.over:
@@ -181,6 +197,7 @@ func (o *openSync) next(ctx context.Context, q *openQuery) (*nostr.Event, error)
 			<-q.over // the supervisor waits for nobody
 			return nil, context.Cause(ctx)
 		case <-o.news.bell:
+			heard = true
 			if !o.news.rung() {
 				continue
 			}
