@@ -22,12 +22,13 @@ import (
 func Go[T any](self *Self, work func(context.Context) (T, error), then func(T, error) error) {
 	c := self.c
 	var zero T
-	start := func(ctx context.Context) {
+	start := func(ctx context.Context, over func()) {
 		value, err := zero, error(&PanicError{Where: "task", Value: errGoexit}) // unless work returns or panics
 		defer func() {
 			if v := recover(); v != nil { // WithoutRecover: the program ends here, and begins nothing more
 				panic(v)
 			}
+			over() // first: then may call Go again
 			c.then(&thenLetter{err: err, then: func(*Self) error { return then(value, err) }})
 		}()
 		value, err = guarded(c, ctx, work)
@@ -63,7 +64,7 @@ type taskGroup struct {
 
 	mu      sync.Mutex
 	started map[uint64]started // guarded by mu: the running ones
-	tasks   int                // guarded by mu: how many of them are of Go
+	tasks   int                // guarded by mu: how many of Go are at work, or have not said yet that they are not
 	lastID  uint64             // guarded by mu
 	closed  bool               // guarded by mu: the client stops, nothing starts
 	empty   chan struct{}      // guarded by mu until closed; closed when the last one has ended
@@ -85,8 +86,8 @@ func newTaskGroup(parent context.Context) *taskGroup {
 	return g
 }
 
-// start is Go's.
-func (g *taskGroup) start(limit int, run func(context.Context)) error {
+// start is Go's. Run calls over when the next one may start.
+func (g *taskGroup) start(limit int, run func(ctx context.Context, over func())) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.closed {
@@ -96,8 +97,15 @@ func (g *taskGroup) start(limit int, run func(context.Context)) error {
 		return ErrTooManyTasks
 	}
 	g.tasks++
-	g.launch(aTask, func() { run(g.ctx) })
+	g.launch(aTask, func() { run(g.ctx, g.over) })
 	return nil
+}
+
+// over is for work that has returned, whose result nobody has been told.
+func (g *taskGroup) over() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.tasks--
 }
 
 // startWork is a queue's: it begins what may begin. What has begun is joined, so
@@ -129,9 +137,6 @@ func (g *taskGroup) launch(what string, run func()) {
 func (g *taskGroup) end(id uint64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.started[id].what == aTask {
-		g.tasks--
-	}
 	delete(g.started, id)
 	select {
 	case g.ended <- struct{}{}:
@@ -160,11 +165,23 @@ func (g *taskGroup) trim() {
 	g.started = copied(g.started)
 }
 
-// count is how many tasks of Go are running.
-func (g *taskGroup) count() int {
+// atWork is how many tasks of Go are at work.
+func (g *taskGroup) atWork() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.tasks
+}
+
+// untold is how many tasks of Go there are whose result is not with the loop yet.
+func (g *taskGroup) untold() (n int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, s := range g.started {
+		if s.what == aTask {
+			n++
+		}
+	}
+	return n
 }
 
 // oldest tells what has been running for the longest; "" if nothing is.

@@ -151,7 +151,7 @@ type HoldStats struct {
 func (c *Client) Stats() Stats {
 	s := Stats{Mailbox: c.mail.Len(), MailboxBytes: c.budget.Used()}
 	s.Callback, s.Running = c.running.get().status()
-	s.Tasks = c.tasks.count()
+	s.Tasks = c.tasks.atWork()
 	s.Queries, s.QueryBytes = int(c.queries.Load()), c.queryBytes.Load()
 	for _, q := range c.queues.list() {
 		s.Queues = append(s.Queues, q.status())

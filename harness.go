@@ -353,10 +353,10 @@ func join(errs []error) error {
 func (h *Harness) Settle(ctx context.Context) error {
 	var told []error
 	for {
-		before := h.c.tasks.count()
+		before := h.c.tasks.untold()
 		err := h.settle()
 		told = append(told, err)
-		after := h.c.tasks.count()
+		after := h.c.tasks.untold()
 		if before == 0 && after == 0 || h.over || err == errRestless {
 			return join(told)
 		}
