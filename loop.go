@@ -125,7 +125,7 @@ const (
 // message), then the mailbox, and only with nothing left the idle timeout (R26). That
 // is one callback at most but for those that judge another one's error. It does not wait.
 func (c *Client) step() (did, *exit) {
-	if c.ctx.Err() != nil {
+	if c.ctx.Err() != nil || c.parent.Err() != nil { // the second ends first
 		return didNothing, &exit{c.cancelled()}
 	}
 	if arg, ok := c.self.nextContinue(); ok {

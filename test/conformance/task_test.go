@@ -261,6 +261,53 @@ func testR58(t *testing.T) {
 			assert.ErrorIs(t, client.Wait(), context.Canceled)
 		})
 	})
+	t.Run("continue at the end", func(t *testing.T) {
+		kit.Bubble(t, func(t *testing.T) {
+			ctx := &ending{Context: t.Context(), done: make(chan struct{})}
+			h := kit.NewBot(func(self *gennostr.Self, n kit.Note) error {
+				if n.Name == "HandleInfo" { // which has waited for a context of its own, say, that is told before the client's
+					ctx.ended.Store(true)
+					self.Continue("too late")
+				}
+				return nil
+			})
+			client, err := gennostr.Start(ctx, h)
+			require.NoError(t, err)
+			require.NoError(t, client.Notify("wait"))
+			synctest.Wait()
+			close(ctx.done)
+			<-client.Done()
+			assert.Len(t, h.Named("HandleInfo"), 1)
+			assert.Empty(t, h.Named("HandleContinue"))
+			assert.ErrorIs(t, client.Wait(), context.Canceled)
+		})
+	})
+	t.Run("again", func(t *testing.T) { // a task that has told its result has made room for the next
+		kit.Bubble(t, func(t *testing.T) {
+			const chain = 2_000
+			done := make(chan error, 1)
+			var next func(self *gennostr.Self, n int)
+			next = func(self *gennostr.Self, n int) {
+				gennostr.Go(self, func(context.Context) (int, error) { return n, nil }, func(n int, err error) error {
+					switch {
+					case err != nil || n == chain:
+						done <- err
+					default:
+						next(self, n+1)
+					}
+					return nil
+				})
+			}
+			client := kit.Start(t, kit.NewBot(func(self *gennostr.Self, n kit.Note) error {
+				if n.Name == "HandleInfo" {
+					next(self, 1)
+				}
+				return nil
+			}), gennostr.WithMaxTasks(1))
+			require.NoError(t, client.Notify("go"))
+			require.NoError(t, <-done)
+		})
+	})
 	t.Run("named", func(t *testing.T) { // R48: a task that does not end is named
 		kit.Bubble(t, func(t *testing.T) {
 			h := newWorker()
