@@ -358,10 +358,10 @@ func (t *tap) isEnding() bool {
 
 // sever is end for a connection on which nothing can be written any more.
 func (t *tap) sever() {
-	t.end()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.severed = true
+	t.ending, t.severed = true, true // at once: who is held back goes on, and must not write
+	t.changed.ring()
 }
 
 func (t *tap) isSevered() bool {

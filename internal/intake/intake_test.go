@@ -259,7 +259,7 @@ func TestAVerifierThatPanicsIsNoFaultOfTheRelays(t *testing.T) {
 func (b *bench) waiting(frame string) (done chan bool) {
 	done = make(chan bool, 1)
 	go func() { done <- b.Take(&intake.Buffers{Frame: []byte(frame)}, true, false) }()
-	for !b.HeldUp() {
+	for !b.Waits() {
 		select {
 		case ok := <-done:
 			done <- ok

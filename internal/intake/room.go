@@ -239,8 +239,8 @@ func (in *Intake) Hurry() {
 // waits says that the reader is about to stand still.
 func (in *Intake) waits() {
 	in.lane.Pause()
+	in.wasHeld.Store(true) // first: who looks in between has seen this hold, and sees it no second time after its end
 	in.held.Store(true)
-	in.wasHeld.Store(true)
 }
 
 // Waits tells whether the reader waits for room now. Any goroutine.
