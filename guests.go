@@ -350,10 +350,10 @@ func (s *supervisor) promote(e *relayEntry, cfg *relaySpec) {
 
 // demote is RemoveRelay for a relay that is connected, and that somebody needs.
 func (s *supervisor) demote(e *relayEntry) {
+	s.setGuest(e, true) // first: what OnDisconnect broadcasts is not for it
 	s.dismiss(e, e.conn)
 	e.outage = nil
 	s.setOutage(e)
-	s.setGuest(e, true)
 	s.fit(e, s.guestSpec(e.cfg.address), true)
 	s.leave(e)
 	s.ask(e)

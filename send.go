@@ -196,9 +196,10 @@ func (c *connection) awaitsEOSE(waits bool) {
 	}
 }
 
-// lift makes room in the window while something of the relay's is waited for. Needs mu.
+// lift makes room in the window, which is the relay's from connection to connection, while
+// something of this one is waited for. Needs mu.
 func (c *connection) lift() {
-	if c.asked || len(c.unanswered) > 0 || c.owes() {
+	if !c.ended && (c.asked || len(c.unanswered) > 0 || c.owes()) {
 		c.window.Lift(liftFactor * min(c.cfg.windowBytes, math.MaxInt64/liftFactor))
 	} else {
 		c.window.Lift(0)

@@ -225,6 +225,7 @@ func (c *Client) untold(l *thenLetter) {
 // have left in it is returned.
 func (c *Client) shut() (thens []*thenLetter) {
 	left := c.mail.Close()
+	c.posted.Store(0) // a mailbox that was full is now closed, and says so (R15)
 	if c.taken != nil {
 		left, c.taken = slices.Insert(left, 0, c.taken), nil
 	}
@@ -240,7 +241,6 @@ func (c *Client) shut() (thens []*thenLetter) {
 			thens = append(thens, l)
 		}
 	}
-	c.posted.Store(0) // a mailbox that was full is now closed, and says so (R15)
 	return thens
 }
 
