@@ -22,14 +22,13 @@ import (
 func Go[T any](self *Self, work func(context.Context) (T, error), then func(T, error) error) {
 	c := self.c
 	var zero T
-	start := func(ctx context.Context, over func()) {
+	start := func(ctx context.Context, over func(func())) {
 		value, err := zero, error(&PanicError{Where: "task", Value: errGoexit}) // unless work returns or panics
 		defer func() {
 			if v := recover(); v != nil { // WithoutRecover: the program ends here, and begins nothing more
 				panic(v)
 			}
-			over() // first: then may call Go again
-			c.then(&thenLetter{err: err, then: func(*Self) error { return then(value, err) }})
+			over(func() { c.then(&thenLetter{err: err, then: func(*Self) error { return then(value, err) }}) })
 		}()
 		value, err = guarded(c, ctx, work)
 	}
@@ -64,7 +63,7 @@ type taskGroup struct {
 
 	mu      sync.Mutex
 	started map[uint64]started // guarded by mu: the running ones
-	tasks   int                // guarded by mu: how many of Go are at work, or have not said yet that they are not
+	tasks   int                // guarded by mu: how many of Go are at work
 	lastID  uint64             // guarded by mu
 	closed  bool               // guarded by mu: the client stops, nothing starts
 	empty   chan struct{}      // guarded by mu until closed; closed when the last one has ended
@@ -86,8 +85,8 @@ func newTaskGroup(parent context.Context) *taskGroup {
 	return g
 }
 
-// start is Go's. Run calls over when the next one may start.
-func (g *taskGroup) start(limit int, run func(ctx context.Context, over func())) error {
+// start is Go's. Run calls over with what tells its result.
+func (g *taskGroup) start(limit int, run func(ctx context.Context, over func(tell func()))) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.closed {
@@ -101,11 +100,13 @@ func (g *taskGroup) start(limit int, run func(ctx context.Context, over func()))
 	return nil
 }
 
-// over is for work that has returned, whose result nobody has been told.
-func (g *taskGroup) over() {
+// over has the result of work told, and makes room for the next: at once, for who is told
+// may call Go again, and the result of what starts in this place comes after this one.
+func (g *taskGroup) over(tell func()) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.tasks--
+	tell()
 }
 
 // startWork is a queue's: it begins what may begin. What has begun is joined, so

@@ -133,7 +133,10 @@ func (ev countNotice) supervise(s *supervisor) {
 		if l.tally == nil {
 			continue
 		}
-		l.tally.Noticed(s.client.now(), ev.words)
+		l.tally.Noticed(s.client.now(), ev.words, func(a *query.CountAsk) bool {
+			k := l.counts[a]
+			return k != nil && k.id != "" && !k.gone.Load()
+		})
 		if at, some := l.tally.Next(); some {
 			s.later.Set(laterKey{entry: e, queryLeg: l, notice: true}, at)
 		}

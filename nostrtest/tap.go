@@ -206,6 +206,9 @@ func (t *tap) send(b []byte) (written int, err error) {
 		if err := t.pass(&t.writes); err != nil {
 			return written, err
 		}
+		if t.isSevered() {
+			return written, errCut
+		}
 		n, err := t.push(part)
 		written += n
 		t.bytes += int64(n)
@@ -238,6 +241,9 @@ func (t *tap) push(b []byte) (written int, err error) {
 		b = b[1:]
 		for _, d := range slow {
 			t.peer.pause(d.every, d.fault.mended)
+		}
+		if t.isSevered() {
+			return written, errCut
 		}
 	}
 	return written, nil

@@ -188,6 +188,7 @@ func (t *Tally) Refused(a *CountAsk, reason limits.Reason, words string) (asks [
 	if a.over || !slices.Contains(t.open, a) {
 		return nil, false
 	}
+	t.answered(a)
 	a.refusals++
 	if a.words = words; words == "" {
 		a.words = reason.String()
@@ -213,6 +214,7 @@ func (t *Tally) Refused(a *CountAsk, reason limits.Reason, words string) (asks [
 
 // HeldBack is Leg's.
 func (t *Tally) HeldBack(a *CountAsk, words string) {
+	t.answered(a)
 	if !a.over {
 		a.words = words
 	}
@@ -230,11 +232,23 @@ func (t *Tally) refuse(a *CountAsk, why Why, words string) {
 
 // Noticed says that the relay has sent a NOTICE. Relays that do not know COUNT answer with
 // nothing else; but a NOTICE may be about anything (P31). So it has to speak of such a thing, and
-// what is open has to stay unanswered for a second.
-func (t *Tally) Noticed(now time.Time, words string) {
-	if len(t.open) > 0 && len(t.doubted) == 0 && AboutCount(words) {
-		t.notice, t.doubted, t.due = words, slices.Clone(t.open), now.Add(noticeWait)
+// what is open has to stay unanswered for a second. Sent tells which of them the relay has been
+// asked: others wait for AUTH, or for another time.
+func (t *Tally) Noticed(now time.Time, words string, sent func(*CountAsk) bool) {
+	if len(t.doubted) > 0 || !AboutCount(words) {
+		return
 	}
+	for _, a := range t.open {
+		if sent(a) {
+			t.doubted = append(t.doubted, a)
+		}
+	}
+	t.notice, t.due = words, now.Add(noticeWait)
+}
+
+// answered takes an ask out of those that a NOTICE may have refused.
+func (t *Tally) answered(a *CountAsk) {
+	t.doubted = slices.DeleteFunc(t.doubted, func(o *CountAsk) bool { return o == a })
 }
 
 // AboutCount tells whether a NOTICE may say that a relay does not know COUNT.

@@ -144,7 +144,7 @@ func TestACountIsRefusedByNOTICE(t *testing.T) {
 			tally := query.NewTally(many)
 			asks := tally.Up(bytes)
 			require.Len(t, asks, 8, "not all at once")
-			tally.Noticed(noon, c.words)
+			tally.Noticed(noon, c.words, func(*query.CountAsk) bool { return true })
 			if c.answered {
 				for _, a := range asks {
 					tally.Counted(a, 1, false, nil)
@@ -165,6 +165,34 @@ func TestACountIsRefusedByNOTICE(t *testing.T) {
 				assert.Empty(t, tally.Counted(asks[0], 1, false, nil))
 				assert.False(t, tally.Counts()[0].Counted)
 			}
+		})
+	}
+}
+
+// A NOTICE is no answer to what has not been sent, and neither to what the relay has
+// refused for now, before or after it.
+func TestANoticeIsNotAboutACountThatWaits(t *testing.T) {
+	all := func(*query.CountAsk) bool { return true }
+	for name, c := range map[string]struct {
+		sent  func(*query.CountAsk) bool
+		later func(tally *query.Tally, a *query.CountAsk)
+	}{
+		"it has not been sent": {func(*query.CountAsk) bool { return false }, func(*query.Tally, *query.CountAsk) {}},
+		"not before AUTH":      {all, func(tally *query.Tally, a *query.CountAsk) { tally.HeldBack(a, "auth-required: who?") }},
+		"refused for now": {all, func(tally *query.Tally, a *query.CountAsk) {
+			_, wait := tally.Refused(a, limits.RateLimited, "rate-limited: slow down")
+			assert.True(t, wait)
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tally := query.NewTally([]nostr.Filter{notes()})
+			a := onlyCount(t, tally.Up(bytes))
+			tally.Noticed(noon, "invalid: something else", c.sent)
+			c.later(tally, a)
+			_, some := tally.Next()
+			assert.False(t, some)
+			assert.Empty(t, tally.Do(noon.Add(time.Minute)))
+			assert.False(t, tally.Done())
 		})
 	}
 }
