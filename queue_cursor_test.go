@@ -125,7 +125,7 @@ func TestTheCursorOfAThenThatRunsWhileTheClientStops(t *testing.T) {
 	<-begun
 	stopped := make(chan error, 1)
 	go func() { stopped <- client.Stop(t.Context()) }()
-	require.Eventually(t, func() bool { return client.Notify("anybody there?") != nil }, 5*time.Second, time.Millisecond, "the stop is under way")
+	require.Eventually(t, func() bool { return client.Notify("anybody there?") != nil }, 30*time.Second, time.Millisecond, "the stop is under way")
 	close(finish)
 	require.NoError(t, <-stopped)
 	require.False(t, saved.IsZero())

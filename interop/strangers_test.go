@@ -4,9 +4,11 @@ package interop_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"iter"
 	"log"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"path/filepath"
@@ -139,10 +141,25 @@ func atStrangers(t *testing.T, page int, test func(t *testing.T, relay *stranger
 // startStranger runs one of them, that gives so many events for a filter at most.
 func startStranger(t *testing.T, name string, page int) *stranger {
 	t.Helper()
-	s := &stranger{software: strangers[name](t, page), t: t, addr: "127.0.0.1:0"}
+	s := &stranger{software: strangers[name](t, page), t: t, addr: unusedAddr(t)}
 	s.start()
 	t.Cleanup(s.stop)
 	return s
+}
+
+// unusedAddr is below the ports that systems take for outgoing connections, and for listeners
+// that leave it to them: while the relay is stopped, nobody is given its port.
+func unusedAddr(t *testing.T) string {
+	t.Helper()
+	for range 100 {
+		addr := fmt.Sprint("127.0.0.1:", 20_000+rand.IntN(12_000))
+		if listener, err := net.Listen("tcp", addr); err == nil {
+			require.NoError(t, listener.Close())
+			return addr
+		}
+	}
+	require.FailNow(t, "no port is free")
+	panic("unreachable")
 }
 
 func (s *stranger) url() string { return "ws://" + s.addr }
@@ -150,7 +167,6 @@ func (s *stranger) url() string { return "ws://" + s.addr }
 func (s *stranger) start() {
 	listener, err := net.Listen("tcp", s.addr)
 	require.NoError(s.t, err)
-	s.addr = listener.Addr().String()
 	*s.serviceURL = s.url()
 	s.http = &http.Server{Handler: s.software, ConnState: func(c net.Conn, _ http.ConnState) { s.conns.Store(c, nil) }}
 	s.done.Go(func() { _ = s.http.Serve(listener) }) // joined by stop

@@ -22,8 +22,6 @@ const (
 	maxLimit     = 500
 	maxValues    = 100 // of one parameter
 	maxSearch    = 200 // bytes
-
-	settle = 250 * time.Millisecond // for more verdicts than decide
 )
 
 // published is what came of POST /events.
@@ -73,7 +71,7 @@ func (s *service) publish(w http.ResponseWriter, r *http.Request) {
 	_, _ = p.Wait(ctx) // until it is decided, and then the other relays have a moment to say something as well
 	select {
 	case <-all:
-	case <-time.After(settle):
+	case <-time.After(s.opts.settle):
 	case <-ctx.Done():
 	}
 	report, err := p.Wait(ctx)

@@ -26,8 +26,10 @@ type options struct {
 	shutdown time.Duration
 	streams  int // at once
 
-	// Not flags: how much the stream keeps, how long a browser may read nothing, and how often one
-	// that gets nothing else hears that the stream lives, so that nobody on the way takes it for dead.
+	// Not flags: how long more verdicts than decide are waited for, how much the stream keeps, how
+	// long a browser may read nothing, and how often one that gets nothing else hears that the stream
+	// lives, so that nobody on the way takes it for dead.
+	settle    time.Duration
 	kept      int
 	keptBytes int
 	patience  time.Duration
@@ -44,7 +46,7 @@ of its own.
 
 // defaults are those that no flag says.
 func defaults() options {
-	return options{kept: 1024, keptBytes: 16 << 20, patience: 20 * time.Second, heartbeat: 15 * time.Second}
+	return options{settle: 250 * time.Millisecond, kept: 1024, keptBytes: 16 << 20, patience: 20 * time.Second, heartbeat: 15 * time.Second}
 }
 
 // parse reads the command line. After -h the error is flag.ErrHelp.

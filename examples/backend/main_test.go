@@ -59,9 +59,10 @@ func serveOn(t *testing.T, opts options) *serving {
 
 // Told to end, the service says so at once, and ends what is on its way before it goes.
 func TestTheServiceEndsInGoodOrder(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	relay := nostrtest.NewRelay(t)
 	opts := settings(relay)
-	opts.wait, opts.grace = 50*time.Millisecond, 300*time.Millisecond
+	opts.wait, opts.grace = 50*time.Millisecond, 2*time.Second
 	s := serveOn(t, opts)
 	source, err := s.open(t.Context(), "/stream", "")
 	require.NoError(t, err)

@@ -185,12 +185,13 @@ func (w *world) rawStream() *eventSource {
 
 // The server's time for a request is not for streams.
 func TestAStreamOutlivesTheServersTimeouts(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	list := relays(t, 1)
 	opts := settings(list...)
-	opts.heartbeat = 20 * time.Millisecond
+	opts.heartbeat = 75 * time.Millisecond
 	w := newWorld(t, opts, list)
 	server := httptest.NewUnstartedServer(w.service.handler())
-	server.Config.ReadTimeout, server.Config.WriteTimeout = 100*time.Millisecond, 100*time.Millisecond
+	server.Config.ReadTimeout, server.Config.WriteTimeout = time.Second, time.Second
 	server.Start()
 	defer server.Close()
 	source, err := (&caller{server.URL, server.Client()}).open(w.soon(), "/stream", "")

@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -53,6 +52,7 @@ type internet struct {
 	t       *testing.T
 	network *nostrtest.Network
 	urls    []string
+	ctrlC   time.Duration // after which it is pressed, 0 for never
 	release chan struct{}
 }
 
@@ -94,8 +94,13 @@ func (n *internet) honest(faults ...nostrtest.Fault) *nostrtest.Relay {
 // publish is the program without its command line; said is about each of the relays.
 func (n *internet) publish(opts options, more ...gennostr.Option) (said []string, news string, err error) {
 	var out, stderr bytes.Buffer
+	ctx, interrupt := context.WithCancel(n.t.Context())
+	defer interrupt()
+	if n.ctrlC > 0 {
+		defer time.AfterFunc(n.ctrlC, interrupt).Stop()
+	}
 	opts.relays, opts.key, opts.timeout = n.urls, nostrtest.Key(1), cmp.Or(opts.timeout, 10*time.Second)
-	err = publish(n.t.Context(), opts, nostrtest.TextNote(opts.key, "x"), &out, &stderr, append(more, gennostr.WithHTTPClient(n.network.HTTPClient()))...)
+	err = publish(ctx, opts, nostrtest.TextNote(opts.key, "x"), &out, &stderr, append(more, gennostr.WithHTTPClient(n.network.HTTPClient()))...)
 	lines := make(map[string]string)
 	for line := range strings.Lines(out.String()) {
 		url, verdict, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "  ")
@@ -151,14 +156,14 @@ func TestEveryVerdict(t *testing.T) {
 	for _, relay := range []*nostrtest.Relay{mute, stopped, accepts, rejects, knows, leaves, short, rival, accepts} {
 		args = append(args, "-relay", relay.URL())
 	}
-	lines, news, err := publishTo(t, append(args, "-kind", "0", "-timeout", "1500ms", "hello")...)
+	lines, news, err := publishTo(t, append(args, "-kind", "0", "-timeout", "4s", "hello")...)
 	require.NoError(t, err)
 	require.Len(t, lines, 8, "each relay once")
 	for _, c := range []struct {
 		relay *nostrtest.Relay
 		want  string
 	}{
-		{mute, `no answer within 1.5s`},
+		{mute, `no answer within 4s`},
 		{stopped, `unreachable: dial tcp .*connection refused`},
 		{accepts, `accepted`},
 		{rejects, `rejected: blocked: not here`},
@@ -375,28 +380,18 @@ func TestRefusedAuthenticationIsARejection(t *testing.T) {
 }
 
 func TestCtrlCPrintsWhatIsKnown(t *testing.T) {
-	t.Parallel()
-	accepts, hangs := nostrtest.NewRelay(t), newDeadEnd(t)
-	asked := make(chan struct{})
-	mute := silent(t, func(*nostrtest.Relay, nostrtest.Connection, *nostr.Event) { close(asked) })
-	ctx, interrupt := context.WithCancel(t.Context())
-	defer interrupt()
-	var out bytes.Buffer
-	done := make(chan error)
-	go func() { // ends with interrupt; joined below
-		done <- run(ctx, []string{"-relay", mute.URL(), "-relay", hangs, "-relay", accepts.URL(), "x"}, nil, &out, io.Discard)
-	}()
-	<-asked
-	_, err := accepts.WaitEvent(t.Context(), nostr.Filter{})
-	require.NoError(t, err)
-	require.NoError(t, accepts.WaitConnections(t.Context(), 1))
-	interrupt()
-	<-done
-	lines := strings.Split(out.String(), "\n")
-	require.Len(t, lines, 4)
-	assert.Equal(t, "no answer before the end", saidOf(t, lines, mute.URL()))
-	assert.Equal(t, "unreachable: no connection before the end", saidOf(t, lines, hangs))
-	assert.Equal(t, "accepted", saidOf(t, lines, accepts.URL()), "its answer was waited for")
+	inABubble(t, func(t *testing.T, net *internet) {
+		net.relay(nil)
+		net.relay(nil)
+		net.network.HoldDials(net.urls[1])
+		net.honest()
+		net.honest(nostrtest.LateOK(time.Second))
+		net.ctrlC = time.Second - goodbye/4
+		said, _, err := net.publish(options{})
+		require.NoError(t, err)
+		assert.Equal(t, []string{"no answer before the end", "unreachable: no connection before the end", "accepted", "accepted"}, said,
+			"the answer of the last was waited for")
+	})
 }
 
 func TestCtrlCBeforeTheBeginningSendsNothing(t *testing.T) {
@@ -435,11 +430,3 @@ func TestWhatRelaysSayCannotReachTheTerminal(t *testing.T) {
 type broken struct{}
 
 func (broken) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
-
-// newDeadEnd takes connections and says nothing on them.
-func newDeadEnd(t *testing.T) (url string) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	t.Cleanup(func() { listener.Close() })
-	return "ws://" + listener.Addr().String()
-}

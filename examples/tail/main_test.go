@@ -200,8 +200,8 @@ func (l lines) next(t *testing.T) string {
 	select {
 	case line := <-l:
 		return line
-	case <-time.After(5 * time.Second): // virtual inside a bubble
-		t.Fatal("no line within five seconds")
+	case <-time.After(30 * time.Second): // virtual inside a bubble
+		t.Fatal("no line within half a minute")
 		return ""
 	}
 }

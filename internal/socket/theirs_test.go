@@ -187,11 +187,12 @@ func TestHeadersAreNotForTheHostOfARedirect(t *testing.T) {
 
 // Shows D21.
 func TestErrorsNameTheCauseAndNotTheURL(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	l.Close()
 	refuse := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(403) }))
 	defer refuse.Close()
+	dialled, err := net.Dial("tcp", refuse.Listener.Addr().String())
+	require.NoError(t, err)
+	defer dialled.Close()
+	nobody := dialled.LocalAddr().String() // nobody listens there, nor can anybody while it is in use
 	secure := httptest.NewUnstartedServer(nil)
 	secure.Config.ErrorLog = log.New(io.Discard, "", 0)
 	secure.StartTLS()
@@ -209,7 +210,7 @@ func TestErrorsNameTheCauseAndNotTheURL(t *testing.T) {
 		as   any
 		text string
 	}{
-		"nobody there":   {config(), "http://" + l.Addr().String(), nil, &op, "socket: handshake: dial tcp"},
+		"nobody there":   {config(), "http://" + nobody, nil, &op, "socket: handshake: dial tcp"},
 		"certificate":    {config(), secure.URL, nil, &unknown, "socket: handshake: tls: "},
 		"policy":         {denied, refuse.URL, socket.ErrDenied, nil, "socket: handshake: "},
 		"time":           {slow, "http://" + silent, socket.ErrHandshakeTimeout, nil, "socket: handshake: "},

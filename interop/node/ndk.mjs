@@ -14,13 +14,13 @@ export class Client {
   }
 
   open() {
-    return this.ndk.connect(5000) // milliseconds
+    return this.ndk.connect(20_000) // milliseconds
   }
 
   async publish(given) {
     const event = new NDKEvent(this.ndk, given)
     try {
-      await event.publish(undefined, 8000) // milliseconds
+      await event.publish(undefined, 20_000) // milliseconds
     } catch (e) {
       throw [...(e.errors?.values() ?? [])][0] ?? e // what the only relay said
     }

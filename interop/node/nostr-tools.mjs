@@ -7,7 +7,9 @@ export class Client {
     this.key = hexToBytes(key)
     this.auth = auth
     this.relay = new Relay(url, { enableReconnect: true, verifyEvent })
-    this.relay.resubscribeBackoff = [100] // milliseconds
+    this.relay.resubscribeBackoff = [100] // milliseconds, all three
+    this.relay.publishTimeout = 20_000
+    this.relay.baseEoseTimeout = 20_000 // then it says EOSE by itself
   }
 
   open() {
