@@ -80,8 +80,9 @@ const wrapMargin = 49 * time.Hour
 func (s *subscription) cursor(atHand *delivery) (Cursor, bool) {
 	c := &cursor.Cursor{}
 	loaded := true
-	// First where the relays stand, then what is not finished: an event that comes in
-	// between is in neither, and comes again.
+	// First where the relays stand, then what no relay has sent again, then what is not
+	// finished or remembered: a new event that comes in between is in neither, and comes again;
+	// one that comes again, and leaves the second for the third, is in both.
 	ok := s.c.sup.do(func(*supervisor) {
 		for _, l := range present(s.legsNow()) {
 			relay := cursor.RelayHash(l.url)
@@ -98,8 +99,8 @@ func (s *subscription) cursor(atHand *delivery) (Cursor, bool) {
 	}
 	c.Marks = append(c.Marks, s.carriedMarks()...)
 	c.Marks = c.Marks[:min(len(c.Marks), cursor.MaxMarks)] // those of relays that are there come first
-	pending := s.pending(atHand)
 	carriedHandled, carriedPending := s.former.carried()
+	pending := s.pending(atHand)
 	c.Unfinished = carriedPending
 	for _, e := range pending {
 		c.Unfinished = append(c.Unfinished, e.ID)

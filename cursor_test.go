@@ -68,3 +68,13 @@ func TestAFullCursorHasTheEventAtHandAndTheLatest(t *testing.T) {
 	}
 	assert.Empty(t, again.heard)
 }
+
+// What a relay sends again moves from what the cursor has brought to what is remembered. A
+// cursor that is taken meanwhile has it, or it would be handled twice after a restart.
+func TestACursorHasWhatComesAgainMeanwhile(t *testing.T) {
+	client := start(t, nil, quietly())
+	for range 1000 {
+		_, lacking := gennostr.CursorsWhileEventsComeAgain(client, 64)
+		require.Zero(t, lacking)
+	}
+}

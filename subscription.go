@@ -68,8 +68,7 @@ func (s *subscription) take(m *member, k *legAsk, l *dataLetter) (fresh bool) {
 		s.repeat.Add(1)
 		return false
 	}
-	if s.former.had(l.Event) {
-		s.remember(l.Event)
+	if s.again(l.Event) {
 		s.repeat.Add(1)
 		return true
 	}
@@ -91,6 +90,18 @@ func (c *Client) date() nostr.Timestamp { return nostr.TimestampOf(c.now()) }
 
 // had tells whether the subscription has had an event. Readers of several connections at once.
 func (s *subscription) had(e *nostr.Event) bool { return s.c.seen.Had(e.ID, s.owner) }
+
+// again tells whether an event comes again that was handled before the cursor was taken, and
+// remembers it anew.
+func (s *subscription) again(e *nostr.Event) bool {
+	again := s.former.had(e)
+	if again == nil {
+		return false
+	}
+	s.remember(e) // first: a cursor that is taken meanwhile has it twice, rather than not at all
+	again.Store(true)
+	return true
+}
 
 // remember keeps the id of an event that has been handled, for cursors.
 func (s *subscription) remember(e *nostr.Event) {
@@ -217,17 +228,13 @@ func formerOf(c *cursor.Cursor) *former {
 	return f
 }
 
-// had tells whether an event was handled before the cursor was taken.
-func (f *former) had(e *nostr.Event) bool {
+// had tells of an event that was handled before the cursor was taken what is to be set once
+// it is remembered anew; nil: it was not.
+func (f *former) had(e *nostr.Event) (again *atomic.Bool) {
 	if f == nil {
-		return false
+		return nil
 	}
-	again := f.handled[cursor.ShortOf(e.ID)]
-	if again == nil {
-		return false
-	}
-	again.Store(true)
-	return true
+	return f.handled[cursor.ShortOf(e.ID)]
 }
 
 // begin notes that an event which the cursor had as unfinished has come again.
