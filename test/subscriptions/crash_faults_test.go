@@ -42,7 +42,7 @@ var crashFaults = []kit.Fault{
 	},
 	{
 		Name: "what came again from the cursor's time is forgotten", File: "subscription.go",
-		Old: "\t\ts.remember(l.Event)\n\t\ts.repeat.Add(1)\n\t\treturn true\n", New: "\t\ts.repeat.Add(1)\n\t\treturn true\n",
+		Old: "\ts.remember(e) // first: a cursor that is taken meanwhile has it twice, rather than not at all\n", New: "",
 	},
 	{
 		Name: "an event whose callback panicked counts as handled", File: "delivery.go",
