@@ -33,8 +33,8 @@ func paging(t *testing.T, network *nostrtest.Network) *gennostr.SyncOfPages {
 func TestNewsThatComesDuringAPageIsKept(t *testing.T) {
 	virtual(t, func(t *testing.T, network *nostrtest.Network) {
 		s := paging(t, network)
-		next := make(chan *nostr.Event)
-		go func() { // ends with the query
+		next := make(chan *nostr.Event, 1)
+		go func() { // ends with the query; joined below
 			e, err := s.Next(t.Context())
 			assert.NoError(t, err)
 			next <- e
@@ -55,8 +55,8 @@ func TestAnAlarmThatNobodyHasLookedAtRingsAgain(t *testing.T) {
 		s := paging(t, network)
 		s.RingUnread()
 		began := time.Now()
-		next := make(chan *nostr.Event)
-		go func() { // ends with the patience, or with the client
+		next := make(chan *nostr.Event, 1)
+		go func() { // ends with the patience, or with the test's context; joined by the bubble
 			e, err := s.Next(t.Context())
 			assert.NoError(t, err)
 			next <- e

@@ -158,8 +158,8 @@ func unusedAddr(t *testing.T) string {
 			return addr
 		}
 	}
-	require.FailNow(t, "no port is free")
-	panic("unreachable")
+	t.Fatal("no port is free")
+	return ""
 }
 
 func (s *stranger) url() string { return "ws://" + s.addr }

@@ -128,7 +128,7 @@ func TestL11PingsPassALongMessage(t *testing.T) {
 	assert.NotZero(t, sent, "what the peer has taken counts before the message is through")
 	assert.Less(t, sent, uint64(len(message)))
 	pinging := make(chan error, 1)
-	go func() { pinging <- c.Ping(10 * time.Second) }()
+	go func() { pinging <- c.Ping(10 * time.Second) }() // ends by itself; joined below
 	close(resume)
 	require.NoError(t, <-writing)
 	require.NoError(t, <-pinging)

@@ -124,8 +124,8 @@ func drips(ctx context.Context, ws *websocket.Conn) {
 	}
 }
 
-// Fifty relays of ten kinds (twenty under the race detector) do their worst all at once, beside five good ones. These are
-// heard, and what the program holds is bounded by the budget.
+// Fifty relays of ten kinds (twenty under the race detector) do their worst all at once,
+// beside five good ones. These are heard, and what the program holds is bounded by the budget.
 // Shows B01.
 func TestFiftyHostileRelaysBesideFiveGoodOnes(t *testing.T) {
 	if testing.Short() {
