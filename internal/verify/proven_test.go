@@ -3,6 +3,7 @@ package verify_test
 import (
 	"encoding/binary"
 	"math/rand/v2"
+	"sync"
 	"testing"
 	"testing/synctest"
 
@@ -13,15 +14,18 @@ import (
 	"github.com/gennostr/gennostr/nostr"
 )
 
+var (
+	drawing sync.Mutex
+	draws   = rand.NewChaCha8([32]byte{20}) // guarded by drawing
+)
+
 // random is an event with an id and a signature that nobody else has.
 func random() *nostr.Event {
+	drawing.Lock()
+	defer drawing.Unlock()
 	ev := new(nostr.Event)
-	for i := range ev.ID {
-		ev.ID[i] = byte(rand.Uint32())
-	}
-	for i := range ev.Sig {
-		ev.Sig[i] = byte(rand.Uint32())
-	}
+	_, _ = draws.Read(ev.ID[:])
+	_, _ = draws.Read(ev.Sig[:])
 	return ev
 }
 

@@ -29,7 +29,8 @@ import (
 // works again when the storm is over. The race detector and the leak gate of
 // TestMain look on.
 
-// storm is one randomised run. GENNOSTR_SEED repeats one.
+// storm is one randomised run. It draws the same each time; with GENNOSTR_SEED, a number,
+// it draws something else.
 type storm struct {
 	network *nostrtest.Network
 	relays  []*nostrtest.Relay
@@ -46,7 +47,7 @@ const (
 )
 
 func seedOf(t *testing.T) uint64 {
-	seed := rand.Uint64()
+	seed := uint64(20261127)
 	if given, err := strconv.ParseUint(os.Getenv("GENNOSTR_SEED"), 10, 64); err == nil {
 		seed = given
 	}

@@ -24,6 +24,10 @@ func (b *bot) Init(self *gennostr.Self) error {
 }
 
 func (b *bot) OnEvent(self *gennostr.Self, _ gennostr.Relay, m gennostr.EventMessage) error {
+	if b.w.loses && m.Event.ID[0] < 8 {
+		return nil
+	}
+	b.w.demand(b.w.genuine(m.Event), "an event was handled that nobody has made: %s", m.Event)
 	c, ok := self.Cursor("all")
 	b.w.demand(ok, "there is no cursor")
 	text, err := c.MarshalText()

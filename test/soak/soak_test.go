@@ -23,6 +23,7 @@ import (
 
 	"github.com/gennostr/gennostr"
 	"github.com/gennostr/gennostr/nostr"
+	"github.com/gennostr/gennostr/nostrtest"
 	"github.com/gennostr/gennostr/test/kit"
 )
 
@@ -51,6 +52,7 @@ func TestSoak(t *testing.T) {
 	n := 0
 	for seed := *from; ; seed++ {
 		synctest.Test(t, func(t *testing.T) {
+			t.Logf("-soak.seed=%d", seed) // in case it does not come to the next line
 			w := newWorld(t, seed)
 			require.Empty(t, w.run(), "-soak.seed=%d", seed)
 			total.add(&w.counts)
@@ -86,8 +88,9 @@ func inUse() uint64 {
 	return m.HeapAlloc
 }
 
-// What the soak looks for it finds: a client that takes what is forged, and one that has
-// no memory of what it has handled.
+// What the soak looks for it finds: a client that takes what is forged, one that has no
+// memory of what it has handled, one that misses events; and where a client believes what
+// is not true, since a relay forgets what it has taken, or hides what it has.
 func TestSoakFindsFaults(t *testing.T) {
 	if kit.UnderRace {
 		t.Skip("what the soak looks for is the same without the race detector")
@@ -96,7 +99,10 @@ func TestSoakFindsFaults(t *testing.T) {
 		"an event was handled that nobody has made": func(w *world) {
 			w.options = append(w.options, gennostr.WithVerifier(kit.Judge(func(nostr.PubKey, nostr.ID, nostr.Sig) error { return nil })))
 		},
-		"handled more than once": func(w *world) { w.forgets = true },
+		"handled more than once":   func(w *world) { w.forgets = true },
+		"it does not come to rest": func(w *world) { w.loses = true },
+		"is said to have":          func(w *world) { w.faults = append(w.faults, nostrtest.ForgetEvents()) },
+		"is said to be complete":   func(w *world) { w.faults = append(w.faults, nostrtest.HideKinds(nostr.KindTextNote)) },
 	} {
 		t.Run(what, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -102,8 +102,9 @@ func TestGiftWrapsThatAreDatedTwoDaysBackComeAfterAnOutage(t *testing.T) {
 		bot := listensTo([]nostr.Filter{nostr.Filter{}.WithKinds(nostr.KindGiftWrap, nostr.KindTextNote).WithTag("p", nostrtest.PubKey(9).String())})
 		client := start(t, bot, network, []string{relayURL}, quickly())
 		waitLive(t, client, 1)
+		random := rand.New(rand.NewPCG(65, 5))
 		wrap := func(i int) *nostr.Event {
-			at := nostr.Now() - nostr.Timestamp(rand.IntN(2*24*3600))
+			at := nostr.Now() - nostr.Timestamp(random.IntN(2*24*3600))
 			return nostrtest.EventAt(at, nostrtest.Key(i), nostr.KindGiftWrap, fmt.Sprint(i), nostr.Tag{"p", nostrtest.PubKey(9).String()})
 		}
 		for i := range 50 {
@@ -113,7 +114,7 @@ func TestGiftWrapsThatAreDatedTwoDaysBackComeAfterAnOutage(t *testing.T) {
 			network.Partition(relayURL)
 			relay.DisconnectAll()
 			for i := range 50 {
-				relay.Publish(wrap(1000*i + rand.IntN(1000) + 1))
+				relay.Publish(wrap(1000*i + random.IntN(1000) + 1))
 				time.Sleep(time.Second)
 			}
 			network.Heal(relayURL)
