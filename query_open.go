@@ -32,7 +32,7 @@ type openQuery struct {
 
 	// supervisor goroutine only
 	number int         // in the order in which they began
-	legs   []*queryLeg // by index of the relay
+	legs   []*queryLeg // by index of the relay; nil: it is over. See going
 	left   int         // legs that are not over
 	until  time.Time   // the deadline
 	ended  error       // why it ends before all relays have answered

@@ -76,9 +76,15 @@ func (s *supervisor) query(q *openQuery) {
 		q.legs = append(q.legs, q.newLeg(i, url))
 	}
 	s.later.Set(laterKey{query: q}, q.until)
-	for _, l := range slices.Clone(q.legs) {
+	for _, l := range q.going() {
 		s.beginQueryLeg(l)
 	}
+}
+
+// going lists the legs that are not over. Those of relays that are done have gone, and any
+// of these may end while the list is walked.
+func (q *openQuery) going() []*queryLeg {
+	return slices.DeleteFunc(slices.Clone(q.legs), func(l *queryLeg) bool { return l == nil })
 }
 
 func (q *openQuery) newLeg(index int, url string) *queryLeg {
@@ -195,7 +201,7 @@ func (ev queryDrained) supervise(s *supervisor) {
 		q.until, q.paused = q.until.Add(now.Sub(q.paused)), time.Time{}
 		s.later.Set(laterKey{query: q}, q.until)
 	}
-	for _, l := range q.legs {
+	for _, l := range q.going() {
 		delayed := l.delayed
 		l.delayed = nil
 		if e := l.entry; e != nil && len(delayed) > 0 {
@@ -305,10 +311,7 @@ func (s *supervisor) expireQuery(q *openQuery) {
 		s.finishQuery(q, context.DeadlineExceeded)
 		return
 	}
-	for _, l := range slices.Clone(q.legs) {
-		if l == nil {
-			continue
-		}
+	for _, l := range q.going() {
 		if l.tally != nil {
 			l.tally.Expire("")
 		} else {
@@ -333,10 +336,7 @@ func (s *supervisor) endQuery(q *openQuery, cause error) {
 		return
 	}
 	q.ended = cause
-	for _, l := range slices.Clone(q.legs) {
-		if l == nil {
-			continue
-		}
+	for _, l := range q.going() {
 		l.err = cause
 		if l.tally != nil {
 			l.tally.Stop()
