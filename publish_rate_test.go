@@ -129,3 +129,31 @@ func TestASuspendedProgramGivesNobodyUpTooEarly(t *testing.T) {
 		assert.Equal(t, gennostr.Unanswered, r.Outcomes[0].Verdict)
 	})
 }
+
+// Nor does it wait without end for a publication whose relay is given up, or that ends with the
+// client, in the moment after: that is no judgement, and nobody looks again.
+func TestASuspendedProgramStillTellsWhatHasEnded(t *testing.T) {
+	for name, ends := range map[string]func(t *testing.T, c *gennostr.Client){
+		"with the client": func(t *testing.T, c *gennostr.Client) { require.NoError(t, c.Stop(t.Context())) },
+		"with its relay":  func(t *testing.T, c *gennostr.Client) { require.NoError(t, c.RemoveRelay(relayA)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			virtual(t, func(t *testing.T, network *nostrtest.Network) {
+				var slept atomic.Int64
+				client, err := gennostr.StartAt(t.Context(), func() time.Time { return time.Now().Add(time.Duration(slept.Load())) },
+					over(network, quietly(), gennostr.WithRelays(relayA))...) // where there is none
+				require.NoError(t, err)
+				defer func() { assert.NoError(t, client.Stop(context.Background())) }()
+				pub, err := client.StartPublish(numbered(1)[0])
+				require.NoError(t, err)
+				synctest.Wait()
+				slept.Store(int64(10 * time.Minute))
+				ends(t, client)
+				r, err := pub.Wait(t.Context())
+				require.Error(t, err)
+				assert.Equal(t, gennostr.Unanswered, r.Outcomes[0].Verdict, "%v", r.Outcomes[0])
+				assert.Zero(t, gennostr.OpenPublications(client))
+			})
+		})
+	}
+}

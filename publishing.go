@@ -248,13 +248,16 @@ func (p *publishing) inOrder() []*publishLeg {
 	return list
 }
 
-// unpublish tells all whom a relay owes a verdict that there will be none.
+// unpublish tells all whom a relay owes a verdict that there will be none. It waits for
+// nothing that may lie unread, as after a sleep: there is no later look.
 func (s *supervisor) unpublish(e *relayEntry, reason error) {
-	if e.publishing == nil {
+	p := e.publishing
+	if p == nil {
 		return
 	}
-	s.letAllGo(e.publishing, reason)
-	e.publishing.relay.End(reason)
+	s.letAllGo(p, reason)
+	p.relay.End(reason)
+	p.look, p.waking = time.Time{}, false
 	s.pump(e)
 }
 
