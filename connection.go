@@ -46,6 +46,7 @@ type connection struct {
 
 	lastSent uint64   // supervisor goroutine only: BytesOut at the last look
 	greeted  bool     // client goroutine only: between OnConnect and OnDisconnect
+	parted   bool     // client goroutine only: its OnDisconnect was the last word about it
 	taskIDs  []uint64 // client goroutine only: the timers of cfg.tasks, by index
 
 	mu         sync.Mutex                   // held for moments only: the supervisor takes it

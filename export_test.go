@@ -124,6 +124,22 @@ func Engage(c *Client, url string, n *Need) (err error) {
 // Disengage ends that.
 func (n *Need) Disengage() { n.c.sup.do(func(s *supervisor) { s.disengage(n.entry, n) }) }
 
+// KeepPlaces lets no subscription have or leave its place until the result is called.
+func KeepPlaces(c *Client) (goOn func()) {
+	c.subs.mu.Lock()
+	return c.subs.mu.Unlock
+}
+
+// HandOver is Disengage, and Engage of another one before anything else happens.
+func (n *Need) HandOver(to *Need) (err error) {
+	to.c = n.c
+	n.c.sup.do(func(s *supervisor) {
+		s.disengage(n.entry, n)
+		to.entry, err = s.engage(n.entry.url, n.entry.url, to)
+	})
+	return err
+}
+
 // Ends lists what it has been told so far.
 func (n *Need) Ends() (list []End) {
 	n.c.sup.do(func(*supervisor) { list = append(list, n.ends...) })

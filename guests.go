@@ -252,7 +252,9 @@ func (s *supervisor) guestEnded(e *relayEntry, ev connectionEnded) {
 		s.logPanic("panic in a guest's connection", e, end.err) // no fault of the guest's, and nobody else tells
 	}
 	e.stage = telling // whoever is told may give the relay up
-	s.tellUsers(e, end)
+	if end.err != errNotNeeded {
+		s.tellUsers(e, end)
+	} // else: who needs it since then has lost nothing
 	s.pass(e)
 	if end.err != errNotNeeded && end.err != errOtherwise {
 		s.queriesEnded(e, end)

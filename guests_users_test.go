@@ -181,3 +181,33 @@ func TestAGuestThatIsAskedOverAndOverWhileTheHandlerHangsFillsNoMailbox(t *testi
 		assert.Zero(t, gennostr.EntriesKept(client))
 	})
 }
+
+// Who needs a guest while its dial is given up for want of anybody has lost nothing: it is
+// dialled again, and what becomes of that is the first thing to be told.
+func TestWhoNeedsAGuestThatIsBeingClosedIsToldOfTheNextConnection(t *testing.T) {
+	for _, comesBack := range []bool{true, false} {
+		virtual(t, func(t *testing.T, network *nostrtest.Network) {
+			relay := network.NewRelay(guestURL)
+			client := start(t, nil, over(network, quietly())...)
+			network.HoldDials(guestURL)
+			before, need := new(gennostr.Need), new(gennostr.Need)
+			require.NoError(t, gennostr.Engage(client, guestURL, before))
+			synctest.Wait()
+			require.NoError(t, before.HandOver(need))
+			synctest.Wait()
+			if !comesBack {
+				relay.Stop()
+			}
+			network.ReleaseDials(guestURL)
+			time.Sleep(5 * time.Second)
+			assert.Equal(t, comesBack, need.Connected())
+			if comesBack {
+				assert.Empty(t, need.Ends())
+			} else if assert.NotEmpty(t, need.Ends()) {
+				assert.ErrorAs(t, need.Ends()[0].Err, new(*gennostr.DialError), "%v", need.Ends()[0].Err)
+			}
+			assert.Empty(t, before.Ends())
+			need.Disengage()
+		})
+	}
+}

@@ -1,6 +1,7 @@
 package gennostr
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -77,13 +78,15 @@ func (l *disconnectLetter) handle(c *Client) *exit {
 		c.stopTasks(l.conn)
 		if l.stays {
 			l.conn.endOwn()
+		} else {
+			l.conn.parted = true
 		}
 	}
 	if !orderly(l.reason) {
 		c.self.ending = true
 		e := c.onError(l.relay, l.reason)
 		c.self.ending = false
-		if e != nil {
+		if e = cmp.Or(e, c.ended()); e != nil {
 			return e
 		}
 	}

@@ -125,8 +125,8 @@ const (
 // message), then the mailbox, and only with nothing left the idle timeout (R26). That
 // is one callback at most but for those that judge another one's error. It does not wait.
 func (c *Client) step() (did, *exit) {
-	if c.ctx.Err() != nil || c.parent.Err() != nil { // the second ends first
-		return didNothing, &exit{c.cancelled()}
+	if e := c.ended(); e != nil {
+		return didNothing, e
 	}
 	if arg, ok := c.self.nextContinue(); ok {
 		return didOwn, c.handleContinue(arg)
@@ -150,6 +150,15 @@ func (c *Client) step() (did, *exit) {
 		return didOwn, c.handleInfo(Timeout{})
 	}
 	return didNothing, nil
+}
+
+// ended is the exit once the client has to end without being asked by a callback: between
+// any two callbacks, also those that one letter becomes.
+func (c *Client) ended() *exit {
+	if c.ctx.Err() != nil || c.parent.Err() != nil { // the second ends first
+		return &exit{c.cancelled()}
+	}
+	return nil
 }
 
 // internal tells the letters that are the client's own business: they run no

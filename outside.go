@@ -301,7 +301,8 @@ func (o *Subscription) endAfter(err error) {
 func (o *Subscription) Close() { o.end(nil) }
 
 func (o *Subscription) end(err error) {
-	o.finish(err) // first: without its relays it would end for want of them
+	o.s.c.subs.remove(o.s) // first: whoever hears of the end may open the next one
+	o.finish(err)          // without its relays it would end for want of them
 	o.s.c.undeclare(o.s)
 }
 
@@ -354,6 +355,9 @@ func (o *Subscription) CaughtUp(ctx context.Context, n int) error {
 		select {
 		case <-bell:
 		case <-ctx.Done():
+			if o.Status().Live >= n { // before it was too late
+				return nil
+			}
 			return context.Cause(ctx)
 		}
 	}

@@ -1,13 +1,16 @@
 package gennostr_test
 
 import (
+	"context"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/gennostr/gennostr"
+	"github.com/gennostr/gennostr/nostrtest"
 )
 
 // A relay that comes and goes while nobody ranges: what waits is how things stand, not
@@ -34,4 +37,62 @@ func TestNewsOfASubscriptionThatNobodyReadsIsBounded(t *testing.T) {
 	}
 	_ = h.Stop()
 	assert.Less(t, waiting, 100)
+}
+
+// When a loop is over, or Close has returned, the place of the subscription is free, also if
+// it was another one that has ended it.
+func TestWhoHearsOfTheEndMayOpenTheNextSubscription(t *testing.T) {
+	h, err := gennostr.NewHarness(&gennostr.BaseHandler{}, gennostr.WithMaxSubscriptions(1))
+	require.NoError(t, err)
+	defer func() { _ = h.Stop() }()
+	for range 2 {
+		ctx, cancel := context.WithCancel(t.Context())
+		sub, err := h.Client().Subscribe(ctx, allNotes)
+		require.NoError(t, err)
+		goOn, over, closed := gennostr.KeepPlaces(h.Client()), make(chan struct{}), make(chan struct{})
+		cancel()
+		go func() { // joined by within
+			defer close(over)
+			for range sub.All() {
+			}
+		}()
+		go func() { defer close(closed); sub.Close() }() // joined by within
+		select {
+		case <-over:
+			t.Error("the end is told before the place is free")
+		case <-closed:
+			t.Error("Close returns before the place is free")
+		case <-time.After(20 * time.Millisecond): // less than enough of a slow machine finds less, and that is all
+		}
+		goOn()
+		within(t, "the loop", over)
+		within(t, "Close", closed)
+	}
+}
+
+// An answer that has come counts, also where the context has ended by then.
+func TestAnAnswerThatHasComeCountsAfterTheEndOfTheContext(t *testing.T) {
+	virtual(t, func(t *testing.T, network *nostrtest.Network) {
+		network.NewRelay(relayA)
+		client := start(t, nil, over(network, quietly(), gennostr.WithRelays(relayA))...)
+		sub, err := client.Subscribe(t.Context(), allNotes)
+		require.NoError(t, err)
+		require.NoError(t, sub.CaughtUp(t.Context(), 1))
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		for range 100 { // or one of both, by chance
+			require.NoError(t, client.Ready(ended, 1))
+			require.NoError(t, sub.CaughtUp(ended, 1))
+		}
+		for _, e := range numbered(100) {
+			pub, err := client.StartPublish(e)
+			require.NoError(t, err)
+			ctx, cancel := context.WithCancel(t.Context())
+			time.AfterFunc(0, cancel)
+			synctest.Wait()
+			report, err := pub.Wait(ctx)
+			require.NoError(t, err)
+			assert.Equal(t, gennostr.Accepted, report.Outcomes[0].Verdict)
+		}
+	})
 }

@@ -95,8 +95,9 @@ func (p *Publication) Wait(ctx context.Context) (PublishReport, error) {
 		select {
 		case <-p.decided:
 		case <-ctx.Done():
+			decided := closedChannel(p.decided)
 			r := p.report()
-			if r.cause == nil {
+			if !decided && r.cause == nil {
 				r.cause = context.Cause(ctx)
 			}
 			return r, r.Err()

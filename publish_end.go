@@ -26,7 +26,7 @@ func (c *Client) endPublications(deadline time.Time) {
 		}
 		for _, l := range thens {
 			if tell = tell && c.parent.Err() == nil; tell {
-				tell = c.ended(l)
+				tell = c.tells(l)
 			} else {
 				c.untold(l)
 			}

@@ -185,6 +185,9 @@ func (c *Client) Ready(ctx context.Context, n int) error {
 		return nil
 	case <-ctx.Done():
 		c.sup.do(func(s *supervisor) { s.giveUp(w) })
+		if closedChannel(w.ready) { // it was so before it was too late
+			return nil
+		}
 		return context.Cause(ctx)
 	case <-c.sup.done:
 		return c.closedErr()

@@ -165,7 +165,7 @@ func (c *Client) endWork(deadline time.Time) {
 		}
 		for _, l := range thens {
 			if tell = tell && c.parent.Err() == nil; tell {
-				tell = c.ended(l)
+				tell = c.tells(l)
 			} else {
 				c.untold(l)
 			}
@@ -196,9 +196,9 @@ func (c *Client) endWork(deadline time.Time) {
 	}
 }
 
-// ended runs one then, and tells whether another may run. It is too late to stop
+// tells runs one then, and tells whether another may run. It is too late to stop
 // the client, but not to say why.
-func (c *Client) ended(l *thenLetter) bool {
+func (c *Client) tells(l *thenLetter) bool {
 	e := l.handle(c)
 	if e == nil || quiet(e.reason) {
 		return true

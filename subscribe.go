@@ -187,6 +187,21 @@ func (ss *subscriptions) get(name string) *subscription {
 	return ss.named[name]
 }
 
+// remove frees the place of a subscription. Idempotent.
+func (ss *subscriptions) remove(sub *subscription) {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	ss.removeLocked(sub)
+}
+
+// removeLocked is remove. Needs mu.
+func (ss *subscriptions) removeLocked(sub *subscription) {
+	if ss.named[sub.name] == sub {
+		delete(ss.named, sub.name)
+	}
+	delete(ss.others, sub)
+}
+
 func (ss *subscriptions) all() (list []*subscription) {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
@@ -387,17 +402,18 @@ func (s *supervisor) refilter(l *leg, filters []nostr.Filter) {
 // is nothing to do.
 func (s *Self) Unsubscribe(name string) { s.c.undeclare(s.c.subs.get(name)) }
 
+// undeclare ends a subscription. When it returns, also beside another one that has come
+// first, the place is free.
 func (c *Client) undeclare(sub *subscription) {
-	if sub == nil || sub.over.Swap(true) {
+	if sub == nil {
 		return
 	}
 	c.subs.mu.Lock()
-	defer c.subs.mu.Unlock()
-	if c.subs.named[sub.name] == sub {
-		delete(c.subs.named, sub.name)
+	defer c.subs.mu.Unlock() // the next one of this name is declared after that
+	c.subs.removeLocked(sub)
+	if !sub.over.Swap(true) {
+		c.sup.inbox.Put(undeclared{sub})
 	}
-	delete(c.subs.others, sub)
-	c.sup.inbox.Put(undeclared{sub})
 }
 
 // Subscriptions lists the subscriptions of the client, in the order in which they

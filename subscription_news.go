@@ -83,11 +83,17 @@ type changeLetter struct {
 	change SubscriptionChange
 }
 
+// outlived tells whether a change was owed for so long that its connection is gone, and
+// the handler has been told. A gap is one all the same.
+func (l *changeLetter) outlived() bool {
+	return l.conn != nil && l.conn.parted && l.change.Gap == nil
+}
+
 func (l *changeLetter) handle(c *Client) *exit {
 	if owed := l.leg.told(l); owed != nil {
 		c.mail.Put(owed)
 	}
-	if l.sub.over.Load() {
+	if l.sub.over.Load() || l.outlived() {
 		return nil
 	}
 	if l.conn != nil {
@@ -97,6 +103,12 @@ func (l *changeLetter) handle(c *Client) *exit {
 		m := EOSEMessage{SubscriptionID: l.sub.name}
 		if e := c.call("OnEOSE", l.relay, m, func() error { return c.handler.OnEOSE(c.self, l.relay, m) }); e != nil {
 			return e
+		}
+		if e := c.ended(); e != nil {
+			return e
+		}
+		if l.sub.over.Load() { // which many end as soon as they have what is stored
+			return nil
 		}
 	}
 	if h, ok := c.handler.(SubscriptionHandler); ok {

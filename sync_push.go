@@ -86,8 +86,11 @@ func (p *pusher) settle(ctx context.Context, most int) error {
 	for len(p.open) > most {
 		pub := p.open[0]
 		report, _ := pub.Wait(ctx)
-		if err := context.Cause(ctx); err != nil && !closedChannel(pub.decided) {
-			return err
+		if context.Cause(ctx) != nil {
+			if !closedChannel(pub.decided) {
+				return context.Cause(ctx)
+			}
+			report = pub.report() // that was one of a moment before
 		}
 		p.open = p.open[1:]
 		outcome := Outcome{URL: p.o.url, Verdict: Unanswered, Err: report.cause}
