@@ -92,6 +92,7 @@ func TestThreeHundredOneByOne(t *testing.T) {
 	}
 }
 
+// Shows D58.
 func TestAPageGoesFirstIntoTheReserveAndIsClosed(t *testing.T) {
 	w := newWorld(t, relay(20, 50))
 	w.add(names(0, 18)...)

@@ -125,6 +125,35 @@ func TestRandomProgramsAreTheSameInEachRun(t *testing.T) {
 	assert.Greater(t, seeded, 10)
 }
 
+// Nor do other tests draw by chance: all that they draw comes of a generator with a seed.
+// The ports of interop's relays are what is nobody's at the time.
+func TestNoTestDrawsWithoutASeed(t *testing.T) {
+	drawing := 0
+	for dir, files := range sources(t) {
+		if dir == "interop" {
+			continue
+		}
+		for name, file := range files {
+			if !strings.HasSuffix(name, "_test.go") {
+				continue
+			}
+			ast.Inspect(file, func(n ast.Node) bool {
+				call, ok := n.(*ast.CallExpr)
+				if !ok {
+					return true
+				}
+				sel, ok := call.Fun.(*ast.SelectorExpr)
+				if x, is := sel, ok; is && isSelector(x, "rand", x.Sel.Name) && x.X.(*ast.Ident).Obj == nil {
+					drawing++
+					assert.True(t, strings.HasPrefix(x.Sel.Name, "New"), "%s/%s: rand.%s has no seed of its own", dir, name, x.Sel.Name)
+				}
+				return true
+			})
+		}
+	}
+	assert.Greater(t, drawing, 10)
+}
+
 // The README names every example, and nothing that is not there.
 func TestTheReadmeNamesTheExamples(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(root, "README.md"))

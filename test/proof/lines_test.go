@@ -123,6 +123,7 @@ func TestEveryIDOfTheDocsIsReadOnce(t *testing.T) {
 	assert.GreaterOrEqual(t, last["Q"], "Q08")
 	assert.GreaterOrEqual(t, last["L"], "L44")
 	assert.GreaterOrEqual(t, last["B"], "B29")
+	assert.GreaterOrEqual(t, last["D"], "D61")
 	for _, p := range pages {
 		raw, err := os.ReadFile(filepath.Join(root, "docs", p.file))
 		require.NoError(t, err)

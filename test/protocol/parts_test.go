@@ -1,6 +1,7 @@
 package protocol_test
 
 import (
+	"context"
 	"crypto/sha256"
 	"fmt"
 	"strings"
@@ -131,4 +132,25 @@ func TestP04AnotherSerializationIsRefusedAndNobodyIsBlamed(t *testing.T) {
 		time.Sleep(time.Second)
 		require.Len(t, s.Named("OnDisconnect"), 1, "a forgery is one, control byte or not")
 	}, gennostr.WithForgeryLimit(1))
+}
+
+// Whether it is too late for an event a program asks: clocks differ, and archives keep it.
+// Shows P62.
+func TestP62AnExpiredEventIsForTheProgramToJudge(t *testing.T) {
+	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
+		relay := network.NewRelay("wss://a.example", nostrtest.WithFaults(nostrtest.KeepExpired()))
+		relay.Publish(nostrtest.TextNote(nostrtest.Key(1), "too late", nostr.ExpirationTag(nostr.Now()-1)))
+		client, err := gennostr.Start(t.Context(), nil, kit.Over(network, kit.Quietly(), gennostr.WithRelays("wss://a.example"))...)
+		require.NoError(t, err)
+		defer func() { assert.NoError(t, client.Stop(context.Background())) }()
+		sub, err := client.Subscribe(t.Context(), []nostr.Filter{kit.OfKind(nostr.KindTextNote)})
+		require.NoError(t, err)
+		for m := range sub.Events() {
+			assert.True(t, m.Event.Expired(nostr.Now()))
+			break
+		}
+		e, err := client.FetchOne(t.Context(), kit.OfKind(nostr.KindTextNote))
+		require.NoError(t, err)
+		assert.True(t, e.Expired(nostr.Now()))
+	})
 }

@@ -14,6 +14,7 @@ import (
 
 // With On, a loop goes on when its relay is removed, as long as that can be reached, and
 // ends when it is gone for good (All).
+// Shows D60.
 func TestALoopOverRelaysThatAreGoneForGoodEnds(t *testing.T) {
 	t.Parallel()
 	kit.Virtual(t, func(t *testing.T, network *nostrtest.Network) {
