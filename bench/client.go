@@ -63,14 +63,26 @@ type unique struct {
 	rawIDs map[[32]byte]struct{}
 	all    int
 	done   func()
-	parts  []time.Duration // CPU by then
+	laps   laps
+}
+
+// laps are how much CPU the parts of the floor have taken, which have their turns.
+type laps struct {
+	parts []time.Duration
+	last  time.Duration // CPU when the last one had ended
+	turn  int
+}
+
+// end is for the end of the part whose turn it is.
+func (l *laps) end() {
+	now := cpuTime()
+	l.parts[l.turn] += now - l.last
+	l.last, l.turn = now, (l.turn+1)%len(l.parts)
 }
 
 func newUnique(all int, done func()) *unique {
 	return &unique{hexIDs: make(map[string]struct{}, all), rawIDs: make(map[[32]byte]struct{}, all), all: all, done: done}
 }
-
-func (u *unique) part() { u.parts = append(u.parts, cpuTime()) }
 
 func (u *unique) hex(id string) bool {
 	u.hexIDs[id] = struct{}{}
@@ -172,14 +184,9 @@ func (j clientJob) stream(ctx context.Context, c client) (r result, err error) {
 		runtime.ReadMemStats(&mem)
 		r.Allocs = mem.Mallocs
 		start, cpu = time.Now(), cpuTime()
+		sink.laps = laps{parts: make([]time.Duration, len(floors)), last: cpu}
 	}, sink)
-	for i, at := range sink.parts {
-		before := cpu
-		if i > 0 {
-			before = sink.parts[i-1]
-		}
-		r.Parts = append(r.Parts, at-before)
-	}
+	r.Parts = sink.laps.parts
 	return r, err
 }
 
