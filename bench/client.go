@@ -12,13 +12,16 @@ import (
 
 // clientJob is what the parent tells a client process.
 type clientJob struct {
-	Run    string   // "stream", "lone", "idle", "latency", "many", "fetchone" or "publish"
+	Run    string   // "stream", "lone", "idle", "latency", "many", "fetchone", "publish" or "crowd"
 	URLs   []string // of the relays
 	Events int      // how many different genuine events to wait for
 	Procs  int      // GOMAXPROCS, 0: all cores
 
 	Beside         string // of a situation, as are the following
 	Spin, OneByOne bool
+
+	Control    string        // of "crowd": where the relays take orders,
+	Idle, Down time.Duration // how long nothing happens before memory is looked at, and how long they are down
 
 	Subs, Each int // of "many": how many subscriptions, and how many of them each event is for; of "publish": how many callers
 }
@@ -39,6 +42,9 @@ type result struct {
 	RelayCPU time.Duration // of the relay's process, meanwhile
 
 	Parts []time.Duration // CPU of the parts of the floor
+
+	Connected, Subscribed time.Duration // of a crowd: how long it took until that was so with all relays
+	Back                  outage
 }
 
 // client is one of the libraries under measurement.
@@ -124,6 +130,9 @@ func child(ctx context.Context, role, job string) error {
 		}
 		return j.serve(ctx)
 	}
+	if role == "crowdrelays" {
+		return crowdJob{}.serve(ctx)
+	}
 	var j clientJob
 	if err := json.Unmarshal([]byte(job), &j); err != nil {
 		return err
@@ -162,6 +171,8 @@ func (j clientJob) do(ctx context.Context, c client) (r result, err error) {
 		r, err = j.fetchOne(ctx, c.(fetcher))
 	case "publish":
 		r, err = j.publish(ctx, c.(publishing))
+	case "crowd":
+		r, err = j.crowd(ctx, c.(gathering))
 	default:
 		return r, fmt.Errorf("no run %q", j.Run)
 	}
