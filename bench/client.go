@@ -12,13 +12,16 @@ import (
 
 // clientJob is what the parent tells a client process.
 type clientJob struct {
-	Run    string   // "stream", "lone", "idle", "latency", "many", "fetchone" or "publish"
+	Run    string   // "stream", "lone", "idle", "latency", "many", "fetchone", "publish" or "crowd"
 	URLs   []string // of the relays
 	Events int      // how many different genuine events to wait for
 	Procs  int      // GOMAXPROCS, 0: all cores
 
 	Beside         string // of a situation, as are the following
 	Spin, OneByOne bool
+
+	Control    string        // of "crowd": where the relays take orders,
+	Idle, Down time.Duration // how long nothing happens before memory is looked at, and how long they are down
 
 	Subs, Each int // of "many": how many subscriptions, and how many of them each event is for; of "publish": how many callers
 }
@@ -39,6 +42,9 @@ type result struct {
 	RelayCPU time.Duration // of the relay's process, meanwhile
 
 	Parts []time.Duration // CPU of the parts of the floor
+
+	Connected, Subscribed time.Duration // of a crowd: how long it took until that was so with all relays
+	Back                  outage
 }
 
 // client is one of the libraries under measurement.
@@ -63,14 +69,26 @@ type unique struct {
 	rawIDs map[[32]byte]struct{}
 	all    int
 	done   func()
-	parts  []time.Duration // CPU by then
+	laps   laps
+}
+
+// laps are how much CPU the parts of the floor have taken, which have their turns.
+type laps struct {
+	parts []time.Duration
+	last  time.Duration // CPU when the last one had ended
+	turn  int
+}
+
+// end is for the end of the part whose turn it is.
+func (l *laps) end() {
+	now := cpuTime()
+	l.parts[l.turn] += now - l.last
+	l.last, l.turn = now, (l.turn+1)%len(l.parts)
 }
 
 func newUnique(all int, done func()) *unique {
 	return &unique{hexIDs: make(map[string]struct{}, all), rawIDs: make(map[[32]byte]struct{}, all), all: all, done: done}
 }
-
-func (u *unique) part() { u.parts = append(u.parts, cpuTime()) }
 
 func (u *unique) hex(id string) bool {
 	u.hexIDs[id] = struct{}{}
@@ -112,6 +130,9 @@ func child(ctx context.Context, role, job string) error {
 		}
 		return j.serve(ctx)
 	}
+	if role == "crowdrelays" {
+		return crowdJob{}.serve(ctx)
+	}
 	var j clientJob
 	if err := json.Unmarshal([]byte(job), &j); err != nil {
 		return err
@@ -150,6 +171,8 @@ func (j clientJob) do(ctx context.Context, c client) (r result, err error) {
 		r, err = j.fetchOne(ctx, c.(fetcher))
 	case "publish":
 		r, err = j.publish(ctx, c.(publishing))
+	case "crowd":
+		r, err = j.crowd(ctx, c.(gathering))
 	default:
 		return r, fmt.Errorf("no run %q", j.Run)
 	}
@@ -172,14 +195,9 @@ func (j clientJob) stream(ctx context.Context, c client) (r result, err error) {
 		runtime.ReadMemStats(&mem)
 		r.Allocs = mem.Mallocs
 		start, cpu = time.Now(), cpuTime()
+		sink.laps = laps{parts: make([]time.Duration, len(floors)), last: cpu}
 	}, sink)
-	for i, at := range sink.parts {
-		before := cpu
-		if i > 0 {
-			before = sink.parts[i-1]
-		}
-		r.Parts = append(r.Parts, at-before)
-	}
+	r.Parts = sink.laps.parts
 	return r, err
 }
 

@@ -3,7 +3,8 @@
 // own, the relay in a third, in alternating rounds. It prints medians and
 // ratios. Three scenarios are about gennostr alone: how long a good relay's events
 // take beside one that floods, and in a program that is busy ("beside", "busy"), and
-// what an event costs where many subscriptions are open on one relay ("many").
+// what an event costs where many subscriptions are open on one relay ("many"). "crowd" is
+// 2,000 relays by itself, and some of them, once and for gennostr alone, where everything is run.
 //
 //	cd bench && go run .            # everything, some minutes
 //	cd bench && go run . -only idle # one scenario; -list names them
@@ -17,6 +18,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"math"
 	"os"
 	"os/signal"
 	"runtime"
@@ -30,7 +32,7 @@ type scenario struct {
 	name, what string
 	corpus     corpusSpec
 	relays     int
-	run        string // what the client does: "stream", "idle", "lone", "latency", "many", "fetchone" or "publish"; "signatures" has none
+	run        string // what the client does: "stream", "idle", "lone", "latency", "many", "fetchone", "publish" or "crowd"; "signatures" has none
 	rounds     int    // divides -rounds: for those that take long
 
 	situations []situation   // of latency
@@ -60,7 +62,13 @@ func scenarios(events int) []scenario {
 		{"beside", "three events every 10 ms, beside a relay that floods", corpusSpec{few, few, 0}, 2, "latency", 1, besideHostile, 10 * time.Millisecond, nil},
 		{"many", fmt.Sprintf("%d events, live, of one relay", max(1, events/10)), corpusSpec{max(1, events/10), crowdAuthors, 0}, 1, "many", 1, nil, 0, nil},
 		{"busy", "three events every 50 ms, with a goroutine on every processor that never waits", corpusSpec{few / 4, few / 4, 0}, 1, "latency", 1, besideBusy, 50 * time.Millisecond, nil},
+		crowdOf(crowdFew, math.MaxInt, []string{"gennostr"}),
 	}
+}
+
+// crowdOf is the scenario with so many relays, once in so many rounds.
+func crowdOf(relays, rounds int, clients []string) scenario {
+	return scenario{"crowd", fmt.Sprintf("%d relays with a subscription, idle, killed, restarted", relays), corpusSpec{}, relays, "crowd", rounds, nil, 0, clients}
 }
 
 // published is how many of the events of a stream are published, each by itself.
@@ -82,6 +90,7 @@ func run(ctx context.Context) error {
 	rounds := flag.Int("rounds", 5, "rounds of each scenario")
 	only := flag.String("only", "", "run only this scenario")
 	list := flag.Bool("list", false, "list the scenarios")
+	relays := flag.Int("relays", crowdRelays, "relays of -only crowd")
 	procs := flag.Int("procs", 0, "GOMAXPROCS of the clients (default: all cores)")
 	flag.Parse()
 	if flag.NArg() > 0 {
@@ -101,6 +110,9 @@ func run(ctx context.Context) error {
 		all = slices.DeleteFunc(all, func(s scenario) bool { return s.name != *only })
 		if len(all) == 0 {
 			return fmt.Errorf("no scenario %q; see -list", *only)
+		}
+		if *only == "crowd" {
+			all = []scenario{crowdOf(max(1, *relays), 1, libraries)}
 		}
 	}
 	used := "all"

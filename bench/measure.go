@@ -27,6 +27,8 @@ func measure(ctx context.Context, s scenario, events, rounds, procs int) error {
 		return measureLatency(ctx, s, rounds, procs)
 	case "many":
 		return measureMany(ctx, s, rounds, procs)
+	case "crowd":
+		return measureCrowd(ctx, s, rounds, procs)
 	}
 	if s.clients == nil {
 		s.clients = libraries
@@ -66,9 +68,9 @@ func measure(ctx context.Context, s scenario, events, rounds, procs int) error {
 	return nil
 }
 
-// startReplay starts the relay's process and waits until it listens.
-func startReplay(ctx context.Context, corpus string) (addr string, stop func(), err error) {
-	job, err := json.Marshal(replayJob{Corpus: corpus})
+// startChild starts the process of relays and waits until it listens: line says where.
+func startChild(ctx context.Context, role string, does any) (line string, stop func(), err error) {
+	job, err := json.Marshal(does)
 	if err != nil {
 		return "", nil, err
 	}
@@ -76,7 +78,7 @@ func startReplay(ctx context.Context, corpus string) (addr string, stop func(), 
 	if err != nil {
 		return "", nil, err
 	}
-	cmd := exec.CommandContext(ctx, self, "-role", "replay", "-job", string(job))
+	cmd := exec.CommandContext(ctx, self, "-role", role, "-job", string(job))
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -89,10 +91,10 @@ func startReplay(ctx context.Context, corpus string) (addr string, stop func(), 
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	}
-	line, err := bufio.NewReader(out).ReadString('\n')
+	line, err = bufio.NewReader(out).ReadString('\n')
 	if err != nil {
 		stop()
-		return "", nil, fmt.Errorf("replay: %w", err)
+		return "", nil, fmt.Errorf("%s: %w", role, err)
 	}
 	return strings.TrimSpace(line), stop, nil
 }
@@ -134,9 +136,17 @@ func figures(run string) []figure {
 			peak,
 		}
 	case "idle":
+		return []figure{goroutinesPerRelay, bytesPerRelay, peak}
+	case "crowd":
 		return []figure{
-			{"goroutines per relay", func(r result) float64 { return r.Goroutines }, func(v float64) string { return fmt.Sprintf("%.2f", v) }},
-			{"heap and stack per relay", func(r result) float64 { return r.Idle }, func(v float64) string { return fmt.Sprintf("%.1f KB", v/1000) }},
+			{"connected to all", func(r result) float64 { return float64(r.Connected) }, millis},
+			{"subscribed on all", func(r result) float64 { return float64(r.Subscribed) }, millis},
+			goroutinesPerRelay, bytesPerRelay,
+			{"after restart, live on all", func(r result) float64 { return float64(r.Back.Live) }, millis},
+			{"  dials", func(r result) float64 { return float64(r.Back.Dials) }, whole},
+			{"  most of them in 100 ms", func(r result) float64 { return float64(r.Back.Most) }, whole},
+			{"  dials while down", func(r result) float64 { return float64(r.Back.Lost) }, whole},
+			{"  most of them in 100 ms", func(r result) float64 { return float64(r.Back.MostLost) }, whole},
 			peak,
 		}
 	}
@@ -163,13 +173,22 @@ func figures(run string) []figure {
 		}
 	}
 	return []figure{
-		{"wall", func(r result) float64 { return float64(r.Wall) }, func(v float64) string { return time.Duration(v).Round(time.Millisecond).String() }},
+		{"wall", func(r result) float64 { return float64(r.Wall) }, millis},
 		{"events per second", func(r result) float64 { return float64(r.Events) / r.Wall.Seconds() }, func(v float64) string { return fmt.Sprintf("%.0f", v) }},
 		{"CPU per event", per(func(r result) float64 { return float64(r.CPU) }), micros},
 		{"allocations per event", per(func(r result) float64 { return float64(r.Allocs) }), func(v float64) string { return fmt.Sprintf("%.1f", v) }},
 		peak,
 	}
 }
+
+var (
+	goroutinesPerRelay = figure{"goroutines per relay", func(r result) float64 { return r.Goroutines }, func(v float64) string { return fmt.Sprintf("%.2f", v) }}
+	bytesPerRelay      = figure{"heap and stack per relay", func(r result) float64 { return r.Idle }, func(v float64) string { return fmt.Sprintf("%.1f KB", v/1000) }}
+)
+
+func whole(v float64) string { return fmt.Sprintf("%.0f", v) }
+
+func millis(v float64) string { return time.Duration(v).Round(time.Millisecond).String() }
 
 func micros(v float64) string { return fmt.Sprintf("%.1f µs", v/1000) }
 
@@ -224,7 +243,7 @@ func (s scenario) serve(ctx context.Context) (addr string, stop func(), err erro
 	corpus := filepath.Join(dir, "corpus")
 	end := func() {}
 	if err = s.corpus.write(corpus); err == nil {
-		addr, end, err = startReplay(ctx, corpus)
+		addr, end, err = startChild(ctx, "replay", replayJob{Corpus: corpus})
 	}
 	if err != nil {
 		os.RemoveAll(dir)
