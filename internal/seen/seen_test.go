@@ -181,6 +181,11 @@ func isAModelOfSets(t *rapid.T) {
 			require.Equal(t, had[n][owner], table.Had(id(n), owner))
 			continue
 		}
+		if rapid.IntRange(0, 7).Draw(t, "forget") == 0 {
+			table.Forget(id(n), owner)
+			delete(had[n], owner)
+			continue
+		}
 		require.Equal(t, !had[n][owner], table.Take(id(n), owner))
 		if had[n] == nil {
 			if len(order) == limit {
