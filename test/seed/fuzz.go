@@ -16,8 +16,8 @@ const enough = 64 << 10
 // that follow are chosen by chance, the same for the same input. So every input, the
 // empty one too, is a whole program, and a few bytes are enough to be kept of one that
 // is worth it. Without that a program whose choices have run out before its end is
-// dropped, and with it what the property has to say at the end: a fuzzer that begins
-// with nothing hardly ever gets there.
+// dropped, and with it what the property has to say at the end: of the inputs that are
+// kept for our longer properties there is none that gets there by itself.
 func Fuzz(f *testing.F, property func(*rapid.T)) {
 	for n := range 4 {
 		f.Add(random([]byte{byte(n)}, 64*n))
