@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gennostr/gennostr"
+	"github.com/gennostr/gennostr/internal/cursor"
 	"github.com/gennostr/gennostr/nostr"
 	"github.com/gennostr/gennostr/nostrtest"
 )
@@ -76,4 +77,32 @@ func TestACursorHasWhatComesAgainMeanwhile(t *testing.T) {
 	for range 1000 {
 		require.Zero(t, gennostr.CursorsWhileEventsComeAgain(client, 64), "cursors that lack an event")
 	}
+}
+
+// A text that a program has saved, whoever has had it meanwhile: it is taken whole, and
+// written the same again, or it is refused, and changes nothing. One byte of damage is enough.
+func FuzzCursorText(f *testing.F) {
+	mark := cursor.Mark{Relay: cursor.RelayHash("wss://relay.example/"), Loaded: true, Any: true, At: 1_750_000_000, Floor: 1_740_000_000}
+	for _, c := range []cursor.Cursor{{}, {Marks: []cursor.Mark{mark}}, {Unfinished: []nostr.ID{{1}, {2}}, Marks: []cursor.Mark{mark}}} {
+		text, err := c.AppendText(nil)
+		require.NoError(f, err)
+		f.Add(text, uint16(len(text)/2), byte(1))
+	}
+	f.Add([]byte(nil), uint16(0), byte('!'))
+	f.Fuzz(func(t *testing.T, given []byte, at uint16, damage byte) {
+		var c gennostr.Cursor
+		err := c.UnmarshalText(given)
+		require.Equal(t, err != nil || len(given) == 0, c.IsZero())
+		if err != nil {
+			return
+		}
+		text, err := c.MarshalText()
+		require.NoError(t, err)
+		require.Equal(t, string(given), string(text), "a cursor has one text")
+		if damage != 0 && len(text) > 0 {
+			text[int(at)%len(text)] ^= damage
+			require.Error(t, c.UnmarshalText(text))
+			require.Equal(t, string(given), c.String(), "what is refused changes nothing")
+		}
+	})
 }

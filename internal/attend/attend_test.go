@@ -10,7 +10,7 @@ import (
 
 	"github.com/gennostr/gennostr/internal/attend"
 
-	_ "github.com/gennostr/gennostr/test/seed" // the same each time
+	"github.com/gennostr/gennostr/test/seed"
 )
 
 var start = time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
@@ -75,43 +75,45 @@ func TestAClockThatGoesBackDoesNoHarm(t *testing.T) {
 // Owners that look early, in time, late and very late, in any order: a span is
 // never over before its length has passed, nor at the first look after a pause; and
 // one who looks in time from some moment on sees its end within its length.
-func TestPromisesHoldForEveryOwner(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		need := time.Duration(rapid.Int64Range(int64(time.Millisecond), int64(time.Hour)).Draw(t, "need"))
-		s := attend.Start(start, need)
-		now, began, watched := start, start, time.Duration(0)
-		over, next := s.Look(now)
-		for range rapid.IntRange(0, 40).Draw(t, "looks") {
-			last, promised := now, next
-			switch rapid.SampledFrom([]string{"early", "in time", "late", "asleep"}).Draw(t, "owner") {
-			case "early":
-				now = now.Add(time.Duration(rapid.Int64Range(0, int64(next.Sub(now))).Draw(t, "by")))
-			case "in time":
-				now = next
-			case "late":
-				now = next.Add(time.Duration(rapid.Int64Range(0, int64(need/4)).Draw(t, "by")))
-			case "asleep":
-				now = next.Add(max(need/4, 20*time.Millisecond) + time.Duration(rapid.Int64Range(1, int64(24*time.Hour)).Draw(t, "by")))
-			}
-			over, next = s.Look(now)
-			if pause := now.Sub(promised); pause > max(need/4, 20*time.Millisecond) {
-				began, watched = now, 0
-				require.False(t, over, "a late look")
-			} else {
-				watched += min(now.Sub(last), promised.Sub(last))
-			}
-			if over {
-				require.GreaterOrEqual(t, now.Sub(began), need)
-				require.GreaterOrEqual(t, watched, need, "all of it was watched")
-				require.GreaterOrEqual(t, now.Sub(last), time.Duration(0))
-				return
-			}
-			require.True(t, next.After(now))
+func keepsItsPromises(t *rapid.T) {
+	need := time.Duration(rapid.Int64Range(int64(time.Millisecond), int64(time.Hour)).Draw(t, "need"))
+	s := attend.Start(start, need)
+	now, began, watched := start, start, time.Duration(0)
+	over, next := s.Look(now)
+	for range rapid.IntRange(0, 40).Draw(t, "looks") {
+		last, promised := now, next
+		switch rapid.SampledFrom([]string{"early", "in time", "late", "asleep"}).Draw(t, "owner") {
+		case "early":
+			now = now.Add(time.Duration(rapid.Int64Range(0, int64(next.Sub(now))).Draw(t, "by")))
+		case "in time":
+			now = next
+		case "late":
+			now = next.Add(time.Duration(rapid.Int64Range(0, int64(need/4)).Draw(t, "by")))
+		case "asleep":
+			now = next.Add(max(need/4, 20*time.Millisecond) + time.Duration(rapid.Int64Range(1, int64(24*time.Hour)).Draw(t, "by")))
 		}
-		deadline := now.Add(need)
-		for !over {
-			require.False(t, next.After(deadline))
-			over, next = s.Look(next)
+		over, next = s.Look(now)
+		if pause := now.Sub(promised); pause > max(need/4, 20*time.Millisecond) {
+			began, watched = now, 0
+			require.False(t, over, "a late look")
+		} else {
+			watched += min(now.Sub(last), promised.Sub(last))
 		}
-	})
+		if over {
+			require.GreaterOrEqual(t, now.Sub(began), need)
+			require.GreaterOrEqual(t, watched, need, "all of it was watched")
+			require.GreaterOrEqual(t, now.Sub(last), time.Duration(0))
+			return
+		}
+		require.True(t, next.After(now))
+	}
+	deadline := now.Add(need)
+	for !over {
+		require.False(t, next.After(deadline))
+		over, next = s.Look(next)
+	}
 }
+
+func TestPromisesHoldForEveryOwner(t *testing.T) { rapid.Check(t, keepsItsPromises) }
+
+func FuzzPromisesHoldForEveryOwner(f *testing.F) { seed.Fuzz(f, keepsItsPromises) }

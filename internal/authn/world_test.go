@@ -13,7 +13,7 @@ import (
 	"github.com/gennostr/gennostr/internal/authn"
 	"github.com/gennostr/gennostr/nostr"
 
-	_ "github.com/gennostr/gennostr/test/seed" // the same each time
+	"github.com/gennostr/gennostr/test/seed"
 )
 
 type signing struct {
@@ -177,26 +177,28 @@ func (w *world) step() {
 }
 
 // Challenges, signatures and answers in any order, late, twice, never.
-func TestEverybodyIsToldInAnyWorld(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		w := &world{
-			T: t, auth: authn.New[string, int](authn.Config{}), now: start,
-			waiting: map[string]time.Time{}, redone: map[string]int{}, signs: map[int][]time.Time{}, refused: map[int]bool{},
+func everybodyIsTold(t *rapid.T) {
+	w := &world{
+		T: t, auth: authn.New[string, int](authn.Config{}), now: start,
+		waiting: map[string]time.Time{}, redone: map[string]int{}, signs: map[int][]time.Time{}, refused: map[int]bool{},
+	}
+	for range 150 {
+		w.step()
+	}
+	w.calm = true
+	end := w.now.Add(2 * time.Minute)
+	for len(w.waiting) > 0 {
+		w.sign()
+		w.answer()
+		w.do()
+		if at, ok := w.auth.Next(); ok && len(w.signing)+len(w.sent) == 0 {
+			w.now = at
 		}
-		for range 150 {
-			w.step()
-		}
-		w.calm = true
-		end := w.now.Add(2 * time.Minute)
-		for len(w.waiting) > 0 {
-			w.sign()
-			w.answer()
-			w.do()
-			if at, ok := w.auth.Next(); ok && len(w.signing)+len(w.sent) == 0 {
-				w.now = at
-			}
-			require.False(t, w.now.After(end), "everybody is told within two minutes")
-			w.do()
-		}
-	})
+		require.False(t, w.now.After(end), "everybody is told within two minutes")
+		w.do()
+	}
 }
+
+func TestEverybodyIsToldInAnyWorld(t *testing.T) { rapid.Check(t, everybodyIsTold) }
+
+func FuzzEverybodyIsToldInAnyWorld(f *testing.F) { seed.Fuzz(f, everybodyIsTold) }

@@ -10,7 +10,7 @@ import (
 
 	"github.com/gennostr/gennostr/internal/dials"
 
-	_ "github.com/gennostr/gennostr/test/seed" // the same each time
+	"github.com/gennostr/gennostr/test/seed"
 )
 
 const handshake = 20 * time.Second
@@ -380,62 +380,64 @@ func TestPlacesWithoutEnd(t *testing.T) {
 
 // Any relays, any number of places, any order of things, an owner that oversleeps:
 // what act checks holds at all times, and in the end everybody has had his turn.
-// Shows L07, L36, B24.
-func TestPromisesHoldForEveryWorld(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		w := newWorld(t, rapid.IntRange(1, 6).Draw(t, "places"))
-		kinds := map[string]relay{
-			"black hole": blackHole, "good": {takes: 0}, "slow": {takes: 3 * time.Second}, "refusing": {refuses: true},
-			"slow to refuse": {takes: 5 * time.Second, refuses: true},
-		}
-		names := []string{"black hole", "good", "slow", "refusing", "slow to refuse"}
-		for range rapid.IntRange(1, 60).Draw(t, "steps") {
-			switch rapid.IntRange(0, 5).Draw(t, "step") {
-			case 0, 1:
-				r := kinds[rapid.SampledFrom(names).Draw(t, "kind")]
-				r.guest = rapid.Bool().Draw(t, "guests")
-				for range rapid.IntRange(1, 12).Draw(t, "how many") {
-					w.add(r)
-				}
-			case 2:
-				for _, r := range w.relays {
-					if r.up && rapid.Bool().Draw(t, "cut") {
-						w.cut(r)
-					}
-				}
-			case 3:
-				if len(w.relays) > 0 {
-					i := rapid.IntRange(0, len(w.relays)-1).Draw(t, "gone")
-					r := w.relays[i]
-					r.gone, r.dialing, r.waiting, r.up, r.redial = true, false, false, false, -1
-					w.d.End(i)
-				}
-			case 4:
-				w.slept = time.Duration(rapid.Int64Range(0, int64(time.Minute)).Draw(t, "slept"))
-			case 5:
-				if len(w.relays) > 0 {
-					r := w.relays[rapid.IntRange(0, len(w.relays)-1).Draw(t, "turns")]
-					r.takes = kinds[rapid.SampledFrom(names).Draw(t, "into")].takes
+func everybodyHasHisTurn(t *rapid.T) {
+	w := newWorld(t, rapid.IntRange(1, 6).Draw(t, "places"))
+	kinds := map[string]relay{
+		"black hole": blackHole, "good": {takes: 0}, "slow": {takes: 3 * time.Second}, "refusing": {refuses: true},
+		"slow to refuse": {takes: 5 * time.Second, refuses: true},
+	}
+	names := []string{"black hole", "good", "slow", "refusing", "slow to refuse"}
+	for range rapid.IntRange(1, 60).Draw(t, "steps") {
+		switch rapid.IntRange(0, 5).Draw(t, "step") {
+		case 0, 1:
+			r := kinds[rapid.SampledFrom(names).Draw(t, "kind")]
+			r.guest = rapid.Bool().Draw(t, "guests")
+			for range rapid.IntRange(1, 12).Draw(t, "how many") {
+				w.add(r)
+			}
+		case 2:
+			for _, r := range w.relays {
+				if r.up && rapid.Bool().Draw(t, "cut") {
+					w.cut(r)
 				}
 			}
-			w.run(time.Duration(rapid.Int64Range(0, int64(20*time.Second)).Draw(t, "for")))
-		}
-		w.slept = 0
-		waiting := map[*relay]int{}
-		for _, r := range w.relays {
-			if r.waiting {
-				waiting[r] = r.begun
+		case 3:
+			if len(w.relays) > 0 {
+				i := rapid.IntRange(0, len(w.relays)-1).Draw(t, "gone")
+				r := w.relays[i]
+				r.gone, r.dialing, r.waiting, r.up, r.redial = true, false, false, false, -1
+				w.d.End(i)
+			}
+		case 4:
+			w.slept = time.Duration(rapid.Int64Range(0, int64(time.Minute)).Draw(t, "slept"))
+		case 5:
+			if len(w.relays) > 0 {
+				r := w.relays[rapid.IntRange(0, len(w.relays)-1).Draw(t, "turns")]
+				r.takes = kinds[rapid.SampledFrom(names).Draw(t, "into")].takes
 			}
 		}
-		// Nobody comes to an end later than a handshake takes; all that keep failing ask again and again.
-		w.run(time.Duration(len(w.relays)/w.places+2) * 3 * handshake)
-		for r, begun := range waiting {
-			require.Greater(t, r.begun, begun, "nobody waits for ever")
+		w.run(time.Duration(rapid.Int64Range(0, int64(20*time.Second)).Draw(t, "for")))
+	}
+	w.slept = 0
+	waiting := map[*relay]int{}
+	for _, r := range w.relays {
+		if r.waiting {
+			waiting[r] = r.begun
 		}
-		for _, r := range w.relays {
-			if !r.gone && !r.refuses && r.takes >= 0 {
-				require.True(t, r.up, "a relay that can be reached is, %+v", r)
-			}
+	}
+	// Nobody comes to an end later than a handshake takes; all that keep failing ask again and again.
+	w.run(time.Duration(len(w.relays)/w.places+2) * 3 * handshake)
+	for r, begun := range waiting {
+		require.Greater(t, r.begun, begun, "nobody waits for ever")
+	}
+	for _, r := range w.relays {
+		if !r.gone && !r.refuses && r.takes >= 0 {
+			require.True(t, r.up, "a relay that can be reached is, %+v", r)
 		}
-	})
+	}
 }
+
+// Shows L07, L36, B24.
+func TestPromisesHoldForEveryWorld(t *testing.T) { rapid.Check(t, everybodyHasHisTurn) }
+
+func FuzzPromisesHoldForEveryWorld(f *testing.F) { seed.Fuzz(f, everybodyHasHisTurn) }

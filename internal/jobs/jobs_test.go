@@ -12,7 +12,7 @@ import (
 
 	"github.com/gennostr/gennostr/internal/jobs"
 
-	_ "github.com/gennostr/gennostr/test/seed" // the same each time
+	"github.com/gennostr/gennostr/test/seed"
 )
 
 // next takes all that may begin now.
@@ -63,61 +63,63 @@ func TestItemsOfOneKeyAreWorkedOnOneAfterAnother(t *testing.T) {
 
 // Whatever the order: no more workers than there are, one of a key at a time and
 // in order, nothing lost, nothing twice, and nobody idle while something could begin.
-// Shows D04.
-func TestNothingIsLostAndKeysKeepTheirOrder(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		workers := rapid.IntRange(1, 4).Draw(t, "workers")
-		q := jobs.New[string](workers)
-		var added, seen, running []string
-		byKey := map[string][]string{}
-		var begun []*jobs.Job[string]
-		key := func(item string) string { return item[:1] }
-		for n := range 80 {
-			switch rapid.IntRange(0, 2).Draw(t, "op") {
-			case 0:
-				k := rapid.SampledFrom([]string{"a", "b", "c", "-"}).Draw(t, "key")
-				item := k + strconv.Itoa(n)
-				require.True(t, q.Add(item, k, k != "-"))
-				added = append(added, item)
-				byKey[k] = append(byKey[k], item)
-			case 1:
-				if j, ok := q.Next(); ok {
-					if key(j.Item) != "-" {
-						for _, other := range running {
-							require.NotEqual(t, key(other), key(j.Item), "two of a key at once")
-						}
-					}
-					require.Equal(t, byKey[key(j.Item)][0], j.Item, "the oldest of its key")
-					byKey[key(j.Item)] = byKey[key(j.Item)][1:]
-					begun, running, seen = append(begun, j), append(running, j.Item), append(seen, j.Item)
-					require.LessOrEqual(t, len(running), workers)
-				} else if len(running) < workers { // then nothing could begin
-					for k, waiting := range byKey {
-						busy := slices.ContainsFunc(running, func(item string) bool { return key(item) == k })
-						require.True(t, len(waiting) == 0 || k != "-" && busy, "%s waits for nothing", waiting)
+func keysKeepTheirOrder(t *rapid.T) {
+	workers := rapid.IntRange(1, 4).Draw(t, "workers")
+	q := jobs.New[string](workers)
+	var added, seen, running []string
+	byKey := map[string][]string{}
+	var begun []*jobs.Job[string]
+	key := func(item string) string { return item[:1] }
+	for n := range 80 {
+		switch rapid.IntRange(0, 2).Draw(t, "op") {
+		case 0:
+			k := rapid.SampledFrom([]string{"a", "b", "c", "-"}).Draw(t, "key")
+			item := k + strconv.Itoa(n)
+			require.True(t, q.Add(item, k, k != "-"))
+			added = append(added, item)
+			byKey[k] = append(byKey[k], item)
+		case 1:
+			if j, ok := q.Next(); ok {
+				if key(j.Item) != "-" {
+					for _, other := range running {
+						require.NotEqual(t, key(other), key(j.Item), "two of a key at once")
 					}
 				}
-			case 2:
-				if len(begun) > 0 {
-					i := rapid.IntRange(0, len(begun)-1).Draw(t, "done")
-					q.Done(begun[i])
-					begun, running = slices.Delete(begun, i, i+1), slices.Delete(running, i, i+1)
+				require.Equal(t, byKey[key(j.Item)][0], j.Item, "the oldest of its key")
+				byKey[key(j.Item)] = byKey[key(j.Item)][1:]
+				begun, running, seen = append(begun, j), append(running, j.Item), append(seen, j.Item)
+				require.LessOrEqual(t, len(running), workers)
+			} else if len(running) < workers { // then nothing could begin
+				for k, waiting := range byKey {
+					busy := slices.ContainsFunc(running, func(item string) bool { return key(item) == k })
+					require.True(t, len(waiting) == 0 || k != "-" && busy, "%s waits for nothing", waiting)
 				}
 			}
-			require.Equal(t, len(running), q.Running())
-			require.Equal(t, len(added)-len(seen), q.Waiting())
-		}
-		left := q.Close()
-		require.ElementsMatch(t, added, append(seen, left...))
-		var inOrder []string
-		for _, item := range added {
-			if slices.Contains(left, item) {
-				inOrder = append(inOrder, item)
+		case 2:
+			if len(begun) > 0 {
+				i := rapid.IntRange(0, len(begun)-1).Draw(t, "done")
+				q.Done(begun[i])
+				begun, running = slices.Delete(begun, i, i+1), slices.Delete(running, i, i+1)
 			}
 		}
-		require.Equal(t, inOrder, left)
-	})
+		require.Equal(t, len(running), q.Running())
+		require.Equal(t, len(added)-len(seen), q.Waiting())
+	}
+	left := q.Close()
+	require.ElementsMatch(t, added, append(seen, left...))
+	var inOrder []string
+	for _, item := range added {
+		if slices.Contains(left, item) {
+			inOrder = append(inOrder, item)
+		}
+	}
+	require.Equal(t, inOrder, left)
 }
+
+// Shows D04.
+func TestNothingIsLostAndKeysKeepTheirOrder(t *testing.T) { rapid.Check(t, keysKeepTheirOrder) }
+
+func FuzzNothingIsLostAndKeysKeepTheirOrder(f *testing.F) { seed.Fuzz(f, keysKeepTheirOrder) }
 
 // A queue that never runs dry gives back what it has worked on.
 func TestAQueueThatNeverRunsDryDoesNotGrow(t *testing.T) {

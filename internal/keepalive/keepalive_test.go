@@ -1,7 +1,6 @@
 package keepalive_test
 
 import (
-	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -289,69 +288,4 @@ func TestAfterALateLookADeadRelayIsFoundOutAllTheSame(t *testing.T) {
 func TestActionsHaveNames(t *testing.T) {
 	assert.Equal(t, "wait ping dead unknown action",
 		wait.String()+" "+ping.String()+" "+dead.String()+" "+keepalive.Action(9).String())
-}
-
-// Random peers, random holds, an owner that comes when it is told to or earlier:
-// the promises of the package, checked against the plain history.
-func TestPromisesHoldForEveryHistory(t *testing.T) {
-	for seed := range uint64(300) {
-		random := rand.New(rand.NewPCG(seed, 5))
-		k := keepalive.New(cfg, start)
-		var (
-			now      = start
-			inbound  = start // the last byte, as dated
-			isHeld   = false
-			pinged   time.Time // of the ping that nothing has answered
-			judge    time.Time // nothing may be called dead before
-			silentAt = start.Add(time.Duration(random.IntN(600)) * time.Second)
-		)
-		for {
-			if now.Before(silentAt) {
-				if random.IntN(3) == 0 && !isHeld {
-					inbound, pinged = now, never
-				}
-				if random.IntN(5) == 0 {
-					isHeld = !isHeld
-					judge = now.Add(cfg.Timeout)
-				}
-			} else if isHeld {
-				isHeld, judge = false, now.Add(cfg.Timeout)
-			}
-			action, next := k.Check(now, inbound, isHeld)
-			require.True(t, next.After(now), "next lies ahead")
-			require.LessOrEqual(t, next.Sub(now), cfg.Interval)
-			switch action {
-			case ping:
-				require.False(t, isHeld)
-				require.True(t, pinged.IsZero(), "one ping per silence")
-				require.GreaterOrEqual(t, now.Sub(inbound), cfg.Interval)
-				pinged = now
-			case dead:
-				require.False(t, isHeld)
-				require.False(t, pinged.IsZero(), "never without a ping")
-				require.GreaterOrEqual(t, now.Sub(pinged), cfg.Timeout)
-				require.False(t, now.Before(judge), "a full timeout after a hold")
-			case wait:
-				if isHeld {
-					break
-				}
-				limit := inbound.Add(cfg.Interval)
-				if !pinged.IsZero() {
-					limit = pinged.Add(cfg.Timeout)
-					if judge.After(limit) {
-						limit = judge
-					}
-				}
-				require.True(t, now.Before(limit), "a silent peer is found out in time")
-			}
-			if action == dead {
-				break
-			}
-			if random.IntN(2) == 0 {
-				now = now.Add(time.Duration(1 + random.Int64N(int64(next.Sub(now)))))
-			} else {
-				now = next
-			}
-		}
-	}
 }

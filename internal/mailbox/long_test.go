@@ -10,7 +10,7 @@ import (
 
 	"github.com/gennostr/gennostr/internal/mailbox"
 
-	_ "github.com/gennostr/gennostr/test/seed" // the same each time
+	"github.com/gennostr/gennostr/test/seed"
 )
 
 // sender is a LongOwner whose progress the test says.
@@ -107,44 +107,46 @@ func TestOneOfTwoThatWaitForEachOtherIsGivenUp(t *testing.T) {
 }
 
 // Whatever happens, the books are right, and whoever waits has a reason to.
-func TestTheBooksOfLongMessagesAreRight(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		all := mailbox.NewLongMessages(100, time.Second)
-		members := make([]*mailbox.LongMessage, 5)
-		held, wish := make([]int64, 5), make([]int64, 5)
-		for i := range members {
-			members[i] = all.New(&sender{})
+func booksAreRight(t *rapid.T) {
+	all := mailbox.NewLongMessages(100, time.Second)
+	members := make([]*mailbox.LongMessage, 5)
+	held, wish := make([]int64, 5), make([]int64, 5)
+	for i := range members {
+		members[i] = all.New(&sender{})
+	}
+	for range 60 {
+		i := rapid.IntRange(0, 4).Draw(t, "who")
+		if rapid.Bool().Draw(t, "release") {
+			members[i].Release()
+			held[i], wish[i] = 0, 0
+		} else if n := rapid.Int64Range(0, 120).Draw(t, "n"); members[i].Hold(n) {
+			held[i], wish[i] = n, 0
+		} else {
+			wish[i] = n
 		}
-		for range 60 {
-			i := rapid.IntRange(0, 4).Draw(t, "who")
-			if rapid.Bool().Draw(t, "release") {
-				members[i].Release()
-				held[i], wish[i] = 0, 0
-			} else if n := rapid.Int64Range(0, 120).Draw(t, "n"); members[i].Hold(n) {
-				held[i], wish[i] = n, 0
-			} else {
-				wish[i] = n
+		for j, m := range members {
+			if wish[j] > 0 && isFreed(m) {
+				require.True(t, m.Hold(wish[j]), "what is freed is kept")
+				held[j], wish[j] = wish[j], 0
 			}
-			for j, m := range members {
-				if wish[j] > 0 && isFreed(m) {
-					require.True(t, m.Hold(wish[j]), "what is freed is kept")
-					held[j], wish[j] = wish[j], 0
-				}
-			}
-			var sum int64
-			for _, h := range held {
-				sum += h
-			}
-			require.Equal(t, sum, all.Held())
-			require.LessOrEqual(t, sum, int64(100))
-			require.NoError(t, all.CheckInvariants())
 		}
-		for _, m := range members {
-			m.Release()
+		var sum int64
+		for _, h := range held {
+			sum += h
 		}
-		require.Zero(t, all.Held())
-	})
+		require.Equal(t, sum, all.Held())
+		require.LessOrEqual(t, sum, int64(100))
+		require.NoError(t, all.CheckInvariants())
+	}
+	for _, m := range members {
+		m.Release()
+	}
+	require.Zero(t, all.Held())
 }
+
+func TestTheBooksOfLongMessagesAreRight(t *testing.T) { rapid.Check(t, booksAreRight) }
+
+func FuzzTheBooksOfLongMessagesAreRight(f *testing.F) { seed.Fuzz(f, booksAreRight) }
 
 // A message that has never been waited for, or has come in whole and waits for us,
 // is not the slowest one, however long that takes.

@@ -1,7 +1,6 @@
 package mailbox_test
 
 import (
-	"math/rand/v2"
 	"runtime"
 	"sync"
 	"testing"
@@ -24,45 +23,6 @@ func drain[T any](q *mailbox.Queue[T]) []T {
 			return all
 		}
 		all = append(all, v)
-	}
-}
-
-func TestQueueBehavesLikeAList(t *testing.T) {
-	for seed := range uint64(30) {
-		rng := rand.New(rand.NewPCG(seed, 1))
-		q := mailbox.NewQueue[int]()
-		var model []int
-		next := 0
-		for range 3000 {
-			switch op := rng.IntN(100); {
-			case op < 45:
-				for range 1 + rng.IntN(1+rng.IntN(40)) {
-					q.Put(next)
-					model = append(model, next)
-					next++
-				}
-			case op < 95:
-				for range 1 + rng.IntN(1+rng.IntN(40)) {
-					v, ok := q.Next()
-					if ok != (len(model) > 0) || ok && v != model[0] {
-						require.FailNow(t, "wrong item", "seed %d: Next returned %d, %t", seed, v, ok)
-					}
-					if ok {
-						model = model[1:]
-					}
-				}
-			case op < 97:
-				q.Trim()
-			default:
-				require.Len(t, model, q.Len())
-			}
-		}
-		if len(model) == 0 {
-			model = nil
-		}
-		require.Equal(t, model, q.Close(), "seed %d", seed)
-		require.Empty(t, drain(q))
-		require.Zero(t, q.Slots())
 	}
 }
 

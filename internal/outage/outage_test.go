@@ -10,7 +10,7 @@ import (
 
 	"github.com/gennostr/gennostr/internal/outage"
 
-	_ "github.com/gennostr/gennostr/test/seed" // the same each time
+	"github.com/gennostr/gennostr/test/seed"
 )
 
 var start = time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
@@ -109,62 +109,64 @@ func TestAFlappingRelayIsToldOfAFewTimesAnHour(t *testing.T) {
 
 // Any relay, any owner that looks when it is told to or later: what is told makes
 // sense, is little, and nothing that lasts stays untold.
-func TestPromisesHoldForEveryRelay(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		var o outage.Outage
-		now, told := start, false
-		var tellings []time.Time
-		var awaySince time.Time // since the first end of a connection after it was last steadily up
-		var up time.Time
-		tell := func(line outage.Line) {
-			switch line {
-			case outage.Nothing:
-				return
-			case outage.Back:
-				require.True(t, told, "back from where")
-				require.False(t, up.IsZero())
-				told = false
-			default:
-				told = true
-			}
-			tellings = append(tellings, now)
-			recent := 0
-			for _, at := range tellings {
-				if now.Sub(at) < outage.Every {
-					recent++
-				}
-			}
-			require.LessOrEqual(t, recent, 2*outage.Most+2, "lines in an hour")
+func linesMakeSense(t *rapid.T) {
+	var o outage.Outage
+	now, told := start, false
+	var tellings []time.Time
+	var awaySince time.Time // since the first end of a connection after it was last steadily up
+	var up time.Time
+	tell := func(line outage.Line) {
+		switch line {
+		case outage.Nothing:
+			return
+		case outage.Back:
+			require.True(t, told, "back from where")
+			require.False(t, up.IsZero())
+			told = false
+		default:
+			told = true
 		}
-		for range rapid.IntRange(1, 300).Draw(t, "steps") {
-			target := now.Add(time.Duration(rapid.Int64Range(0, int64(20*time.Minute)).Draw(t, "for")))
-			for {
-				next, ok := o.Next()
-				if !ok || next.After(target) {
-					break
-				}
-				now = next
-				tell(o.Look(now))
-				if _, away := o.Next(); !away {
-					awaySince = time.Time{}
-				}
-				again, ok := o.Next()
-				require.True(t, !ok || again.After(now), "it does not spin")
+		tellings = append(tellings, now)
+		recent := 0
+		for _, at := range tellings {
+			if now.Sub(at) < outage.Every {
+				recent++
 			}
-			now = target
-			if !awaySince.IsZero() && now.Sub(awaySince) > outage.Every+outage.Steady && up.IsZero() {
-				require.True(t, told, "away for an hour, and nobody knows")
-			}
-			if up.IsZero() && rapid.Bool().Draw(t, "up") {
-				up = now
-				o.Up(now)
-				continue
-			}
-			up = time.Time{}
-			if awaySince.IsZero() {
-				awaySince = now
-			}
-			tell(o.Lost(now, rapid.Bool().Draw(t, "orderly"), rapid.IntRange(0, 20).Draw(t, "grave") == 0))
 		}
-	})
+		require.LessOrEqual(t, recent, 2*outage.Most+2, "lines in an hour")
+	}
+	for range rapid.IntRange(1, 300).Draw(t, "steps") {
+		target := now.Add(time.Duration(rapid.Int64Range(0, int64(20*time.Minute)).Draw(t, "for")))
+		for {
+			next, ok := o.Next()
+			if !ok || next.After(target) {
+				break
+			}
+			now = next
+			tell(o.Look(now))
+			if _, away := o.Next(); !away {
+				awaySince = time.Time{}
+			}
+			again, ok := o.Next()
+			require.True(t, !ok || again.After(now), "it does not spin")
+		}
+		now = target
+		if !awaySince.IsZero() && now.Sub(awaySince) > outage.Every+outage.Steady && up.IsZero() {
+			require.True(t, told, "away for an hour, and nobody knows")
+		}
+		if up.IsZero() && rapid.Bool().Draw(t, "up") {
+			up = now
+			o.Up(now)
+			continue
+		}
+		up = time.Time{}
+		if awaySince.IsZero() {
+			awaySince = now
+		}
+		tell(o.Lost(now, rapid.Bool().Draw(t, "orderly"), rapid.IntRange(0, 20).Draw(t, "grave") == 0))
+	}
 }
+
+func TestPromisesHoldForEveryRelay(t *testing.T) { rapid.Check(t, linesMakeSense) }
+
+func FuzzPromisesHoldForEveryRelay(f *testing.F) { seed.Fuzz(f, linesMakeSense) }

@@ -9,7 +9,7 @@ import (
 
 	"github.com/gennostr/gennostr/internal/outbox"
 
-	_ "github.com/gennostr/gennostr/test/seed" // the same each time
+	"github.com/gennostr/gennostr/test/seed"
 )
 
 func TestAWriterIsStartedOnceAndEndsWhenNothingIsLeft(t *testing.T) {
@@ -120,34 +120,36 @@ func TestDrain(t *testing.T) {
 }
 
 // Whatever the writer's pace: what was accepted is written in order, or unsent, once.
-func TestNothingIsLost(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		q := outbox.New[int](4)
-		var accepted, seen []int
-		writer := false
-		for n := range 100 {
-			if rapid.Bool().Draw(t, "put") {
-				start, ok := q.Put([]byte{byte(n)}, n)
-				require.Equal(t, ok, q.Len() > 0 && q.Len() <= 4 && len(accepted)-len(seen) < 4)
-				if ok {
-					accepted = append(accepted, n)
-					require.Equal(t, !writer, start)
-					writer = true
-				}
-			} else if writer {
-				frames := q.Next(nil, rapid.IntRange(0, 5).Draw(t, "bytes"))
-				writer = len(frames) > 0
-				written := rapid.IntRange(0, len(frames)).Draw(t, "written")
-				for _, frame := range frames[:written] {
-					seen = append(seen, int(frame[0]))
-				}
-				q.Written(written)
+func nothingIsLost(t *rapid.T) {
+	q := outbox.New[int](4)
+	var accepted, seen []int
+	writer := false
+	for n := range 100 {
+		if rapid.Bool().Draw(t, "put") {
+			start, ok := q.Put([]byte{byte(n)}, n)
+			require.Equal(t, ok, q.Len() > 0 && q.Len() <= 4 && len(accepted)-len(seen) < 4)
+			if ok {
+				accepted = append(accepted, n)
+				require.Equal(t, !writer, start)
+				writer = true
 			}
-			require.Equal(t, writer, q.Writing())
+		} else if writer {
+			frames := q.Next(nil, rapid.IntRange(0, 5).Draw(t, "bytes"))
+			writer = len(frames) > 0
+			written := rapid.IntRange(0, len(frames)).Draw(t, "written")
+			for _, frame := range frames[:written] {
+				seen = append(seen, int(frame[0]))
+			}
+			q.Written(written)
 		}
-		for _, item := range q.Unsent() {
-			seen = append(seen, item.Message)
-		}
-		require.Equal(t, accepted, seen)
-	})
+		require.Equal(t, writer, q.Writing())
+	}
+	for _, item := range q.Unsent() {
+		seen = append(seen, item.Message)
+	}
+	require.Equal(t, accepted, seen)
 }
+
+func TestNothingIsLost(t *testing.T) { rapid.Check(t, nothingIsLost) }
+
+func FuzzNothingIsLost(f *testing.F) { seed.Fuzz(f, nothingIsLost) }

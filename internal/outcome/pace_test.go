@@ -11,7 +11,7 @@ import (
 
 	"github.com/gennostr/gennostr/internal/outcome"
 
-	_ "github.com/gennostr/gennostr/test/seed" // the same each time
+	"github.com/gennostr/gennostr/test/seed"
 )
 
 // paced is a Pace, and a relay that takes some events in some time.
@@ -234,64 +234,66 @@ func TestARelayThatTakesFiveAMinute(t *testing.T) {
 }
 
 // Never more than the rate allows, whatever happens.
-func TestTheRateHoldsInAnyOrder(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		rate, burst := rapid.IntRange(1, 100).Draw(t, "rate"), rapid.IntRange(1, 5).Draw(t, "burst")
-		interval := time.Second / time.Duration(rate)
-		p := newPaced(outcome.PaceConfig{Rate: float64(rate), Burst: burst})
-		connected, next := false, 0
-		var since time.Time
-		before := 0 // sent before since
-		var written []int
-		for range 200 {
-			switch rapid.IntRange(0, 8).Draw(t, "step") {
-			case 0:
-				if connected = !connected; connected {
-					p.Connected(p.now)
-					since, before = p.now, len(p.sent)
-				} else {
-					p.Lost()
-				}
-			case 1, 2, 3:
-				p.Put(next, string(rune('a'+next%3)))
-				next++
-			case 4:
-				p.Remove(rapid.IntRange(0, next).Draw(t, "removed"))
-			case 5, 6:
-				p.now = p.now.Add(time.Duration(rapid.IntRange(0, 1000).Draw(t, "ms")) * time.Millisecond)
-			case 7:
-				if at, ok := p.When(); ok && at.After(p.now) {
-					p.now = at
-				}
-			case 8:
-				if n := len(written); n > 0 {
-					p.Answered(p.now, written[n-1])
-				}
+func rateHolds(t *rapid.T) {
+	rate, burst := rapid.IntRange(1, 100).Draw(t, "rate"), rapid.IntRange(1, 5).Draw(t, "burst")
+	interval := time.Second / time.Duration(rate)
+	p := newPaced(outcome.PaceConfig{Rate: float64(rate), Burst: burst})
+	connected, next := false, 0
+	var since time.Time
+	before := 0 // sent before since
+	var written []int
+	for range 200 {
+		switch rapid.IntRange(0, 8).Draw(t, "step") {
+		case 0:
+			if connected = !connected; connected {
+				p.Connected(p.now)
+				since, before = p.now, len(p.sent)
+			} else {
+				p.Lost()
 			}
-			written = append(written, p.write()...)
-			if at, ok := p.When(); ok {
-				require.True(t, at.After(p.now), "it is not called in vain")
-				require.True(t, connected)
+		case 1, 2, 3:
+			p.Put(next, string(rune('a'+next%3)))
+			next++
+		case 4:
+			p.Remove(rapid.IntRange(0, next).Draw(t, "removed"))
+		case 5, 6:
+			p.now = p.now.Add(time.Duration(rapid.IntRange(0, 1000).Draw(t, "ms")) * time.Millisecond)
+		case 7:
+			if at, ok := p.When(); ok && at.After(p.now) {
+				p.now = at
+			}
+		case 8:
+			if n := len(written); n > 0 {
+				p.Answered(p.now, written[n-1])
 			}
 		}
-		for i := range p.sent {
-			for j := i + burst; j < len(p.sent); j++ {
-				least := interval * time.Duration(j-i-burst+1)
-				require.GreaterOrEqual(t, p.sent[j].Sub(p.sent[i]), least)
-			}
+		written = append(written, p.write()...)
+		if at, ok := p.When(); ok {
+			require.True(t, at.After(p.now), "it is not called in vain")
+			require.True(t, connected)
 		}
-		early := 0
-		for _, at := range p.sent[before:] {
-			if at.Before(since.Add(interval)) {
-				early++
-			}
+	}
+	for i := range p.sent {
+		for j := i + burst; j < len(p.sent); j++ {
+			least := interval * time.Duration(j-i-burst+1)
+			require.GreaterOrEqual(t, p.sent[j].Sub(p.sent[i]), least)
 		}
-		require.LessOrEqual(t, early, 1, "no burst on a fresh connection")
-		clear(written)
-		for i := range next {
-			p.Remove(i)
+	}
+	early := 0
+	for _, at := range p.sent[before:] {
+		if at.Before(since.Add(interval)) {
+			early++
 		}
-		require.Zero(t, p.Waiting())
-		require.Zero(t, p.Unanswered())
-	})
+	}
+	require.LessOrEqual(t, early, 1, "no burst on a fresh connection")
+	clear(written)
+	for i := range next {
+		p.Remove(i)
+	}
+	require.Zero(t, p.Waiting())
+	require.Zero(t, p.Unanswered())
 }
+
+func TestTheRateHoldsInAnyOrder(t *testing.T) { rapid.Check(t, rateHolds) }
+
+func FuzzTheRateHoldsInAnyOrder(f *testing.F) { seed.Fuzz(f, rateHolds) }

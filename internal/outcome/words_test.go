@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
 	"github.com/gennostr/gennostr/internal/outcome"
@@ -121,4 +122,43 @@ func TestNames(t *testing.T) {
 	assert.Equal(t, "open", outcome.Verdict(99).String())
 	assert.Equal(t, "auth-required", outcome.AuthRequired.String())
 	assert.Equal(t, "other", outcome.Reason(99).String())
+}
+
+// FuzzRead has whatever a relay may say. Case does not count, and neither do words so far
+// behind that nobody reads them.
+func FuzzRead(f *testing.F) {
+	for _, a := range answers {
+		f.Add(a.accepted, a.message)
+	}
+	f.Add(false, strings.Repeat("ERROR: ", 100)+"duplicate: x")
+	f.Fuzz(func(t *testing.T, accepted bool, message string) {
+		verdict, reason := outcome.Read(accepted, message)
+		if accepted {
+			require.Contains(t, []outcome.Verdict{outcome.Accepted, outcome.Duplicate, outcome.Superseded}, verdict)
+		} else {
+			require.Contains(t, []outcome.Verdict{outcome.Refused, outcome.Duplicate, outcome.Superseded}, verdict)
+		}
+		if verdict != outcome.Refused {
+			require.Equal(t, outcome.Other, reason, "what is not refused has no reason")
+		}
+		if other, _ := outcome.Read(!accepted, message); verdict == outcome.Superseded && accepted {
+			require.Equal(t, outcome.Superseded, other, "words that outweigh a true outweigh a false")
+		}
+		require.NotEqual(t, "open", verdict.String())
+		if long := strings.Repeat("x", 512); len(message) <= 512 {
+			v, r := outcome.Read(accepted, message+long[len(message):]+"deleted: duplicate: newer event, slow down")
+			w, s := outcome.Read(accepted, message+long[len(message):])
+			require.Equal(t, []any{w, s}, []any{v, r}, "what is not read means nothing")
+		}
+		upper := strings.Map(func(r rune) rune {
+			if 'a' <= r && r <= 'z' {
+				r += 'A' - 'a'
+			}
+			return r
+		}, message)
+		if utf8.ValidString(message) {
+			v, r := outcome.Read(accepted, upper)
+			require.Equal(t, []any{verdict, reason}, []any{v, r}, "in capitals")
+		}
+	})
 }

@@ -9,6 +9,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/gennostr/gennostr/internal/outcome"
+
+	"github.com/gennostr/gennostr/test/seed"
 )
 
 // A publisher waits for the verdict on an event.
@@ -266,57 +268,61 @@ func (w *world) settle(d time.Duration) {
 }
 
 // Any order of cuts, late and second OKs, refusals, AUTH, limits and deadlines.
-// Shows L04.
-func TestTheTruthIsToldInAnyWorld(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		w := newWorld(t)
-		for range 150 {
-			w.step()
+func truthIsTold(t *rapid.T) {
+	w := newWorld(t)
+	for range 150 {
+		w.step()
+	}
+	// What was never answered on this connection is answered on the next.
+	if w.connected {
+		w.cut()
+	}
+	w.connect()
+	w.do()
+	w.settle(time.Hour)
+	for _, p := range w.open {
+		require.NotEmpty(t, p.told)
+		if p.until.IsZero() && w.answers[p.id] > p.heard {
+			require.NotEqual(t, outcome.Unanswered, p.told[0].Verdict)
 		}
-		// What was never answered on this connection is answered on the next.
-		if w.connected {
-			w.cut()
-		}
-		w.connect()
-		w.do()
-		w.settle(time.Hour)
-		for _, p := range w.open {
-			require.NotEmpty(t, p.told)
-			if p.until.IsZero() && w.answers[p.id] > p.heard {
-				require.NotEqual(t, outcome.Unanswered, p.told[0].Verdict)
-			}
-		}
-		for len(w.open) > 0 {
-			w.forget(0)
-		}
-		require.Zero(t, w.relay.Len())
-		require.NoError(t, w.relay.Empty())
-		_, ok := w.relay.Next()
-		require.False(t, ok)
-	})
+	}
+	for len(w.open) > 0 {
+		w.forget(0)
+	}
+	require.Zero(t, w.relay.Len())
+	require.NoError(t, w.relay.Empty())
+	_, ok := w.relay.Next()
+	require.False(t, ok)
 }
 
+// Shows L04.
+func TestTheTruthIsToldInAnyWorld(t *testing.T) { rapid.Check(t, truthIsTold) }
+
+func FuzzTheTruthIsToldInAnyWorld(f *testing.F) { seed.Fuzz(f, truthIsTold) }
+
 // The same, stopped in the middle.
-func TestStopTellsEverybodyInAnyWorld(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		w := newWorld(t)
-		for range rapid.IntRange(0, 100).Draw(t, "steps") {
-			w.step()
-		}
-		w.draining = true
-		w.relay.Drain(nil)
-		w.do()
-		for _, p := range w.open {
-			require.True(t, len(p.told) > 0 || slices.Contains(w.unheard, p.id), "only what was written is waited for")
-		}
-		for range 30 {
-			w.step()
-		}
-		w.relay.End(nil)
-		w.do()
-		for _, p := range w.open {
-			require.NotEmpty(t, p.told)
-		}
-		require.Zero(t, w.relay.Awaited())
-	})
+func stopTellsEverybody(t *rapid.T) {
+	w := newWorld(t)
+	for range rapid.IntRange(0, 100).Draw(t, "steps") {
+		w.step()
+	}
+	w.draining = true
+	w.relay.Drain(nil)
+	w.do()
+	for _, p := range w.open {
+		require.True(t, len(p.told) > 0 || slices.Contains(w.unheard, p.id), "only what was written is waited for")
+	}
+	for range 30 {
+		w.step()
+	}
+	w.relay.End(nil)
+	w.do()
+	for _, p := range w.open {
+		require.NotEmpty(t, p.told)
+	}
+	require.Zero(t, w.relay.Awaited())
 }
+
+func TestStopTellsEverybodyInAnyWorld(t *testing.T) { rapid.Check(t, stopTellsEverybody) }
+
+func FuzzStopTellsEverybodyInAnyWorld(f *testing.F) { seed.Fuzz(f, stopTellsEverybody) }

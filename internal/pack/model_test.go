@@ -9,7 +9,7 @@ import (
 
 	"github.com/gennostr/gennostr/internal/pack"
 
-	_ "github.com/gennostr/gennostr/test/seed" // the same each time
+	"github.com/gennostr/gennostr/test/seed"
 )
 
 // capacity is how many filters a relay takes from us for sure.
@@ -24,33 +24,35 @@ func capacity(subscriptions, filters int) int {
 // at any time: what has been caught up is served until the relay ends it, and that is told
 // (world.hear, world.allServed); no REQ is too long, and there are never too many
 // (world.do); in the end everybody is served but those whom the relay does not like.
-// Shows L37.
-func TestNobodyIsDeafInAnyWorld(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		fit := rapid.IntRange(1, 12).Draw(t, "asks that fit by their bytes")
-		told := pack.Config{
-			Subscriptions: rapid.IntRange(1, 9).Draw(t, "subscriptions"),
-			Filters:       rapid.IntRange(2, 12).Draw(t, "filters"),
-			Bytes:         80 + fit*(100+48),
-		}
-		w := newWorld(t, told)
-		w.subscriptions = rapid.IntRange(1, told.Subscriptions).Draw(t, "in truth")
-		w.filters = rapid.IntRange(1, told.Filters).Draw(t, "filters in truth")
-		room := capacity(w.subscriptions, min(w.filters, fit))
-		for name := range 200 {
-			w.step(t, name, room)
-		}
-		w.other = 0
-		w.slots.Others(0)
-		w.reqs = 0
-		w.run(30 * time.Minute)
-		w.allServed()
-		require.LessOrEqual(t, w.reqs, 60+30*room, "it comes to rest")
-		for _, x := range w.wants {
-			require.False(t, w.dislikes[x.name], "the relay has taken what it does not like")
-		}
-	})
+func nobodyIsDeaf(t *rapid.T) {
+	fit := rapid.IntRange(1, 12).Draw(t, "asks that fit by their bytes")
+	told := pack.Config{
+		Subscriptions: rapid.IntRange(1, 9).Draw(t, "subscriptions"),
+		Filters:       rapid.IntRange(2, 12).Draw(t, "filters"),
+		Bytes:         80 + fit*(100+48),
+	}
+	w := newWorld(t, told)
+	w.subscriptions = rapid.IntRange(1, told.Subscriptions).Draw(t, "in truth")
+	w.filters = rapid.IntRange(1, told.Filters).Draw(t, "filters in truth")
+	room := capacity(w.subscriptions, min(w.filters, fit))
+	for name := range 200 {
+		w.step(t, name, room)
+	}
+	w.other = 0
+	w.slots.Others(0)
+	w.reqs = 0
+	w.run(30 * time.Minute)
+	w.allServed()
+	require.LessOrEqual(t, w.reqs, 60+30*room, "it comes to rest")
+	for _, x := range w.wants {
+		require.False(t, w.dislikes[x.name], "the relay has taken what it does not like")
+	}
 }
+
+// Shows L37.
+func TestNobodyIsDeafInAnyWorld(t *testing.T) { rapid.Check(t, nobodyIsDeaf) }
+
+func FuzzNobodyIsDeafInAnyWorld(f *testing.F) { seed.Fuzz(f, nobodyIsDeaf) }
 
 func (w *world) step(t *rapid.T, name, room int) {
 	switch rapid.IntRange(0, 12).Draw(t, "step") {

@@ -11,7 +11,7 @@ import (
 	"github.com/gennostr/gennostr/internal/paging"
 	"github.com/gennostr/gennostr/nostr"
 
-	_ "github.com/gennostr/gennostr/test/seed" // the same each time
+	"github.com/gennostr/gennostr/test/seed"
 )
 
 const now = nostr.Timestamp(1_750_000_000)
@@ -33,36 +33,38 @@ func countBy(c paging.Counter, list []came) paging.Page {
 }
 
 // Events are proven in another order than that in which they have come.
-func TestAPageIsTheSameInWhateverOrderItIsCounted(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		list := make([]came, rapid.IntRange(1, 12).Draw(t, "events"))
-		for i := range list {
-			n := rapid.IntRange(0, 99).Draw(t, "event")
-			list[i] = came{uint64(i + 1), now - nostr.Timestamp(n%20), n/20 == 0}
-		}
-		want, got := count(list), count(rapid.Permutation(list).Draw(t, "order"))
-		for _, until := range []nostr.Timestamp{now, now - 10} {
-			wantEnd, wantKnown := want.EndBefore(until)
-			gotEnd, gotKnown := got.EndBefore(until)
-			require.Equal(t, []any{wantEnd, wantKnown}, []any{gotEnd, gotKnown})
-		}
-		require.Equal(t, []any{want.Events, want.Oldest, want.Newest, want.Edge, want.Shared, want.End, want.Last},
-			[]any{got.Events, got.Oldest, got.Newest, got.Edge, got.Shared, got.End, got.Last})
+func pageIsTheSame(t *rapid.T) {
+	list := make([]came, rapid.IntRange(1, 12).Draw(t, "events"))
+	for i := range list {
+		n := rapid.IntRange(0, 99).Draw(t, "event")
+		list[i] = came{uint64(i + 1), now - nostr.Timestamp(n%20), n/20 == 0}
+	}
+	want, got := count(list), count(rapid.Permutation(list).Draw(t, "order"))
+	for _, until := range []nostr.Timestamp{now, now - 10} {
+		wantEnd, wantKnown := want.EndBefore(until)
+		gotEnd, gotKnown := got.EndBefore(until)
+		require.Equal(t, []any{wantEnd, wantKnown}, []any{gotEnd, gotKnown})
+	}
+	require.Equal(t, []any{want.Events, want.Oldest, want.Newest, want.Edge, want.Shared, want.End, want.Last},
+		[]any{got.Events, got.Oldest, got.Newest, got.Edge, got.Shared, got.End, got.Last})
 
-		var dates, own []nostr.Timestamp
-		for _, e := range list {
-			if dates = append(dates, e.date); !e.shared {
-				own = append(own, e.date)
-			}
+	var dates, own []nostr.Timestamp
+	for _, e := range list {
+		if dates = append(dates, e.date); !e.shared {
+			own = append(own, e.date)
 		}
-		require.Equal(t, []any{len(list), slices.Min(dates), slices.Max(dates), len(list) - len(own)}, []any{got.Events, got.Oldest, got.Newest, got.Shared})
-		if len(own) > 0 {
-			require.Equal(t, slices.Min(own), got.End)
-			require.Equal(t, slices.Max(own[max(0, len(own)-2):]), got.Last)
-		}
-		require.Equal(t, []any{len(list) + 2, 1, paging.More}, []any{got.Total, got.Refused, got.Hint})
-	})
+	}
+	require.Equal(t, []any{len(list), slices.Min(dates), slices.Max(dates), len(list) - len(own)}, []any{got.Events, got.Oldest, got.Newest, got.Shared})
+	if len(own) > 0 {
+		require.Equal(t, slices.Min(own), got.End)
+		require.Equal(t, slices.Max(own[max(0, len(own)-2):]), got.Last)
+	}
+	require.Equal(t, []any{len(list) + 2, 1, paging.More}, []any{got.Total, got.Refused, got.Hint})
 }
+
+func TestAPageIsTheSameInWhateverOrderItIsCounted(t *testing.T) { rapid.Check(t, pageIsTheSame) }
+
+func FuzzAPageIsTheSameInWhateverOrderItIsCounted(f *testing.F) { seed.Fuzz(f, pageIsTheSame) }
 
 // A page is as long as a relay makes it.
 func TestOnlyALimitThatIsExactTakesMemoryForItsPage(t *testing.T) {

@@ -12,8 +12,6 @@ import (
 
 	"github.com/gennostr/gennostr/internal/query"
 	"github.com/gennostr/gennostr/nostr"
-
-	_ "github.com/gennostr/gennostr/test/seed" // the same each time
 )
 
 // drawn are events of few authors, kinds, "d" tags and dates, one of which is far ahead.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gennostr/gennostr/internal/query"
 	"github.com/gennostr/gennostr/nostr"
+	"github.com/gennostr/gennostr/test/seed"
 )
 
 const epoch = nostr.Timestamp(1_750_000_000)
@@ -305,7 +306,7 @@ func TestCompleteIsComplete(t *testing.T) {
 	}
 }
 
-func FuzzCompleteIsComplete(f *testing.F) { f.Fuzz(rapid.MakeFuzz(keepsItsWord)) }
+func FuzzCompleteIsComplete(f *testing.F) { seed.Fuzz(f, keepsItsWord) }
 
 // Where nothing is in the way, what is bounded is complete, unless a second is too dense.
 func TestWhatIsBoundedIsComplete(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 
 	"github.com/gennostr/gennostr/internal/refusals"
 
-	_ "github.com/gennostr/gennostr/test/seed" // the same each time
+	"github.com/gennostr/gennostr/test/seed"
 )
 
 var (
@@ -57,54 +57,56 @@ func TestReasonsDoNotWaitForEachOther(t *testing.T) {
 
 // Whatever comes: everything is counted once, no reason is told more often than
 // once in Every, and none is forgotten.
-// Shows B15.
-func TestNothingIsLostAndNothingIsToldTooOften(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		var r refusals.Reports
-		reasons := []error{errMalformed, errForged}
-		added, told := map[error]int{}, map[error]int{}
-		last := map[error]time.Time{}
-		var queue []error
-		var flushAt time.Time
-		now := noon
-		take := func() {
-			for _, reason := range queue {
-				n, first := r.Take(reason, now)
-				require.Positive(t, n)
-				require.Error(t, first)
-				if at, ok := last[reason]; ok {
-					require.False(t, now.Before(at.Add(refusals.Every)), "too often")
-				}
-				told[reason] += n
-				last[reason] = now
+func allIsToldInTime(t *rapid.T) {
+	var r refusals.Reports
+	reasons := []error{errMalformed, errForged}
+	added, told := map[error]int{}, map[error]int{}
+	last := map[error]time.Time{}
+	var queue []error
+	var flushAt time.Time
+	now := noon
+	take := func() {
+		for _, reason := range queue {
+			n, first := r.Take(reason, now)
+			require.Positive(t, n)
+			require.Error(t, first)
+			if at, ok := last[reason]; ok {
+				require.False(t, now.Before(at.Add(refusals.Every)), "too often")
 			}
-			queue = nil
+			told[reason] += n
+			last[reason] = now
 		}
-		for range 100 {
-			now = now.Add(time.Duration(rapid.IntRange(0, 400).Draw(t, "ms")) * time.Millisecond)
-			if !flushAt.IsZero() && !now.Before(flushAt) {
-				queue = append(queue, r.Flush()...)
-				flushAt = time.Time{}
-			}
-			reason := rapid.SampledFrom(reasons).Draw(t, "reason")
-			step, at := r.Add(reason, fmt.Errorf("%w %d", reason, added[reason]), now)
-			added[reason]++
-			switch step {
-			case refusals.Tell:
-				queue = append(queue, reason)
-			case refusals.Wait:
-				if at.After(flushAt) {
-					flushAt = at // one alarm for all, the later time
-				}
-			}
-			if rapid.Bool().Draw(t, "handled") {
-				take()
+		queue = nil
+	}
+	for range 100 {
+		now = now.Add(time.Duration(rapid.IntRange(0, 400).Draw(t, "ms")) * time.Millisecond)
+		if !flushAt.IsZero() && !now.Before(flushAt) {
+			queue = append(queue, r.Flush()...)
+			flushAt = time.Time{}
+		}
+		reason := rapid.SampledFrom(reasons).Draw(t, "reason")
+		step, at := r.Add(reason, fmt.Errorf("%w %d", reason, added[reason]), now)
+		added[reason]++
+		switch step {
+		case refusals.Tell:
+			queue = append(queue, reason)
+		case refusals.Wait:
+			if at.After(flushAt) {
+				flushAt = at // one alarm for all, the later time
 			}
 		}
-		take()
-		now = now.Add(refusals.Every)
-		queue = r.Flush()
-		take()
-		require.Equal(t, added, told)
-	})
+		if rapid.Bool().Draw(t, "handled") {
+			take()
+		}
+	}
+	take()
+	now = now.Add(refusals.Every)
+	queue = r.Flush()
+	take()
+	require.Equal(t, added, told)
 }
+
+// Shows B15.
+func TestNothingIsLostAndNothingIsToldTooOften(t *testing.T) { rapid.Check(t, allIsToldInTime) }
+
+func FuzzNothingIsLostAndNothingIsToldTooOften(f *testing.F) { seed.Fuzz(f, allIsToldInTime) }

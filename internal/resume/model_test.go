@@ -14,7 +14,7 @@ import (
 	"github.com/gennostr/gennostr/internal/resume"
 	"github.com/gennostr/gennostr/nostr"
 
-	_ "github.com/gennostr/gennostr/test/seed" // the same each time
+	"github.com/gennostr/gennostr/test/seed"
 )
 
 const (
@@ -358,4 +358,4 @@ func TestWhatWasPromisedComesOrIsReported(t *testing.T) {
 	}
 }
 
-func FuzzWhatWasPromisedComesOrIsReported(f *testing.F) { f.Fuzz(rapid.MakeFuzz(promise)) }
+func FuzzWhatWasPromisedComesOrIsReported(f *testing.F) { seed.Fuzz(f, promise) }

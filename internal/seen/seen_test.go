@@ -17,7 +17,7 @@ import (
 	"github.com/gennostr/gennostr/nostr"
 
 	"github.com/gennostr/gennostr/test/kit"
-	_ "github.com/gennostr/gennostr/test/seed" // the same each time
+	"github.com/gennostr/gennostr/test/seed"
 )
 
 // id is what an adversary would choose: ids that differ in their last bytes only.
@@ -167,33 +167,40 @@ func TestMemoryIsBoundedWhateverOwnersTake(t *testing.T) {
 	}
 }
 
-// TestTheTableIsAModelOfSets holds the table against sets, with few events and many
+// isAModelOfSets holds the table against sets, with few events and many
 // owners in any order, forgetting included.
-func TestTheTableIsAModelOfSets(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		limit := rapid.IntRange(1, 40).Draw(t, "limit")
-		table := seen.New(limit)
-		var order []int // events, the oldest first
-		had := map[int]map[seen.Owner]bool{}
-		ids, owners := rapid.IntRange(0, 60), rapid.SampledFrom([]seen.Owner{0, 1, 2, 31, 32, 33, 100, 128})
-		for range rapid.IntRange(1, 400).Draw(t, "steps") {
-			n, owner := ids.Draw(t, "event"), owners.Draw(t, "owner")
-			if rapid.Bool().Draw(t, "look") {
-				require.Equal(t, had[n][owner], table.Had(id(n), owner))
-				continue
-			}
-			require.Equal(t, !had[n][owner], table.Take(id(n), owner))
-			if had[n] == nil {
-				if len(order) == limit {
-					delete(had, order[0])
-					order = order[1:]
-				}
-				order, had[n] = append(order, n), map[seen.Owner]bool{}
-			}
-			had[n][owner] = true
+func isAModelOfSets(t *rapid.T) {
+	limit := rapid.IntRange(1, 40).Draw(t, "limit")
+	table := seen.New(limit)
+	var order []int // events, the oldest first
+	had := map[int]map[seen.Owner]bool{}
+	ids, owners := rapid.IntRange(0, 60), rapid.SampledFrom([]seen.Owner{0, 1, 2, 31, 32, 33, 100, 128})
+	for range rapid.IntRange(1, 400).Draw(t, "steps") {
+		n, owner := ids.Draw(t, "event"), owners.Draw(t, "owner")
+		if rapid.Bool().Draw(t, "look") {
+			require.Equal(t, had[n][owner], table.Had(id(n), owner))
+			continue
 		}
-	})
+		if rapid.IntRange(0, 7).Draw(t, "forget") == 0 {
+			table.Forget(id(n), owner)
+			delete(had[n], owner)
+			continue
+		}
+		require.Equal(t, !had[n][owner], table.Take(id(n), owner))
+		if had[n] == nil {
+			if len(order) == limit {
+				delete(had, order[0])
+				order = order[1:]
+			}
+			order, had[n] = append(order, n), map[seen.Owner]bool{}
+		}
+		had[n][owner] = true
+	}
 }
+
+func TestTheTableIsAModelOfSets(t *testing.T) { rapid.Check(t, isAModelOfSets) }
+
+func FuzzTheTableIsAModelOfSets(f *testing.F) { seed.Fuzz(f, isAModelOfSets) }
 
 func TestNoShardIsCrowdedAndNoChainIsLong(t *testing.T) {
 	table := seen.New(1 << 18)

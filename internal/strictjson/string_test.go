@@ -1,6 +1,8 @@
 package strictjson_test
 
 import (
+	"bytes"
+	"encoding/hex"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -134,7 +136,7 @@ func TestUncheckedTextIsUnescapedWithoutPanic(t *testing.T) {
 func FuzzScanner(f *testing.F) {
 	for _, data := range []string{
 		`{"id":"ab","tags":[["e","x"],[]],"n":-1.5e3}`, ` [true,false,null,0] `, `"\u0041\ud83d\ude00\n"`, `"\ud800"`, "\"\xff\"",
-		`12345678901234567890`, `-0`, `{"a":1,}`, `[1,]`, `01`, strings.Repeat("[", 65), `"00ff"`, "", "\x00", `{"a":1`, "\"\u2028\"",
+		`12345678901234567890`, `-0`, `{"a":1,}`, `[1,]`, `01`, strings.Repeat("[", 65), `"00ff"`, "00ff", "0A", "", "\x00", `{"a":1`, "\"\u2028\"",
 	} {
 		f.Add([]byte(data))
 	}
@@ -154,7 +156,18 @@ func FuzzScanner(f *testing.F) {
 		fuzzString(t, data)
 		fuzzInteger(t, data)
 		fuzzQuote(t, string(data))
+		fuzzHex(t, data)
 	})
+}
+
+// fuzzHex compares with encoding/hex, which takes capitals too.
+func fuzzHex(t *testing.T, data []byte) {
+	got := make([]byte, len(data)/2)
+	want, err := hex.DecodeString(string(data))
+	taken := err == nil && !strings.ContainsAny(string(data), "ABCDEF")
+	if strictjson.DecodeHex(got, data) != taken || taken && !bytes.Equal(want, got) {
+		t.Fatalf("hex %q: %x, %v", data, got, err)
+	}
 }
 
 // strictOnPurpose looks whether the refusal is one of the three of the package comment,

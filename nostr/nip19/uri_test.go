@@ -134,6 +134,7 @@ func tagStrings(ev *nostr.Event) (lists [][]string) {
 func FuzzFindAll(f *testing.F) {
 	f.Add("hi nostr:" + npub + "! and " + note + naddr)
 	f.Add("nostr:" + nsec)
+	f.Add("NOSTR:" + nprofile)
 	f.Fuzz(func(t *testing.T, text string) {
 		end := 0
 		for m := range nip19.FindAll(text) {
@@ -143,11 +144,23 @@ func FuzzFindAll(f *testing.F) {
 			require.False(t, secret)
 			word := text[m.Start:m.End]
 			if m.URI {
+				e, err := nip19.DecodeURI(word)
+				require.NoError(t, err)
+				require.Equal(t, e, m.Entity)
 				word = word[len("nostr:"):]
 			}
 			e, err := nip19.Decode(word)
 			require.NoError(t, err)
 			require.Equal(t, e, m.Entity)
 		}
+		e, err := nip19.DecodeURI(text)
+		if err != nil {
+			return
+		}
+		_, secret := e.(nip19.SecretKey)
+		require.False(t, secret)
+		bare, err := nip19.Decode(text[len("nostr:"):])
+		require.NoError(t, err)
+		require.Equal(t, bare, e)
 	})
 }
