@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/gennostr/gennostr/internal/attend"
 	"github.com/gennostr/gennostr/internal/authn"
 	"github.com/gennostr/gennostr/nostr"
 )
@@ -30,6 +31,7 @@ type authenticating struct {
 
 	first    time.Time                // until when nothing is asked or published before an AUTH; zero: no longer
 	waiting  []authWanting            // until it is known who may be asked
+	grace    attend.Grace             // for who is to say so, if the program did not run
 	keys     map[*identity]keyAsked   // those that were asked for
 	unsigned map[*identity]string     // challenges that wait for the last signature to come back
 	signed   map[*identity]authSigned // the last of each
@@ -141,8 +143,11 @@ func (a *authenticating) awaits(who authWaiter) bool {
 // resolve hands to the machine what waits until it is known who may be asked.
 func (s *supervisor) resolve(e *relayEntry) {
 	a, now := e.auth, s.client.now()
+	if len(a.waiting) > 0 {
+		a.grace.Look(now, a.waiting[0].until)
+	}
 	a.waiting = slices.DeleteFunc(a.waiting, func(w authWanting) bool {
-		late := !now.Before(w.until)
+		late := a.grace.Over(now, w.until)
 		if !a.decided {
 			if late {
 				err := authn.ErrNoChallenge
@@ -211,7 +216,7 @@ func (s *supervisor) doAuth(e *relayEntry) {
 	}
 	at, some := a.machine.Next()
 	for _, w := range a.waiting[:min(1, len(a.waiting))] { // the first is the first that has waited for long enough
-		at, some = earlier(at, some, w.until)
+		at, some = earlier(at, some, a.grace.Next(w.until))
 	}
 	at, some = earlier(at, some, a.first)
 	if some {

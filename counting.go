@@ -15,8 +15,9 @@ import (
 
 // countRoute is on whose account a COUNT is open.
 type countRoute struct {
-	conn *connection
-	k    *queryAsk
+	conn    *connection
+	k       *queryAsk
+	accepts int // AUTHs that the relay had accepted when it was sent
 }
 
 // countAnswer is what a relay says to a COUNT: how many, or, with refused, that it does not count.
@@ -56,7 +57,7 @@ func (s *supervisor) sendCounts(e *relayEntry) {
 		a.count++
 		k.id = wirePrefix + "n" + strconv.Itoa(a.count)
 		s.lift(e)
-		e.conn.sendOwn(CountReq{SubscriptionID: k.id, Filters: []nostr.Filter{k.filter}}, &countRoute{e.conn, k})
+		e.conn.sendOwn(CountReq{SubscriptionID: k.id, Filters: []nostr.Filter{k.filter}}, &countRoute{e.conn, k, e.accepts()})
 	}
 }
 
@@ -100,6 +101,8 @@ func (ev countAnswer) supervise(s *supervisor) {
 	switch reason := new(limits.Limits).Refused(ev.message, 1); {
 	case !ev.refused:
 		s.putCounts(e, l, l.tally.Counted(k.counted, ev.count.Count, ev.count.Approximate, ev.count.HLL))
+	case reason == limits.AuthRequired && ev.route.accepts != e.accepts(): // it did not know yet who asks
+		k.lost(s, e, 0)
 	case reason == limits.AuthRequired:
 		k.needsAuth(s, e, ev.message, false)
 		s.doAuth(e)

@@ -2,8 +2,10 @@ package gennostr
 
 import (
 	"context"
+	"slices"
 	"time"
 
+	"github.com/gennostr/gennostr/internal/reconcile"
 	"github.com/gennostr/gennostr/nostr"
 )
 
@@ -55,3 +57,59 @@ func (s *SyncOfPages) Leave() {
 	s.q.leave()
 	s.o.leave()
 }
+
+// SyncByHand is a comparison that goes on when the test says so.
+type SyncByHand struct {
+	o     *openSync
+	steps []reconcile.Step // to be done
+}
+
+// SyncOf begins one.
+func SyncOf(c *Client, relay string, filter nostr.Filter) (*SyncByHand, error) {
+	o, err := c.newSync(relay, filter, nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	c.sup.inbox.Put(syncBegun{o})
+	return &SyncByHand{o: o}, nil
+}
+
+// Hear takes what has happened first; false: there is nothing.
+func (s *SyncByHand) Hear() bool {
+	tell, some := s.o.news.next()
+	if some {
+		s.steps = append(s.steps, tell(s.o.machine, s.o.c.now())...)
+	}
+	return some
+}
+
+// Act does what follows from that.
+func (s *SyncByHand) Act(ctx context.Context) error {
+	steps := s.steps
+	s.steps = nil
+	return s.o.do(ctx, steps)
+}
+
+// WantsAuth tells whether it is about to wait for AUTH.
+func (s *SyncByHand) WantsAuth() bool {
+	return slices.ContainsFunc(s.steps, func(step reconcile.Step) bool { return step.Do == reconcile.Auth })
+}
+
+// AuthError is why there was no AUTH, and whether the comparison has heard of that.
+func (s *SyncByHand) AuthError() (err error, heard bool) {
+	s.o.news.mu.Lock()
+	defer s.o.news.mu.Unlock()
+	if s.o.news.authErr != nil {
+		err = s.o.news.authErr
+	}
+	return err, !s.o.news.auth
+}
+
+// Over tells whether it has come to its end.
+func (s *SyncByHand) Over() bool { return s.o.machine.Done() }
+
+// Report is what came of it.
+func (s *SyncByHand) Report() SyncReport { return s.o.finish(nil) }
+
+// Leave ends it.
+func (s *SyncByHand) Leave() { s.o.leave() }

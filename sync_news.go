@@ -69,6 +69,9 @@ func (n *syncNews) isDown() {
 		if n.opened != 0 { // whether the relay was asked is told first: it may hang up for that
 			n.cut = n.opened
 		}
+		if n.auth { // of that connection, as what else is not looked at
+			n.auth, n.authErr = false, nil
+		}
 		n.down, n.up, n.link, n.opened, n.failure, n.notice, n.awaits = true, false, false, 0, nil, "", 0
 	})
 }

@@ -50,6 +50,8 @@ type syncPlace struct {
 	id      string      // under which it is open; empty: it is not
 	open    NegOpen     // that waits for its turn
 	moved   time.Time   // when it last said something in the session that is open
+	conn    *connection // of the last session
+	accepts int         // AUTHs that the relay had accepted when it last said something there
 }
 
 // negRoute is on whose account a NEG-OPEN is open.
@@ -159,7 +161,7 @@ func (ev syncStep) supervise(s *supervisor) {
 	case reconcile.Send:
 		if p.session == ev.Session && p.id != "" {
 			s.lift(e)
-			p.moved = s.client.now()
+			p.moved, p.accepts = s.client.now(), e.accepts()
 			o.news.await(ev.Session) // before the answer can come
 			s.sendNeg(e, NegMsg{SubscriptionID: p.id, Payload: ev.Payload}, nil, o)
 		}
@@ -210,6 +212,7 @@ func (s *supervisor) sendNegs(e *relayEntry) {
 		msg := p.open
 		msg.SubscriptionID = p.id
 		p.open, p.moved = NegOpen{}, s.client.now()
+		p.conn, p.accepts = e.conn, e.accepts()
 		o.news.isOpened(p.session, p.moved)
 		s.sendNeg(e, msg, &negRoute{e.conn, o, p.session}, o)
 	}
@@ -327,16 +330,20 @@ func (ev negNotice) supervise(s *supervisor) {
 	}
 }
 
-// supervise has it wait for AUTH.
+// supervise has it wait for AUTH, unless the relay did not know yet who asks: the refusal may
+// have crossed with an AUTH. How often that is asked again the machine bounds.
 func (ev syncRefused) supervise(s *supervisor) {
 	o := ev.o
-	e := o.place.entry
-	if e == nil || e.conn == nil {
-		return
+	e, p := o.place.entry, &o.place
+	switch {
+	case e == nil, e.conn == nil, e.conn != p.conn: // the news that that connection has ended is on its way
+	case p.accepts != e.accepts():
+		o.news.authenticated(nil)
+	default:
+		s.authOf(e).machine.Tried(o)
+		s.want(e, o, nostr.PubKey{})
+		s.authMoved(e)
 	}
-	s.authOf(e).machine.Tried(o)
-	s.want(e, o, nostr.PubKey{})
-	s.authMoved(e)
 }
 
 func (o *openSync) authDone(*supervisor, *relayEntry)                     { o.news.authenticated(nil) }

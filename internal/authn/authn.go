@@ -24,6 +24,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gennostr/gennostr/internal/attend"
 	"github.com/gennostr/gennostr/nostr"
 )
 
@@ -101,8 +102,9 @@ type Auth[W, I comparable] struct {
 	// what has become of the last of those that the relay has not accepted
 	manualErr     error
 	manualMessage string
-	accepted      int // of those
-	accepts       int // of all
+	accepted      int          // of those
+	accepts       int          // of all
+	grace         attend.Grace // for relays and signers, if the program did not run
 	steps         []Step[W, I]
 }
 
@@ -171,13 +173,16 @@ func (a *Auth[W, I]) Want(now time.Time, who W, identities ...I) {
 	if now.Sub(w.since) >= content { // a relay that wants AUTH every hour is no loop
 		w.redone = 0
 	}
+	ended := a.ended(now)
 	w.identities, w.since, w.waits = slices.Clone(identities), now, true
-	for _, id := range a.order {
-		a.late(now, id)
+	if !ended && a.told(now, w) {
+		return
 	}
-	if !a.told(now, w) { // nothing changes for the others, of whom there may be thousands
-		a.waiting = append(a.waiting, w)
-		a.count(w, 1)
+	a.waiting = append(a.waiting, w)
+	a.count(w, 1)
+	if ended { // others may have waited for that
+		a.look(now)
+	} else { // nothing changes for the others, of whom there may be thousands
 		a.sign(now)
 	}
 }

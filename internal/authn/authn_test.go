@@ -495,3 +495,92 @@ func TestManyThatWant(t *testing.T) {
 	}
 	assert.Equal(t, many, redone)
 }
+
+// Whoever comes after the time of an identity has run out is not the only one who hears of it:
+// nobody looks again for those that came before.
+func TestAllWhoWaitForAnIdentityHearThatItsTimeIsOver(t *testing.T) {
+	for name, wait := range map[string]func(a *auth){
+		"signer": func(*auth) {},
+		"relay":  func(a *auth) { a.Signed(start, 1, "c", id(1)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := authn.New[string, int](authn.Config{})
+			a.Challenge(start, "c")
+			a.Want(start, "first", 1)
+			a.Steps()
+			wait(a)
+			a.Steps()
+			a.Want(start.Add(10*time.Second), "second", 1)
+			var told []string
+			for _, s := range a.Steps() {
+				if s.Do == authn.GiveUp {
+					told = append(told, s.Who)
+				}
+			}
+			assert.Equal(t, []string{"first", "second"}, told)
+			assert.Zero(t, a.Waiting())
+		})
+	}
+}
+
+// A program that did not run reads what has come meanwhile before it gives anybody up, and
+// then gives up who has not answered.
+// Shows L30.
+func TestWhoSleepsThroughADeadlineJudgesASecondLater(t *testing.T) {
+	for name, test := range map[string]struct {
+		waits func(a *auth)
+		comes func(a *auth, now time.Time)
+		wants []step
+		fails error
+	}{
+		"relay": {
+			func(a *auth) { a.Challenge(start, "c"); a.Want(start, "sub", 1); a.Signed(start, 1, "c", id(1)) },
+			func(a *auth, now time.Time) { a.OK(now, id(1), true, "") },
+			[]step{{Do: authn.Redo, Who: "sub"}}, authn.ErrNoAnswer,
+		},
+		"signer": {
+			func(a *auth) { a.Challenge(start, "c"); a.Want(start, "sub", 1) },
+			func(a *auth, now time.Time) { a.Signed(now, 1, "c", id(1)) },
+			[]step{{Do: authn.Send, Identity: 1, Challenge: "c", ID: id(1)}}, authn.ErrSigner,
+		},
+		"challenge": {
+			func(a *auth) { a.Want(start, "sub", 1) },
+			func(a *auth, now time.Time) { a.Challenge(now, "c") },
+			[]step{{Do: authn.Sign, Identity: 1, Challenge: "c"}}, authn.ErrNoChallenge,
+		},
+		"challenge, of the program's own": {
+			func(a *auth) { a.Want(start, "sub"); a.SetManual(start, true) },
+			func(a *auth, now time.Time) { a.Sent(now, id(1)); a.OK(now, id(1), true, "") },
+			[]step{{Do: authn.Redo, Who: "sub"}}, authn.ErrNoSigner,
+		},
+		"relay, of the program's own": {
+			func(a *auth) { a.Sent(start, id(1)); a.Want(start, "sub") },
+			func(a *auth, now time.Time) { a.OK(now, id(1), true, "") },
+			[]step{{Do: authn.Redo, Who: "sub"}}, authn.ErrNoAnswer,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, answers := range []bool{true, false} {
+				a := authn.New[string, int](authn.Config{Manual: true})
+				test.waits(a)
+				a.Steps()
+				woken := start.Add(time.Hour)
+				a.Want(woken, "another", 2) // whatever it is that has it look
+				for _, s := range a.Do(woken) {
+					require.NotEqual(t, "sub", s.Who)
+				}
+				a.Forget("another")
+				at, ok := a.Next()
+				require.True(t, ok)
+				require.Equal(t, woken.Add(time.Second), at)
+				if answers {
+					now := woken.Add(time.Millisecond)
+					test.comes(a, now)
+					assert.Subset(t, a.Do(now), test.wants)
+					continue
+				}
+				assert.Contains(t, a.Do(at), step{Do: authn.GiveUp, Who: "sub", Err: test.fails})
+			}
+		})
+	}
+}

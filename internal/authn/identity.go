@@ -85,17 +85,19 @@ func (a *Auth[W, I]) answer(now time.Time, id *identity[I], accepted bool, messa
 	}
 }
 
-// late ends what has taken too long.
-func (a *Auth[W, I]) late(now time.Time, id *identity[I]) {
+// late ends what has taken too long, and tells whether that is so.
+func (a *Auth[W, I]) late(now time.Time, id *identity[I]) bool {
 	switch {
-	case id.state != signing && id.state != sent && id.state != failed || now.Before(id.until):
-	case id.state == signing:
+	case id.state == signing && a.grace.Over(now, id.until):
 		a.fail(now, id, ErrSigner)
-	case id.state == sent:
+	case id.state == sent && a.grace.Over(now, id.until):
 		a.fail(now, id, ErrNoAnswer)
-	default:
+	case id.state == failed && !now.Before(id.until):
 		id.state = idle
+	default:
+		return false
 	}
+	return true
 }
 
 // wasted is for a signature whose challenge does not count any more. The first is

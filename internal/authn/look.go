@@ -8,11 +8,9 @@ import (
 // look brings everything up to now: what has taken too long ends, whoever waits is told
 // what is known, and what is needed is signed.
 func (a *Auth[W, I]) look(now time.Time) {
-	for _, id := range a.order {
-		a.late(now, id)
-	}
+	a.ended(now)
 	a.manual = slices.DeleteFunc(a.manual, func(m manual) bool {
-		late := !now.Before(m.at.Add(a.cfg.Answer))
+		late := a.grace.Over(now, m.at.Add(a.cfg.Answer))
 		if late {
 			a.manualErr, a.manualMessage = ErrNoAnswer, ""
 		}
@@ -26,6 +24,18 @@ func (a *Auth[W, I]) look(now time.Time) {
 		return told
 	})
 	a.sign(now)
+}
+
+// ended ends what identities have taken too long for, and tells whether there is any. It is
+// called before anything else is judged by the time.
+func (a *Auth[W, I]) ended(now time.Time) (some bool) {
+	if at, ok := a.judged(); ok {
+		a.grace.Look(now, at)
+	}
+	for _, id := range a.order {
+		some = a.late(now, id) || some
+	}
+	return some
 }
 
 func (a *Auth[W, I]) count(w *want[W, I], n int) {
@@ -60,7 +70,7 @@ func (a *Auth[W, I]) told(now time.Time, w *want[W, I]) bool {
 		w.redone++
 	case by:
 		step.Err = ErrNotEnough
-	case pending && (a.number > 0 || now.Before(w.since.Add(a.cfg.Challenge))):
+	case pending && (a.number > 0 || !a.grace.Over(now, w.since.Add(a.cfg.Challenge))):
 		return false
 	case pending:
 		step.Err = ErrNoChallenge
@@ -114,7 +124,7 @@ func (a *Auth[W, I]) another(w *want[W, I]) (by bool) {
 
 // manually: the program may send an AUTH of its own, or has sent one.
 func (a *Auth[W, I]) manually(now time.Time, w *want[W, I]) bool {
-	return len(a.manual) > 0 || a.cfg.Manual && len(w.identities) == 0 && now.Before(w.since.Add(a.cfg.Challenge))
+	return len(a.manual) > 0 || a.cfg.Manual && len(w.identities) == 0 && !a.grace.Over(now, w.since.Add(a.cfg.Challenge))
 }
 
 // failure says why no identity has helped: the relay's words first.
@@ -138,35 +148,45 @@ func (a *Auth[W, I]) failure(w *want[W, I]) (message string, err error) {
 
 // Next is when Do is to be called again, unless something happens before.
 func (a *Auth[W, I]) Next() (at time.Time, ok bool) {
-	earlier := func(t time.Time) {
-		if !ok || t.Before(at) {
-			at, ok = t, true
-		}
+	if at, ok = a.judged(); ok {
+		at = a.grace.Next(at)
 	}
 	for _, id := range a.order {
-		switch id.state {
-		case signing, sent:
-			earlier(id.until)
-		case failed:
-			if id.needed {
-				earlier(id.until)
-			}
-		case idle:
-			if id.needed && a.number > 0 {
-				earlier(id.mayAt())
-			}
+		switch {
+		case id.state == failed && id.needed:
+			at, ok = earlier(at, ok, id.until)
+		case id.state == idle && id.needed && a.number > 0:
+			at, ok = earlier(at, ok, id.mayAt())
+		}
+	}
+	return at, ok
+}
+
+// judged is the first deadline of those that end the waiting for a relay or a signer.
+func (a *Auth[W, I]) judged() (at time.Time, ok bool) {
+	for _, id := range a.order {
+		if id.state == signing || id.state == sent {
+			at, ok = earlier(at, ok, id.until)
 		}
 	}
 	if a.number == 0 || a.alone > 0 {
 		for _, w := range a.waiting {
 			if a.number == 0 && len(w.identities) > 0 || len(a.manual) == 0 && len(w.identities) == 0 {
-				earlier(w.since.Add(a.cfg.Challenge))
+				at, ok = earlier(at, ok, w.since.Add(a.cfg.Challenge))
 				break // in the order of their coming
 			}
 		}
 	}
 	for _, m := range a.manual {
-		earlier(m.at.Add(a.cfg.Answer))
+		at, ok = earlier(at, ok, m.at.Add(a.cfg.Answer))
 	}
 	return at, ok
+}
+
+// earlier is the earlier of a time, if there is one, and another.
+func earlier(at time.Time, ok bool, other time.Time) (time.Time, bool) {
+	if !ok || other.Before(at) {
+		return other, true
+	}
+	return at, true
 }

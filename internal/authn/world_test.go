@@ -115,7 +115,11 @@ func (w *world) answer() {
 }
 
 func (w *world) do() {
-	for _, s := range w.auth.Do(w.now) {
+	do, looked := w.auth.Steps, w.calm || rapid.Bool().Draw(w.T, "looks")
+	if looked {
+		do = func() []step { return w.auth.Do(w.now) }
+	}
+	for _, s := range do() {
 		switch s.Do {
 		case authn.Sign:
 			require.False(w, slices.ContainsFunc(w.signing, func(o signing) bool { return o.identity == s.Identity && w.now.Before(o.at.Add(10*time.Second)) }),
@@ -145,7 +149,7 @@ func (w *world) do() {
 	}
 	require.Len(w, w.waiting, w.auth.Waiting())
 	if at, ok := w.auth.Next(); ok {
-		require.True(w, at.After(w.now), "it is not called in vain")
+		require.True(w, !looked || at.After(w.now), "it is not called in vain")
 	} else {
 		require.Empty(w, w.waiting, "nobody waits without an end")
 	}
