@@ -102,9 +102,8 @@ func memoryClient(order memoryOrder) (report memoryReport) {
 	}
 	report.Good = all.report(client)
 	began := time.Now()
-	if err := client.Stop(context.Background()); err != nil {
-		panic(err)
-	}
+	_ = client.Stop(context.Background()) // on a machine that has no time for it that may be an error
+	<-client.Done()
 	report.Stop = time.Since(began)
 	return report
 }
