@@ -47,8 +47,9 @@ const (
 	// besideBudget is what the client as a whole may take beside its budget, in bytes, while its
 	// tables grow.
 	besideBudget = 1 << 20
-	// besideHeap is what the process may have beside twice what may be live, which is how the
-	// collector goes about it: what it is without hostile relays, and what was left when a collection began.
+	// besideHeap is what the process may have beside four times what may be live: twice is how
+	// the collector goes about it, and on a machine that has no time for a collection as much
+	// again comes in while it runs. Beside it is what the process is without hostile relays.
 	besideHeap = 64 << 20
 )
 
@@ -224,7 +225,7 @@ func bounded(t *testing.T, order memoryOrder, n int) memoryReport {
 		len(order.URLs), n, mib(order.Budget), mib(report.Peak), mib(most), mib(report.Process), report.Stop)
 	assert.True(t, report.Hurt, "the relays were hostile")
 	assert.Less(t, report.Peak, most)
-	assert.Less(t, report.Process, 2*most+besideHeap)
+	assert.Less(t, report.Process, 4*most+besideHeap)
 	heardAll(t, report)
 	return report
 }
