@@ -141,7 +141,7 @@ func TestOpenPublicationsTakeSomeKilobytesEach(t *testing.T) {
 		each = weight(t, "further ones", n) // the tables have their size
 		publish(4 * n)
 		over()
-		assert.Less(t, each("over"), int64(most/64))
+		assert.Less(t, each("over"), int64(kit.Sized(most/64, most/2)), "with few of them a table that grows weighs much")
 		require.NoError(t, client.Stop(context.Background()))
 	})
 }
