@@ -21,7 +21,6 @@ import (
 	"github.com/gennostr/gennostr"
 	"github.com/gennostr/gennostr/nostr"
 	"github.com/gennostr/gennostr/nostr/nip11"
-	"github.com/gennostr/gennostr/nostrtest"
 	"github.com/gennostr/gennostr/test/kit"
 )
 
@@ -79,125 +78,6 @@ func (h *hung) OnConnect(*gennostr.Self, gennostr.Relay) error {
 	return nil
 }
 func (h *hung) OnError(*gennostr.Self, gennostr.Relay, error) error { return nil }
-
-// neverSigns is a signer that knows its key and answers nothing.
-type neverSigns struct{ nostr.Signer }
-
-func (neverSigns) SignEvent(ctx context.Context, _ *nostr.Event) error {
-	<-ctx.Done()
-	return ctx.Err()
-}
-
-// floods are what a relay may send without end, and each time something else. Those of
-// kinds are the others.
-func floods() map[string]func(i int) string {
-	long := strings.Repeat("words ", 100)
-	note := kit.TextNote(1)
-	return map[string]func(i int) string{
-		"EOSEs of what was asked":      func(int) string { return `["EOSE","all"]` },
-		"CLOSEDs of what was asked":    func(i int) string { return fmt.Sprintf(`["CLOSED","all","error: %d %s"]`, i, long) },
-		"EOSEs of a subscription":      func(int) string { return `["EOSE","gn:1"]` },
-		"events of unknown ids":        func(i int) string { return fmt.Sprintf(`["EVENT","unknown %d",%s]`, i, note) },
-		"EOSEs of unknown ids":         func(i int) string { return fmt.Sprintf(`["EOSE","unknown %d"]`, i) },
-		"CLOSEDs of unknown ids":       func(i int) string { return fmt.Sprintf(`["CLOSED","unknown %d","error: %s"]`, i, long) },
-		"counts of unknown ids":        func(i int) string { return fmt.Sprintf(`["COUNT","unknown %d",{"count":%d}]`, i, i) },
-		"comparisons of unknown ids":   func(i int) string { return fmt.Sprintf(`["NEG-MSG","unknown %d","61%064x"]`, i, i) },
-		"OKs of unknown events":        func(i int) string { return fmt.Sprintf(`["OK","%064x",true,"%s"]`, i, long) },
-		"challenges":                   func(i int) string { return fmt.Sprintf(`["AUTH","challenge %d %s"]`, i, long) },
-		"challenges that are too long": func(i int) string { return fmt.Sprintf(`["AUTH","%d%s"]`, i, strings.Repeat("c", 20_000)) },
-		"verbs that nobody knows":      func(i int) string { return fmt.Sprintf(`["X%d","%s"]`, i, long) },
-		"notices about subscriptions":  func(i int) string { return fmt.Sprintf(`["NOTICE","ERROR: too many concurrent REQs %d"]`, i) },
-		"ids that are megabytes": func(i int) string {
-			return fmt.Sprintf(`["EOSE","%d%s"]`, i, strings.Repeat("i", 300_000))
-		},
-	}
-}
-
-// A relay sends messages of one kind as fast as they are taken, while the handler hangs, a
-// signer signs nothing and nobody reads the subscription: what they leave is in the budget.
-// Shows B01, B09, B14, B15.
-func TestFloodsOfOneKindLeaveNoMoreThanTheBudget(t *testing.T) {
-	const budget, much = 1 << 20, 4 << 20
-	many := int64(kit.Sized(40_000, 12_000)) // some times what the window has
-	for what, next := range floods() {
-		t.Run(what, func(t *testing.T) {
-			var sent, messages atomic.Int64
-			var ebb atomic.Bool // the relay sends nothing more
-			url := relay(t, func(ctx context.Context, ws *websocket.Conn, message string) {
-				if !strings.HasPrefix(message, `["REQ","all"`) {
-					return
-				}
-				for i := 0; !ebb.Load(); i++ {
-					text := next(i)
-					if ws.Write(ctx, websocket.MessageText, []byte(text)) != nil {
-						return
-					}
-					sent.Add(int64(len(text)))
-					if messages.Add(1) == many {
-						sent.Add(much) // of short ones that is a flood, too
-					}
-				}
-			})
-			h := newHung()
-			client := kit.Launch(t, h, gennostr.WithMailboxBudget(budget), kit.Quietly(), gennostr.WithRelays(url), gennostr.WithShutdownTimeout(100*time.Millisecond),
-				gennostr.WithSigner(neverSigns{nostrtest.Key(1).Signer()}))
-			<-h.in
-			sub, err := client.Subscribe(t.Context(), []nostr.Filter{kit.OfKind(1)})
-			require.NoError(t, err)
-			kit.WaitUntil(t, "the subscription", func() bool {
-				on := client.Subscriptions()[0].Relays
-				return len(on) == 1 && on[0].State == gennostr.SubscriptionOpen
-			})
-			before := live()
-			require.NoError(t, client.Send(url, kit.Everything("all")))
-			untilStuck(t, &sent, much)
-			ebb.Store(true) // what the relay makes while a collection runs counts as live
-			untilStill(t, &messages)
-			grown := growth(before)
-			t.Logf("%d messages: %.0f KiB live", messages.Load(), float64(grown)/1024)
-			inHand := 4 * int64(len(next(0))) // the relay's, which lives in this process
-			assert.Less(t, grown, 2*budget+perRelay+inHand)
-			close(h.let)
-			sub.Close()
-			stop(t, client)
-		})
-	}
-}
-
-// enough is how much a flood has to bring at least, in bytes.
-const enough = 100_000
-
-// untilStuck waits until so much has been counted, or enough and then nothing any more.
-func untilStuck(t *testing.T, count *atomic.Int64, much int64) {
-	t.Helper()
-	look := standing(count)
-	kit.WaitUntil(t, "a flood, or its end", func() bool {
-		now, still := look()
-		return now >= much || now > enough && still > 100
-	})
-}
-
-// untilStill waits until nothing has been counted for a while.
-func untilStill(t *testing.T, count *atomic.Int64) {
-	t.Helper()
-	look := standing(count)
-	kit.WaitUntil(t, "the ebb", func() bool {
-		_, still := look()
-		return still > 20
-	})
-}
-
-// standing tells at each look what has been counted, and for how many looks that has not changed.
-func standing(count *atomic.Int64) func() (now int64, still int) {
-	still, last := 0, int64(-1)
-	return func() (int64, int) {
-		now := count.Load()
-		if still++; now != last {
-			still, last = 0, now
-		}
-		return now, still
-	}
-}
 
 // stop ends a client that a relay floods: its deadline may pass, for what is accepted cannot be written.
 func stop(t *testing.T, client *gennostr.Client) {

@@ -135,11 +135,12 @@ func TestFiftyHostileRelaysBesideFiveGoodOnes(t *testing.T) {
 	for _, f := range kinds() {
 		order.URLs = append(order.URLs, spread(hostile(t, f), kit.Sized(5, 2))...)
 	}
-	for range 5 {
-		order.Good = append(order.Good, goodRelay(t))
-	}
-	report := bounded(t, order)
-	if !kit.UnderRace { // which is thirty times as slow, and beside other tests
-		assert.Less(t, report.P99, 30*time.Second, "on whatever machine")
+	report := bounded(t, order, 5)
+	// What it was before the others came is printed, and nothing more: they live on the same two
+	// processors, and most of what an event waits for is that they make their messages. So no
+	// factor says anything of the client, but that which the machine has on that day.
+	most := time.Duration(kit.Sized(30, 90)) * time.Second
+	for i, good := range report.Good {
+		assert.Less(t, good.P99, most, "good relay %d, on whatever machine", i)
 	}
 }

@@ -3,10 +3,13 @@ package accidents_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -145,34 +148,111 @@ func TestAMultitudeOfRelays(t *testing.T) {
 }
 
 // A list of relays as strangers write them: a third are named twice, in two spellings, and
-// a third do not exist. What is left out of the next list goes, and leaves nothing behind.
+// a third do not exist. Of the next list most are those of the first one, in whatever spelling:
+// they keep their connections. What it leaves out goes, and leaves nothing behind.
 func TestAListOfAMultitudeIsReconciled(t *testing.T) {
 	if testing.Short() {
 		t.Skip("thousands of relays")
 	}
 	synctest.Test(t, func(t *testing.T) {
 		network := nostrtest.NewNetwork(t)
-		n := multitude()
-		_, urls := crowd(network, 2*n/3)
-		there := len(urls)
-		for i := range n / 3 {
-			urls = append(urls, fmt.Sprintf("WSS://R%04d.Example:443", i), fmt.Sprintf("wss://gone%04d.example/", i))
-		}
+		third := multitude() / 3
+		there := 2 * third
+		relays, urls := crowd(network, there+10)
+		dials := &dialTimes{RoundTripper: network.HTTPClient().Transport}
 		before := ownGoroutines()
-		client := kit.Launch(t, &kit.Listener{}, kit.Over(network, kit.Quietly(), gennostr.WithReconnectSchedule(time.Hour))...)
-		began := time.Now()
-		require.NoError(t, client.SetRelays(urls))
-		t.Logf("%d spellings of %d relays: SetRelays took %v", len(urls), there+n/3, time.Since(began))
-		time.Sleep(time.Minute)
-		synctest.Wait()
-		assert.Len(t, client.Relays(), there+n/3)
-		assert.NoError(t, client.Ready(t.Context(), there))
+		client := kit.Start(t, &kit.Listener{}, gennostr.WithHTTPClient(&http.Client{Transport: dials}), kit.Quietly(), gennostr.WithReconnectSchedule(time.Hour))
+		settled := func(n int) map[string]gennostr.RelayStatus {
+			time.Sleep(time.Minute)
+			synctest.Wait()
+			all := map[string]gennostr.RelayStatus{}
+			for _, status := range client.Relays() {
+				all[status.URL] = status
+			}
+			require.Len(t, all, n)
+			return all
+		}
+		dials.begin()
+		require.NoError(t, client.SetRelays(scrawled(urls[:there])))
+		settled(there + third)
+		require.NoError(t, client.Ready(t.Context(), there))
+		_, all, _, _ := dials.busiest(time.Second)
+		assert.Equal(t, there+third, all, "each is dialled once, however often it is named")
 
-		require.NoError(t, client.SetRelays(urls[:10]))
-		time.Sleep(time.Minute)
-		synctest.Wait()
-		assert.Len(t, client.Relays(), 10)
+		// A quarter of those that are there go, ten come; the dead stay on the list.
+		dials.begin()
+		stay := urls[third/2:]
+		list := scrawled(stay)
+		slices.Reverse(list) // another spelling comes first
+		require.NoError(t, client.SetRelays(list))
+		status := settled(len(stay) + third)
+		require.NoError(t, client.Ready(t.Context(), len(stay)))
+		_, all, _, _ = dials.busiest(time.Second)
+		assert.Equal(t, 10, all, "none but those that came")
+		for i, r := range relays {
+			connected := 0
+			if _, ok := status[r.URL()]; ok {
+				connected = 1
+				require.Equal(t, 1, status[r.URL()].Connects, urls[i])
+			}
+			require.Len(t, r.Connections(), connected, urls[i])
+		}
+
+		require.NoError(t, client.SetRelays(stay[:10]))
+		settled(10)
 		assert.LessOrEqual(t, ownGoroutines()-before, 10+5)
-		require.NoError(t, client.Stop(context.Background()))
+		for _, status := range client.Relays() {
+			assert.Equal(t, 1, status.Connects)
+		}
 	})
+}
+
+// scrawled is a list of relays as strangers write it: half of these are named twice, in two
+// spellings, and half as many again do not exist.
+func scrawled(urls []string) (list []string) {
+	list = slices.Clone(urls)
+	for i := range multitude() / 3 {
+		if i < len(urls)/2 {
+			host := strings.TrimSuffix(strings.TrimPrefix(urls[i], "wss://"), "/")
+			list = append(list, "WSS://"+strings.ToUpper(host)+":443")
+		}
+		list = append(list, fmt.Sprintf("wss://gone%04d.example/", i))
+	}
+	return list
+}
+
+// How long SetRelays takes for such lists, in real time and not in a bubble's, where all
+// takes none. It dials nothing itself, and waits for nobody: a bound would be one of the machine.
+func TestWhatAListOfAMultitudeTakes(t *testing.T) {
+	n := multitude()
+	client := kit.Launch(t, &kit.Listener{}, kit.Quietly(), gennostr.WithReconnectSchedule(time.Hour), gennostr.WithDialContext(
+		func(ctx context.Context, network, addr string) (net.Conn, error) {
+			if strings.HasPrefix(addr, "gone") {
+				return nil, errors.New("nobody is there")
+			}
+			return bare(ctx, network, addr)
+		}))
+	var urls []string
+	for i := range 2 * (n / 3) {
+		urls = append(urls, crowdURL(i))
+	}
+	set := func(what string, list []string) {
+		t.Helper()
+		began := time.Now()
+		require.NoError(t, client.SetRelays(list))
+		t.Logf("%s: SetRelays of %d spellings took %v", what, len(list), time.Since(began))
+	}
+	list := scrawled(urls)
+	for i, url := range list { // without TLS, which bare relays have none of
+		list[i] = strings.NewReplacer("WSS", "WS", "wss", "ws", ":443", ":80").Replace(url)
+	}
+	set("the first list", list)
+	require.NoError(t, client.Ready(t.Context(), 2*(n/3)))
+	slices.Reverse(list)
+	set("the same, the last one first", list)
+	for _, status := range client.Relays() {
+		require.LessOrEqual(t, status.Connects, 1)
+	}
+	set("a quarter of it", list[:len(list)/4])
+	stop(t, client)
 }

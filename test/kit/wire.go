@@ -61,10 +61,15 @@ func RawRelay(t testing.TB, serve func(conn net.Conn, request *http.Request)) (r
 	return "ws://" + listener.Addr().String()
 }
 
-// Upgrade does the server's half of the handshake (RFC 6455, 4.2.2).
+// Upgrade does the server's half of the handshake.
 func Upgrade(conn net.Conn, request *http.Request) {
+	_, _ = io.WriteString(conn, Switching(request))
+}
+
+// Switching is the server's half of the handshake (RFC 6455, 4.2.2).
+func Switching(request *http.Request) string {
 	sum := sha1.Sum([]byte(request.Header.Get("Sec-WebSocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
-	fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n",
+	return fmt.Sprintf("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n",
 		base64.StdEncoding.EncodeToString(sum[:]))
 }
 
