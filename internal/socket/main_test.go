@@ -13,12 +13,12 @@ import (
 
 	"github.com/coder/websocket"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"github.com/gennostr/gennostr/internal/socket"
+	"github.com/gennostr/gennostr/test/leaks"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaks.Main(m) }
 
 // config has short times, so that what hangs ends a test soon.
 func config() socket.Config {
