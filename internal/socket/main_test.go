@@ -67,7 +67,12 @@ func wsURL(s *httptest.Server) string { return "ws" + strings.TrimPrefix(s.URL, 
 // connect dials and cleans up.
 func connect(t *testing.T, cfg socket.Config, url string) *socket.Conn {
 	t.Helper()
-	c, err := dialer(t, cfg).Dial(t.Context(), url)
+	return connectBy(t, dialer(t, cfg), url)
+}
+
+func connectBy(t *testing.T, d *socket.Dialer, url string) *socket.Conn {
+	t.Helper()
+	c, err := d.Dial(t.Context(), url)
 	require.NoError(t, err)
 	t.Cleanup(func() { c.Cut(socket.ErrClosed); c.Wait() })
 	return c
