@@ -320,7 +320,7 @@ func TestLongMatchHoldsUpNoOtherRelay(t *testing.T) {
 	require.NoError(t, client.Ready(t.Context(), 2))
 	_, err := slow.WaitRequest(t.Context(), func(nostrtest.Request) bool { return true })
 	require.NoError(t, err)
-	tags := make(nostr.Tags, 60_000)
+	tags := make(nostr.Tags, 30_000)
 	for i := range tags {
 		tags[i] = nostr.Tag{"A", "x"}
 	}
