@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -148,11 +149,13 @@ func startStranger(t *testing.T, name string, page int) *stranger {
 }
 
 // unusedAddr is below the ports that systems take for outgoing connections, and for listeners
-// that leave it to them: while the relay is stopped, nobody is given its port.
+// that leave it to them: while the relay is stopped, nobody is given its port. Each process
+// begins with ports of its own, as nostrtest does, for others run beside this one.
 func unusedAddr(t *testing.T) string {
 	t.Helper()
-	for range 100 {
-		addr := fmt.Sprint("127.0.0.1:", 20_000+rand.IntN(12_000))
+	const lowest, block, blocks = 20_000, 500, 24
+	for i := range 10 * blocks {
+		addr := fmt.Sprint("127.0.0.1:", lowest+(os.Getpid()+i/10)%blocks*block+rand.IntN(block))
 		if listener, err := net.Listen("tcp", addr); err == nil {
 			require.NoError(t, listener.Close())
 			return addr

@@ -303,6 +303,8 @@ func TestRejectedAuth(t *testing.T) {
 
 		mend = w.relay.Break(nostrtest.NoOK().On("AUTH"))
 		c.send("AUTH", answer)
+		c.sendFrame(9, "and?") // answered when the AUTH has been handled, so that it is not mended too soon
+		assert.EqualValues(t, 10, c.mustFrame().opcode, "nothing but the pong")
 		c.quiet()
 		mend()
 		c.send("REQ", "s", everything)

@@ -2,12 +2,15 @@ package nostrtest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"os"
 	"slices"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/gennostr/gennostr/nostr"
@@ -94,12 +97,13 @@ func StartRelay(opts ...Option) (*Relay, error) {
 		return nil, err
 	}
 	address := r.cfg.address
+	listen := listenLoopback
 	r.listen = func() (net.Listener, string, error) {
-		l, err := listenLoopback(address)
+		l, err := listen(address)
 		if err != nil {
 			return nil, "", err
 		}
-		address = l.Addr().String()
+		listen, address = r.listenAgain, l.Addr().String()
 		return l, "ws://" + address, nil
 	}
 	if err := r.Restart(); err != nil {
@@ -134,25 +138,51 @@ func newRelay(opts []Option) (*Relay, error) {
 	return r, nil
 }
 
-// listenLoopback listens on address, or on a free port when it is empty. The
-// port is chosen below the ranges that systems take for outgoing connections:
-// while the relay is stopped, no dial of the test can be given its port, so
-// Restart finds it free.
+// Ports are chosen below the ranges that systems take for outgoing connections: while a
+// relay is stopped, no dial of the test can be given its port, so Restart finds it free.
+// Each process begins with a block of its own, for tests run beside those of other
+// packages, whose relays would take it.
+const (
+	lowestPort = 20000
+	portBlock  = 500
+	portBlocks = 24
+)
+
+// listenLoopback listens on address, or on a free port when it is empty.
 func listenLoopback(address string) (net.Listener, error) {
 	if address != "" {
 		return net.Listen("tcp", address)
 	}
-	const lowest, highest, tries = 20000, 32000, 100
-	for range tries {
-		port := lowest + rand.IntN(highest-lowest)
-		if l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil {
-			return l, nil
+	for i := range portBlocks {
+		block, first := (os.Getpid()+i)%portBlocks, rand.IntN(portBlock)
+		for n := range portBlock {
+			port := lowestPort + block*portBlock + (first+n)%portBlock
+			if l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil {
+				return l, nil
+			}
 		}
 	}
 	if l, err := net.Listen("tcp", "127.0.0.1:0"); err == nil {
 		return l, nil
 	}
 	return net.Listen("tcp", "[::1]:0")
+}
+
+// listenAgain listens where the relay was before. Who has that address meanwhile is the
+// relay of another process as a rule, and goes: it is waited for some seconds.
+func (r *Relay) listenAgain(address string) (net.Listener, error) {
+	const tries, pause = 100, 50 * time.Millisecond
+	for n := 1; ; n++ {
+		l, err := net.Listen("tcp", address)
+		if n == tries || !errors.Is(err, syscall.EADDRINUSE) {
+			return l, err
+		}
+		select {
+		case <-time.After(pause):
+		case <-r.closed:
+			return nil, err
+		}
+	}
 }
 
 // URL returns where clients find the relay: "ws://127.0.0.1:24042" on a
@@ -178,7 +208,7 @@ func (r *Relay) StopGracefully(code int, reason string) {
 }
 
 // Restart listens again on the same address, and stops the relay first if it
-// runs. Stored events and views are kept; see Clear. The error is ErrClosed or
+// runs. If somebody else has the address it tries for five seconds. Stored events and views are kept; see Clear. The error is ErrClosed or
 // that of the socket.
 func (r *Relay) Restart() error {
 	err := ErrClosed

@@ -95,6 +95,28 @@ func TestAddressIsFixedOnRequest(t *testing.T) {
 	assert.Equal(t, "ws://"+address, relay.URL())
 }
 
+// Another process may have got the port of a relay that was stopped: it is waited for.
+func TestRestartWaitsForItsAddress(t *testing.T) {
+	relay := nostrtest.NewRelay(t)
+	address := relay.URL()
+	taken := func() net.Listener {
+		relay.Stop()
+		l, err := net.Listen("tcp", strings.TrimPrefix(address, "ws://"))
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = l.Close() })
+		return l
+	}
+	other := taken()
+	time.AfterFunc(200*time.Millisecond, func() { _ = other.Close() })
+	require.NoError(t, relay.Restart())
+	assert.Equal(t, address, relay.URL())
+	dial(t, nil, relay.URL())
+
+	taken()
+	time.AfterFunc(200*time.Millisecond, relay.Close) // which need not wait for anybody
+	require.ErrorIs(t, relay.Restart(), syscall.EADDRINUSE)
+}
+
 func TestOptionsOutOfRangeAreRefused(t *testing.T) {
 	for _, opt := range []nostrtest.Option{
 		nostrtest.WithHistory(-1), nostrtest.WithSendBuffer(-1),

@@ -34,8 +34,9 @@ func demo(ctx context.Context, opts options, stdout io.Writer, say func(string, 
 		return err
 	}
 	say("no -listen: this is a demo, on http://%s, with three relays of its own, of which one refuses what it gets", listener.Addr())
-	opts.relays, opts.ready, opts.wait = relays.urls(), 3, min(opts.wait, 5*time.Second)
-	opts.grace, opts.shutdown = 200*time.Millisecond, min(opts.shutdown, 5*time.Second)
+	opts.relays, opts.ready = relays.urls(), 3
+	opts.wait, opts.settle = 10*time.Second, 10*time.Second // nobody waits for them: all relays answer
+	opts.grace = 200 * time.Millisecond
 	serving, stop := context.WithCancel(ctx)
 	served := make(chan error, 1)
 	go func() { // ended by stop; joined below

@@ -188,10 +188,10 @@ func TestAStreamOutlivesTheServersTimeouts(t *testing.T) {
 	t.Parallel() // it waits most of the time
 	list := relays(t, 1)
 	opts := settings(list...)
-	opts.heartbeat = 75 * time.Millisecond
+	opts.heartbeat = 300 * time.Millisecond // twenty are more than the five seconds
 	w := newWorld(t, opts, list)
 	server := httptest.NewUnstartedServer(w.service.handler())
-	server.Config.ReadTimeout, server.Config.WriteTimeout = time.Second, time.Second
+	server.Config.ReadTimeout, server.Config.WriteTimeout = 5*time.Second, 5*time.Second
 	server.Start()
 	defer server.Close()
 	source, err := (&caller{server.URL, server.Client()}).open(w.soon(), "/stream", "")

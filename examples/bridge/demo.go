@@ -53,7 +53,7 @@ func demo(ctx context.Context, opts options, stdout io.Writer, say func(string, 
 		return err
 	}
 	say("no -listen: this is a demo, on http://%s, with a relay of its own", listener.Addr())
-	opts.timeout, opts.private = min(opts.timeout, 3*time.Second), true
+	opts.timeout, opts.private = min(opts.timeout, 6*time.Second), true // waited out by who gets no reply
 	serving, stop := context.WithCancel(ctx)
 	served := make(chan error, 1)
 	go func() { // ended by stop; joined below

@@ -10,12 +10,12 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"github.com/gennostr/gennostr"
+	"github.com/gennostr/gennostr/test/leaks"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaks.Main(m) }
 
 func TestShowRunsToItsEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

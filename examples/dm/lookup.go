@@ -11,7 +11,7 @@ import (
 )
 
 // patience is how long relays have to say what they know of somebody's list.
-const patience = 3 * time.Second
+const patience = 8 * time.Second
 
 // findRelays asks all relays of ours where somebody wants their messages, by their list
 // of kind 10050. Not listed: there is none; if it is empty they want nothing. It runs off

@@ -32,13 +32,10 @@ func policy(t *testing.T, decide func(relay *nostrtest.Relay, conn nostrtest.Con
 	return relay
 }
 
-// silent makes a relay that takes events and never answers, but for what it says instead.
-func silent(t *testing.T, instead func(relay *nostrtest.Relay, conn nostrtest.Connection, ev *nostr.Event)) *nostrtest.Relay {
+// silent makes a relay that takes events and never answers.
+func silent(t *testing.T) *nostrtest.Relay {
 	release := make(chan struct{})
-	relay := policy(t, func(relay *nostrtest.Relay, conn nostrtest.Connection, ev *nostr.Event) string {
-		if instead != nil {
-			instead(relay, conn, ev)
-		}
+	relay := policy(t, func(*nostrtest.Relay, nostrtest.Connection, *nostr.Event) string {
 		<-release
 		return "error: too late"
 	})
@@ -145,9 +142,14 @@ func TestEveryVerdict(t *testing.T) {
 	})
 	stopped := nostrtest.NewRelay(t)
 	stopped.Stop()
-	mute := silent(t, nil)
-	leaves := silent(t, func(relay *nostrtest.Relay, conn nostrtest.Connection, _ *nostr.Event) {
-		go relay.StopGracefully(1013, "try again later") // it waits for the policy, which ends with the test
+	mute := silent(t)
+	leaves := policy(t, func(relay *nostrtest.Relay, conn nostrtest.Connection, _ *nostr.Event) string {
+		relay.CloseConnection(conn.Number, 1013, "try again later")
+		go func() { // ends with the connection, or the relay: by then the client has answered, and knows why
+			_ = relay.WaitFor(context.Background(), func() bool { c, _ := relay.Connection(conn.Number); return !c.Open() })
+			relay.Stop()
+		}()
+		return "error: nothing is said behind a close frame"
 	})
 	short := nostrtest.NewRelay(t, nostrtest.WithLimits(nostrtest.Limits{ContentLength: 3}))
 	rival := nostrtest.NewRelay(t, nostrtest.WithFaults(nostrtest.RefuseEvents("replaced: have newer event")))
@@ -156,14 +158,14 @@ func TestEveryVerdict(t *testing.T) {
 	for _, relay := range []*nostrtest.Relay{mute, stopped, accepts, rejects, knows, leaves, short, rival, accepts} {
 		args = append(args, "-relay", relay.URL())
 	}
-	lines, news, err := publishTo(t, append(args, "-kind", "0", "-timeout", "4s", "hello")...)
+	lines, news, err := publishTo(t, append(args, "-kind", "0", "-timeout", "8s", "hello")...)
 	require.NoError(t, err)
 	require.Len(t, lines, 8, "each relay once")
 	for _, c := range []struct {
 		relay *nostrtest.Relay
 		want  string
 	}{
-		{mute, `no answer within 4s`},
+		{mute, `no answer within 8s`},
 		{stopped, `unreachable: dial tcp .*connection refused`},
 		{accepts, `accepted`},
 		{rejects, `rejected: blocked: not here`},

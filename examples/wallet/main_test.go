@@ -18,12 +18,12 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"github.com/gennostr/gennostr/nostr"
 	"github.com/gennostr/gennostr/nostr/nip19"
 	"github.com/gennostr/gennostr/nostr/nip44"
 	"github.com/gennostr/gennostr/nostrtest"
+	"github.com/gennostr/gennostr/test/leaks"
 )
 
 // asProgram has the test's binary be the program: the demo starts itself.
@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
-	goleak.VerifyTestMain(m)
+	leaks.Main(m)
 }
 
 func TestDemoPaysEachRequestOnceThroughCrashes(t *testing.T) {

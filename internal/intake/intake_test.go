@@ -11,7 +11,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"github.com/gennostr/gennostr/internal/intake"
 	"github.com/gennostr/gennostr/internal/mailbox"
@@ -19,9 +18,10 @@ import (
 	"github.com/gennostr/gennostr/internal/verify"
 	"github.com/gennostr/gennostr/internal/wire"
 	"github.com/gennostr/gennostr/nostr"
+	"github.com/gennostr/gennostr/test/leaks"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaks.Main(m) }
 
 var noon = time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
 

@@ -198,7 +198,7 @@ func (c *Conn) lastWord(err error) error {
 		end.told()
 	}
 	c.mu.Unlock()
-	timer := time.NewTimer(lastWordTimeout)
+	timer := time.NewTimer(c.dialer.lastWord)
 	defer timer.Stop()
 	select {
 	case <-end.over:

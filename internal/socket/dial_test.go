@@ -206,10 +206,11 @@ func TestRefusedHandshakes(t *testing.T) {
 		assert.ErrorContains(t, err, "Sec-WebSocket-Accept")
 	})
 	t.Run("nobody there", func(t *testing.T) {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		dialled, err := net.Dial("tcp", rawServer(t, func(net.Conn) {}))
 		require.NoError(t, err)
-		l.Close()
-		_, err = dialer(t, config()).Dial(t.Context(), "ws://"+l.Addr().String())
+		defer dialled.Close()
+		nobody := dialled.LocalAddr().String() // nobody listens there, nor can anybody while it is in use
+		_, err = dialer(t, config()).Dial(t.Context(), "ws://"+nobody)
 		var h *socket.HandshakeError
 		require.ErrorAs(t, err, &h)
 		assert.Zero(t, h.Status)

@@ -52,11 +52,13 @@ type Dialer struct {
 	ahead  *sync.Pool      // buffers of the bodies; apart, for the runtime holds on to a pool for a while
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
+
+	lastWord time.Duration // immutable: lastWordTimeout, but for tests
 }
 
 // NewDialer checks that the options can be combined.
 func NewDialer(cfg Config) (*Dialer, error) {
-	d := &Dialer{cfg: cfg, header: SecretHeader(withUserAgent(cfg.Header.get())), born: time.Now(), ahead: new(sync.Pool)}
+	d := &Dialer{cfg: cfg, header: SecretHeader(withUserAgent(cfg.Header.get())), born: time.Now(), ahead: new(sync.Pool), lastWord: lastWordTimeout}
 	d.ctx, d.cancel = context.WithCancel(context.Background())
 	if err := d.setTransport(); err != nil {
 		d.cancel()

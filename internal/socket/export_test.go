@@ -11,6 +11,9 @@ import (
 // HasProxy tells whether the dialer's own transport asks for a proxy.
 func (d *Dialer) HasProxy() bool { return d.own != nil && d.own.Proxy != nil }
 
+// HearFor sets how long a peer that takes nothing more is heard, in place of lastWordTimeout.
+func (d *Dialer) HearFor(long time.Duration) { d.lastWord = long }
+
 // TransportDial dials as the dialer's own transport does.
 func (d *Dialer) TransportDial(ctx context.Context, network, addr string) (net.Conn, error) {
 	return d.own.DialContext(ctx, network, addr)

@@ -64,7 +64,9 @@ func TestARefusedMessageIsNotALostConnection(t *testing.T) {
 			conn.Conn = c
 			return conn, err
 		}
-		c := connect(t, cfg, url)
+		d := dialer(t, cfg)
+		d.HearFor(30 * time.Second) // what it says is there: a second may be too short to read it
+		c := connectBy(t, d, url)
 		_, _, err := c.Read(nil)
 		require.NoError(t, err)
 		conn.armed.Store(true)

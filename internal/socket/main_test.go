@@ -13,12 +13,12 @@ import (
 
 	"github.com/coder/websocket"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"github.com/gennostr/gennostr/internal/socket"
+	"github.com/gennostr/gennostr/test/leaks"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaks.Main(m) }
 
 // config has short times, so that what hangs ends a test soon.
 func config() socket.Config {
@@ -67,7 +67,12 @@ func wsURL(s *httptest.Server) string { return "ws" + strings.TrimPrefix(s.URL, 
 // connect dials and cleans up.
 func connect(t *testing.T, cfg socket.Config, url string) *socket.Conn {
 	t.Helper()
-	c, err := dialer(t, cfg).Dial(t.Context(), url)
+	return connectBy(t, dialer(t, cfg), url)
+}
+
+func connectBy(t *testing.T, d *socket.Dialer, url string) *socket.Conn {
+	t.Helper()
+	c, err := d.Dial(t.Context(), url)
 	require.NoError(t, err)
 	t.Cleanup(func() { c.Cut(socket.ErrClosed); c.Wait() })
 	return c

@@ -163,7 +163,7 @@ func (c *Conn) mayReadOn(err error) bool {
 		return false
 	}
 	err = c.ended(err)
-	c.dying = &dying{err, c.after(lastWordTimeout, err)}
+	c.dying = &dying{err, c.after(c.dialer.lastWord, err)}
 	return true
 }
 

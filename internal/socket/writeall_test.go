@@ -103,18 +103,16 @@ func TestPingsAmongMessagesThatGoOutTogether(t *testing.T) {
 }
 
 func TestTheDateOfTheHandshakeTellsThePeersClock(t *testing.T) {
-	for date, want := range map[string]time.Duration{
-		time.Now().Add(time.Hour).UTC().Format(http.TimeFormat): time.Hour, time.Now().Add(-time.Hour).UTC().Format(http.TimeFormat): -time.Hour,
-	} {
+	for _, want := range []time.Duration{time.Hour, -time.Hour} {
 		server := serve(t, nil, func(context.Context, *websocket.Conn, *http.Request) {})
 		inner := server.Config.Handler
 		server.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("Date", date)
+			w.Header().Set("Date", time.Now().Add(want).UTC().Format(http.TimeFormat))
 			inner.ServeHTTP(w, r)
 		})
 		ahead, known := connect(t, config(), wsURL(server)).Ahead()
 		assert.True(t, known)
-		assert.InDelta(t, want.Seconds(), ahead.Seconds(), 5)
+		assert.InDelta(t, want.Seconds(), ahead.Seconds(), 60)
 	}
 	conn := piped(t, func(net.Conn, *bufio.Reader) {}) // which says no date
 	_, known := conn.Ahead()

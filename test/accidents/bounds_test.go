@@ -84,7 +84,7 @@ func stop(t *testing.T, client *gennostr.Client) {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	_ = client.Stop(ctx)
-	assert.True(t, kit.Closed(client.Done()))
+	kit.Within(t, "the end", client.Done())
 }
 
 // What a relay says to each subscription and each publication is kept, of words as many as

@@ -16,6 +16,7 @@ import (
 	"weak"
 
 	"github.com/gennostr/gennostr/test/kit"
+	"github.com/gennostr/gennostr/test/leaks"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -300,7 +301,7 @@ func testR43(t *testing.T) {
 
 		require.NoError(t, relay.WaitConnections(t.Context(), 0))
 		relay.Stop() // its goroutines are not the client's
-		assert.NoError(t, goleak.Find(around), "a goroutine outlives Done")
+		assert.NoError(t, leaks.Find(around), "a goroutine outlives Done")
 		runtime.GC()
 		assert.Nil(t, client.Value(), "a timer, a table or a goroutine still holds the client")
 	}

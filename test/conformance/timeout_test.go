@@ -283,7 +283,8 @@ func testR28(t *testing.T) {
 				gennostr.WithMailboxLimit(timers+tasks), gennostr.WithMaxTasks(tasks))...)...)
 			require.NoError(t, client.Ready(t.Context(), 1))
 			synctest.Wait()
-			before := kit.Heap()
+			heap := func() int64 { return min(kit.Heap(), kit.Heap(), kit.Heap()) } // what the runtime needs meanwhile is not ours
+			before := heap()
 
 			for range timers {
 				require.NoError(t, client.Notify("timer"))
@@ -294,12 +295,12 @@ func testR28(t *testing.T) {
 			time.Sleep(50 * time.Second) // virtual
 			synctest.Wait()
 			require.Equal(t, timers+tasks, h.came)
-			burst := kit.Heap() - before
+			burst := heap() - before
 
 			require.NoError(t, client.Notify(c.sleep))
 			time.Sleep(2 * time.Minute)
 			synctest.Wait()
-			asleep := kit.Heap() - before
+			asleep := heap() - before
 			t.Logf("%s: %d KiB after the burst, %d KiB asleep", name, burst>>10, asleep>>10)
 			require.Greater(t, burst, int64(256<<10), "%s: the burst leaves something to give back", name)
 			if c.gives {

@@ -370,11 +370,12 @@ func TestL20NothingSecretReachesTheLog(t *testing.T) {
 		_, err = gennostr.Start(t.Context(), nil, gennostr.WithRelays(url))
 		write(err)
 	}
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	dialled, err := net.Dial("tcp", strings.TrimPrefix(relay.URL(), "ws://"))
 	require.NoError(t, err)
-	require.NoError(t, closed.Close())
+	defer dialled.Close()
+	nobody := dialled.LocalAddr().String() // nobody listens there, nor can anybody while it is in use
 	for _, scheme := range []string{"http", "socks5"} {
-		proxy := &url.URL{Scheme: scheme, User: url.UserPassword("me", proxyPassword), Host: closed.Addr().String()}
+		proxy := &url.URL{Scheme: scheme, User: url.UserPassword("me", proxyPassword), Host: nobody}
 		r := &kit.Recorder{}
 		other := kit.Start(t, r, gennostr.WithLogger(logger), gennostr.WithProxy(http.ProxyURL(proxy)), gennostr.WithRelays("wss://a.example"), gennostr.WithManualReconnect(),
 			gennostr.WithHeader(http.Header{"Authorization": {"Bearer " + token}}))
