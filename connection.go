@@ -131,12 +131,10 @@ func newConnection(client *Client, e *relayEntry) *connection {
 		out:      outbox.New[ClientMessage](e.cfg.sendQueue),
 	}
 	c.in = intake.New(client.intakes, intake.Config{
-		Owner: c, Window: c.window, Long: client.long, Requests: c.requests, Trusted: e.cfg.trusted, MaxTags: e.cfg.maxTags, NoRoom: c.noRoom,
+		Owner: c, Window: c.window, Long: client.long, Requests: c.requests, Trusted: e.cfg.trusted, MaxTags: e.cfg.maxTags,
+		Drops: !client.network.patient(), NoRoom: c.noRoom,
 	})
 	c.guest.Store(e.guest)
-	if !client.network.patient() {
-		c.in.Hurry()
-	}
 	return c
 }
 
@@ -265,7 +263,7 @@ func (c *connection) lastInbound() time.Time { return c.link.LastInbound() }
 func (c *connection) ping() {
 	sent := time.Now()
 	c.spawn(func() {
-		if c.link.Ping(c.cfg.ping.Timeout) == nil {
+		if c.link.Ping(c.cfg.ping.Timeout) == nil && !c.in.Lacks() { // its pong came behind all that the relay had sent before
 			c.answers.Store(max(c.answers.Load(), sent.UnixNano()))
 		}
 	})

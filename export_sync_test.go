@@ -6,7 +6,9 @@ import (
 	"time"
 
 	"github.com/gennostr/gennostr/internal/reconcile"
+	"github.com/gennostr/gennostr/internal/wire"
 	"github.com/gennostr/gennostr/nostr"
+	"github.com/gennostr/gennostr/nostr/nip77"
 )
 
 // SyncOfPages is a comparison that waits for the events of a query, as one that pages does.
@@ -113,3 +115,51 @@ func (s *SyncByHand) Report() SyncReport { return s.o.finish(nil) }
 
 // Leave ends it.
 func (s *SyncByHand) Leave() { s.o.leave() }
+
+// NewsOfSync is what a comparison is told before it looks, and its machine in the middle of a session.
+type NewsOfSync struct {
+	Machine *reconcile.Machine
+	news    syncNews
+	session int
+}
+
+// SyncInSession is a comparison whose NEG-OPEN has been sent, and which has not heard so.
+func SyncInSession(have *nip77.Set, now time.Time) *NewsOfSync {
+	s := &NewsOfSync{Machine: reconcile.New(reconcile.Config{Until: reconcile.Forever, Ours: have, Patience: time.Minute, Most: 1 << 20}, now)}
+	s.news.bell = make(chan struct{}, 1)
+	s.news.isUp(1 << 16)
+	s.session = s.Look(now)[0].Session
+	s.news.isOpened(s.session, now)
+	return s
+}
+
+// Look has the machine told all that there is, and returns what it says.
+func (s *NewsOfSync) Look(now time.Time) (steps []reconcile.Step) {
+	for {
+		tell, some := s.news.next()
+		if !some {
+			return steps
+		}
+		steps = append(steps, tell(s.Machine, now)...)
+	}
+}
+
+// Answers is a NEG-MSG, which it has to take.
+func (s *NewsOfSync) Answers(payload []byte) {
+	l := &dataLetter{Message: wire.NegMsg{Payload: payload}, Owner: new(connection)}
+	l.Kept.Store(2) // the test's
+	if !s.news.message(s.session, l) {
+		panic("nobody wants it")
+	}
+}
+
+// Says is a NEG-ERR.
+func (s *NewsOfSync) Says(words string) {
+	s.news.failed(syncFailure{session: s.session, words: words})
+}
+
+// HangsUp is the end of the connection.
+func (s *NewsOfSync) HangsUp() { s.news.isDown() }
+
+// Returns is the next connection.
+func (s *NewsOfSync) Returns() { s.news.isUp(1 << 16) }

@@ -207,3 +207,9 @@ func OpenQueries(c *Client) (n int) {
 	})
 	return n
 }
+
+// AliveUntil returns what tells up to when a relay's connection of now is known to have brought all.
+func AliveUntil(c *Client, url string) (alive func() time.Time) {
+	c.sup.do(func(s *supervisor) { alive = s.relays[url].conn.alive })
+	return alive
+}

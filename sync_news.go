@@ -72,7 +72,7 @@ func (n *syncNews) isDown() {
 		if n.auth { // of that connection, as what else is not looked at
 			n.auth, n.authErr = false, nil
 		}
-		n.down, n.up, n.link, n.opened, n.failure, n.notice, n.awaits = true, false, false, 0, nil, "", 0
+		n.down, n.up, n.link, n.opened, n.notice, n.awaits = true, false, false, 0, "", 0
 	})
 }
 
@@ -124,7 +124,9 @@ func (n *syncNews) finish() {
 	}
 }
 
-// next takes what has happened first, as a message to the machine; false: there is nothing.
+// next takes what has happened first, as a message to the machine; false: there is nothing. What was said in a
+// session comes before the end of its connection: a relay may hang up with its last word. What is left of an older
+// session the machine knows by its number.
 func (n *syncNews) next() (tell func(m *reconcile.Machine, now time.Time) []reconcile.Step, some bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -135,14 +137,7 @@ func (n *syncNews) next() (tell func(m *reconcile.Machine, now time.Time) []reco
 		session, at := n.cut, n.since
 		n.cut = 0
 		return func(m *reconcile.Machine, _ time.Time) []reconcile.Step { m.Opened(at, session); return nil }, true
-	case n.down:
-		n.down = false
-		return (*reconcile.Machine).Down, true
-	case n.up:
-		n.up = false
-		bytes := n.bytes
-		return func(m *reconcile.Machine, now time.Time) []reconcile.Step { return m.Up(now, bytes) }, true
-	case n.opened != 0:
+	case n.opened != 0 && !n.down: // else it is one of the next connection's
 		session, at := n.opened, n.since // since then its answer is waited for, whenever this is looked at
 		n.opened = 0
 		return func(m *reconcile.Machine, _ time.Time) []reconcile.Step { m.Opened(at, session); return nil }, true
@@ -166,6 +161,13 @@ func (n *syncNews) next() (tell func(m *reconcile.Machine, now time.Time) []reco
 		session := n.yielded
 		n.yielded = 0
 		return func(m *reconcile.Machine, now time.Time) []reconcile.Step { return m.Yielded(now, session) }, true
+	case n.down:
+		n.down = false
+		return (*reconcile.Machine).Down, true
+	case n.up:
+		n.up = false
+		bytes := n.bytes
+		return func(m *reconcile.Machine, now time.Time) []reconcile.Step { return m.Up(now, bytes) }, true
 	case n.notice != "":
 		words := n.notice
 		n.notice = ""

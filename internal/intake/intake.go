@@ -96,6 +96,7 @@ type Config struct {
 	Requests *reqs.Table
 	Trusted  bool   // events are taken as they are: neither hashed nor verified
 	MaxTags  int    // of an event
+	Drops    bool   // the reader never waits for room in the window: what finds none is dropped, and whoever sent it sees to that
 	NoRoom   func() // called when the reader is about to wait for room in the window; nil: nobody wants to know
 }
 
@@ -111,6 +112,7 @@ type Intake struct {
 	held    atomic.Bool // the reader waits for room: the relay's silence is our doing (DESIGN 3.6)
 	wasHeld atomic.Bool // it has waited since HeldUp was last asked
 	hurried atomic.Bool // see Hurry
+	lacks   atomic.Bool // see Lacks; written by the reader
 }
 
 // New makes the intake of a connection.
@@ -151,7 +153,7 @@ func (in *Intake) Take(b *Buffers, text, lone bool) bool {
 	letter := b.newLetter()
 	*letter = Letter{Owner: in.Owner, Size: len(b.Frame), Number: in.taken}
 	unproven, ok := in.judge(b, letter)
-	if !ok {
+	if !ok || letter.Request != nil && in.lacks.Load() {
 		return true
 	}
 	if letter.Event != nil && unproven == nil && in.Owner.Had(letter) {
@@ -172,6 +174,9 @@ func (in *Intake) Take(b *Buffers, text, lone bool) bool {
 	case ended:
 		return false
 	case dropped:
+		if letter.Request != nil && !in.Drops {
+			in.lacks.Store(true)
+		}
 		return true
 	}
 	switch {

@@ -42,6 +42,7 @@ type bench struct {
 	refused map[error]int    // guarded by mu
 	why     []error          // guarded by mu
 	unread  int              // guarded by mu
+	copies  int              // guarded by mu
 	arrived []wire.ServerMessage
 	garbled []string
 }
@@ -56,7 +57,11 @@ func (b *bench) Garbled(frame []byte, _ error) {
 func (b *bench) Had(l *intake.Letter) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.once && slices.ContainsFunc(b.letters, func(had *intake.Letter) bool { return had.Event != nil && had.Event.ID == l.Event.ID })
+	had := b.once && slices.ContainsFunc(b.letters, func(had *intake.Letter) bool { return had.Event != nil && had.Event.ID == l.Event.ID })
+	if had {
+		b.copies++
+	}
+	return had
 }
 
 func (b *bench) Deliver(l *intake.Letter) {
@@ -85,6 +90,7 @@ type limits struct {
 	budget   int64
 	maxTags  int
 	trusted  bool
+	drops    bool
 }
 
 var ample = limits{messages: 1000, bytes: 64 << 20, budget: 64 << 20, maxTags: 65_536}
@@ -111,7 +117,7 @@ func newBench(t testing.TB, l limits) *bench {
 	b.common = intake.NewShared(pool, true)
 	b.Intake = intake.New(b.common, intake.Config{
 		Owner: b, Window: b.window, Long: b.long, Requests: b.requests,
-		Trusted: l.trusted, MaxTags: l.maxTags,
+		Trusted: l.trusted, MaxTags: l.maxTags, Drops: l.drops,
 	})
 	return b
 }
@@ -287,6 +293,72 @@ func TestAFullWindowHoldsTheReaderUp(t *testing.T) {
 	b.Drain()
 	assert.Len(t, b.letters, 2, "and what there is no room for is dropped")
 	assert.Len(t, b.arrived, 3, "but has arrived")
+}
+
+// What there was no room for is missing from what comes behind it: nothing that answers a request is handed on
+// any more, lest an EOSE that finds room be taken for the end of all that there was, or a later event for a sign that
+// the earlier ones have come. What answers no request is.
+func TestNothingBehindADroppedEventCountsAsAnAnswer(t *testing.T) {
+	l := ample
+	l.bytes = 1000
+	b := newBench(t, l)
+	b.once = true
+	for _, id := range []string{"a", "b"} {
+		b.ask(id, nostr.Filter{})
+	}
+	full := event(1, true)
+	full.Content = strings.Repeat("x", 500)
+	full.ID = full.GetID()
+	require.True(t, b.take(frameOf("a", full)))
+	require.Len(t, b.letters, 1)
+	assert.False(t, b.Lacks())
+	dropped := event(2, true)
+	dropped.Content = strings.Repeat("y", 500)
+	dropped.ID = dropped.GetID()
+	done := b.waiting(frameOf("a", dropped))
+	b.Hurry()
+	require.True(t, <-done)
+	assert.True(t, b.Lacks())
+	for _, frame := range []string{`["EOSE","a"]`, frameOf("b", full), frameOf("b", event(3, true)), `["EOSE","b"]`, `["CLOSED","b","bye"]`} {
+		require.True(t, b.take(frame))
+	}
+	require.Len(t, b.letters, 1, "there was room for each of them")
+	assert.Zero(t, b.copies, "nor is it counted that one has come again")
+	ok := fmt.Sprintf(`["OK","%s",true,""]`, event(4, true).ID)
+	require.True(t, b.take(ok))
+	require.True(t, b.take(`["NOTICE","soon"]`))
+	assert.Len(t, b.letters, 3)
+	assert.Len(t, b.arrived, 2)
+}
+
+// A message that answers nothing is missing from nothing.
+func TestADroppedNoticeIsNoGap(t *testing.T) {
+	l := ample
+	l.bytes = 200
+	b := newBench(t, l)
+	b.ask("a", nostr.Filter{})
+	require.True(t, b.take(fmt.Sprintf(`["NOTICE","%s"]`, strings.Repeat("x", 140))))
+	done := b.waiting(fmt.Sprintf(`["NOTICE","%s"]`, strings.Repeat("y", 140)))
+	b.Hurry()
+	require.True(t, <-done)
+	assert.False(t, b.Lacks())
+	require.True(t, b.take(`["EOSE","a"]`))
+	assert.Len(t, b.letters, 2)
+}
+
+// A test that has the relay's part is told that there was no room, and goes on.
+func TestWhereNobodyWaitsADroppedMessageIsNoGap(t *testing.T) {
+	l := ample
+	l.messages, l.drops = 1, true
+	b := newBench(t, l)
+	b.ask("a", nostr.Filter{})
+	require.True(t, b.take(frameOf("a", event(1, true))))
+	require.True(t, b.take(frameOf("a", event(2, true))))
+	require.Len(t, b.letters, 1)
+	assert.False(t, b.Lacks())
+	b.window.Release(b.letters[0].Size)
+	require.True(t, b.take(`["EOSE","a"]`))
+	assert.Len(t, b.letters, 2)
 }
 
 func TestTheEndOfTheConnectionEndsTheWait(t *testing.T) {

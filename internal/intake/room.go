@@ -214,7 +214,7 @@ func (in *Intake) reserve(size int) outcome {
 	if in.NoRoom != nil {
 		in.NoRoom()
 	}
-	for !in.hurried.Load() {
+	for !in.Drops && !in.hurried.Load() {
 		select {
 		case <-in.Window.Freed():
 			if in.Window.Reserve(size) {
@@ -230,11 +230,18 @@ func (in *Intake) reserve(size int) outcome {
 
 // Hurry ends the waiting for room in the window: from now on a message for which
 // there is none is dropped, so that the reader gets on to what ends the connection.
+// Whoever has asked for more than that is served by the next one: see Lacks.
 // Any goroutine.
 func (in *Intake) Hurry() {
 	in.hurried.Store(true) // first: a reader that is roused, or has not waited yet, sees it
 	in.Window.Rouse()
 }
+
+// Lacks tells whether a message that answers a request has been dropped since Hurry. What
+// comes behind it says nothing any more of what has come: an EOSE, or a live event, may well
+// find room. So nothing that answers a request is delivered from then on, as if the connection had
+// ended there, and no pong counts. Any goroutine.
+func (in *Intake) Lacks() bool { return in.lacks.Load() }
 
 // waits says that the reader is about to stand still.
 func (in *Intake) waits() {

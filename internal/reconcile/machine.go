@@ -201,7 +201,11 @@ func (m *Machine) Down(now time.Time) []Step {
 		}
 	}
 	if m.downs++; m.downs > mostDowns {
-		m.end(Cut, "")
+		why, words := Cut, ""
+		if m.state != asked && m.wordsWhy != 0 { // it was the relay that had the last word in its session
+			why, words = m.wordsWhy, m.words
+		}
+		m.end(why, words)
 		return nil
 	}
 	m.wait(now)

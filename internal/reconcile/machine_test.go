@@ -392,3 +392,35 @@ func TestWhatEndsInTheMiddleSaysWhatIsMissing(t *testing.T) {
 	assert.Equal(t, "ended before its end", reconcile.Ended.String())
 	assert.Equal(t, "compared", reconcile.Why(0).String())
 }
+
+// A relay that hangs up with each answer answers all the same: what it says divides windows, and is what gaps tell.
+func TestARelayThatHangsUpWithItsAnswerHasTheLastWord(t *testing.T) {
+	hangUp := func(m *reconcile.Machine, step reconcile.Step, words string) (open reconcile.Step, some bool) {
+		m.Opened(noon, step.Session)
+		m.Failed(noon, step.Session, words, 0)
+		m.Down(noon)
+		for _, s := range m.Up(noon, bytes) {
+			open, some = s, s.Do == reconcile.Open
+		}
+		return open, some
+	}
+	t.Run("too large", func(t *testing.T) {
+		m, step := opened(t, nil)
+		for n := range 20 {
+			next, some := hangUp(m, step, "blocked: too many query results")
+			require.True(t, some && !m.Done(), "after %d", n)
+			require.Greater(t, next.Window.Since, step.Window.Since, "after %d", n)
+			step = next
+		}
+	})
+	t.Run("trouble", func(t *testing.T) {
+		m, step := opened(t, nil)
+		for some := true; some; {
+			step, some = hangUp(m, step, "error: no disk")
+		}
+		require.True(t, m.Done())
+		require.Len(t, m.Gaps(), 1)
+		assert.Equal(t, reconcile.Refused, m.Gaps()[0].Why)
+		assert.Equal(t, "error: no disk", m.Gaps()[0].Words)
+	})
+}

@@ -211,6 +211,7 @@ func (m *Machine) tooLarge(now time.Time, words string, most int64) []Step {
 		m.switchOff(Refused, words)
 		return m.begin(now)
 	}
+	m.downs = 0 // it hangs up with its answer, perhaps, and what is asked next is another thing
 	m.todo = append(m.todo, divide(m.cur, m.ours, max(0, most), nostr.TimestampOf(now))...)
 	return m.next(now)
 }
