@@ -86,6 +86,9 @@ func (m *member) stored(l *intake.Letter, now nostr.Timestamp, fresh, shared boo
 func (r *route) had(l *intake.Letter) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if !l.InOrder && r.queries > 0 && !l.Live && r.every+l.Request.Refused() >= r.room {
+		return false // it may end pages, and what came before it has not been counted: it waits its turn
+	}
 	wanting := r.wanting(l.Event)
 	for _, m := range wanting {
 		if !m.gone.Load() && !m.asker.had(l) {
@@ -122,9 +125,10 @@ func (r *route) deliver(l *dataLetter) {
 	r.bound((*intake.Letter)(l))
 }
 
-// bound has the queries of a REQ that brings more than anybody asks for go on from here. Needs mu.
+// bound has the queries of a REQ that brings more than anybody asks for go on from here: in the order
+// of arrival, see queryAsk.had. Needs mu.
 func (r *route) bound(l *intake.Letter) {
-	if r.queries > 0 && !l.Live && r.every+l.Request.Refused() > r.room {
+	if l.InOrder && r.queries > 0 && !l.Live && r.every+l.Request.Refused() > r.room {
 		for _, m := range r.members {
 			m.cut(l.Request)
 		}
