@@ -87,7 +87,7 @@ type Client struct {
 //   - What Init returned, wrapped, or its *[PanicError].
 //
 // Cancelling ctx ends the client promptly: the running callback is the last one
-// before Terminate, and what is queued is dropped. Work of [Go] and of a [Queue], whose
+// before Terminate (but for OnError, if it returns an error), and what is queued is dropped. Work of [Go] and of a [Queue], whose
 // contexts end with ctx, is waited for before Terminate, for [WithShutdownTimeout] at
 // most; nobody is told what came of it. [Client.Stop] is the orderly way. [Run] does it
 // for main.

@@ -153,7 +153,8 @@ func (c *Client) step() (did, *exit) {
 }
 
 // ended is the exit once the client has to end without being asked by a callback: between
-// any two callbacks, also those that one letter becomes.
+// any two callbacks, also those that one letter becomes. Only OnError still hears what
+// the last one has returned.
 func (c *Client) ended() *exit {
 	if c.ctx.Err() != nil || c.parent.Err() != nil { // the second ends first
 		return &exit{c.cancelled()}

@@ -98,6 +98,7 @@ type Machine struct {
 
 	up       bool
 	spoke    bool // the relay has sent a NEG-MSG
+	asking   bool // the connection has ended before an answer, and not with one
 	answered bool // in this session
 	off      bool // the relay does not do NIP-77, or not well enough
 	offWhy   Why
@@ -195,21 +196,27 @@ func (m *Machine) Down(now time.Time) []Step {
 	if m.state == over || m.state == paging || !was {
 		return nil
 	}
-	if m.state == asked && !m.answered {
+	m.asking = m.state == asked
+	if m.asking && !m.answered {
 		if m.hangups++; m.hangups >= mostHangups && !m.spoke {
 			m.switchOff(Cut, "")
 		}
 	}
 	if m.downs++; m.downs > mostDowns {
-		why, words := Cut, ""
-		if m.state != asked && m.wordsWhy != 0 { // it was the relay that had the last word in its session
-			why, words = m.wordsWhy, m.words
-		}
-		m.end(why, words)
+		m.end(m.away())
 		return nil
 	}
 	m.wait(now)
 	return nil
+}
+
+// away is why what is left is given up for want of a connection: what the relay has said, if it had the
+// last word in its session.
+func (m *Machine) away() (why Why, words string) {
+	if m.asking || m.wordsWhy == 0 {
+		return Cut, ""
+	}
+	return m.wordsWhy, m.words
 }
 
 // wait waits for a connection.

@@ -423,4 +423,29 @@ func TestARelayThatHangsUpWithItsAnswerHasTheLastWord(t *testing.T) {
 		assert.Equal(t, reconcile.Refused, m.Gaps()[0].Why)
 		assert.Equal(t, "error: no disk", m.Gaps()[0].Words)
 	})
+	t.Run("and the next NEG-OPEN is on its way already", func(t *testing.T) {
+		m, step := opened(t, nil)
+		for n := range 20 {
+			m.Opened(noon, step.Session)
+			next := m.Failed(noon, step.Session, "blocked: too many query results", 0)
+			require.Equal(t, reconcile.Open, next[0].Do, "after %d: it is not without NIP-77", n)
+			m.Opened(noon, next[0].Session)
+			m.Down(noon)
+			again := m.Up(noon, bytes)
+			require.Equal(t, reconcile.Open, again[0].Do, "after %d: it is not without NIP-77", n)
+			step = again[0]
+		}
+	})
+	t.Run("and stays away", func(t *testing.T) {
+		m, step := opened(t, nil)
+		m.Opened(noon, step.Session)
+		m.Failed(noon, step.Session, "error: no disk", 0)
+		m.Down(noon)
+		due, some := m.Next()
+		require.True(t, some)
+		m.Rang(due)
+		require.True(t, m.Done())
+		require.Len(t, m.Gaps(), 1)
+		assert.Equal(t, "error: no disk", m.Gaps()[0].Words)
+	})
 }

@@ -142,6 +142,7 @@ func (m *Machine) Failed(now time.Time, session int, words string, most int64) [
 	if m.state != asked || session != m.session {
 		return nil
 	}
+	m.hangups = 0 // it knows what NEG-OPEN is
 	switch reason := new(limits.Limits).Refused(words, 1); {
 	case reason == limits.AuthRequired:
 		return m.auth(now, words)
@@ -256,7 +257,7 @@ func (m *Machine) Rang(now time.Time) []Step {
 		m.end(Unreached, "")
 		return nil
 	case m.state == offline:
-		m.end(Cut, "")
+		m.end(m.away())
 		return nil
 	}
 	shut, notice := Step{Do: Shut, Session: m.session}, m.notice

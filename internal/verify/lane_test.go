@@ -139,7 +139,7 @@ func TestALoneEventIsHandedToAWorkerAtOnce(t *testing.T) {
 	for n := range 50 {
 		lane.Submit(n, numbered(n))
 		require.Equal(t, n, receive(t, g.entered))
-		g.let <- struct{}{}
+		g.let(t)
 		require.Equal(t, n, receive(t, done))
 	}
 	g.open()
@@ -336,7 +336,7 @@ func TestWhatIsReadyIsDeliveredBeforeTheNextCheck(t *testing.T) {
 	}
 	lane.Submit(ready+1, numbered(ready+1))
 	receive(t, g.entered)
-	g.let <- struct{}{}
+	g.let(t)
 	receive(t, last)
 	require.Equal(t, ready+1, receive(t, g.entered))
 	g.open()
@@ -349,6 +349,8 @@ func TestALaneIsCheckedWhileItIsDelivered(t *testing.T) {
 	g, pool := newGatedPool(t, 2)
 	const ready = 2 * verify.BatchSize
 	began, goOn := make(chan struct{}), make(chan struct{})
+	goes := sync.OnceFunc(func() { close(goOn) })
+	t.Cleanup(goes) // or a failure would wait for itself
 	lane := verify.NewLane(pool, func(n int, _ error) {
 		if n == ready {
 			close(began)
@@ -365,11 +367,11 @@ func TestALaneIsCheckedWhileItIsDelivered(t *testing.T) {
 	lane.Submit(ready+1, numbered(ready+1))
 	require.Equal(t, 0, receive(t, g.entered))
 	// Both checks may go; whichever worker delivers, the other one is free.
-	g.let <- struct{}{}
-	g.let <- struct{}{}
+	g.let(t)
+	g.let(t)
 	receive(t, began)
 	require.Equal(t, ready+1, receive(t, g.entered))
-	close(goOn)
+	goes()
 	g.open()
 	lane.Drain()
 	other.Drain()
@@ -390,14 +392,14 @@ func TestAVerdictFindsItsItemInARingThatHasGrown(t *testing.T) {
 		for range round {
 			submit(nil)
 		}
-		g.let <- struct{}{}
+		g.let(t)
 		lane.Drain()
 		submit(numbered(n))
 		receive(t, g.entered)
 		for range 8 * round {
 			submit(nil)
 		}
-		g.let <- struct{}{}
+		g.let(t)
 		lane.Drain()
 		require.Len(t, got, n)
 	}

@@ -18,7 +18,7 @@ func TestMain(m *testing.M) { leaks.Main(m) }
 const patience = 30 * time.Second
 
 // receive takes from c, and fails the test if nothing comes.
-func receive[T any](t *testing.T, c <-chan T) T {
+func receive[T any](t testing.TB, c <-chan T) T {
 	t.Helper()
 	select {
 	case v := <-c:
@@ -58,18 +58,29 @@ func newPool(t testing.TB, workers int, check func(*nostr.Event) error) *verify.
 }
 
 // gate is a check whose every call announces itself and then waits to be let
-// through.
+// through: they are in the order in which they came.
 type gate struct {
-	entered chan int      // the number of an event whose check has begun
-	let     chan struct{} // a send lets one call through
-	open    func()        // lets everything through from now on; may be repeated
+	entered chan int           // the number of an event whose check has begun
+	waiting chan chan struct{} // those, each to be closed to let it through
+	opened  chan struct{}
+	open    func() // lets everything through from now on; may be repeated
 	inside  atomic.Int32
 	peak    atomic.Int32
+	mu      sync.Mutex // held by one that comes
 }
 
 func newGate() *gate {
-	let := make(chan struct{})
-	return &gate{entered: make(chan int, 1<<14), let: let, open: sync.OnceFunc(func() { close(let) })}
+	opened := make(chan struct{})
+	return &gate{
+		entered: make(chan int, 1<<14), waiting: make(chan chan struct{}, 1<<14),
+		opened: opened, open: sync.OnceFunc(func() { close(opened) }),
+	}
+}
+
+// let lets through whoever has waited for the longest, or comes next.
+func (g *gate) let(t testing.TB) {
+	t.Helper()
+	close(receive(t, g.waiting))
 }
 
 // newGatedPool returns a pool with a gate for its check; at the end of the
@@ -86,7 +97,14 @@ func (g *gate) check(ev *nostr.Event) error {
 	defer g.inside.Add(-1)
 	for peak := g.peak.Load(); inside > peak && !g.peak.CompareAndSwap(peak, inside); peak = g.peak.Load() {
 	}
+	through := make(chan struct{})
+	g.mu.Lock()
+	g.waiting <- through
 	g.entered <- number(ev)
-	<-g.let
+	g.mu.Unlock()
+	select {
+	case <-through:
+	case <-g.opened:
+	}
 	return nil
 }

@@ -20,7 +20,7 @@ func TestWorkersAreStartedAsEventsNeedThem(t *testing.T) {
 		lane := verify.NewLane(pool, func(int, error) {})
 		assert.Zero(t, pool.Workers())
 		lane.Submit(0, numbered(0))
-		g.let <- struct{}{}
+		g.let(t)
 		synctest.Wait()
 		lane.Submit(1, numbered(1))
 		synctest.Wait()
@@ -55,10 +55,10 @@ func TestL09ALaneWithThousandsOfEventsDoesNotStarveALoneOne(t *testing.T) {
 	served := 0
 	for event := 0; event != lone; served++ {
 		require.LessOrEqual(t, served, 2, "checks of the busy lane before the lone event's turn")
-		g.let <- struct{}{}
+		g.let(t)
 		event = receive(t, g.entered)
 	}
-	g.let <- struct{}{}
+	g.let(t)
 	receive(t, done)
 	g.open()
 	busy.Drain()
@@ -79,7 +79,7 @@ func TestWaitingLanesAreServedInTurn(t *testing.T) {
 	require.Equal(t, 0, receive(t, g.entered))
 	var order []int
 	for range lanes * (each - 1) {
-		g.let <- struct{}{}
+		g.let(t)
 		order = append(order, receive(t, g.entered))
 	}
 	g.open()
@@ -154,7 +154,7 @@ func TestAbandonedEventsAreNotChecked(t *testing.T) {
 		pool.Abandon()
 		lane.Submit(5_000, numbered(5_000))
 		lane.Submit(5_001, nil)
-		g.let <- struct{}{}
+		g.let(t)
 		lane.Drain()
 		require.Len(t, got, 5_002)
 		assert.NoError(t, got[0], "its check had begun")
