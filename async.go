@@ -33,7 +33,7 @@ func Go[T any](self *Self, work func(context.Context) (T, error), then func(T, e
 		value, err = guarded(c, ctx, work)
 	}
 	if err := c.tasks.start(c.cfg.maxTasks, start); err != nil {
-		c.then(&thenLetter{then: func(*Self) error { return then(zero, err) }})
+		c.then(&thenLetter{refused: err == ErrClientClosed, then: func(*Self) error { return then(zero, err) }})
 	}
 }
 

@@ -61,6 +61,7 @@ type (
 		problem  error   // for OnError, in place of then
 		lost     error   // of an event that was not published: logged if nobody is told
 		room     counter // counts it until it is handled, nil if nothing does
+		refused  bool    // nothing was done: the client stops
 	}
 	wakeLetter struct{} // a timer was set from another goroutine
 	stopLetter struct{}

@@ -158,7 +158,11 @@ func (c *Client) endWork(deadline time.Time) {
 	defer over.Stop()
 	for last, cancelled, hard := false, false, c.hard; ; {
 		for l, ok := c.late.Next(); ok; l, ok = c.late.Next() {
-			thens = append(thens, l)
+			if l.refused { // told last, or who tries again would be busy with it for as long as others take
+				refused = append(refused, l)
+			} else {
+				thens = append(thens, l)
+			}
 		}
 		if last {
 			thens, refused = append(thens, refused...), nil
