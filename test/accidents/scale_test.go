@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"net/http"
 	"runtime"
@@ -142,7 +143,8 @@ func TestAMultitudeOfRelays(t *testing.T) {
 		t.Logf("%d relays: live after %v; %.2f goroutines per relay; live again %v after all had come back, by %d dials from %v to %v, %d of them within 100 ms at most",
 			n, up, float64(idle)/float64(n), again, all, first, last, most)
 		assert.LessOrEqual(t, float64(idle)/float64(n), 1.05)
-		assert.Less(t, most, 6*n/10, "the first delay is 500 ms, and spread over 200 ms")
+		half := n/2 + int(4*math.Sqrt(float64(n))) // eight times as far from it as chance takes the dials as a rule
+		assert.Less(t, most, half, "the first delay is 500 ms, and spread over 200 ms")
 		require.NoError(t, client.Stop(context.Background()))
 	})
 }
