@@ -131,7 +131,7 @@ func child(ctx context.Context, role, job string) error {
 		return j.serve(ctx)
 	}
 	if role == "crowdrelays" {
-		return crowdJob{}.serve(ctx)
+		return serveCrowd(ctx)
 	}
 	var j clientJob
 	if err := json.Unmarshal([]byte(job), &j); err != nil {

@@ -41,7 +41,7 @@ func measureCrowd(ctx context.Context, s scenario, rounds, procs int) error {
 	if most := openFiles(); most > 0 && uint64(s.relays)+crowdFiles > most {
 		return fmt.Errorf("%d relays take more than the %d files that a process may open here: raise that with ulimit -n, or ask for fewer with -relays", s.relays, most)
 	}
-	line, stop, err := startChild(ctx, "crowdrelays", crowdJob{})
+	line, stop, err := startChild(ctx, "crowdrelays", nil) // nothing else has to be said
 	if err != nil {
 		return err
 	}
@@ -54,16 +54,9 @@ func measureCrowd(ctx context.Context, s scenario, rounds, procs int) error {
 	for i := range s.relays {
 		job.URLs = append(job.URLs, fmt.Sprintf("ws://%s/%d", relays, i))
 	}
-	results := make(map[string][]result)
-	for round := range rounds {
-		for i := range s.clients {
-			role := s.clients[(i+round)%len(s.clients)]
-			r, err := runClient(ctx, role, job)
-			if err != nil {
-				return fmt.Errorf("%s: %w", role, err)
-			}
-			results[role] = append(results[role], r)
-		}
+	results, err := inTurns(ctx, s, job, rounds)
+	if err != nil {
+		return err
 	}
 	report(s, results)
 	return nil
@@ -87,7 +80,9 @@ func (j clientJob) crowd(ctx context.Context, c gathering) (r result, err error)
 		return r, err
 	}
 	r.Subscribed = time.Since(start)
-	time.Sleep(j.Idle)
+	if err := pause(ctx, j.Idle); err != nil {
+		return r, err
+	}
 	b, g := footprint()
 	n := float64(len(j.URLs))
 	r.Idle, r.Goroutines = float64(b-bytes)/n, float64(g-goroutines)/n
@@ -98,9 +93,21 @@ func (j clientJob) crowd(ctx context.Context, c gathering) (r result, err error)
 		if err = control(ctx, j.Control+step.path, &r.Back); err != nil {
 			return r, err
 		}
-		time.Sleep(step.wait)
+		if err = pause(ctx, step.wait); err != nil {
+			return r, err
+		}
 	}
 	return r, nil
+}
+
+// pause lets time pass: what is measured is what happens meanwhile.
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // control has the relays do something.
@@ -194,14 +201,23 @@ func (theirs) gather(ctx context.Context, urls []string) (func() error, func(), 
 		cancel()
 		return nil, nil, err
 	}
+	var readers sync.WaitGroup
 	subscribe := func() error {
 		all := make(chan struct{})
 		events := pool.SubscribeManyNotifyEOSE(ctx, urls, notes, all)
-		go func() { // ends with the process
-			for range events {
+		readers.Go(func() { // ends with ctx, joined by end
+			for {
+				select {
+				case _, more := <-events:
+					if !more {
+						return
+					}
+				case <-ctx.Done():
+					return
+				}
 			}
-		}()
+		})
 		return until(ctx, all)
 	}
-	return subscribe, cancel, nil
+	return subscribe, func() { cancel(); readers.Wait() }, nil
 }

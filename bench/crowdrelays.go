@@ -32,9 +32,6 @@ type crowdRelaysServer struct {
 	news  *sync.Cond        // on mu: live has grown
 }
 
-// crowdJob is what the parent tells this process.
-type crowdJob struct{}
-
 // outage is what the relays saw of it.
 type outage struct {
 	Live        time.Duration // from the restart until the last relay had its subscription
@@ -43,8 +40,8 @@ type outage struct {
 	MostLost    int           // within the busiest 100 ms
 }
 
-// serve prints both addresses and serves until ctx ends.
-func (crowdJob) serve(ctx context.Context) error {
+// serveCrowd prints both addresses and serves until ctx ends.
+func serveCrowd(ctx context.Context) error {
 	s := &crowdRelaysServer{conns: make(map[net.Conn]bool), live: make(map[string]bool)}
 	s.news = sync.NewCond(&s.mu)
 	relays, err := net.Listen("tcp", "127.0.0.1:0")

@@ -49,23 +49,33 @@ func measure(ctx context.Context, s scenario, events, rounds, procs int) error {
 		path := map[string]string{"stream": fmt.Sprintf("/%d", i), "idle": fmt.Sprintf("/idle/%d", i), "lone": "/lone", "fetchone": "/one", "publish": "/publish"}[s.run]
 		job.URLs = append(job.URLs, "ws://"+addr+path)
 	}
+	results, err := inTurns(ctx, s, job, rounds)
+	switch {
+	case err != nil:
+		return err
+	case s.name == "floor":
+		reportFloor(s, results)
+	default:
+		report(s, results)
+	}
+	return nil
+}
+
+// inTurns runs the clients of a scenario, each in a process of its own; who begins changes
+// from round to round.
+func inTurns(ctx context.Context, s scenario, job clientJob, rounds int) (map[string][]result, error) {
 	results := make(map[string][]result)
 	for round := range rounds {
 		for i := range s.clients {
 			role := s.clients[(i+round)%len(s.clients)]
 			r, err := runClient(ctx, role, job)
 			if err != nil {
-				return fmt.Errorf("%s: %w", role, err)
+				return nil, fmt.Errorf("%s: %w", role, err)
 			}
 			results[role] = append(results[role], r)
 		}
 	}
-	if s.name == "floor" {
-		reportFloor(s, results)
-	} else {
-		report(s, results)
-	}
-	return nil
+	return results, nil
 }
 
 // startChild starts the process of relays and waits until it listens: line says where.
