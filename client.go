@@ -87,10 +87,10 @@ type Client struct {
 //   - What Init returned, wrapped, or its *[PanicError].
 //
 // Cancelling ctx ends the client promptly: the running callback is the last one
-// before Terminate (but for OnError, if it returns an error), and what is queued is dropped. Work of [Go] and of a [Queue], whose
-// contexts end with ctx, is waited for before Terminate, for [WithShutdownTimeout] at
-// most; nobody is told what came of it. [Client.Stop] is the orderly way. [Run] does it
-// for main.
+// before Terminate (but for OnError, if it returns an error), and what is queued is
+// dropped. Work of [Go] and of a [Queue], whose contexts end with ctx, is waited for
+// before Terminate, for [WithShutdownTimeout] at most; nobody is told what came of it.
+// [Client.Stop] is the orderly way. [Run] does it for main.
 func Start(ctx context.Context, h Handler, opts ...Option) (*Client, error) {
 	c, err := newClient(ctx, h, opts, surroundings{network: sockets{}, now: time.Now, beginItems: (*Client).beginWork, helper: (*Client).help})
 	if err != nil {

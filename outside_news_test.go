@@ -3,6 +3,7 @@ package gennostr_test
 import (
 	"context"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -79,6 +80,56 @@ func TestReadyIsSoAfterTheEndOfTheContext(t *testing.T) {
 		cancel()
 		for range 100 { // or one of both, by chance
 			require.NoError(t, client.Ready(ended, 1))
+		}
+	})
+}
+
+// lastMoment is a context that ends while it is waited for, and not before what was waited
+// for has come: whoever looks finds both.
+type lastMoment struct {
+	context.Context
+	comes func() // returns when it has come
+}
+
+func (c lastMoment) Done() <-chan struct{} {
+	c.comes()
+	over := make(chan struct{})
+	close(over)
+	return over
+}
+
+func (lastMoment) Err() error { return context.Canceled }
+
+// A subscription that is live, and a publication that is decided, are so, also where the
+// context has ended by then.
+func TestAnAnswerThatHasComeCountsAfterTheEndOfTheContext(t *testing.T) {
+	virtual(t, func(t *testing.T, network *nostrtest.Network) {
+		relay := network.NewRelay(relayA, nostrtest.WithFaults(nostrtest.NoOK(), nostrtest.NoEOSE()))
+		client := start(t, nil, over(network, quietly(), gennostr.WithRelays(relayA))...)
+		require.NoError(t, client.Ready(t.Context(), 1))
+		for _, e := range numbered(30) { // one of both, by chance
+			pub, err := client.StartPublish(e)
+			require.NoError(t, err)
+			report, err := pub.Wait(lastMoment{t.Context(), func() {
+				synctest.Wait()
+				relay.Inject(`["OK","` + e.ID.String() + `",true,""]`)
+				synctest.Wait()
+			}})
+			require.NoError(t, err)
+			assert.Equal(t, gennostr.Accepted, report.Outcomes[0].Verdict)
+		}
+		for range 30 {
+			sub, err := client.Subscribe(t.Context(), allNotes)
+			require.NoError(t, err)
+			require.NoError(t, sub.CaughtUp(lastMoment{t.Context(), func() {
+				synctest.Wait()
+				for _, open := range relay.Subscriptions() {
+					relay.Inject(`["EOSE","` + open.ID + `"]`)
+				}
+				synctest.Wait()
+			}}, 1))
+			sub.Close()
+			synctest.Wait()
 		}
 	})
 }

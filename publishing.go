@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/gennostr/gennostr/internal/attend"
 	"github.com/gennostr/gennostr/internal/outcome"
 	"github.com/gennostr/gennostr/internal/wire"
 	"github.com/gennostr/gennostr/nostr"
@@ -291,9 +292,9 @@ func (s *supervisor) pumpNow() {
 const (
 	// late is by how much more than its time a look at publications tells that the
 	// program did not run meanwhile.
-	late = 2 * time.Second
+	late = attend.Late
 	// catchUp is how long is waited then: answers that have come lie unread.
-	catchUp = time.Second
+	catchUp = attend.CatchUp
 )
 
 // slept tells whether it is too early to look, since the last look was to be long ago:

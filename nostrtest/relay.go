@@ -208,8 +208,9 @@ func (r *Relay) StopGracefully(code int, reason string) {
 }
 
 // Restart listens again on the same address, and stops the relay first if it
-// runs. If somebody else has the address it tries for five seconds, but on Windows. Stored events and views are kept; see Clear. The error is ErrClosed or
-// that of the socket.
+// runs. If somebody else has the address it tries for five seconds, but on Windows.
+// Stored events and views are kept; see Clear. The error is ErrClosed or that of the
+// socket.
 func (r *Relay) Restart() error {
 	err := ErrClosed
 	r.inTurn(func() {

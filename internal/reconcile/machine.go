@@ -3,6 +3,7 @@ package reconcile
 import (
 	"time"
 
+	"github.com/gennostr/gennostr/internal/attend"
 	"github.com/gennostr/gennostr/nostr"
 	"github.com/gennostr/gennostr/nostr/nip77"
 )
@@ -78,8 +79,8 @@ const (
 	firstPause = 50 * time.Millisecond // before the second repetition of a window; the first is at once
 	longPause  = time.Second           // the first one when the relay is busy
 	mostPause  = time.Minute
-	late       = 2 * time.Second // by so much a look at the time tells that the program did not run
-	catchUp    = time.Second     // what is waited then: answers lie unread
+	late       = attend.Late    // by so much a look at the time tells that the program did not run
+	catchUp    = attend.CatchUp // what is waited then: answers lie unread
 )
 
 // A Machine compares. Made by New.
